@@ -1,0 +1,32 @@
+//! Terraform's plugin protocol 6: process, handshake, values, schemas and the rules of an object's life.
+//!
+//! This floor knows nothing of backups or clouds. A provider implements [`Provider`], [`Resource`] and
+//! [`DataSource`]; [`serve`] does the rest.
+
+mod attr;
+mod codec;
+mod diagnostics;
+mod handshake;
+mod host;
+mod lifecycle;
+mod log;
+mod model;
+mod mtls;
+mod proto;
+mod provider;
+mod resource;
+mod rpc;
+mod schema;
+mod serve;
+mod timeouts;
+mod value;
+
+pub use attr::Attr;
+pub use diagnostics::{Diagnostic, Diagnostics, Path, Severity, Step};
+pub use model::{Field, Mismatch, Model};
+pub use provider::{Catalogue, Provider};
+pub use resource::{DataSource, Life, Planning, Private, Resource};
+pub use schema::{Attribute, Block, Mode, NestedBlock, Nesting, Schema};
+pub use serve::serve;
+pub use timeouts::Timeouts;
+pub use value::{Number, Type, Value};

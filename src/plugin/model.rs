@@ -1,0 +1,1 @@
+//! Typed models over untyped values.

@@ -1,0 +1,169 @@
+//! What a resource and a data source implement, and what they may do while an operation runs.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{Diagnostic, Diagnostics, Model, Path, Schema};
+
+/// A kind of managed object, over a configured client `C`.
+///
+/// The client is a parameter, so "used before configured" cannot be written. Defaults, unknown values, replacement,
+/// kept computed values, the `timeouts` block, read-only and required arguments are handled from the [`Schema`]
+/// before any of these is called.
+pub trait Resource<C>: Send + Sync + 'static {
+    /// All attributes and blocks of the schema, `timeouts` left out.
+    type Model: Model;
+
+    /// The schema. It must not depend on configuration, environment or time.
+    fn schema(&self) -> Schema;
+
+    /// Checks that span several arguments. Anything may be null or unknown.
+    fn validate(&self, config: &Self::Model) -> Diagnostics {
+        let _ = config;
+        Diagnostics::new()
+    }
+
+    /// Adjusts a create or update plan after the schema's rules were applied. `client` is `None` while the provider's
+    /// configuration is not known yet. Must give the same answer each time it is asked.
+    fn plan(&self, client: Option<&C>, planning: &mut Planning<Self::Model>) -> impl Future<Output = ()> + Send {
+        let _ = (client, planning);
+        async {}
+    }
+
+    /// What to say about a planned delete. An error refuses it.
+    fn plan_delete(&self, client: Option<&C>, prior: &Self::Model) -> impl Future<Output = Diagnostics> + Send {
+        let _ = (client, prior);
+        async { Diagnostics::new() }
+    }
+
+    /// Creates the object. Whatever was given to [`Life::checkpoint`] is kept in the state even if this then fails.
+    fn create(
+        &self,
+        client: &C,
+        planned: Self::Model,
+        life: &mut Life<Self::Model>,
+    ) -> impl Future<Output = Result<Self::Model, Diagnostics>> + Send;
+
+    /// Refreshes the object. `None` only on proof that it is gone; "could not tell" is an error.
+    fn read(
+        &self,
+        client: &C,
+        state: Self::Model,
+        life: &mut Life<Self::Model>,
+    ) -> impl Future<Output = Result<Option<Self::Model>, Diagnostics>> + Send;
+
+    /// Updates the object in place. On failure the state keeps `prior`, or the last checkpoint.
+    fn update(
+        &self,
+        client: &C,
+        prior: Self::Model,
+        planned: Self::Model,
+        life: &mut Life<Self::Model>,
+    ) -> impl Future<Output = Result<Self::Model, Diagnostics>> + Send;
+
+    /// Deletes the object. "Already gone" is success; on failure the state keeps the object, or the last checkpoint.
+    fn delete(
+        &self,
+        client: &C,
+        state: Self::Model,
+        life: &mut Life<Self::Model>,
+    ) -> impl Future<Output = Result<(), Diagnostics>> + Send;
+
+    /// Turns an import id into a stub that a read completes. No calls.
+    fn import(&self, id: &str) -> Result<Self::Model, Diagnostics>;
+}
+
+/// A kind of object that is only read, over a configured client `C`.
+pub trait DataSource<C>: Send + Sync + 'static {
+    /// All attributes and blocks of the schema.
+    type Model: Model;
+
+    /// The schema. It must not depend on configuration, environment or time.
+    fn schema(&self) -> Schema;
+
+    /// Checks that span several arguments. Anything may be null or unknown.
+    fn validate(&self, config: &Self::Model) -> Diagnostics {
+        let _ = config;
+        Diagnostics::new()
+    }
+
+    /// Reads it. What is configured comes back unchanged.
+    fn read(
+        &self,
+        client: &C,
+        config: Self::Model,
+        life: &mut Life<Self::Model>,
+    ) -> impl Future<Output = Result<Self::Model, Diagnostics>> + Send;
+}
+
+/// What a running operation may do besides returning.
+#[derive(Debug)]
+pub struct Life<M> {
+    stop: CancellationToken,
+    timeout: Duration,
+    deadline: Instant,
+    kept: Option<M>,
+    warnings: Diagnostics,
+    /// Bytes stored beside the object, by key. They are not secret.
+    pub private: Private,
+}
+
+impl<M> Life<M> {
+    /// For an operation that begins now.
+    pub fn new(stop: CancellationToken, timeout: Duration, private: Private) -> Self {
+        Life { stop, timeout, deadline: Instant::now() + timeout, kept: None, warnings: Diagnostics::new(), private }
+    }
+
+    /// The object exists in this form: Terraform keeps it even if the operation then fails or panics.
+    pub fn checkpoint(&mut self, state: M) {
+        self.kept = Some(state);
+    }
+
+    /// Something to know beside the result.
+    pub fn warn(&mut self, warning: Diagnostic) {
+        self.warnings.push(warning);
+    }
+
+    /// When the operation must be over, from the `timeouts` block or the schema's default.
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// How long the operation may take in all: what [`Self::deadline`] was computed from.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Cancelled when Terraform asks running operations to stop.
+    pub fn stop(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    /// The last checkpoint and the warnings so far.
+    pub fn finish(self) -> (Option<M>, Diagnostics, Private) {
+        (self.kept, self.warnings, self.private)
+    }
+}
+
+/// Small values stored beside an object in the state, by key. Not encrypted: no secrets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Private(pub BTreeMap<String, String>);
+
+/// A create or update being planned.
+#[derive(Debug)]
+pub struct Planning<M> {
+    /// What is configured, null where nothing is.
+    pub config: M,
+    /// The refreshed state; `None` for a create.
+    pub prior: Option<M>,
+    /// The plan so far.
+    pub planned: M,
+    /// Arguments whose change means a new object, beside those that the schema names.
+    pub replace: Vec<Path>,
+    /// What to tell.
+    pub diagnostics: Diagnostics,
+}
