@@ -18,6 +18,7 @@ mod resource;
 mod rpc;
 mod schema;
 mod serve;
+mod stop;
 mod timeouts;
 mod value;
 
