@@ -1,5 +1,9 @@
 //! Errors and warnings for the person at the keyboard.
 
+use std::fmt;
+
+use super::proto::tfplugin6 as wire;
+
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
@@ -50,6 +54,34 @@ impl Path {
         self.0.push(Step::Index(index));
         self
     }
+
+    pub(super) fn into_wire(self) -> wire::AttributePath {
+        use wire::attribute_path::step::Selector;
+        let steps = self.0.into_iter().map(|step| {
+            let selector = match step {
+                Step::Attribute(name) => Selector::AttributeName(name),
+                Step::Key(key) => Selector::ElementKeyString(key),
+                Step::Index(index) => Selector::ElementKeyInt(index),
+            };
+            wire::attribute_path::Step { selector: Some(selector) }
+        });
+        wire::AttributePath { steps: steps.collect() }
+    }
+}
+
+/// The way a user writes it, as in `rule[0].ports["web"]`.
+impl fmt::Display for Path {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, step) in self.0.iter().enumerate() {
+            match step {
+                Step::Attribute(name) if at == 0 => out.write_str(name)?,
+                Step::Attribute(name) => write!(out, ".{name}")?,
+                Step::Key(key) => write!(out, "[{key:?}]")?,
+                Step::Index(index) => write!(out, "[{index}]")?,
+            }
+        }
+        Ok(())
+    }
 }
 
 /// One error or warning.
@@ -85,6 +117,19 @@ impl Diagnostic {
         self.path = Some(path);
         self
     }
+
+    pub(super) fn into_wire(self) -> wire::Diagnostic {
+        let severity = match self.severity {
+            Severity::Error => wire::diagnostic::Severity::Error,
+            Severity::Warning => wire::diagnostic::Severity::Warning,
+        };
+        wire::Diagnostic {
+            severity: severity.into(),
+            summary: self.summary,
+            detail: self.detail,
+            attribute: self.path.map(Path::into_wire),
+        }
+    }
 }
 
 /// Errors and warnings in the order they were found, each once.
@@ -104,6 +149,16 @@ impl Diagnostics {
         }
     }
 
+    /// Adds a whole-block error.
+    pub fn error(&mut self, summary: impl Into<String>, detail: impl Into<String>) {
+        self.push(Diagnostic::error(summary, detail));
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether any of them is an error.
     pub fn has_errors(&self) -> bool {
         self.0.iter().any(|one| one.severity == Severity::Error)
@@ -117,6 +172,10 @@ impl Diagnostics {
     /// All of them, in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
         self.0.iter()
+    }
+
+    pub(super) fn into_wire(self) -> Vec<wire::Diagnostic> {
+        self.0.into_iter().map(Diagnostic::into_wire).collect()
     }
 }
 
@@ -149,5 +208,34 @@ impl<'a> IntoIterator for &'a Diagnostics {
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Diagnostic, Diagnostics, Path, wire};
+
+    #[test]
+    fn paths_read_as_written_in_configuration() {
+        let path = Path::attribute("rule").index(0).then("ports").key("web \"x\"");
+        assert_eq!(path.to_string(), r#"rule[0].ports["web \"x\""]"#);
+        let steps = path.into_wire().steps;
+        assert_eq!(steps.len(), 4);
+        let first = wire::attribute_path::step::Selector::AttributeName("rule".to_owned());
+        assert_eq!(steps[0].selector, Some(first));
+    }
+
+    #[test]
+    fn the_same_diagnostic_is_kept_once() {
+        let mut diagnostics = Diagnostics::new();
+        diagnostics.push(Diagnostic::warning("a", "b"));
+        diagnostics.push(Diagnostic::warning("a", "b"));
+        assert!(!diagnostics.has_errors());
+        diagnostics.extend([Diagnostic::error("a", "b"), Diagnostic::error("a", "b").at(Path::attribute("x"))]);
+        assert!(diagnostics.has_errors());
+        assert_eq!(diagnostics.len(), 3);
+        let wire = diagnostics.into_wire();
+        assert_eq!(wire.iter().map(|one| one.severity).collect::<Vec<_>>(), [2, 1, 1]);
+        assert!(wire[2].attribute.is_some());
     }
 }

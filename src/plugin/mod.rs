@@ -6,6 +6,7 @@
 mod attr;
 mod codec;
 mod diagnostics;
+mod erased;
 mod handshake;
 mod host;
 mod lifecycle;
@@ -24,10 +25,12 @@ mod value;
 
 pub use attr::Attr;
 pub use diagnostics::{Diagnostic, Diagnostics, Path, Severity, Step};
-pub use model::{Field, Mismatch, Model};
-pub use provider::{Catalogue, Provider};
-pub use resource::{DataSource, Life, Planning, Private, Resource};
-pub use schema::{Attribute, Block, Mode, NestedBlock, Nesting, Schema};
+#[doc(hidden)]
+pub use model::Members;
+pub use model::{Field, Mismatch, Model, model};
+pub use provider::{Catalogue, Provider, faults};
+pub use resource::{DataSource, Life, Planning, Private, Resource, Stored};
+pub use schema::{Attribute, Block, Check, Mode, NestedBlock, Nesting, Schema, Shape};
 pub use serve::serve;
 pub use timeouts::Timeouts;
 pub use value::{Number, Type, Value};

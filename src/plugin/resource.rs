@@ -73,9 +73,27 @@ pub trait Resource<C>: Send + Sync + 'static {
         life: &mut Life<Self::Model>,
     ) -> impl Future<Output = Result<(), Diagnostics>> + Send;
 
-    /// Turns an import id into a stub that a read completes. No calls.
+    /// Turns an import id into a stub that a read completes. No calls. Defaults of the schema are filled in where the
+    /// stub has nothing.
     fn import(&self, id: &str) -> Result<Self::Model, Diagnostics>;
+
+    /// Rewrites attributes stored under an older schema version. No calls. What the current schema does not know is
+    /// dropped afterwards, and what is missing becomes null; nothing else needs to be done here.
+    fn upgrade(&self, version: i64, stored: Stored) -> Result<Stored, Diagnostics> {
+        let _ = stored;
+        Err(Diagnostic::error(
+            "Stored state is too old",
+            format!(
+                "The state was written with version {version} of this resource's schema, which this version of the \
+                 provider cannot read. Apply once with an earlier version of the provider, then upgrade."
+            ),
+        )
+        .into())
+    }
 }
+
+/// Attributes as a state file holds them.
+pub type Stored = serde_json::Map<String, serde_json::Value>;
 
 /// A kind of object that is only read, over a configured client `C`.
 pub trait DataSource<C>: Send + Sync + 'static {
@@ -141,6 +159,11 @@ impl<M> Life<M> {
     /// Cancelled when Terraform asks running operations to stop.
     pub fn stop(&self) -> &CancellationToken {
         &self.stop
+    }
+
+    /// Whether Terraform asked running operations to stop.
+    pub fn stopped(&self) -> bool {
+        self.stop.is_cancelled()
     }
 
     /// The last checkpoint and the warnings so far.

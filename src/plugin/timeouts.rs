@@ -1,6 +1,16 @@
 //! The `timeouts` block: how long an operation may take.
+//!
+//! Durations are written as in Go, because that is what users know from every other provider.
 
 use std::time::Duration;
+
+use super::{Attribute, NestedBlock, Value};
+
+/// The name of the block.
+pub(super) const BLOCK: &str = "timeouts";
+
+/// Limit of an operation whose schema names none.
+const DEFAULT: Duration = Duration::from_secs(20 * 60);
 
 /// Default limits of a resource's operations, and which of them the `timeouts` block offers.
 ///
@@ -16,4 +26,190 @@ pub struct Timeouts {
     pub update: Duration,
     /// Limit of a delete.
     pub delete: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Timeouts { create: DEFAULT, read: DEFAULT, update: DEFAULT, delete: DEFAULT }
+    }
+}
+
+/// The operations that have a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Operation {
+    Create,
+    Read,
+    Update,
+    Delete,
+}
+
+impl Operation {
+    pub(super) const ALL: [Operation; 4] = [Self::Create, Self::Read, Self::Update, Self::Delete];
+
+    fn name(self) -> &'static str {
+        match self {
+            Operation::Create => "create",
+            Operation::Read => "read",
+            Operation::Update => "update",
+            Operation::Delete => "delete",
+        }
+    }
+}
+
+impl Timeouts {
+    fn default_of(&self, operation: Operation) -> Duration {
+        match operation {
+            Operation::Create => self.create,
+            Operation::Read => self.read,
+            Operation::Update => self.update,
+            Operation::Delete => self.delete,
+        }
+    }
+
+    /// The limit of one operation: what the `timeouts` block in `object` says, else the default.
+    ///
+    /// What does not parse was refused when the configuration was validated; should it get here, the default counts.
+    pub(super) fn limit(&self, operation: Operation, object: &Value) -> Duration {
+        let written = object.get(BLOCK).get(operation.name()).as_str();
+        written.and_then(|text| parse(text).ok()).unwrap_or_else(|| self.default_of(operation))
+    }
+
+    /// The block that offers these operations.
+    pub(super) fn block(&self, offered: &[Operation]) -> NestedBlock {
+        let block = NestedBlock::single(BLOCK, "How long the operations may take before they are given up.");
+        offered.iter().fold(block, |block, &operation| {
+            let name = operation.name();
+            let text = format!(
+                "Limit for a {name}, as a number with a unit, such as `\"90s\"`, `\"30m\"` or `\"1h30m\"`. \
+                 Defaults to `{}`.",
+                written(self.default_of(operation))
+            );
+            block.attribute(Attribute::string(name).optional().check(check).describe(text))
+        })
+    }
+}
+
+fn check(text: &str) -> Result<(), String> {
+    parse(text).map(drop)
+}
+
+/// Reads a positive duration: decimal numbers, each with one of the units `h`, `m`, `s`, `ms`, `us`, `ns`.
+pub(super) fn parse(text: &str) -> Result<Duration, String> {
+    let explain = |what: &str| {
+        Err(format!("{text:?} {what}. Write a number with a unit, or several: \"90s\", \"30m\", \"1h30m\", \"1.5h\"."))
+    };
+    let mut rest = text;
+    let mut total_ns = 0_f64;
+    if rest.is_empty() {
+        return explain("is not a duration");
+    }
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let (number, tail) = rest.split_at(digits);
+        let unit_end = tail.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(tail.len());
+        let (unit, tail) = tail.split_at(unit_end);
+        let unit_ns = match unit {
+            "h" => 3600e9,
+            "m" => 60e9,
+            "s" => 1e9,
+            "ms" => 1e6,
+            "us" | "µs" => 1e3,
+            "ns" => 1.0,
+            "" if !number.is_empty() => return explain("has no unit"),
+            _ => return explain("is not a duration"),
+        };
+        let Ok(number) = number.parse::<f64>() else { return explain("is not a duration") };
+        total_ns += number * unit_ns;
+        rest = tail;
+    }
+    if total_ns < 1.0 {
+        return explain("is not longer than zero");
+    }
+    match Duration::try_from_secs_f64(total_ns / 1e9) {
+        // A year is longer than any operation, and far from where clocks overflow.
+        Ok(duration) if duration <= Duration::from_secs(366 * 24 * 3600) => Ok(duration),
+        _ => explain("is longer than a year"),
+    }
+}
+
+/// The way a person would write it.
+fn written(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, s) => format!("{s}s"),
+        (0, m, 0) => format!("{m}m"),
+        (h, 0, 0) => format!("{h}h"),
+        (h, m, 0) => format!("{h}h{m}m"),
+        (0, m, s) => format!("{m}m{s}s"),
+        (h, m, s) => format!("{h}h{m}m{s}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use super::{Operation, Timeouts, parse, written};
+    use crate::plugin::Value;
+
+    #[test]
+    fn durations_read_as_in_go() {
+        for (text, milliseconds) in [
+            ("90s", 90_000),
+            ("30m", 1_800_000),
+            ("1h30m", 5_400_000),
+            ("1.5h", 5_400_000),
+            ("250ms", 250),
+            ("1h1m1s1ms", 3_661_001),
+            (".5s", 500),
+            ("1000000ns", 1),
+            ("1000us", 1),
+        ] {
+            assert_eq!(parse(text), Ok(Duration::from_millis(milliseconds)), "{text}");
+        }
+    }
+
+    #[test]
+    fn bad_durations_are_explained_with_examples() {
+        for text in [
+            "",
+            "30",
+            "30 m",
+            "m",
+            "-5m",
+            "0s",
+            "0.1ns",
+            "1d",
+            "1h30",
+            "..s",
+            "1.2.3s",
+            "abc",
+            "5m ",
+            "1e3s",
+            "9999999h",
+            "99999999999999999999999999999999999999h",
+            "∞s",
+        ] {
+            let message = parse(text).unwrap_err();
+            assert!(message.contains("\"1h30m\""), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_counts_before_the_default() {
+        let timeouts = Timeouts { create: Duration::from_secs(3600), ..Timeouts::default() };
+        let block = Value::Map(BTreeMap::from([("create".to_owned(), Value::from("5m"))]));
+        let object = Value::Map(BTreeMap::from([("timeouts".to_owned(), block)]));
+        assert_eq!(timeouts.limit(Operation::Create, &object), Duration::from_secs(300));
+        assert_eq!(timeouts.limit(Operation::Create, &Value::Null), Duration::from_secs(3600));
+        assert_eq!(timeouts.limit(Operation::Delete, &object), Duration::from_secs(1200));
+    }
+
+    #[test]
+    fn defaults_are_shown_as_people_write_them() {
+        for (seconds, text) in [(60 * 60, "1h"), (5400, "1h30m"), (90, "1m30s"), (30, "30s"), (3601, "1h0m1s")] {
+            assert_eq!(written(Duration::from_secs(seconds)), text);
+        }
+    }
 }

@@ -1,0 +1,251 @@
+//! Resources and data sources without their model types, so that a list of them is possible.
+//!
+//! Each implementation gets a boxed twin that speaks [`Value`] instead of a model. Panics of an implementation are
+//! caught here, where its last checkpoint is still at hand.
+
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::OnceLock;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::schema::Compiled;
+use super::{
+    DataSource, Diagnostic, Diagnostics, Field, Life, Mismatch, Path, Planning, Private, Resource, Schema, Stored,
+    Value,
+};
+
+/// A future on the heap.
+pub(super) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What an operation starts with.
+#[derive(Debug)]
+pub(super) struct Start {
+    pub(super) stop: CancellationToken,
+    pub(super) timeout: Duration,
+    pub(super) private: Private,
+}
+
+/// How an operation ended.
+#[derive(Debug)]
+pub(super) struct Ended<T> {
+    pub(super) result: Result<T, Diagnostics>,
+    /// The last checkpoint.
+    pub(super) kept: Option<Value>,
+    pub(super) warnings: Diagnostics,
+    pub(super) private: Private,
+}
+
+/// What a plan hook left.
+#[derive(Debug)]
+pub(super) struct Hooked {
+    /// The plan as the model can express it, before the hook.
+    pub(super) before: Value,
+    /// The same after it.
+    pub(super) after: Value,
+    pub(super) replace: Vec<Path>,
+    pub(super) diagnostics: Diagnostics,
+}
+
+/// A resource without its model type.
+pub(super) trait AnyResource<C>: Send + Sync {
+    fn compiled(&self) -> &Compiled;
+    fn validate(&self, config: Value) -> Diagnostics;
+    fn plan<'a>(
+        &'a self,
+        client: Option<&'a C>,
+        config: Value,
+        prior: Option<Value>,
+        planned: Value,
+    ) -> Boxed<'a, Result<Hooked, Diagnostics>>;
+    fn plan_delete<'a>(&'a self, client: Option<&'a C>, prior: Value) -> Boxed<'a, Diagnostics>;
+    fn create<'a>(&'a self, client: &'a C, planned: Value, start: Start) -> Boxed<'a, Ended<Value>>;
+    fn read<'a>(&'a self, client: &'a C, state: Value, start: Start) -> Boxed<'a, Ended<Option<Value>>>;
+    fn update<'a>(&'a self, client: &'a C, prior: Value, planned: Value, start: Start) -> Boxed<'a, Ended<Value>>;
+    fn delete<'a>(&'a self, client: &'a C, state: Value, start: Start) -> Boxed<'a, Ended<()>>;
+    fn import(&self, id: &str) -> Result<Value, Diagnostics>;
+    fn upgrade(&self, version: i64, stored: Stored) -> Result<Stored, Diagnostics>;
+}
+
+/// A data source without its model type.
+pub(super) trait AnyDataSource<C>: Send + Sync {
+    fn compiled(&self) -> &Compiled;
+    fn validate(&self, config: Value) -> Diagnostics;
+    fn read<'a>(&'a self, client: &'a C, config: Value, start: Start) -> Boxed<'a, Ended<Value>>;
+}
+
+/// An implementation with its schema, which is made when first needed.
+pub(super) struct Held<T> {
+    inner: T,
+    schema: fn(&T) -> Schema,
+    compiled: OnceLock<Compiled>,
+}
+
+impl<T> Held<T> {
+    pub(super) fn new(inner: T, schema: fn(&T) -> Schema) -> Self {
+        Held { inner, schema, compiled: OnceLock::new() }
+    }
+
+    fn compiled(&self) -> &Compiled {
+        self.compiled.get_or_init(|| Compiled::new((self.schema)(&self.inner)))
+    }
+}
+
+/// The model of an object whose `timeouts` block has been taken off.
+fn typed<M: Field>(value: Value) -> Result<M, Diagnostics> {
+    M::from_value(value).map_err(|mismatch| misfit(mismatch).into())
+}
+
+fn misfit(mismatch: Mismatch) -> Diagnostic {
+    mismatch.explained("Value does not have the expected form")
+}
+
+impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Held<R> {
+    fn compiled(&self) -> &Compiled {
+        Held::compiled(self)
+    }
+
+    fn validate(&self, config: Value) -> Diagnostics {
+        match typed(config) {
+            Ok(config) => self.inner.validate(&config),
+            Err(diagnostics) => diagnostics,
+        }
+    }
+
+    fn plan<'a>(
+        &'a self,
+        client: Option<&'a C>,
+        config: Value,
+        prior: Option<Value>,
+        planned: Value,
+    ) -> Boxed<'a, Result<Hooked, Diagnostics>> {
+        Box::pin(async move {
+            let config = typed(config)?;
+            let prior = prior.map(typed).transpose()?;
+            let planned: R::Model = typed(planned)?;
+            let before = planned.clone().into_value();
+            let mut planning =
+                Planning { config, prior, planned, replace: Vec::new(), diagnostics: Diagnostics::new() };
+            self.inner.plan(client, &mut planning).await;
+            let Planning { planned, replace, diagnostics, .. } = planning;
+            Ok(Hooked { before, after: planned.into_value(), replace, diagnostics })
+        })
+    }
+
+    fn plan_delete<'a>(&'a self, client: Option<&'a C>, prior: Value) -> Boxed<'a, Diagnostics> {
+        Box::pin(async move {
+            match typed(prior) {
+                Ok(prior) => self.inner.plan_delete(client, &prior).await,
+                Err(diagnostics) => diagnostics,
+            }
+        })
+    }
+
+    fn create<'a>(&'a self, client: &'a C, planned: Value, start: Start) -> Boxed<'a, Ended<Value>> {
+        Box::pin(async move {
+            let mut life = begin(start);
+            let result =
+                caught(async { self.inner.create(client, typed(planned)?, &mut life).await.map(Field::into_value) })
+                    .await;
+            ended(life, result)
+        })
+    }
+
+    fn read<'a>(&'a self, client: &'a C, state: Value, start: Start) -> Boxed<'a, Ended<Option<Value>>> {
+        Box::pin(async move {
+            let mut life = begin(start);
+            let result = caught(async {
+                self.inner.read(client, typed(state)?, &mut life).await.map(|found| found.map(Field::into_value))
+            })
+            .await;
+            ended(life, result)
+        })
+    }
+
+    fn update<'a>(&'a self, client: &'a C, prior: Value, planned: Value, start: Start) -> Boxed<'a, Ended<Value>> {
+        Box::pin(async move {
+            let mut life = begin(start);
+            let result = caught(async {
+                self.inner.update(client, typed(prior)?, typed(planned)?, &mut life).await.map(Field::into_value)
+            })
+            .await;
+            ended(life, result)
+        })
+    }
+
+    fn delete<'a>(&'a self, client: &'a C, state: Value, start: Start) -> Boxed<'a, Ended<()>> {
+        Box::pin(async move {
+            let mut life = begin(start);
+            let result = caught(async { self.inner.delete(client, typed(state)?, &mut life).await }).await;
+            ended(life, result)
+        })
+    }
+
+    fn import(&self, id: &str) -> Result<Value, Diagnostics> {
+        self.inner.import(id).map(Field::into_value)
+    }
+
+    fn upgrade(&self, version: i64, stored: Stored) -> Result<Stored, Diagnostics> {
+        self.inner.upgrade(version, stored)
+    }
+}
+
+impl<C: Send + Sync + 'static, D: DataSource<C>> AnyDataSource<C> for Held<D> {
+    fn compiled(&self) -> &Compiled {
+        Held::compiled(self)
+    }
+
+    fn validate(&self, config: Value) -> Diagnostics {
+        match typed(config) {
+            Ok(config) => self.inner.validate(&config),
+            Err(diagnostics) => diagnostics,
+        }
+    }
+
+    fn read<'a>(&'a self, client: &'a C, config: Value, start: Start) -> Boxed<'a, Ended<Value>> {
+        Box::pin(async move {
+            let mut life = begin(start);
+            let result =
+                caught(async { self.inner.read(client, typed(config)?, &mut life).await.map(Field::into_value) }).await;
+            ended(life, result)
+        })
+    }
+}
+
+fn begin<M>(start: Start) -> Life<M> {
+    Life::new(start.stop, start.timeout, start.private)
+}
+
+fn ended<M: Field, T>(life: Life<M>, result: Result<T, Diagnostics>) -> Ended<T> {
+    let (kept, warnings, private) = life.finish();
+    Ended { result, kept: kept.map(Field::into_value), warnings, private }
+}
+
+/// Runs something that may panic. A panic becomes an error that says whose fault it is.
+pub(super) async fn caught<T>(operation: impl Future<Output = Result<T, Diagnostics>>) -> Result<T, Diagnostics> {
+    let mut operation = pin!(operation);
+    // Whatever the panic left half done inside the future is dropped with it; nobody looks at it again.
+    let outcome = poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| operation.as_mut().poll(context))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(result)) => Poll::Ready(Ok(result)),
+        Err(panic) => Poll::Ready(Err(panic)),
+    });
+    outcome.await.unwrap_or_else(|panic| Err(bug(panic.as_ref()).into()))
+}
+
+/// A panic, for the user.
+fn bug(panic: &(dyn Any + Send)) -> Diagnostic {
+    let message = panic.downcast_ref::<&str>().copied();
+    let message = message.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+    Diagnostic::error(
+        "The provider failed unexpectedly",
+        format!(
+            "This is a bug in the provider: {message}. What was known of the object at that moment is kept in the \
+             state. Please report it, with the log that TF_LOG=DEBUG writes."
+        ),
+    )
+}
