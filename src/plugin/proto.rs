@@ -1,6 +1,6 @@
 //! The generated protocol types. They stay inside this floor.
 #![expect(
-    missing_docs,
+    dead_code,
     unreachable_pub,
     clippy::pedantic,
     clippy::allow_attributes_without_reason,
