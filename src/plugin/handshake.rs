@@ -265,9 +265,9 @@ mod tests {
         for (terms, address, certificate, expected) in [
             (&plain, &unix, None, "1|6|unix|/tmp/a/s|grpc|"),
             (&plain, &tcp, None, "1|6|tcp|127.0.0.1:10001|grpc|"),
-            (&plain, &unix, Some(&der), "1|6|unix|/tmp/a/s|grpc|+++/vg"),
+            (&plain, &unix, Some(&der), "1|6|unix|/tmp/a/s|grpc|++++/w"),
             (&multiplexed, &unix, None, "1|6|unix|/tmp/a/s|grpc||false"),
-            (&multiplexed, &unix, Some(&der), "1|6|unix|/tmp/a/s|grpc|+++/vg|false"),
+            (&multiplexed, &unix, Some(&der), "1|6|unix|/tmp/a/s|grpc|++++/w|false"),
         ] {
             assert_eq!(line(terms, address, certificate), expected, "{terms:?}");
         }

@@ -43,7 +43,7 @@ fn rows(package: &str) -> Vec<String> {
         assert_eq!(file.syntax(), "proto3");
         let of = Of { package, file };
         file.message_type.iter().for_each(|message| of.message("", message, &mut rows));
-        file.enum_type.iter().for_each(|words| of.enumeration("", words, &mut rows));
+        file.enum_type.iter().for_each(|words| enumeration("", words, &mut rows));
         of.calls(&mut rows);
     }
     rows
@@ -93,14 +93,7 @@ impl Of<'_> {
                 self.message(&inside, nested, rows);
             }
         }
-        message.enum_type.iter().for_each(|words| self.enumeration(&inside, words, rows));
-    }
-
-    fn enumeration(&self, outer: &str, words: &EnumDescriptorProto, rows: &mut Vec<String>) {
-        let name = format!("{outer}{}", words.name());
-        for value in &words.value {
-            rows.push(row(["enum_value", &name, value.name(), &value.number().to_string(), "-", "-", "enum", ""]));
-        }
+        message.enum_type.iter().for_each(|words| enumeration(&inside, words, rows));
     }
 
     fn calls(&self, rows: &mut Vec<String>) {
@@ -126,6 +119,13 @@ impl Of<'_> {
     fn relative(&self, name: &str) -> String {
         let name = name.strip_prefix('.').expect("names are absolute");
         name.strip_prefix(&format!("{}.", self.package)).unwrap_or(name).to_owned()
+    }
+}
+
+fn enumeration(outer: &str, words: &EnumDescriptorProto, rows: &mut Vec<String>) {
+    let name = format!("{outer}{}", words.name());
+    for value in &words.value {
+        rows.push(row(["enum_value", &name, value.name(), &value.number().to_string(), "-", "-", "enum", ""]));
     }
 }
 

@@ -156,7 +156,7 @@ async fn line_08_the_socket_is_private_and_gone_afterwards() {
         let (dir, parent) = (socket.parent().unwrap().to_owned(), chosen.unwrap_or(plugin.scratch()).to_owned());
         assert_eq!(dir.parent(), Some(parent.as_path()));
         assert_eq!(fs::metadata(&dir).unwrap().permissions().mode() & 0o777, 0o700);
-        plugin.connect().await.shut_down().await;
+        let _plugin = plugin.connect().await.shut_down().await; // holds its scratch directory
         assert!(!dir.exists());
         assert_eq!(fs::read_dir(parent).unwrap().count(), 0, "nothing is left behind");
     }
@@ -417,9 +417,9 @@ async fn line_74_many_calls_at_once_are_answered() {
 #[tokio::test]
 async fn line_75_a_host_that_vanishes_is_not_outlived() {
     let host = Host::start().await;
-    let _outputs = host.stdio().stream_stdio(()).await.unwrap();
+    let outputs = host.stdio().stream_stdio(()).await.unwrap();
     ask(&host).await.unwrap();
-    drop(_outputs);
+    drop(outputs);
     let mut plugin = host.vanish();
     let dir = plugin.socket().parent().unwrap().to_owned();
     let status = plugin.ends_within(10 * SECOND).await;

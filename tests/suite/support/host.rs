@@ -152,14 +152,12 @@ impl Launch {
 
     /// Starts it and waits for its first line.
     pub(crate) async fn start(mut self) -> Plugin {
-        let begun = Instant::now();
         let mut child = self.command.spawn().expect("the binary starts");
         let stderr = Lines::default();
         stderr.collect(child.stderr.take().expect("piped"));
         let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
         let mut line = String::new();
         timeout(START_LIMIT, stdout.read_line(&mut line)).await.expect("a line in time").expect("text on stdout");
-        let took = begun.elapsed();
         let Some(line) = line.strip_suffix('\n') else {
             tokio::time::sleep(Duration::from_millis(100)).await;
             panic!("no whole line on stdout: {line:?}; on stderr: {:#?}", stderr.so_far());
@@ -167,7 +165,7 @@ impl Launch {
         let line = line.to_owned();
         let more = Lines::default();
         more.collect(stdout);
-        Plugin { child, line, took, stdout: more, stderr, scratch: self.scratch, client: self.client }
+        Plugin { child, line, stdout: more, stderr, scratch: self.scratch, client: self.client }
     }
 }
 
@@ -185,8 +183,6 @@ pub(crate) struct Plugin {
     child: Child,
     /// The first line on stdout, without its end.
     pub(crate) line: String,
-    /// From start to that line.
-    pub(crate) took: Duration,
     stdout: Lines,
     stderr: Lines,
     scratch: TempDir,
@@ -256,10 +252,10 @@ impl Plugin {
 
     /// Waits for its end, and for all it wrote.
     pub(crate) async fn ends_within(&mut self, limit: Duration) -> ExitStatus {
-        let status = match timeout(limit, self.child.wait()).await {
-            Ok(status) => status.expect("it is our child"),
-            Err(_) => panic!("it still runs after {limit:?}; on stderr: {:#?}", self.stderr()),
+        let Ok(status) = timeout(limit, self.child.wait()).await else {
+            panic!("it still runs after {limit:?}; on stderr: {:#?}", self.stderr())
         };
+        let status = status.expect("it is our child");
         timeout(START_LIMIT, async { tokio::join!(self.stdout.complete(), self.stderr.complete()) })
             .await
             .expect("its outputs end with it");
@@ -410,7 +406,7 @@ impl Client {
             Some(client) => {
                 let key = aws_lc_rs::sign::any_ecdsa_type(&client.key.clone_key().into()).expect("a key");
                 // Not checked against each other, so that a thief can try.
-                let pair = rustls::sign::CertifiedKey::new_unchecked(vec![client.certificate.clone()], key);
+                let pair = rustls::sign::CertifiedKey::new(vec![client.certificate.clone()], key);
                 builder.with_client_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(pair)))
             }
         };
