@@ -1,6 +1,7 @@
 //! The test suite that needs more than one module: the real binary under a hand-written host, and files compared with
 //! the tables they were written from.
 
+mod attached;
 mod descriptors;
 mod protocol;
 mod support;

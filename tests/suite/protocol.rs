@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
 use tonic::{Code, Request};
@@ -18,6 +18,7 @@ use crate::support::host::proto::health::HealthCheckRequest;
 use crate::support::host::proto::plugin::{ConnInfo, Empty};
 use crate::support::host::proto::tfplugin6 as tf;
 use crate::support::host::{BINARY, COOKIE, Client, Host, Launch, drain, signal};
+use crate::support::value::wire;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -318,7 +319,7 @@ async fn line_20_debug_mode_tells_how_to_reattach_and_outlives_its_hosts() {
     let [(address, server)] = members[..] else { panic!("one provider: {value}") };
     assert_eq!(address, "localhost/huaweidb/huaweidb");
     let socket = Path::new(server["Addr"]["String"].as_str().unwrap());
-    let expected = serde_json::json!({
+    let expected = json!({
         "Protocol": "grpc", "ProtocolVersion": 6, "Pid": plugin.id(), "Test": true,
         "Addr": {"Network": "unix", "String": socket},
     });
@@ -336,6 +337,200 @@ async fn line_20_debug_mode_tells_how_to_reattach_and_outlives_its_hosts() {
     let status = plugin.ends_within(SECOND).await;
     assert!(status.success(), "{status}");
     assert!(!socket.parent().unwrap().exists());
+}
+
+/// Has any of these an error? A call that only warns has done what was asked.
+fn has_error(diagnostics: &[tf::Diagnostic]) -> bool {
+    diagnostics.iter().any(|one| one.severity() == tf::diagnostic::Severity::Error)
+}
+
+/// Makes each of these calls and gives what came back: the call's name with its diagnostics, or its status.
+macro_rules! answers {
+    ($host:expr, $($call:ident $request:expr),* $(,)?) => {
+        [$((
+            stringify!($call),
+            $host.provider().$call($request).await.map(|answer| answer.into_inner().diagnostics),
+        )),*]
+    };
+}
+
+#[tokio::test]
+async fn line_26_an_unknown_type_is_an_error_and_no_accident() {
+    let host = Host::start().await;
+    let type_name = || "huaweidb_no_such_thing".to_owned();
+    let object = || wire(&json!({ "id": "x" }));
+    let answers = answers!(
+        host,
+        validate_resource_config tf::validate_resource_config::Request {
+            type_name: type_name(), config: object(), ..Default::default()
+        },
+        validate_data_resource_config tf::validate_data_resource_config::Request {
+            type_name: type_name(), config: object()
+        },
+        upgrade_resource_state tf::upgrade_resource_state::Request {
+            type_name: type_name(),
+            raw_state: Some(tf::RawState { json: b"{}".to_vec(), ..Default::default() }),
+            ..Default::default()
+        },
+        read_resource tf::read_resource::Request {
+            type_name: type_name(), current_state: object(), ..Default::default()
+        },
+        plan_resource_change tf::plan_resource_change::Request {
+            type_name: type_name(),
+            config: object(),
+            proposed_new_state: object(),
+            prior_state: wire(&Value::Null),
+            ..Default::default()
+        },
+        apply_resource_change tf::apply_resource_change::Request {
+            type_name: type_name(),
+            config: object(),
+            planned_state: object(),
+            prior_state: wire(&Value::Null),
+            ..Default::default()
+        },
+        import_resource_state tf::import_resource_state::Request {
+            type_name: type_name(), id: "x".to_owned(), ..Default::default()
+        },
+        move_resource_state tf::move_resource_state::Request {
+            target_type_name: type_name(),
+            source_type_name: type_name(),
+            source_state: Some(tf::RawState { json: b"{}".to_vec(), ..Default::default() }),
+            ..Default::default()
+        },
+        read_data_source tf::read_data_source::Request {
+            type_name: type_name(), config: object(), ..Default::default()
+        },
+    );
+    for (call, answer) in answers {
+        let diagnostics = answer.unwrap_or_else(|status| panic!("{call}: {status}"));
+        assert!(has_error(&diagnostics), "{call}: {diagnostics:?}");
+    }
+    ask(&host).await.unwrap();
+}
+
+/// Makes each of these calls and gives what became of it.
+macro_rules! outcomes {
+    ($host:expr, $($call:ident $request:expr),* $(,)?) => {
+        vec![$((stringify!($call), $host.provider().$call($request).await.map(|_| ()))),*]
+    };
+}
+
+/// No call may end in any other way, and none may have panicked.
+async fn check_outcomes(host: Host, outcomes: Vec<(&str, Result<(), tonic::Status>)>) {
+    for (call, outcome) in outcomes {
+        let status = outcome.err().map(|status| status.code());
+        assert!(matches!(status, None | Some(Code::Unimplemented)), "{call}: {status:?}");
+    }
+    ask(&host).await.expect("it still answers");
+    assert!(!host.shut_down().await.stderr().iter().any(|line| line.contains("panic")));
+}
+
+#[tokio::test]
+async fn line_62_every_call_is_answered_or_unimplemented() {
+    let host = Host::start().await;
+    let outcomes = outcomes!(
+        host,
+        get_metadata tf::get_metadata::Request::default(),
+        get_provider_schema tf::get_provider_schema::Request::default(),
+        validate_provider_config tf::validate_provider_config::Request::default(),
+        validate_resource_config tf::validate_resource_config::Request::default(),
+        validate_data_resource_config tf::validate_data_resource_config::Request::default(),
+        upgrade_resource_state tf::upgrade_resource_state::Request::default(),
+        get_resource_identity_schemas tf::get_resource_identity_schemas::Request::default(),
+        upgrade_resource_identity tf::upgrade_resource_identity::Request::default(),
+        configure_provider tf::configure_provider::Request::default(),
+        read_resource tf::read_resource::Request::default(),
+        plan_resource_change tf::plan_resource_change::Request::default(),
+        apply_resource_change tf::apply_resource_change::Request::default(),
+        import_resource_state tf::import_resource_state::Request::default(),
+        move_resource_state tf::move_resource_state::Request::default(),
+        read_data_source tf::read_data_source::Request::default(),
+        generate_resource_config tf::generate_resource_config::Request::default(),
+        validate_ephemeral_resource_config tf::validate_ephemeral_resource_config::Request::default(),
+        open_ephemeral_resource tf::open_ephemeral_resource::Request::default(),
+        renew_ephemeral_resource tf::renew_ephemeral_resource::Request::default(),
+        close_ephemeral_resource tf::close_ephemeral_resource::Request::default(),
+        list_resource tf::list_resource::Request::default(),
+        validate_list_resource_config tf::validate_list_resource_config::Request::default(),
+        get_functions tf::get_functions::Request::default(),
+        call_function tf::call_function::Request::default(),
+        validate_state_store_config tf::validate_state_store::Request::default(),
+        configure_state_store tf::configure_state_store::Request::default(),
+        read_state_bytes tf::read_state_bytes::Request::default(),
+        write_state_bytes tokio_stream::once(tf::write_state_bytes::RequestChunk::default()),
+        lock_state tf::lock_state::Request::default(),
+        unlock_state tf::unlock_state::Request::default(),
+        get_states tf::get_states::Request::default(),
+        delete_state tf::delete_state::Request::default(),
+        plan_action tf::plan_action::Request::default(),
+        invoke_action tf::invoke_action::Request::default(),
+        validate_action_config tf::validate_action_config::Request::default(),
+        stop_provider tf::stop_provider::Request::default(),
+    );
+    assert_eq!(outcomes.len(), 36, "all that the definitions name");
+    check_outcomes(host, outcomes).await;
+}
+
+#[tokio::test]
+async fn line_62_garbage_is_answered_like_any_mistake() {
+    let host = Host::start().await;
+    let mut outcomes = Vec::new();
+    let kind = || "huaweidb_manual_backup".to_owned();
+    let raw = |json: &[u8]| Some(tf::RawState { json: json.to_vec(), ..Default::default() });
+    for garbage in [&b"\xc1"[..], b"\x81", b"\xdf\xff\xff\xff\xff", b"\xa3abc", b"\x90", &[0x91; 10_000]] {
+        let value = || Some(tf::DynamicValue { msgpack: garbage.to_vec(), json: Vec::new() });
+        let private = garbage.to_vec();
+        outcomes.extend(outcomes!(
+            host,
+            validate_provider_config tf::validate_provider_config::Request { config: value() },
+            configure_provider tf::configure_provider::Request { config: value(), ..Default::default() },
+            validate_resource_config tf::validate_resource_config::Request {
+                type_name: kind(), config: value(), ..Default::default()
+            },
+            validate_data_resource_config tf::validate_data_resource_config::Request {
+                type_name: "huaweidb_backup".to_owned(), config: value()
+            },
+            upgrade_resource_state tf::upgrade_resource_state::Request {
+                type_name: kind(), raw_state: raw(garbage), ..Default::default()
+            },
+            upgrade_resource_state tf::upgrade_resource_state::Request {
+                type_name: kind(), raw_state: raw(b"[1e999999999]"), ..Default::default()
+            },
+            read_resource tf::read_resource::Request {
+                type_name: kind(), current_state: value(), private: private.clone(), ..Default::default()
+            },
+            plan_resource_change tf::plan_resource_change::Request {
+                type_name: kind(),
+                config: value(),
+                prior_state: value(),
+                proposed_new_state: value(),
+                prior_private: private.clone(),
+                ..Default::default()
+            },
+            apply_resource_change tf::apply_resource_change::Request {
+                type_name: kind(),
+                config: value(),
+                prior_state: value(),
+                planned_state: value(),
+                planned_private: private.clone(),
+                ..Default::default()
+            },
+            import_resource_state tf::import_resource_state::Request {
+                type_name: kind(), id: "///".to_owned(), ..Default::default()
+            },
+            move_resource_state tf::move_resource_state::Request {
+                target_type_name: kind(),
+                source_type_name: kind(),
+                source_state: raw(garbage),
+                ..Default::default()
+            },
+            read_data_source tf::read_data_source::Request {
+                type_name: "huaweidb_backup".to_owned(), config: value(), ..Default::default()
+            },
+        ));
+    }
+    check_outcomes(host, outcomes).await;
 }
 
 #[tokio::test]

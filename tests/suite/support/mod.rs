@@ -1,3 +1,4 @@
 //! What the tests have in common.
 
 pub(crate) mod host;
+pub(crate) mod value;
