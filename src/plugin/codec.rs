@@ -389,13 +389,13 @@ impl Writer {
     }
 
     fn number(&mut self, number: &Number) -> Result<(), Mismatch> {
+        if !number.is_sound() {
+            return Err(Mismatch::new("a finite number is required"));
+        }
         match number {
             Number::Int(number) => self.write(|out| rmp::encode::write_sint(out, *number).map(drop)),
-            Number::Float(number) if number.is_finite() => self.write(|out| rmp::encode::write_f64(out, *number)),
-            Number::Decimal(text) if Number::parse(text).is_some() => {
-                self.write(|out| rmp::encode::write_str(out, text));
-            }
-            Number::Float(_) | Number::Decimal(_) => return Err(Mismatch::new("a finite number is required")),
+            Number::Float(number) => self.write(|out| rmp::encode::write_f64(out, *number)),
+            Number::Decimal(text) => self.write(|out| rmp::encode::write_str(out, text)),
         }
         Ok(())
     }
