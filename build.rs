@@ -1,10 +1,12 @@
-//! Compiles `proto/` and nothing else. A compiler written in Rust reads the definitions, so no `protoc` is needed.
+//! Compiles `proto/`, and names the commit that a release is built from. Nothing else.
 //!
-//! The library gets the server half. The client half and the plain descriptors are for the test suite: its
-//! hand-written host speaks through code the shipped binary does not contain.
+//! A compiler written in Rust reads the definitions, so no `protoc` is needed. The library gets the server half. The
+//! client half and the plain descriptors are for the test suite: its hand-written host speaks through code the shipped
+//! binary does not contain.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::{env, fs};
 
 use prost::Message;
@@ -27,5 +29,26 @@ fn main() -> Result<(), Box<dyn Error>> {
             .out_dir(&folder)
             .compile_fds(descriptors.clone())?;
     }
+    let commit = if env::var("PROFILE").is_ok_and(|profile| profile == "release") { commit() } else { None };
+    let built_from = commit.map(|commit| format!(" ({commit})")).unwrap_or_default();
+    println!("cargo::rustc-env=BUILT_FROM={built_from}");
     Ok(())
+}
+
+/// The commit that is checked out; `None` outside a checkout. For releases only, because naming it costs everybody a
+/// rebuild after each commit.
+fn commit() -> Option<String> {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").args(arguments).output().ok().filter(|output| output.status.success())?;
+        Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
+    };
+    // Only if this folder is the checkout itself: unpacked inside another one, that one's commit would be a lie.
+    if !git(&["rev-parse", "--show-prefix"])?.is_empty() {
+        return None;
+    }
+    let log = git(&["rev-parse", "--git-path", "logs/HEAD"])?;
+    if Path::new(&log).exists() {
+        println!("cargo::rerun-if-changed={log}");
+    }
+    git(&["rev-parse", "--short=12", "HEAD"])
 }

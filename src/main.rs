@@ -1,2 +1,50 @@
-//! x
-fn main(){}
+//! The provider's binary. Terraform and OpenTofu start it without arguments.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use huaweidb::plugin;
+use huaweidb::provider::HuaweiDb;
+
+/// What `--version` says: everything that a bug report needs.
+const VERSION: &str =
+    concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"), env!("BUILT_FROM"), ", plugin protocol 6.10");
+
+const USAGE: &str = concat!(
+    "Usage: ",
+    env!("CARGO_PKG_NAME"),
+    " [--debug | --version | --help]
+
+",
+    env!("CARGO_PKG_DESCRIPTION"),
+    ".
+
+Terraform and OpenTofu start this program themselves, without arguments.
+
+  --debug    serve in the foreground, for a debugger: prints the value of
+             TF_REATTACH_PROVIDERS to set where Terraform runs; Ctrl-C ends it
+  --version  print the version
+  --help     print this
+"
+);
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let words: Option<Vec<_>> = arguments.iter().map(|word| word.to_str()).collect();
+    // One dash or two, as with other providers.
+    match words.as_deref() {
+        Some([]) => plugin::serve(HuaweiDb),
+        Some(["--debug" | "-debug"]) => plugin::debug(HuaweiDb),
+        Some(["--version" | "-version" | "-V"]) => print(io::stdout(), &format!("{VERSION}\n"), ExitCode::SUCCESS),
+        Some(["--help" | "-help" | "-h"]) => print(io::stdout(), USAGE, ExitCode::SUCCESS),
+        _ => print(io::stderr(), USAGE, ExitCode::from(2)),
+    }
+}
+
+/// Prints a text, and ends well only if that worked.
+fn print(mut to: impl Write, text: &str, then: ExitCode) -> ExitCode {
+    match to.write_all(text.as_bytes()).and_then(|()| to.flush()) {
+        Ok(()) => then,
+        Err(_) => ExitCode::FAILURE,
+    }
+}

@@ -1,0 +1,136 @@
+//! What a manual backup is, in any database service of the cloud. No Terraform.
+//!
+//! Services are pure translations on one shelf ([`services`]); everything that waits, repeats or decides about time is
+//! in [`engine`](Backups).
+
+mod engine;
+mod error;
+mod service;
+mod services;
+
+use jiff::Timestamp;
+
+pub use engine::{Backups, Progress};
+pub use error::Error;
+pub use service::{Facts, Job, JobStatus, Misread, Page, Service, Started, Unsupported, Verdict};
+pub use services::{ALL, named};
+
+/// A backup, in the same words and units for every service.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Backup {
+    /// The bare backup id, as the cloud gives it. Its form is nobody's business.
+    pub id: String,
+    /// The instance it was taken of.
+    pub instance_id: String,
+    /// That instance's name, where the service tells it.
+    pub instance_name: Option<String>,
+    /// The backup's name.
+    pub name: String,
+    /// The description, where the service tells it.
+    pub description: Option<String>,
+    /// How far it is.
+    pub status: Status,
+    /// `manual`, `auto`, `incremental`, …: always lower case.
+    pub kind: Option<String>,
+    /// The database engine, where the service tells it.
+    pub datastore: Option<Datastore>,
+    /// When it was begun.
+    pub begin: Option<Timestamp>,
+    /// When it ended; absent while it runs.
+    pub end: Option<Timestamp>,
+    /// Its size in bytes; absent while it runs.
+    pub size_bytes: Option<u64>,
+    /// The instances behind a DDM instance whose metadata this is.
+    pub data_nodes: Vec<DataNode>,
+}
+
+/// A database engine and its version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Datastore {
+    /// The engine, in the service's own word.
+    pub kind: String,
+    /// The version.
+    pub version: Option<String>,
+}
+
+/// An RDS instance that holds data of a DDM instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataNode {
+    /// The RDS instance.
+    pub instance_id: String,
+    /// Its name.
+    pub instance_name: String,
+}
+
+/// How far a backup is; the same words for every service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Being taken.
+    Building,
+    /// Usable for a restore.
+    Completed,
+    /// Ended without a usable result.
+    Failed,
+    /// Being deleted.
+    Deleting,
+    /// A word the documents do not have, as it came. Treated as still running.
+    Other(String),
+}
+
+/// A database instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instance {
+    /// The instance id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its status, in the service's own word.
+    pub status: String,
+    /// Whether nothing runs on it, as far as the service tells.
+    pub idle: Option<bool>,
+    /// The database engine.
+    pub datastore: Option<Datastore>,
+    /// `ReplicaSet`, `Ha`, …, where the service tells it.
+    pub mode: Option<String>,
+}
+
+/// What to back up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewBackup {
+    /// The instance.
+    pub instance_id: String,
+    /// The backup's name.
+    pub name: String,
+    /// The description.
+    pub description: Option<String>,
+    /// The databases to back up, where a service can choose; empty for all.
+    pub databases: Vec<String>,
+}
+
+/// Which backup: enough for every service to find it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackupRef {
+    /// The backup id.
+    pub id: String,
+    /// The instance it was taken of. Some services need it to look the backup up.
+    pub instance_id: Option<String>,
+}
+
+/// Which backups to list. Services that cannot filter by something are filtered here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Only this instance's.
+    pub instance_id: Option<String>,
+    /// Only with exactly this name.
+    pub name: Option<String>,
+    /// Only with a name that begins so.
+    pub name_prefix: Option<String>,
+    /// Only of this type: `manual`, `auto`, ….
+    pub kind: Option<String>,
+    /// Only with this status.
+    pub status: Option<Status>,
+    /// Only begun at this time or later.
+    pub begin_after: Option<Timestamp>,
+    /// Only begun at this time or earlier.
+    pub begin_before: Option<Timestamp>,
+}

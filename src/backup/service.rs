@@ -1,0 +1,175 @@
+//! One database service's dialect: what the engine needs to know of it, and nothing else.
+
+use jiff::Timestamp;
+
+use super::{Backup, BackupRef, Filter, Instance, NewBackup};
+use crate::cloud::{Call, Product, Refusal, Reply};
+
+/// A database service. Pure translation: builds calls and reads replies; never performs IO, waits or logs.
+///
+/// Pages are asked for by record offset. A method that answers `None` says that the service has no such operation.
+pub trait Service: Sync {
+    /// What is constant about it.
+    fn facts(&self) -> &'static Facts;
+
+    /// The call that takes a backup.
+    fn create(&self, want: &NewBackup) -> Result<Call, Unsupported>;
+
+    /// What the cloud said it began.
+    fn started(&self, reply: &Reply) -> Result<Started, Misread>;
+
+    /// Calls that find one backup, to be asked in turn until one has it. [`Self::listed`] reads the replies. Empty when the
+    /// service has no lookup by id: then the list is searched.
+    fn find(&self, backup: &BackupRef) -> Result<Vec<Call>, Unsupported>;
+
+    /// One page of backups, newest first; one call per kind where a service lists kinds apart (every kind pages on its own).
+    /// Filters that the service has not are left out.
+    fn list(&self, filter: &Filter, offset: u64, limit: u64) -> Result<Vec<Call>, Unsupported>;
+
+    /// Reads a page of backups.
+    fn listed(&self, reply: &Reply) -> Result<Page<Backup>, Misread>;
+
+    /// The call that completes what the list does not tell of a backup, if there is one.
+    fn details(&self, backup: &Backup) -> Option<Call> {
+        let _ = backup;
+        None
+    }
+
+    /// Adds what [`Self::details`] told.
+    fn detailed(&self, backup: Backup, reply: &Reply) -> Result<Backup, Misread> {
+        let _ = reply;
+        Ok(backup)
+    }
+
+    /// The call that stops a running backup.
+    fn stop(&self, backup: &Backup) -> Option<Call>;
+
+    /// The call that deletes a backup. The reply may carry a job id: see [`Self::job_id`].
+    fn delete(&self, id: &str) -> Call;
+
+    /// The call that deletes several at once, and how many it takes at most.
+    fn delete_many(&self, ids: &[String]) -> Option<Call> {
+        let _ = ids;
+        None
+    }
+
+    /// Which of the ids [`Self::delete_many`] did not take, with the reason. A success status may hide failures.
+    fn deleted_many(&self, reply: &Reply) -> Result<Vec<(String, Refusal)>, Misread> {
+        let _ = reply;
+        Ok(Vec::new())
+    }
+
+    /// The job that a stop or delete began, if the reply names one.
+    fn job_id(&self, reply: &Reply) -> Option<String> {
+        reply.body.get("job_id").and_then(|id| id.as_str()).filter(|id| !id.is_empty()).map(str::to_owned)
+    }
+
+    /// The call that asks how far a job is.
+    fn job(&self, job_id: &str) -> Option<Call>;
+
+    /// Reads that; `None` when the cloud does not know the job (yet, or any more).
+    fn job_read(&self, reply: &Reply) -> Result<Option<Job>, Misread>;
+
+    /// One page of instances.
+    fn instances(&self, name: Option<&str>, offset: u64, limit: u64) -> Call;
+
+    /// Reads a page of instances.
+    fn instances_read(&self, reply: &Reply) -> Result<Page<Instance>, Misread>;
+
+    /// What a refusal means here: status and code together, because services use the same code differently.
+    fn verdict(&self, refusal: &Refusal) -> Verdict;
+}
+
+/// What is constant about a service.
+#[derive(Debug)]
+pub struct Facts {
+    /// The word for it in `service`, `endpoints` and messages; also its endpoint.
+    pub product: &'static Product,
+    /// Its full name.
+    pub title: &'static str,
+    /// Where the vendor describes its API.
+    pub reference: &'static str,
+    /// How the ids of its instances end, such as `in02`. Several where one service has several engines.
+    pub instance_suffixes: &'static [&'static str],
+    /// Why a backup cannot be taken, where it cannot.
+    pub no_create: Option<&'static str>,
+    /// Why a single backup can only be looked up together with its instance, where that is so.
+    pub needs_instance: bool,
+    /// Whether the vendor's page calls the description required although the service is known to accept its absence.
+    pub description_advised: bool,
+    /// Whether `databases` may be given.
+    pub takes_databases: bool,
+    /// Records per page at most.
+    pub page_limit: u64,
+    /// How many backups one batch delete takes; 0 where there is none.
+    pub batch_limit: usize,
+}
+
+/// What the cloud said it began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Started {
+    /// The new backup's id.
+    pub backup_id: String,
+    /// The job, where the service tells it.
+    pub job_id: Option<String>,
+    /// When it began, where the service tells it.
+    pub begin: Option<Timestamp>,
+}
+
+/// One page of a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// How many there are in all, where the service tells it. Not to be relied on.
+    pub total: Option<u64>,
+}
+
+/// The cloud's asynchronous task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// How far it is.
+    pub status: JobStatus,
+    /// `40%`, where the service tells it.
+    pub progress: Option<String>,
+    /// Why it failed.
+    pub fail_reason: Option<String>,
+}
+
+/// How far a job is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobStatus {
+    /// Still at it, pending included; also any word the documents do not have.
+    Running,
+    /// Done.
+    Completed,
+    /// Ended without success.
+    Failed,
+}
+
+/// What a refusal means for what we are doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The backup, instance or job does not exist (any more).
+    Gone,
+    /// Something else runs on the instance: wait and try again.
+    Busy,
+    /// A backup of that name exists.
+    NameTaken,
+    /// This cloud does not offer the operation.
+    NotOffered,
+    /// The status of the backup forbids it: for a stop, it does not run; for a delete, it is in use.
+    WrongState,
+    /// No use trying again.
+    Final,
+}
+
+/// A reply that cannot be what it should be: what is missing or wrong.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Misread(pub String);
+
+/// The service has no such operation, or not with what is known: why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unsupported(pub String);

@@ -1,0 +1,126 @@
+//! Signed HTTP to Huawei Cloud and the clouds built on it. No Terraform, no backups.
+//!
+//! Reference: the API gateway's request signing (`SDK-HMAC-SHA256`), IAM v3 tokens, and the error bodies of the
+//! gateway, of IAM and of the database services.
+
+mod credentials;
+mod endpoint;
+mod error;
+mod retry;
+mod settings;
+mod sign;
+mod transport;
+
+use jiff::Timestamp;
+use serde_json::Value as Json;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+pub use error::{Error, Refusal};
+pub use http::Method;
+pub use settings::{AssumeRole, Credentials, Settings};
+pub use transport::Cloud;
+
+/// A cloud product with an endpoint of its own.
+#[derive(Debug)]
+pub struct Product {
+    /// The word people use for it in `endpoints` and in messages.
+    pub key: &'static str,
+    /// The first part of its host name in a region of a partition (`myhuaweicloud.com`, `otc.t-systems.com`, …).
+    pub host: fn(region: &str, partition: &str) -> &'static str,
+}
+
+/// One request, as a value: nothing here performs IO.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Whom to ask.
+    pub product: &'static Product,
+    /// The HTTP method.
+    pub method: Method,
+    /// The path, with `{project_id}` where the project id belongs. Ids in it must be escaped with [`segment`].
+    pub path: String,
+    /// Query pairs, unescaped.
+    pub query: Vec<(&'static str, String)>,
+    /// The JSON body.
+    pub body: Option<Json>,
+    /// Headers of this product beside the usual ones, such as `X-Language`.
+    pub headers: Vec<(&'static str, &'static str)>,
+    /// Whether sending it twice does no more than sending it once.
+    pub safe_to_repeat: bool,
+}
+
+/// An answer with a status from 200 to 299.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// The JSON body; null when it is empty.
+    pub body: Json,
+    /// The cloud's clock, from the `Date` header.
+    pub date: Option<Timestamp>,
+    /// The request id, for people who ask the vendor.
+    pub request_id: Option<String>,
+}
+
+/// Within what limits a call may wait and try again.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Nothing is begun after this.
+    pub deadline: Instant,
+    /// Wakes every sleeper at once when cancelled. A request under way is finished first.
+    pub stop: CancellationToken,
+}
+
+impl Call {
+    /// A call that only reads.
+    pub fn get(product: &'static Product, path: impl Into<String>) -> Self {
+        Call::new(product, Method::GET, path, true)
+    }
+
+    /// A call that must not be sent twice blindly.
+    pub fn post(product: &'static Product, path: impl Into<String>, body: Option<Json>) -> Self {
+        Call { body, ..Call::new(product, Method::POST, path, false) }
+    }
+
+    /// A call that sets something; not safe to repeat unless the caller says so.
+    pub fn put(product: &'static Product, path: impl Into<String>, body: Option<Json>) -> Self {
+        Call { body, ..Call::new(product, Method::PUT, path, false) }
+    }
+
+    /// A delete: repeating it does no harm, the second answer may say "gone".
+    pub fn delete(product: &'static Product, path: impl Into<String>) -> Self {
+        Call::new(product, Method::DELETE, path, true)
+    }
+
+    /// The same with a query pair more.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.query.push((name, value.into()));
+        self
+    }
+
+    /// The same with a query pair more, if there is a value.
+    #[must_use]
+    pub fn with_some(self, name: &'static str, value: Option<impl Into<String>>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+
+    /// The same with a header more.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: &'static str) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    fn new(product: &'static Product, method: Method, path: impl Into<String>, safe_to_repeat: bool) -> Self {
+        Call { product, method, path: path.into(), query: Vec::new(), body: None, headers: Vec::new(), safe_to_repeat }
+    }
+}
+
+/// An id as one segment of a path, escaped.
+pub fn segment(id: &str) -> String {
+    sign::escape(id)
+}

@@ -1,0 +1,185 @@
+//! Where the host connects: a unix socket that nobody else can reach, or a port of the loopback interface where there
+//! are none.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::ops::RangeInclusive;
+
+use tempfile::TempDir;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+
+use super::handshake::{Address, Terms};
+
+/// A connection of either kind, in plain text or not. One type for all, so that the HTTP machinery is compiled once.
+pub(super) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
+
+/// A listening socket. The operating system queues connections from the moment it exists.
+#[derive(Debug)]
+pub(super) struct Door {
+    listener: Listener,
+    address: Address,
+    /// The directory that holds a unix socket and nothing else; removed on drop, the socket with it.
+    _dir: Option<TempDir>,
+}
+
+#[derive(Debug)]
+enum Listener {
+    #[cfg(unix)]
+    Unix(tokio::net::UnixListener),
+    Tcp(TcpListener),
+}
+
+impl Door {
+    /// Opens one as the host wants it. Needs a runtime around it.
+    pub(super) fn open(terms: &Terms) -> io::Result<Self> {
+        #[cfg(unix)]
+        if let Some(door) = unix::open(terms)? {
+            return Ok(door);
+        }
+        let listener = bind_first(&terms.ports)?;
+        let address = Address::Tcp(listener.local_addr()?);
+        listener.set_nonblocking(true)?;
+        Ok(Door { listener: Listener::Tcp(TcpListener::from_std(listener)?), address, _dir: None })
+    }
+
+    /// Where it is.
+    pub(super) fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// The next connection.
+    pub(super) async fn accept(&self) -> io::Result<Box<dyn Wire>> {
+        Ok(match &self.listener {
+            #[cfg(unix)]
+            Listener::Unix(listener) => Box::new(listener.accept().await?.0),
+            Listener::Tcp(listener) => {
+                let (stream, _) = listener.accept().await?;
+                stream.set_nodelay(true)?;
+                Box::new(stream)
+            }
+        })
+    }
+}
+
+/// The first port that is free.
+fn bind_first(ports: &RangeInclusive<u16>) -> io::Result<std::net::TcpListener> {
+    let mut problem = None;
+    for port in ports.clone() {
+        match std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => problem = Some(error),
+        }
+    }
+    Err(problem.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into()))
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::fs::{self, Permissions};
+    use std::io;
+    use std::os::unix::fs::{PermissionsExt, chown};
+    use std::path::Path;
+
+    use super::{Address, Door, Listener, Terms};
+
+    /// Operating systems allow 104 to 108 bytes.
+    const PATH_BYTES: usize = 100;
+
+    /// A socket in a fresh directory of its own; `None` if no socket can live or be announced under that path.
+    pub(super) fn open(terms: &Terms) -> io::Result<Option<Door>> {
+        let parent = terms.socket_dir.clone().unwrap_or_else(std::env::temp_dir);
+        let dir =
+            tempfile::Builder::new().prefix("tf").permissions(Permissions::from_mode(0o700)).tempdir_in(parent)?;
+        let path = std::path::absolute(dir.path().join("s"))?;
+        if !announceable(&path) {
+            return Ok(None);
+        }
+        let listener = tokio::net::UnixListener::bind(&path)?;
+        if let Some(group) = &terms.socket_group {
+            let group = group_id(group)?;
+            for (place, mode) in [(path.as_path(), 0o660), (dir.path(), 0o710)] {
+                chown(place, None, Some(group))?;
+                fs::set_permissions(place, Permissions::from_mode(mode))?;
+            }
+        }
+        Ok(Some(Door { listener: Listener::Unix(listener), address: Address::Unix(path), _dir: Some(dir) }))
+    }
+
+    /// Whether it fits the system's limit and, as text, a field of the handshake line.
+    fn announceable(path: &Path) -> bool {
+        path.as_os_str().len() <= PATH_BYTES
+            && path.to_str().is_some_and(|text| !text.contains(['|', '\n', '\r']) && text.trim() == text)
+    }
+
+    /// The number of a group that is given by name or number.
+    fn group_id(group: &str) -> io::Result<u32> {
+        if let Ok(id) = group.parse() {
+            return Ok(id);
+        }
+        find_group(group, &fs::read_to_string("/etc/group")?).ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::NotFound,
+                format!("there is no group {group:?} in /etc/group; give its number"),
+            )
+        })
+    }
+
+    fn find_group(name: &str, groups: &str) -> Option<u32> {
+        groups.lines().find_map(|line| {
+            let mut fields = line.split(':');
+            (fields.next() == Some(name)).then(|| fields.nth(1))??.parse().ok()
+        })
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn groups_have_names() {
+            let groups = "root:x:0:\nstaff:x:50:ann,bob\nbroken\nodd:x:many:\n";
+            for (name, id) in [("root", Some(0)), ("staff", Some(50)), ("sta", None), ("broken", None), ("odd", None)] {
+                assert_eq!(find_group(name, groups), id, "{name}");
+            }
+        }
+
+        #[test]
+        fn a_path_must_fit_the_system_and_the_line() {
+            let long = format!("/{}", "x".repeat(PATH_BYTES));
+            for (path, fits) in [("/tmp/tf1/s", true), (&long, false), ("/tmp/a|b/s", false), ("/tmp/a\nb/s", false)] {
+                assert_eq!(announceable(Path::new(path)), fits, "{path}");
+            }
+        }
+
+        #[tokio::test]
+        async fn where_no_socket_fits_a_port_is_opened_and_nothing_left_behind() {
+            let dir = tempfile::tempdir().unwrap();
+            let deep = dir.path().join("x".repeat(PATH_BYTES));
+            fs::create_dir(&deep).unwrap();
+            let door = Door::open(&Terms { socket_dir: Some(deep.clone()), ..Terms::default() }).unwrap();
+            assert!(matches!(door.address(), Address::Tcp(address) if address.ip().is_loopback()), "{door:?}");
+            assert_eq!(fs::read_dir(deep).unwrap().count(), 0);
+        }
+
+        #[tokio::test]
+        async fn a_group_may_use_the_socket_if_the_host_says_so() {
+            let dir = tempfile::tempdir().unwrap();
+            // The only group that any user may hand a file to is one of their own.
+            let own = std::os::unix::fs::MetadataExt::gid(&fs::metadata(dir.path()).unwrap());
+            let terms = Terms {
+                socket_dir: Some(dir.path().to_owned()),
+                socket_group: Some(own.to_string()),
+                ..Terms::default()
+            };
+            let door = Door::open(&terms).unwrap();
+            let Address::Unix(path) = door.address().clone() else { panic!("{door:?}") };
+            let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+            assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o660, 0o710));
+            drop(door);
+            assert!(!path.parent().unwrap().exists());
+        }
+    }
+}
