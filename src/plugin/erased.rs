@@ -54,7 +54,8 @@ pub(super) struct Hooked {
 /// A resource without its model type.
 pub(super) trait AnyResource<C>: Send + Sync {
     fn compiled(&self) -> &Compiled;
-    fn validate(&self, config: Value) -> Diagnostics;
+    /// `Err` if the configuration does not fit the model.
+    fn validate(&self, config: Value) -> Result<Diagnostics, Diagnostics>;
     fn plan<'a>(
         &'a self,
         client: Option<&'a C>,
@@ -74,7 +75,8 @@ pub(super) trait AnyResource<C>: Send + Sync {
 /// A data source without its model type.
 pub(super) trait AnyDataSource<C>: Send + Sync {
     fn compiled(&self) -> &Compiled;
-    fn validate(&self, config: Value) -> Diagnostics;
+    /// `Err` if the configuration does not fit the model.
+    fn validate(&self, config: Value) -> Result<Diagnostics, Diagnostics>;
     fn read<'a>(&'a self, client: &'a C, config: Value, start: Start) -> Boxed<'a, Ended<Value>>;
 }
 
@@ -109,11 +111,8 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Held<R> {
         Held::compiled(self)
     }
 
-    fn validate(&self, config: Value) -> Diagnostics {
-        match typed(config) {
-            Ok(config) => self.inner.validate(&config),
-            Err(diagnostics) => diagnostics,
-        }
+    fn validate(&self, config: Value) -> Result<Diagnostics, Diagnostics> {
+        Ok(self.inner.validate(&typed(config)?))
     }
 
     fn plan<'a>(
@@ -199,11 +198,8 @@ impl<C: Send + Sync + 'static, D: DataSource<C>> AnyDataSource<C> for Held<D> {
         Held::compiled(self)
     }
 
-    fn validate(&self, config: Value) -> Diagnostics {
-        match typed(config) {
-            Ok(config) => self.inner.validate(&config),
-            Err(diagnostics) => diagnostics,
-        }
+    fn validate(&self, config: Value) -> Result<Diagnostics, Diagnostics> {
+        Ok(self.inner.validate(&typed(config)?))
     }
 
     fn read<'a>(&'a self, client: &'a C, config: Value, start: Start) -> Boxed<'a, Ended<Value>> {

@@ -1,1 +1,743 @@
-//! x
+//! The rules of an object's life, from the schema alone: what a configuration must satisfy, what a plan says, and
+//! what an operation's result becomes in the state.
+//!
+//! Pure: nothing here waits, asks anybody or looks at a clock. The rules are those that Terraform checks after every
+//! answer, so a resource that leaves everything to them cannot be called inconsistent.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::erased::Hooked;
+use super::schema::Compiled;
+use super::{
+    Attribute, Block, Check, Diagnostic, Diagnostics, Mismatch, Mode, NestedBlock, Nesting, Path, Shape, Step, Type,
+    Value, codec, timeouts,
+};
+
+/// After so many complaints about one configuration, more would not help.
+const ENOUGH: usize = 50;
+
+/// The contents of a block or of a nested attribute.
+#[derive(Clone, Copy)]
+struct Contents<'a> {
+    attributes: &'a [Attribute],
+    blocks: &'a [NestedBlock],
+}
+
+impl<'a> From<&'a Block> for Contents<'a> {
+    fn from(block: &'a Block) -> Self {
+        Contents { attributes: &block.attributes, blocks: &block.blocks }
+    }
+}
+
+impl<'a> From<&'a [Attribute]> for Contents<'a> {
+    fn from(attributes: &'a [Attribute]) -> Self {
+        Contents { attributes, blocks: &[] }
+    }
+}
+
+impl Contents<'_> {
+    /// Whether a change somewhere inside means a new object.
+    fn any_replaces(self) -> bool {
+        self.attributes.iter().any(|one| {
+            one.replaces
+                || matches!(&one.shape, Shape::Nested(_, children) if Contents::from(&children[..]).any_replaces())
+        }) || self.blocks.iter().any(|one| Contents::from(&one.block).any_replaces())
+    }
+}
+
+// ---- Validation ----
+
+/// What Terraform does not check itself: null for a required argument, a value for a read-only one, write-only
+/// arguments with a host that would store them, and the schema's own checks. Unknown values are left alone: they are
+/// validated again once they are known.
+pub(super) fn validate(block: &Block, config: &Value, write_only_allowed: bool) -> Diagnostics {
+    let mut validation = Validation { write_only_allowed, diagnostics: Diagnostics::new() };
+    validation.object(block.into(), config, &Path::default());
+    validation.diagnostics
+}
+
+struct Validation {
+    write_only_allowed: bool,
+    diagnostics: Diagnostics,
+}
+
+impl Validation {
+    fn complain(&mut self, summary: &str, detail: impl Into<String>, path: &Path) {
+        if self.diagnostics.len() < ENOUGH {
+            self.diagnostics.push(Diagnostic::error(summary, detail).at(path.clone()));
+        }
+    }
+
+    fn object(&mut self, contents: Contents<'_>, value: &Value, path: &Path) {
+        if value.is_unknown() || self.diagnostics.len() >= ENOUGH {
+            return;
+        }
+        for attribute in contents.attributes {
+            self.attribute(attribute, value.get(attribute.name), &path.clone().then(attribute.name));
+        }
+        for nested in contents.blocks {
+            let path = path.clone().then(nested.name);
+            for (step, element) in elements(nested.nesting, value.get(nested.name)) {
+                if !element.is_null() {
+                    self.object((&nested.block).into(), element, &further(&path, step));
+                }
+            }
+        }
+    }
+
+    fn attribute(&mut self, attribute: &Attribute, value: &Value, path: &Path) {
+        let name = attribute.name;
+        if value.is_unknown() {
+            return;
+        }
+        if value.is_null() {
+            if attribute.mode == Mode::Required {
+                self.complain("Missing required argument", format!("`{name}` is required, but it is null here."), path);
+            }
+            return;
+        }
+        if attribute.mode == Mode::Computed {
+            let detail = format!("`{name}` is read-only: the provider sets it. Remove it from the configuration.");
+            return self.complain("Read-only argument is set", detail, path);
+        }
+        if attribute.write_only && !self.write_only_allowed {
+            let detail =
+                format!("`{name}` is write-only. That needs Terraform 1.11 or OpenTofu 1.11, or a later version.");
+            return self.complain("Write-only argument is not supported", detail, path);
+        }
+        match &attribute.shape {
+            Shape::Nested(nesting, children) => {
+                for (step, element) in elements(*nesting, value) {
+                    if !element.is_null() {
+                        self.object(children[..].into(), element, &further(path, step));
+                    }
+                }
+            }
+            Shape::Plain(ty) => {
+                for check in &attribute.checks {
+                    match check {
+                        Check::Any(_) => self.ask(check, attribute, value, path),
+                        _ => self.leaves(check, attribute, value, ty, path),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Asks a check about each known leaf of a value.
+    fn leaves(&mut self, check: &Check, attribute: &Attribute, value: &Value, ty: &Type, path: &Path) {
+        match (ty, value) {
+            (Type::List(element), Value::List(values)) => {
+                for (index, value) in (0..).zip(values) {
+                    self.leaves(check, attribute, value, element, &path.clone().index(index));
+                }
+            }
+            (Type::Set(element), Value::List(values)) => {
+                for value in values {
+                    self.leaves(check, attribute, value, element, path);
+                }
+            }
+            (Type::Map(element), Value::Map(members)) => {
+                for (key, value) in members {
+                    self.leaves(check, attribute, value, element, &path.clone().key(key.as_str()));
+                }
+            }
+            _ => self.ask(check, attribute, value, path),
+        }
+    }
+
+    fn ask(&mut self, check: &Check, attribute: &Attribute, value: &Value, path: &Path) {
+        if value.is_null() || value.is_unknown() {
+            return;
+        }
+        let secret = attribute.sensitive || attribute.write_only;
+        if let Some(complaint) = check.complaint(attribute.name, value, secret) {
+            self.complain("Invalid argument value", complaint, path);
+        }
+    }
+}
+
+/// The objects of a nested attribute or block, each with the step that leads to it. Set elements have none.
+fn elements(nesting: Nesting, value: &Value) -> Vec<(Option<Step>, &Value)> {
+    match (nesting, value.bare()) {
+        (_, Value::Null | Value::Unknown(_)) => Vec::new(),
+        (Nesting::List, Value::List(elements)) => {
+            (0..).zip(elements).map(|(index, element)| (Some(Step::Index(index)), element)).collect()
+        }
+        (Nesting::Set, Value::List(elements)) => elements.iter().map(|element| (None, element)).collect(),
+        (Nesting::Map, Value::Map(members)) => {
+            members.iter().map(|(key, element)| (Some(Step::Key(key.clone())), element)).collect()
+        }
+        (_, object) => vec![(None, object)],
+    }
+}
+
+fn further(path: &Path, step: Option<Step>) -> Path {
+    let mut path = path.clone();
+    path.0.extend(step);
+    path
+}
+
+// ---- Planning ----
+
+/// A create or update plan as far as the schema alone can make it.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) planned: Value,
+    /// Whether it differs from the prior state, the `timeouts` block left out of account.
+    changed: bool,
+}
+
+/// Fills defaults, takes write-only values out, and, if anything changes, marks what only apply will tell.
+pub(super) fn draft(compiled: &Compiled, config: &Value, prior: Option<&Value>, proposed: Value) -> Draft {
+    let contents = compiled.block().into();
+    let filled = rework(contents, proposed, config, false, &|attribute, value, config, _| match (
+        &attribute.default,
+        attribute.write_only,
+    ) {
+        (_, true) => Value::Null,
+        (Some(default), false) if config.is_null() => default.clone(),
+        _ => value,
+    });
+    let changed = prior.is_none_or(|prior| !same_but_timeouts(compiled, prior, &filled));
+    let planned = if changed { mark_unknown(compiled, config, prior, filled, &BTreeSet::new()) } else { filled };
+    Draft { planned, changed }
+}
+
+/// Everything the provider computes becomes unknown, unless it has a default, is kept, or was `settled` already.
+fn mark_unknown(
+    compiled: &Compiled,
+    config: &Value,
+    prior: Option<&Value>,
+    object: Value,
+    settled: &BTreeSet<&str>,
+) -> Value {
+    rework(compiled.block().into(), object, config, false, &|attribute, value, config, nested| {
+        let computed = attribute.mode.is_computed() && config.is_null() && attribute.default.is_none();
+        // A null inside a nested object says that the object is new rather than that nothing was there.
+        let kept = attribute.is_kept() && prior.is_some() && !(nested && value.is_null());
+        let skipped = !nested && settled.contains(attribute.name);
+        if computed && !kept && !skipped { Value::UNKNOWN } else { value }
+    })
+}
+
+/// A new value for an attribute, from: the attribute, the value it has, what is configured, and whether the attribute
+/// sits inside a nested object.
+type Rule<'a> = &'a dyn Fn(&Attribute, Value, &Value, bool) -> Value;
+
+/// Applies a rule to every attribute at every depth where the configuration has an object.
+fn rework(contents: Contents<'_>, object: Value, config: &Value, nested: bool, rule: Rule<'_>) -> Value {
+    let Value::Map(mut members) = object else { return object };
+    for attribute in contents.attributes {
+        let Some(member) = members.get_mut(attribute.name) else { continue };
+        let config = config.get(attribute.name);
+        let value = rule(attribute, std::mem::take(member), config, nested);
+        *member = match &attribute.shape {
+            Shape::Nested(nesting, children) if !config.is_null() && !attribute.write_only => {
+                rework_elements(*nesting, children[..].into(), value, config, rule)
+            }
+            _ => value,
+        };
+    }
+    for nested in contents.blocks {
+        let Some(member) = members.get_mut(nested.name) else { continue };
+        let config = config.get(nested.name);
+        *member = rework_elements(nested.nesting, (&nested.block).into(), std::mem::take(member), config, rule);
+    }
+    Value::Map(members)
+}
+
+fn rework_elements(nesting: Nesting, contents: Contents<'_>, value: Value, config: &Value, rule: Rule<'_>) -> Value {
+    match (nesting, value) {
+        (Nesting::Single | Nesting::Group, object) => rework(contents, object, config, true, rule),
+        (Nesting::List, Value::List(elements)) => {
+            let elements = elements.into_iter().enumerate();
+            let elements = elements.map(|(index, element)| rework(contents, element, config.at(index), true, rule));
+            Value::List(elements.collect())
+        }
+        (Nesting::Set, Value::List(elements)) => {
+            let mut configured: Vec<&Value> = config.as_list().unwrap_or_default().iter().collect();
+            let elements = elements.into_iter().map(|element| {
+                let from = configured.iter().position(|config| fits(&element, config));
+                let config = from.map_or(Value::Null, |at| configured.remove(at).clone());
+                rework(contents, element, &config, true, rule)
+            });
+            Value::List(elements.collect())
+        }
+        (Nesting::Map, Value::Map(members)) => {
+            let members = members.into_iter();
+            let members = members.map(|(key, element)| {
+                let element = rework(contents, element, config.get(&key), true, rule);
+                (key, element)
+            });
+            Value::Map(members.collect())
+        }
+        (_, other) => other,
+    }
+}
+
+/// Whether a set element may come from this configured one: equal wherever something is configured.
+fn fits(element: &Value, config: &Value) -> bool {
+    match (element.bare(), config.bare()) {
+        (_, Value::Null) => true,
+        (Value::Map(members), Value::Map(config)) => {
+            config.iter().all(|(name, config)| members.get(name).is_none_or(|member| fits(member, config)))
+        }
+        (Value::List(elements), Value::List(config)) => {
+            elements.len() == config.len() && elements.iter().zip(config).all(|(element, config)| fits(element, config))
+        }
+        (element, config) => element == config,
+    }
+}
+
+/// A finished plan.
+#[derive(Debug)]
+pub(super) struct Planned {
+    pub(super) planned: Value,
+    pub(super) replace: Vec<Path>,
+    pub(super) diagnostics: Diagnostics,
+}
+
+/// Takes over what the resource's own planning changed, and lists what means a new object.
+///
+/// Only what the hook really changed is taken from it: a model cannot express everything a value can. A hook that
+/// turns "nothing to do" into an update makes everything else computed unknown, as any other update would.
+pub(super) fn finish(
+    compiled: &Compiled,
+    config: &Value,
+    prior: Option<&Value>,
+    draft: Draft,
+    hooked: Hooked,
+) -> Planned {
+    let Hooked { before, after, replace, diagnostics } = hooked;
+    let touched: BTreeSet<&str> = compiled
+        .block()
+        .attributes
+        .iter()
+        .map(|attribute| attribute.name)
+        .filter(|name| before.get(name) != after.get(name))
+        .collect();
+    let Draft { planned, changed } = draft;
+    let mut planned = overlay(planned, &before, after.clone());
+    if !changed && prior.is_some_and(|prior| !same_but_timeouts(compiled, prior, &planned)) {
+        planned = mark_unknown(compiled, config, prior, planned, &touched);
+    }
+    let mut problems = Vec::new();
+    let planned = shaped(compiled.block(), planned, &mut problems);
+    let mut diagnostics = diagnostics;
+    diagnostics.extend(problems.into_iter().map(|problem| unexpected(problem, Diagnostic::error)));
+    let replace = match prior {
+        Some(prior) => {
+            let mut paths = Vec::new();
+            replaced(compiled.block().into(), prior, &planned, &Path::default(), &mut paths);
+            let more = replace.into_iter().filter(|path| !paths.contains(path)).collect::<Vec<_>>();
+            paths.extend(more);
+            paths
+        }
+        // A new object replaces nothing.
+        None => Vec::new(),
+    };
+    Planned { planned, replace, diagnostics }
+}
+
+/// `original` with what changed from `before` to `after`.
+fn overlay(original: Value, before: &Value, after: Value) -> Value {
+    if *before == after {
+        return original;
+    }
+    match (original, before, after) {
+        (Value::Map(mut original), Value::Map(before), Value::Map(after)) => {
+            // What the model does not name stays; what it dropped from a map is gone.
+            original.retain(|key, _| after.contains_key(key) || !before.contains_key(key));
+            for (key, after) in after {
+                let value = match before.get(&key) {
+                    Some(before) => overlay(original.remove(&key).unwrap_or_default(), before, after),
+                    None => after,
+                };
+                original.insert(key, value);
+            }
+            Value::Map(original)
+        }
+        (Value::List(original), Value::List(before), Value::List(after))
+            if original.len() == before.len() && before.len() == after.len() =>
+        {
+            let elements = original.into_iter().zip(before).zip(after);
+            Value::List(elements.map(|((original, before), after)| overlay(original, before, after)).collect())
+        }
+        (_, _, after) => after,
+    }
+}
+
+/// Whether nothing that the resource could see differs.
+pub(super) fn same_but_timeouts(compiled: &Compiled, left: &Value, right: &Value) -> bool {
+    let Type::Object(members) = compiled.value_type() else { return left == right };
+    let mut members = members.iter().filter(|(name, _)| !(compiled.owns_timeouts() && *name == timeouts::BLOCK));
+    members.all(|(name, ty)| left.get(name).means(right.get(name), ty))
+}
+
+/// The paths of arguments that differ although changing them means a new object.
+fn replaced(contents: Contents<'_>, prior: &Value, planned: &Value, path: &Path, paths: &mut Vec<Path>) {
+    for attribute in contents.attributes {
+        let (prior, planned) = (prior.get(attribute.name), planned.get(attribute.name));
+        let path = path.clone().then(attribute.name);
+        if attribute.replaces {
+            if !prior.means(planned, &attribute.value_type()) {
+                paths.push(path);
+            }
+        } else if let Shape::Nested(nesting, children) = &attribute.shape {
+            replaced_inside(*nesting, children[..].into(), prior, planned, &path, paths);
+        }
+    }
+    for nested in contents.blocks {
+        let (prior, planned) = (prior.get(nested.name), planned.get(nested.name));
+        let path = path.clone().then(nested.name);
+        replaced_inside(nested.nesting, (&nested.block).into(), prior, planned, &path, paths);
+    }
+}
+
+fn replaced_inside(
+    nesting: Nesting,
+    contents: Contents<'_>,
+    prior: &Value,
+    planned: &Value,
+    path: &Path,
+    paths: &mut Vec<Path>,
+) {
+    if !contents.any_replaces() || prior == planned {
+        return;
+    }
+    if prior.is_unknown() || planned.is_unknown() {
+        return paths.push(path.clone());
+    }
+    match nesting {
+        Nesting::Single | Nesting::Group => replaced(contents, prior, planned, path, paths),
+        Nesting::List => {
+            let count = |value: &Value| value.as_list().map_or(0, <[Value]>::len);
+            for index in 0..count(prior).max(count(planned)) {
+                let path = path.clone().index(i64::try_from(index).unwrap_or(i64::MAX));
+                replaced(contents, prior.at(index), planned.at(index), &path, paths);
+            }
+        }
+        Nesting::Map => {
+            let keys = |value: &Value| value.as_map().map(|members| members.keys().cloned().collect::<Vec<_>>());
+            let keys: BTreeSet<String> = [keys(prior), keys(planned)].into_iter().flatten().flatten().collect();
+            for key in keys {
+                replaced(contents, prior.get(&key), planned.get(&key), &path.clone().key(key.as_str()), paths);
+            }
+        }
+        Nesting::Set => {
+            // An element cannot be addressed, so the set is blamed if the part that matters differs.
+            let part = |value: &Value| {
+                let elements = value.as_list().unwrap_or_default().iter();
+                Value::List(elements.map(|element| immutable_part(contents, element)).collect())
+            };
+            if !part(prior).means(&part(planned), &Type::set(Type::Dynamic)) {
+                paths.push(path.clone());
+            }
+        }
+    }
+}
+
+/// An object reduced to what cannot be changed in place.
+fn immutable_part(contents: Contents<'_>, object: &Value) -> Value {
+    let inside = |nesting, contents, value: &Value| {
+        Value::List(
+            elements(nesting, value).into_iter().map(|(_, element)| immutable_part(contents, element)).collect(),
+        )
+    };
+    let attributes = contents.attributes.iter().filter_map(|attribute| {
+        let value = object.get(attribute.name);
+        match &attribute.shape {
+            _ if attribute.replaces => Some((attribute.name, value.clone())),
+            Shape::Nested(nesting, children) => Some((attribute.name, inside(*nesting, children[..].into(), value))),
+            Shape::Plain(_) => None,
+        }
+    });
+    let blocks = contents.blocks.iter();
+    let blocks = blocks.map(|one| (one.name, inside(one.nesting, (&one.block).into(), object.get(one.name))));
+    Value::object(attributes.chain(blocks))
+}
+
+// ---- Results ----
+
+/// What a successful create or update becomes in the state: what was planned stays as planned, what was unknown is
+/// what came back, and nothing is unknown any more.
+///
+/// A result that contradicts the plan is a bug in the provider. It is reported as a warning, because an error would
+/// make Terraform destroy and replace an object that is well; the next refresh shows the difference.
+pub(super) fn settled(compiled: &Compiled, planned: &Value, result: Value) -> (Value, Diagnostics) {
+    let mut astray = Vec::new();
+    let result = compiled.with_timeouts_of(planned, result);
+    let result = settle(compiled.value_type(), planned, result, &Path::default(), &mut astray);
+    let mut problems = Vec::new();
+    let state = shaped(compiled.block(), result.without_unknowns(), &mut problems);
+    let astray = astray.into_iter().map(|path| Mismatch { path, ..Mismatch::new("differs from what was planned") });
+    let warnings = astray.chain(problems).map(|problem| unexpected(problem, Diagnostic::warning));
+    let mut diagnostics = Diagnostics::new();
+    diagnostics.extend(warnings);
+    (state, diagnostics)
+}
+
+/// The plan with the write-only values, which only the configuration has.
+pub(super) fn with_write_only(compiled: &Compiled, config: &Value, planned: Value) -> Value {
+    rework(compiled.block().into(), planned, config, false, &|attribute, value, config, _| {
+        if attribute.write_only { config.clone() } else { value }
+    })
+}
+
+/// What is kept of an object whose operation failed: it has every attribute of the schema, and nothing unknown.
+pub(super) fn kept(compiled: &Compiled, timeouts_of: &Value, object: Value) -> Value {
+    let object = compiled.with_timeouts_of(timeouts_of, object).without_unknowns();
+    shaped(compiled.block(), object, &mut Vec::new())
+}
+
+/// What a read found, in the words of the state where it means the same.
+pub(super) fn refreshed(compiled: &Compiled, state: &Value, found: Value) -> Result<Value, Diagnostics> {
+    let found = compiled.with_timeouts_of(state, found).without_unknowns();
+    let found = complete(compiled, found)?;
+    Ok(in_words_of(compiled.value_type(), state, found))
+}
+
+/// What a data source answers: the configuration, completed.
+pub(super) fn answered(compiled: &Compiled, config: &Value, found: Value) -> Result<Value, Diagnostics> {
+    let found = compiled.with_timeouts_of(config, found).without_unknowns();
+    complete(compiled, echo(config, found))
+}
+
+/// What an import starts with: the stub, completed by defaults that only the configuration would know.
+pub(super) fn imported(compiled: &Compiled, stub: Value) -> Result<Value, Diagnostics> {
+    let stub = complete(compiled, compiled.with_timeouts_of(&Value::Null, stub).without_unknowns())?;
+    let own = stub.clone();
+    Ok(rework(compiled.block().into(), stub, &own, false, &|attribute, value, _, _| match &attribute.default {
+        Some(default) if value.is_null() => default.clone(),
+        _ => value,
+    }))
+}
+
+/// What a stored state becomes under the current schema.
+pub(super) fn restored(compiled: &Compiled, state: Value) -> Result<Value, Diagnostics> {
+    complete(compiled, state)
+}
+
+/// The object with exactly the schema's members, or what is wrong with it.
+fn complete(compiled: &Compiled, object: Value) -> Result<Value, Diagnostics> {
+    let mut problems = Vec::new();
+    let object = shaped(compiled.block(), object, &mut problems);
+    if problems.is_empty() {
+        return Ok(object);
+    }
+    let mut diagnostics = Diagnostics::new();
+    diagnostics.extend(problems.into_iter().map(|problem| unexpected(problem, Diagnostic::error)));
+    Err(diagnostics)
+}
+
+fn unexpected(problem: Mismatch, severity: fn(String, String) -> Diagnostic) -> Diagnostic {
+    let detail = format!("{problem}. This is a bug in the provider; please report it.");
+    let diagnostic = severity("Provider returned an unexpected value".to_owned(), detail);
+    if problem.path.0.is_empty() { diagnostic } else { diagnostic.at(problem.path) }
+}
+
+fn settle(ty: &Type, planned: &Value, result: Value, path: &Path, astray: &mut Vec<Path>) -> Value {
+    if planned.is_unknown() {
+        return result;
+    }
+    if planned.means(&result, ty) {
+        return planned.clone();
+    }
+    match (ty, planned, result) {
+        (Type::Object(types), Value::Map(planned), Value::Map(mut result)) => {
+            for (name, ty) in types {
+                let planned = planned.get(name).unwrap_or(&Value::Null);
+                let value = result.remove(name).unwrap_or_default();
+                let value = settle(ty, planned, value, &path.clone().then(name.as_str()), astray);
+                result.insert(name.clone(), value);
+            }
+            Value::Map(result)
+        }
+        (Type::Map(element), Value::Map(planned), Value::Map(result))
+            if planned.len() == result.len() && planned.keys().eq(result.keys()) =>
+        {
+            let members = result.into_iter().map(|(key, value)| {
+                let value = settle(element, &planned[&key], value, &path.clone().key(key.as_str()), astray);
+                (key, value)
+            });
+            Value::Map(members.collect())
+        }
+        (Type::List(element), Value::List(planned), Value::List(result)) if planned.len() == result.len() => {
+            let elements = (0..).zip(planned).zip(result);
+            let elements = elements
+                .map(|((index, planned), value)| settle(element, planned, value, &path.clone().index(index), astray));
+            Value::List(elements.collect())
+        }
+        // Elements with something unknown in them cannot be told apart; they may coalesce, never grow.
+        (Type::Set(_), Value::List(elements), Value::List(result))
+            if result.len() <= elements.len() && !planned.is_wholly_known() =>
+        {
+            Value::List(result)
+        }
+        (_, planned, _) => {
+            astray.push(path.clone());
+            planned.clone()
+        }
+    }
+}
+
+/// `found`, with the old value wherever it means the same: order of sets, spelling of numbers, types of open values.
+fn in_words_of(ty: &Type, old: &Value, found: Value) -> Value {
+    if found.means(old, ty) {
+        return old.clone();
+    }
+    match (ty, old, found) {
+        (Type::Object(types), Value::Map(old), Value::Map(found)) => {
+            let members = found.into_iter().map(|(name, value)| {
+                let value = match (types.get(&name), old.get(&name)) {
+                    (Some(ty), Some(old)) => in_words_of(ty, old, value),
+                    _ => value,
+                };
+                (name, value)
+            });
+            Value::Map(members.collect())
+        }
+        (_, _, found) => found,
+    }
+}
+
+/// What is configured, and what was found where nothing is.
+fn echo(config: &Value, found: Value) -> Value {
+    match (config, found) {
+        (Value::Null, found) => found,
+        (Value::Map(config), Value::Map(mut found)) => {
+            for (name, config) in config {
+                let value = echo(config, found.remove(name).unwrap_or_default());
+                found.insert(name.clone(), value);
+            }
+            Value::Map(found)
+        }
+        (Value::List(config), Value::List(found)) if config.len() == found.len() => {
+            Value::List(config.iter().zip(found).map(|(config, found)| echo(config, found)).collect())
+        }
+        (config, _) => config.clone(),
+    }
+}
+
+/// The object with exactly the members of the schema, at every depth: missing ones null, absent collections of blocks
+/// empty, write-only ones null. What does not fit becomes null and is listed.
+fn shaped(block: &Block, object: Value, problems: &mut Vec<Mismatch>) -> Value {
+    let mut shaping = Shaping { problems };
+    let object = if object.is_null() { Value::Map(BTreeMap::new()) } else { object };
+    shaping.object(block.into(), object, &Path::default())
+}
+
+struct Shaping<'a> {
+    problems: &'a mut Vec<Mismatch>,
+}
+
+impl Shaping<'_> {
+    fn misfit(&mut self, wanted: &str, found: &Value, path: &Path) -> Value {
+        let message = format!("{wanted} is required, not {}", found.kind());
+        self.problems.push(Mismatch { path: path.clone(), ..Mismatch::new(message) });
+        Value::Null
+    }
+
+    fn object(&mut self, contents: Contents<'_>, object: Value, path: &Path) -> Value {
+        let mut members = match object {
+            Value::Map(members) => members,
+            Value::Null | Value::Unknown(_) => return object,
+            other => return self.misfit("an object", &other, path),
+        };
+        let mut whole = BTreeMap::new();
+        for attribute in contents.attributes {
+            let value = members.remove(attribute.name).unwrap_or_default();
+            let path = path.clone().then(attribute.name);
+            let value = match &attribute.shape {
+                _ if attribute.write_only => Value::Null,
+                Shape::Plain(ty) => self.plain(ty, value, &path),
+                Shape::Nested(nesting, children) => self.nested(*nesting, children[..].into(), value, &path),
+            };
+            whole.insert(attribute.name.to_owned(), value);
+        }
+        for nested in contents.blocks {
+            let value = members.remove(nested.name).unwrap_or_default();
+            let contents = (&nested.block).into();
+            let path = path.clone().then(nested.name);
+            let value = self.nested(nested.nesting, contents, value, &path);
+            // Blocks that are not there are an empty collection, never null.
+            let value = match (nested.nesting, value) {
+                (Nesting::List | Nesting::Set, Value::Null) => Value::List(Vec::new()),
+                (Nesting::Map, Value::Null) => Value::Map(BTreeMap::new()),
+                (Nesting::Group, Value::Null) => self.object(contents, Value::Map(BTreeMap::new()), &path),
+                (_, value) => value,
+            };
+            whole.insert(nested.name.to_owned(), value);
+        }
+        for (name, value) in members {
+            if !value.is_null() {
+                let message = "is not in the schema";
+                self.problems.push(Mismatch { path: path.clone().then(name), ..Mismatch::new(message) });
+            }
+        }
+        Value::Map(whole)
+    }
+
+    fn nested(&mut self, nesting: Nesting, contents: Contents<'_>, value: Value, path: &Path) -> Value {
+        match (nesting, value) {
+            (_, empty @ (Value::Null | Value::Unknown(_))) => empty,
+            (Nesting::Single | Nesting::Group, object) => self.object(contents, object, path),
+            (Nesting::List | Nesting::Set, Value::List(elements)) => {
+                let elements = (0..).zip(elements).map(|(index, element)| {
+                    let path = if nesting == Nesting::Set { path.clone() } else { path.clone().index(index) };
+                    self.object(contents, element, &path)
+                });
+                Value::List(elements.collect())
+            }
+            (Nesting::Map, Value::Map(members)) => {
+                let members = members.into_iter().map(|(key, element)| {
+                    let element = self.object(contents, element, &path.clone().key(key.as_str()));
+                    (key, element)
+                });
+                Value::Map(members.collect())
+            }
+            (Nesting::Map, other) => self.misfit("a map of objects", &other, path),
+            (_, other) => self.misfit("a list of objects", &other, path),
+        }
+    }
+
+    fn plain(&mut self, ty: &Type, value: Value, path: &Path) -> Value {
+        if value.is_of(ty) {
+            return value;
+        }
+        match (ty, value) {
+            (_, empty @ (Value::Null | Value::Unknown(_))) => empty,
+            (Type::Dynamic, value) if codec::encode(&value, ty).is_ok() => value,
+            (ty, Value::Dynamic(typed)) => self.plain(ty, typed.1, path),
+            (Type::List(element), Value::List(elements)) => {
+                let elements = (0..).zip(elements);
+                let elements = elements.map(|(index, one)| self.plain(element, one, &path.clone().index(index)));
+                Value::List(elements.collect())
+            }
+            (Type::Set(element), Value::List(elements)) => {
+                Value::List(elements.into_iter().map(|one| self.plain(element, one, path)).collect())
+            }
+            (Type::Tuple(types), Value::List(elements)) if types.len() == elements.len() => {
+                let elements = (0..).zip(types.iter().zip(elements));
+                let elements = elements.map(|(index, (ty, one))| self.plain(ty, one, &path.clone().index(index)));
+                Value::List(elements.collect())
+            }
+            (Type::Map(element), Value::Map(members)) => {
+                let members = members.into_iter().map(|(key, one)| {
+                    let one = self.plain(element, one, &path.clone().key(key.as_str()));
+                    (key, one)
+                });
+                Value::Map(members.collect())
+            }
+            (Type::Object(types), Value::Map(mut members)) => {
+                let whole = types.iter().map(|(name, ty)| {
+                    let one = members.remove(name).unwrap_or_default();
+                    (name.clone(), self.plain(ty, one, &path.clone().then(name.as_str())))
+                });
+                Value::Map(whole.collect())
+            }
+            (ty, other) => self.misfit(&ty.to_string(), &other, path),
+        }
+    }
+}

@@ -176,6 +176,21 @@ impl<M> Life<M> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Private(pub BTreeMap<String, String>);
 
+impl Private {
+    /// Reads what Terraform stored. Bytes of another origin hold nothing we know.
+    pub(super) fn read(stored: &[u8]) -> Self {
+        Private(serde_json::from_slice(stored).unwrap_or_default())
+    }
+
+    /// What to store after an operation that was started with `stored`: the very same bytes unless something changed.
+    pub(super) fn write(&self, stored: Vec<u8>) -> Vec<u8> {
+        if *self == Self::read(&stored) {
+            return stored;
+        }
+        serde_json::to_vec(&self.0).expect("texts by text are always JSON")
+    }
+}
+
 /// A create or update being planned.
 #[derive(Debug)]
 pub struct Planning<M> {
@@ -189,4 +204,20 @@ pub struct Planning<M> {
     pub replace: Vec<Path>,
     /// What to tell.
     pub diagnostics: Diagnostics,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Private;
+
+    #[test]
+    fn private_bytes_are_kept_unless_changed() {
+        for stored in [&b""[..], b"{}", b"{ \"a\": \"1\" }", b"\xff somebody else's", b"{\"nested\":{}}"] {
+            let private = Private::read(stored);
+            assert_eq!(private.write(stored.to_vec()), stored);
+        }
+        let mut private = Private::read(b"{\"a\":\"1\"}");
+        private.0.insert("b".to_owned(), "2".to_owned());
+        assert_eq!(private.write(b"{\"a\":\"1\"}".to_vec()), br#"{"a":"1","b":"2"}"#);
+    }
 }

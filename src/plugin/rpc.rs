@@ -1,1 +1,788 @@
-//! x
+//! One short function per call of the protocol: decode, ask `lifecycle` and the implementation, encode.
+//!
+//! Whatever goes wrong is a diagnostic; the only gRPC status is `Unimplemented`, for calls that nothing here needs.
+//! Every call runs in a task of its own, because the server drops a handler when the host gives up on it: an
+//! operation that has begun must come to its end. Panics become errors, and what is known of the object is answered.
+
+use std::future::Future;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+use tonic::{Request, Response, Status};
+
+use super::erased::{AnyDataSource, AnyResource, Ended, Start, caught};
+use super::proto::tfplugin6 as wire;
+use super::schema::Compiled;
+use super::serve::Hosted;
+use super::stop::Stop;
+use super::timeouts::Operation;
+use super::{
+    Catalogue, Diagnostic, Diagnostics, Field, Mismatch, Path, Private, Provider, Type, Value, codec, lifecycle,
+};
+
+/// The provider as the protocol sees it.
+pub(super) struct Rpc<P: Provider>(Arc<Inner<P>>);
+
+struct Inner<P: Provider> {
+    provider: Arc<P>,
+    schema: OnceLock<Compiled>,
+    catalogue: OnceLock<Catalogue<P::Client>>,
+    configured: RwLock<Configured<P::Client>>,
+    stop: Arc<Stop>,
+    hosted: Hosted,
+}
+
+/// How far the provider is configured.
+enum Configured<C> {
+    NotYet,
+    /// It was, but with settings that only apply will tell.
+    Unknown,
+    With(Arc<C>),
+}
+
+type Answer<T> = Result<Response<T>, Status>;
+
+impl<P: Provider> Rpc<P> {
+    pub(super) fn new(provider: Arc<P>, stop: Arc<Stop>, hosted: Hosted) -> Self {
+        Rpc(Arc::new(Inner {
+            provider,
+            schema: OnceLock::new(),
+            catalogue: OnceLock::new(),
+            configured: RwLock::new(Configured::NotYet),
+            stop,
+            hosted,
+        }))
+    }
+
+    /// Runs one call in a task of its own. `failed` makes the answer from what went wrong.
+    async fn answer<T, W>(
+        &self,
+        rpc: &'static str,
+        type_name: &str,
+        failed: impl FnOnce(Diagnostics) -> T + Send + 'static,
+        work: impl FnOnce(Arc<Inner<P>>) -> W + Send + 'static,
+    ) -> Answer<T>
+    where
+        T: Reports + Send + 'static,
+        W: Future<Output = Result<T, Diagnostics>> + Send + 'static,
+    {
+        let inner = Arc::clone(&self.0);
+        let type_name = type_name.to_owned();
+        let (sender, receiver) = oneshot::channel();
+        tokio::spawn(async move {
+            let begun = Instant::now();
+            let answer = caught(async { work(inner).await }).await.unwrap_or_else(failed);
+            let (errors, warnings) = counted(answer.diagnostics());
+            tracing::debug!(
+                tf_rpc = rpc,
+                tf_resource_type = type_name,
+                tf_req_duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+                diagnostic_error_count = errors,
+                diagnostic_warning_count = warnings,
+                "call answered"
+            );
+            if sender.send(answer).is_err() {
+                tracing::warn!(tf_rpc = rpc, tf_resource_type = type_name, "nobody waited for the answer");
+            }
+        });
+        // The task always answers, unless the whole runtime is being torn down.
+        receiver.await.map(Response::new).map_err(|_| Status::unavailable("the provider is shutting down"))
+    }
+}
+
+impl<P: Provider> Inner<P> {
+    fn schema(&self) -> &Compiled {
+        self.schema.get_or_init(|| Compiled::new(self.provider.schema()))
+    }
+
+    fn catalogue(&self) -> &Catalogue<P::Client> {
+        self.catalogue.get_or_init(|| self.provider.catalogue())
+    }
+
+    fn full_name(&self, name: &str) -> String {
+        format!("{}_{name}", self.provider.name())
+    }
+
+    fn short_name<'a>(&self, type_name: &'a str) -> Option<&'a str> {
+        type_name.strip_prefix(self.provider.name())?.strip_prefix('_')
+    }
+
+    fn resource(&self, type_name: &str) -> Result<&dyn AnyResource<P::Client>, Diagnostics> {
+        let found = self.short_name(type_name).and_then(|name| self.catalogue().find_resource(name));
+        found.ok_or_else(|| self.not_offered("resource", type_name))
+    }
+
+    fn data_source(&self, type_name: &str) -> Result<&dyn AnyDataSource<P::Client>, Diagnostics> {
+        let found = self.short_name(type_name).and_then(|name| self.catalogue().find_data_source(name));
+        found.ok_or_else(|| self.not_offered("data source", type_name))
+    }
+
+    fn not_offered(&self, what: &str, type_name: &str) -> Diagnostics {
+        let name = self.provider.name();
+        let start: String = type_name.chars().take(100).collect();
+        let detail = format!("This version of the provider `{name}` has no {what} {start:?}. A later one may.");
+        Diagnostic::error(format!("Unknown {what} type"), detail).into()
+    }
+
+    /// The client, for what cannot be done without one.
+    fn client(&self) -> Result<Arc<P::Client>, Diagnostics> {
+        self.client_if_known()?.ok_or_else(|| {
+            Diagnostic::error(
+                "Provider configuration is not known yet",
+                "The provider block uses a value that only apply will tell, so nothing can be read or changed with it \
+                 now. Apply what that value comes from first, for example with -target, or write the value out.",
+            )
+            .into()
+        })
+    }
+
+    /// The client, for a plan: none while the configuration is not known yet.
+    fn client_if_known(&self) -> Result<Option<Arc<P::Client>>, Diagnostics> {
+        match &*self.configured.read().unwrap_or_else(PoisonError::into_inner) {
+            Configured::With(client) => Ok(Some(Arc::clone(client))),
+            Configured::Unknown => Ok(None),
+            Configured::NotYet => Err(Diagnostic::error(
+                "Provider is not configured",
+                "The host asked for an operation before it configured the provider.",
+            )
+            .into()),
+        }
+    }
+
+    fn start(&self, timeout: Duration, private: &[u8]) -> Start {
+        Start { stop: self.stop.token(), timeout, private: Private::read(private) }
+    }
+
+    fn capabilities() -> wire::ServerCapabilities {
+        wire::ServerCapabilities {
+            plan_destroy: true,
+            get_provider_schema_optional: true,
+            move_resource_state: true,
+            generate_resource_config: false,
+        }
+    }
+
+    /// Attributes of any version of a resource, in the current form.
+    fn restore(
+        resource: &dyn AnyResource<P::Client>,
+        version: i64,
+        raw: Option<wire::RawState>,
+    ) -> Result<Value, Diagnostics> {
+        const SUMMARY: &str = "Stored state cannot be read";
+        let raw = raw.unwrap_or_default();
+        if raw.json.is_empty() && !raw.flatmap.is_empty() {
+            let detail = "The state is in the form that Terraform used before version 0.12. Apply it once with \
+                          Terraform 0.12 or later and a provider of that time.";
+            return Err(Diagnostic::error(SUMMARY, detail).into());
+        }
+        let compiled = resource.compiled();
+        let stored = match codec::parse(&raw.json).map_err(|error| error.explained(SUMMARY))? {
+            serde_json::Value::Object(stored) => stored,
+            _ => return Err(Diagnostic::error(SUMMARY, "The state holds no object.").into()),
+        };
+        let current = compiled.schema.version;
+        let stored = match version {
+            _ if version == current => stored,
+            _ if version < current => resource.upgrade(version, stored)?,
+            _ => {
+                let detail = format!("The state has version {version}; this provider knows versions up to {current}.");
+                return Err(Diagnostic::error(SUMMARY, detail).into());
+            }
+        };
+        let state = codec::from_stored(stored, compiled.value_type()).map_err(|error| error.explained(SUMMARY))?;
+        lifecycle::restored(compiled, state)
+    }
+}
+
+/// Reads what the host sent.
+fn read(wire: Option<&wire::DynamicValue>, ty: &Type) -> Result<Value, Diagnostics> {
+    codec::from_wire(wire, ty)
+        .map_err(|mismatch| mismatch.explained("Terraform sent a value that does not fit the schema").into())
+}
+
+/// Writes what the host gets.
+fn write(value: &Value, ty: &Type) -> Result<Option<wire::DynamicValue>, Diagnostics> {
+    let cannot = |mismatch: Mismatch| mismatch.explained("Provider made a value that does not fit the schema");
+    Ok(Some(codec::to_wire(value, ty).map_err(cannot)?))
+}
+
+fn null() -> Option<wire::DynamicValue> {
+    Some(wire::DynamicValue { msgpack: vec![0xc0], json: Vec::new() })
+}
+
+fn counted(diagnostics: &[wire::Diagnostic]) -> (usize, usize) {
+    let error = i32::from(wire::diagnostic::Severity::Error);
+    let errors = diagnostics.iter().filter(|one| one.severity == error).count();
+    (errors, diagnostics.len() - errors)
+}
+
+/// An answer that carries diagnostics.
+trait Reports {
+    fn diagnostics(&self) -> &[wire::Diagnostic];
+}
+
+macro_rules! reports {
+    ($($message:ident),* $(,)?) => {
+        $(impl Reports for wire::$message::Response {
+            fn diagnostics(&self) -> &[wire::Diagnostic] {
+                &self.diagnostics
+            }
+        })*
+    };
+}
+
+reports!(
+    get_metadata,
+    get_provider_schema,
+    get_resource_identity_schemas,
+    upgrade_resource_identity,
+    validate_provider_config,
+    validate_resource_config,
+    validate_data_resource_config,
+    upgrade_resource_state,
+    configure_provider,
+    read_resource,
+    plan_resource_change,
+    apply_resource_change,
+    import_resource_state,
+    move_resource_state,
+    read_data_source,
+    get_functions,
+);
+
+#[tonic::async_trait]
+impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
+    async fn get_metadata(&self, _: Request<wire::get_metadata::Request>) -> Answer<wire::get_metadata::Response> {
+        use wire::get_metadata::{DataSourceMetadata, ResourceMetadata, Response};
+        let failed =
+            |diagnostics: Diagnostics| Response { diagnostics: diagnostics.into_wire(), ..Response::default() };
+        let work = async move |inner: Arc<Inner<P>>| {
+            let full = |(name, _)| inner.full_name(name);
+            let resources = inner.catalogue().held_resources().map(full);
+            let data_sources = inner.catalogue().held_data_sources().map(|(name, _)| inner.full_name(name));
+            Ok(Response {
+                server_capabilities: Some(Inner::<P>::capabilities()),
+                resources: resources.map(|type_name| ResourceMetadata { type_name }).collect(),
+                data_sources: data_sources.map(|type_name| DataSourceMetadata { type_name }).collect(),
+                ..Response::default()
+            })
+        };
+        self.answer("GetMetadata", "", failed, work).await
+    }
+
+    async fn get_provider_schema(
+        &self,
+        _: Request<wire::get_provider_schema::Request>,
+    ) -> Answer<wire::get_provider_schema::Response> {
+        use wire::get_provider_schema::Response;
+        let failed =
+            |diagnostics: Diagnostics| Response { diagnostics: diagnostics.into_wire(), ..Response::default() };
+        let work = async move |inner: Arc<Inner<P>>| {
+            let catalogue = inner.catalogue();
+            let resources = catalogue.held_resources();
+            let data_sources = catalogue.held_data_sources();
+            Ok(Response {
+                provider: Some(inner.schema().wire().clone()),
+                resource_schemas: resources
+                    .map(|(name, one)| (inner.full_name(name), one.compiled().wire().clone()))
+                    .collect(),
+                data_source_schemas: data_sources
+                    .map(|(name, one)| (inner.full_name(name), one.compiled().wire().clone()))
+                    .collect(),
+                server_capabilities: Some(Inner::<P>::capabilities()),
+                ..Response::default()
+            })
+        };
+        self.answer("GetProviderSchema", "", failed, work).await
+    }
+
+    async fn get_resource_identity_schemas(
+        &self,
+        _: Request<wire::get_resource_identity_schemas::Request>,
+    ) -> Answer<wire::get_resource_identity_schemas::Response> {
+        use wire::get_resource_identity_schemas::Response;
+        let failed =
+            |diagnostics: Diagnostics| Response { diagnostics: diagnostics.into_wire(), ..Response::default() };
+        self.answer("GetResourceIdentitySchemas", "", failed, async |_| Ok(Response::default())).await
+    }
+
+    async fn upgrade_resource_identity(
+        &self,
+        request: Request<wire::upgrade_resource_identity::Request>,
+    ) -> Answer<wire::upgrade_resource_identity::Response> {
+        use wire::upgrade_resource_identity::Response;
+        let type_name = request.into_inner().type_name;
+        let failed =
+            |diagnostics: Diagnostics| Response { diagnostics: diagnostics.into_wire(), ..Response::default() };
+        self.answer("UpgradeResourceIdentity", &type_name.clone(), failed, async move |inner| {
+            inner.resource(&type_name)?;
+            let detail = format!("{type_name} has no identity schema.");
+            Err(Diagnostic::error("Identity cannot be read", detail).into())
+        })
+        .await
+    }
+
+    async fn validate_provider_config(
+        &self,
+        request: Request<wire::validate_provider_config::Request>,
+    ) -> Answer<wire::validate_provider_config::Response> {
+        use wire::validate_provider_config::Response;
+        let request = request.into_inner();
+        let failed = |diagnostics: Diagnostics| Response { diagnostics: diagnostics.into_wire() };
+        self.answer("ValidateProviderConfig", "", failed, async move |inner| {
+            let schema = inner.schema();
+            let config = read(request.config.as_ref(), schema.value_type())?;
+            let found = lifecycle::validate(schema.block(), &config, true);
+            let settings = P::Settings::from_value(some(config)).map_err(|error| unreadable(error).into());
+            let diagnostics = validated(found, settings.map(|settings| inner.provider.validate(&settings)));
+            Ok(Response { diagnostics: diagnostics.into_wire() })
+        })
+        .await
+    }
+
+    async fn validate_resource_config(
+        &self,
+        request: Request<wire::validate_resource_config::Request>,
+    ) -> Answer<wire::validate_resource_config::Response> {
+        use wire::validate_resource_config::Response;
+        let request = request.into_inner();
+        let failed = |diagnostics: Diagnostics| Response { diagnostics: diagnostics.into_wire() };
+        self.answer("ValidateResourceConfig", &request.type_name.clone(), failed, async move |inner| {
+            let resource = inner.resource(&request.type_name)?;
+            let compiled = resource.compiled();
+            let config = read(request.config.as_ref(), compiled.value_type())?;
+            let write_only = request.client_capabilities.is_some_and(|client| client.write_only_attributes_allowed);
+            let found = lifecycle::validate(compiled.block(), &config, write_only);
+            let diagnostics = validated(found, resource.validate(compiled.without_timeouts(some(config))));
+            Ok(Response { diagnostics: diagnostics.into_wire() })
+        })
+        .await
+    }
+
+    async fn validate_data_resource_config(
+        &self,
+        request: Request<wire::validate_data_resource_config::Request>,
+    ) -> Answer<wire::validate_data_resource_config::Response> {
+        use wire::validate_data_resource_config::Response;
+        let request = request.into_inner();
+        let failed = |diagnostics: Diagnostics| Response { diagnostics: diagnostics.into_wire() };
+        self.answer("ValidateDataResourceConfig", &request.type_name.clone(), failed, async move |inner| {
+            let data_source = inner.data_source(&request.type_name)?;
+            let compiled = data_source.compiled();
+            let config = read(request.config.as_ref(), compiled.value_type())?;
+            let found = lifecycle::validate(compiled.block(), &config, true);
+            let diagnostics = validated(found, data_source.validate(compiled.without_timeouts(some(config))));
+            Ok(Response { diagnostics: diagnostics.into_wire() })
+        })
+        .await
+    }
+
+    async fn upgrade_resource_state(
+        &self,
+        request: Request<wire::upgrade_resource_state::Request>,
+    ) -> Answer<wire::upgrade_resource_state::Response> {
+        use wire::upgrade_resource_state::Response;
+        let request = request.into_inner();
+        let failed =
+            |diagnostics: Diagnostics| Response { diagnostics: diagnostics.into_wire(), ..Response::default() };
+        self.answer("UpgradeResourceState", &request.type_name.clone(), failed, async move |inner| {
+            let resource = inner.resource(&request.type_name)?;
+            let state = Inner::<P>::restore(resource, request.version, request.raw_state)?;
+            let upgraded_state = write(&state, resource.compiled().value_type())?;
+            Ok(Response { upgraded_state, diagnostics: Vec::new() })
+        })
+        .await
+    }
+
+    async fn configure_provider(
+        &self,
+        request: Request<wire::configure_provider::Request>,
+    ) -> Answer<wire::configure_provider::Response> {
+        use wire::configure_provider::Response;
+        let request = request.into_inner();
+        let failed = |diagnostics: Diagnostics| Response { diagnostics: diagnostics.into_wire() };
+        self.answer("ConfigureProvider", "", failed, async move |inner| {
+            let config = read(request.config.as_ref(), inner.schema().value_type())?;
+            let settings = P::Settings::from_value(some(config)).map_err(unreadable)?;
+            let mut diagnostics = Diagnostics::new();
+            let client = inner.provider.configure(settings, &request.terraform_version, &mut diagnostics);
+            let configured = match client {
+                _ if diagnostics.has_errors() => Configured::NotYet,
+                Some(client) => Configured::With(Arc::new(client)),
+                None => Configured::Unknown,
+            };
+            *inner.configured.write().unwrap_or_else(PoisonError::into_inner) = configured;
+            if inner.hosted == Hosted::Attached {
+                // The same process serves the next run; the last one's Ctrl-C is not meant for it.
+                inner.stop.reset();
+            }
+            Ok(Response { diagnostics: diagnostics.into_wire() })
+        })
+        .await
+    }
+
+    async fn read_resource(
+        &self,
+        request: Request<wire::read_resource::Request>,
+    ) -> Answer<wire::read_resource::Response> {
+        use wire::read_resource::Response;
+        let request = request.into_inner();
+        let unchanged = Response {
+            new_state: request.current_state.clone(),
+            private: request.private.clone(),
+            new_identity: request.current_identity.clone(),
+            ..Response::default()
+        };
+        let failed = move |diagnostics: Diagnostics| Response { diagnostics: diagnostics.into_wire(), ..unchanged };
+        self.answer("ReadResource", &request.type_name.clone(), failed, async move |inner| {
+            let resource = inner.resource(&request.type_name)?;
+            let compiled = resource.compiled();
+            let state = read(request.current_state.as_ref(), compiled.value_type())?;
+            let client = inner.client()?;
+            let start = inner.start(compiled.timeouts().limit(Operation::Read, &state), &request.private);
+            let Ended { result, warnings, private, .. } =
+                resource.read(&client, compiled.without_timeouts(state.clone()), start).await;
+            let (new_state, private) = match result {
+                Ok(Some(found)) => {
+                    let new_state = lifecycle::refreshed(compiled, &state, found).map_err(|e| with(&warnings, e))?;
+                    (write(&new_state, compiled.value_type())?, private.write(request.private))
+                }
+                Ok(None) => (null(), Vec::new()),
+                Err(diagnostics) => return Err(with(&warnings, diagnostics)),
+            };
+            let new_identity = request.current_identity;
+            Ok(Response { new_state, private, new_identity, diagnostics: warnings.into_wire(), deferred: None })
+        })
+        .await
+    }
+
+    async fn plan_resource_change(
+        &self,
+        request: Request<wire::plan_resource_change::Request>,
+    ) -> Answer<wire::plan_resource_change::Response> {
+        use wire::plan_resource_change::Response;
+        let request = request.into_inner();
+        let unplanned = Response {
+            planned_state: request.prior_state.clone(),
+            planned_private: request.prior_private.clone(),
+            planned_identity: request.prior_identity.clone(),
+            ..Response::default()
+        };
+        let failed = move |diagnostics: Diagnostics| Response { diagnostics: diagnostics.into_wire(), ..unplanned };
+        self.answer("PlanResourceChange", &request.type_name.clone(), failed, async move |inner| {
+            let resource = inner.resource(&request.type_name)?;
+            let ty = resource.compiled().value_type();
+            let prior = Some(read(request.prior_state.as_ref(), ty)?).filter(|prior| !prior.is_null());
+            let proposed = read(request.proposed_new_state.as_ref(), ty)?;
+            let config = read(request.config.as_ref(), ty)?;
+            let client = inner.client_if_known()?;
+            let plan = plan(resource, client.as_deref(), &config, prior, proposed).await?;
+            Ok(Response {
+                planned_state: write(&plan.planned, ty)?,
+                requires_replace: plan.replace.into_iter().map(Path::into_wire).collect(),
+                planned_private: request.prior_private,
+                planned_identity: request.prior_identity,
+                diagnostics: plan.diagnostics.into_wire(),
+                legacy_type_system: false,
+                deferred: None,
+            })
+        })
+        .await
+    }
+
+    async fn apply_resource_change(
+        &self,
+        request: Request<wire::apply_resource_change::Request>,
+    ) -> Answer<wire::apply_resource_change::Response> {
+        use wire::apply_resource_change::Response;
+        let request = request.into_inner();
+        let unchanged = Response {
+            new_state: request.prior_state.clone(),
+            private: request.planned_private.clone(),
+            new_identity: request.planned_identity.clone(),
+            ..Response::default()
+        };
+        let failed = move |diagnostics: Diagnostics| Response { diagnostics: diagnostics.into_wire(), ..unchanged };
+        self.answer("ApplyResourceChange", &request.type_name.clone(), failed, async move |inner| {
+            let resource = inner.resource(&request.type_name)?;
+            let ty = resource.compiled().value_type();
+            let prior = Some(read(request.prior_state.as_ref(), ty)?).filter(|prior| !prior.is_null());
+            let planned = Some(read(request.planned_state.as_ref(), ty)?).filter(|planned| !planned.is_null());
+            let config = read(request.config.as_ref(), ty)?;
+            let client = inner.client()?;
+            let operation = match (&prior, &planned) {
+                (_, None) => Operation::Delete,
+                (None, Some(_)) => Operation::Create,
+                (Some(_), Some(_)) => Operation::Update,
+            };
+            let limits = planned.as_ref().or(prior.as_ref()).unwrap_or(&Value::Null);
+            let limit = resource.compiled().timeouts().limit(operation, limits);
+            let start = inner.start(limit, &request.planned_private);
+            let applied = match (prior, planned) {
+                (Some(prior), None) => delete(resource, &client, prior, start).await,
+                (None, None) => Applied::gone(),
+                (None, Some(planned)) => create(resource, &client, &config, planned, start).await,
+                (Some(prior), Some(planned)) => update(resource, &client, &config, prior, planned, start).await,
+            };
+            let Applied { state, private, mut diagnostics } = applied;
+            let new_state = write(&state, ty).unwrap_or_else(|more| {
+                diagnostics.extend(more);
+                request.prior_state
+            });
+            let private = if state.is_null() { Vec::new() } else { private.write(request.planned_private) };
+            let new_identity = request.planned_identity;
+            Ok(Response {
+                new_state,
+                private,
+                new_identity,
+                diagnostics: diagnostics.into_wire(),
+                legacy_type_system: false,
+            })
+        })
+        .await
+    }
+
+    async fn import_resource_state(
+        &self,
+        request: Request<wire::import_resource_state::Request>,
+    ) -> Answer<wire::import_resource_state::Response> {
+        use wire::import_resource_state::{ImportedResource, Response};
+        let request = request.into_inner();
+        let failed =
+            |diagnostics: Diagnostics| Response { diagnostics: diagnostics.into_wire(), ..Response::default() };
+        self.answer("ImportResourceState", &request.type_name.clone(), failed, async move |inner| {
+            let resource = inner.resource(&request.type_name)?;
+            inner.client()?;
+            let stub = resource.import(&request.id)?;
+            let state = lifecycle::imported(resource.compiled(), stub)?;
+            let imported = ImportedResource {
+                type_name: request.type_name,
+                state: write(&state, resource.compiled().value_type())?,
+                private: Vec::new(),
+                identity: request.identity,
+            };
+            Ok(Response { imported_resources: vec![imported], ..Response::default() })
+        })
+        .await
+    }
+
+    async fn move_resource_state(
+        &self,
+        request: Request<wire::move_resource_state::Request>,
+    ) -> Answer<wire::move_resource_state::Response> {
+        use wire::move_resource_state::Response;
+        let request = request.into_inner();
+        let failed =
+            |diagnostics: Diagnostics| Response { diagnostics: diagnostics.into_wire(), ..Response::default() };
+        self.answer("MoveResourceState", &request.target_type_name.clone(), failed, async move |inner| {
+            let resource = inner.resource(&request.target_type_name)?;
+            if request.source_type_name != request.target_type_name {
+                let (from, to) = (request.source_type_name, request.target_type_name);
+                let detail = format!(
+                    "A {from} of {} cannot become a {to}. Remove it from the state with a `removed` block and \
+                     import it anew.",
+                    request.source_provider_address
+                );
+                return Err(Diagnostic::error("Object cannot be moved to this type", detail).into());
+            }
+            let state = Inner::<P>::restore(resource, request.source_schema_version, request.source_state)?;
+            Ok(Response {
+                target_state: write(&state, resource.compiled().value_type())?,
+                target_private: request.source_private,
+                ..Response::default()
+            })
+        })
+        .await
+    }
+
+    async fn read_data_source(
+        &self,
+        request: Request<wire::read_data_source::Request>,
+    ) -> Answer<wire::read_data_source::Response> {
+        use wire::read_data_source::Response;
+        let request = request.into_inner();
+        let failed =
+            |diagnostics: Diagnostics| Response { diagnostics: diagnostics.into_wire(), ..Response::default() };
+        self.answer("ReadDataSource", &request.type_name.clone(), failed, async move |inner| {
+            let data_source = inner.data_source(&request.type_name)?;
+            let compiled = data_source.compiled();
+            let config = read(request.config.as_ref(), compiled.value_type())?;
+            let client = inner.client()?;
+            let start = inner.start(compiled.timeouts().limit(Operation::Read, &config), &[]);
+            let Ended { result, warnings, .. } =
+                data_source.read(&client, compiled.without_timeouts(config.clone()), start).await;
+            let found = result.map_err(|diagnostics| with(&warnings, diagnostics))?;
+            let state = lifecycle::answered(compiled, &config, found).map_err(|error| with(&warnings, error))?;
+            let state = write(&state, compiled.value_type())?;
+            Ok(Response { state, diagnostics: warnings.into_wire(), deferred: None })
+        })
+        .await
+    }
+
+    async fn get_functions(&self, _: Request<wire::get_functions::Request>) -> Answer<wire::get_functions::Response> {
+        use wire::get_functions::Response;
+        let failed =
+            |diagnostics: Diagnostics| Response { diagnostics: diagnostics.into_wire(), ..Response::default() };
+        self.answer("GetFunctions", "", failed, async |_| Ok(Response::default())).await
+    }
+
+    async fn call_function(
+        &self,
+        request: Request<wire::call_function::Request>,
+    ) -> Answer<wire::call_function::Response> {
+        let text = format!("The provider {} has no function {:?}.", self.0.provider.name(), request.into_inner().name);
+        let error = Some(wire::FunctionError { text, function_argument: None });
+        Ok(Response::new(wire::call_function::Response { result: None, error }))
+    }
+
+    async fn stop_provider(&self, _: Request<wire::stop_provider::Request>) -> Answer<wire::stop_provider::Response> {
+        self.0.stop.stop();
+        Ok(Response::new(wire::stop_provider::Response::default()))
+    }
+}
+
+/// An absent block, as one in which nothing is set.
+fn some(config: Value) -> Value {
+    if config.is_null() { Value::object([("", Value::Null); 0]) } else { config }
+}
+
+/// What the schema found wrong, then what the implementation says. Where the schema complains, a value may well not
+/// fit the model; saying that too would only confuse.
+fn validated(mut found: Diagnostics, own: Result<Diagnostics, Diagnostics>) -> Diagnostics {
+    match own {
+        Ok(more) => found.extend(more),
+        Err(misfit) if !found.has_errors() => found.extend(misfit),
+        Err(_) => {}
+    }
+    found
+}
+
+fn unreadable(mismatch: Mismatch) -> Diagnostic {
+    mismatch.explained("Provider configuration does not have the expected form")
+}
+
+/// Both, in the order they came.
+fn with(warnings: &Diagnostics, more: Diagnostics) -> Diagnostics {
+    let mut all = warnings.clone();
+    all.extend(more);
+    all
+}
+
+/// Plans a create, update or delete.
+async fn plan<C: Send + Sync + 'static>(
+    resource: &dyn AnyResource<C>,
+    client: Option<&C>,
+    config: &Value,
+    prior: Option<Value>,
+    proposed: Value,
+) -> Result<lifecycle::Planned, Diagnostics> {
+    let compiled = resource.compiled();
+    if proposed.is_null() {
+        let diagnostics = match prior {
+            Some(prior) => resource.plan_delete(client, compiled.without_timeouts(prior)).await,
+            None => Diagnostics::new(),
+        };
+        return Ok(lifecycle::Planned { planned: Value::Null, replace: Vec::new(), diagnostics });
+    }
+    let draft = lifecycle::draft(compiled, config, prior.as_ref(), proposed);
+    let seen = |value: &Value| compiled.without_timeouts(value.clone());
+    let hooked = resource.plan(client, seen(config), prior.as_ref().map(seen), seen(&draft.planned)).await?;
+    Ok(lifecycle::finish(compiled, config, prior.as_ref(), draft, hooked))
+}
+
+/// What an apply leaves behind.
+struct Applied {
+    state: Value,
+    private: Private,
+    diagnostics: Diagnostics,
+}
+
+impl Applied {
+    fn gone() -> Self {
+        Applied { state: Value::Null, private: Private::default(), diagnostics: Diagnostics::new() }
+    }
+}
+
+async fn create<C: Send + Sync + 'static>(
+    resource: &dyn AnyResource<C>,
+    client: &C,
+    config: &Value,
+    planned: Value,
+    start: Start,
+) -> Applied {
+    let compiled = resource.compiled();
+    let asked = compiled.without_timeouts(lifecycle::with_write_only(compiled, config, planned.clone()));
+    let ended = resource.create(client, asked, start).await;
+    // Before the first checkpoint nothing exists.
+    concluded(compiled, &planned, &planned, Value::Null, ended)
+}
+
+async fn update<C: Send + Sync + 'static>(
+    resource: &dyn AnyResource<C>,
+    client: &C,
+    config: &Value,
+    prior: Value,
+    planned: Value,
+    start: Start,
+) -> Applied {
+    let compiled = resource.compiled();
+    if lifecycle::same_but_timeouts(compiled, &prior, &planned) {
+        return Applied { state: planned, private: start.private, diagnostics: Diagnostics::new() };
+    }
+    let asked = compiled.without_timeouts(lifecycle::with_write_only(compiled, config, planned.clone()));
+    let ended = resource.update(client, compiled.without_timeouts(prior.clone()), asked, start).await;
+    concluded(compiled, &planned, &prior, prior.clone(), ended)
+}
+
+async fn delete<C: Send + Sync + 'static>(
+    resource: &dyn AnyResource<C>,
+    client: &C,
+    prior: Value,
+    start: Start,
+) -> Applied {
+    let compiled = resource.compiled();
+    let Ended { result, kept, warnings: mut diagnostics, private } =
+        resource.delete(client, compiled.without_timeouts(prior.clone()), start).await;
+    match result {
+        Ok(()) => Applied { diagnostics, ..Applied::gone() },
+        Err(errors) => {
+            diagnostics.extend(or_unexplained(errors));
+            let state = kept.map_or_else(|| prior.clone(), |kept| lifecycle::kept(compiled, &prior, kept));
+            Applied { state, private, diagnostics }
+        }
+    }
+}
+
+/// The state after a create or update. On failure that is the last checkpoint, or what was there `otherwise`; the
+/// `timeouts` that count then are those of the last success.
+fn concluded(
+    compiled: &Compiled,
+    planned: &Value,
+    timeouts_on_failure: &Value,
+    otherwise: Value,
+    ended: Ended<Value>,
+) -> Applied {
+    let Ended { result, kept, warnings: mut diagnostics, private } = ended;
+    let state = match result {
+        Ok(result) => {
+            let (state, more) = lifecycle::settled(compiled, planned, result);
+            diagnostics.extend(more);
+            state
+        }
+        Err(errors) => {
+            diagnostics.extend(or_unexplained(errors));
+            kept.map_or(otherwise, |kept| lifecycle::kept(compiled, timeouts_on_failure, kept))
+        }
+    };
+    Applied { state, private, diagnostics }
+}
+
+/// An operation that failed without an error would look like a success.
+fn or_unexplained(mut errors: Diagnostics) -> Diagnostics {
+    if !errors.has_errors() {
+        errors
+            .error("Operation failed", "The provider gave no reason. This is a bug in the provider; please report it.");
+    }
+    errors
+}

@@ -216,6 +216,29 @@ impl Value {
         }
     }
 
+    /// Whether it can be encoded as this type just as it is.
+    pub(super) fn is_of(&self, ty: &Type) -> bool {
+        match (ty, self) {
+            (_, Value::Null | Value::Unknown(_)) | (Type::String, Value::String(_)) | (Type::Bool, Value::Bool(_)) => {
+                true
+            }
+            (Type::Number, Value::Number(number)) => number.is_sound(),
+            (Type::Dynamic, Value::Dynamic(typed)) => typed.1.is_of(&typed.0),
+            (Type::List(element) | Type::Set(element), Value::List(values)) => {
+                values.iter().all(|value| value.is_of(element))
+            }
+            (Type::Tuple(types), Value::List(values)) => {
+                types.len() == values.len() && types.iter().zip(values).all(|(ty, value)| value.is_of(ty))
+            }
+            (Type::Map(element), Value::Map(members)) => members.values().all(|value| value.is_of(element)),
+            (Type::Object(types), Value::Map(members)) => {
+                types.len() == members.len()
+                    && types.iter().all(|(name, ty)| members.get(name).is_some_and(|value| value.is_of(ty)))
+            }
+            _ => false,
+        }
+    }
+
     /// Whether two values of one type mean the same: sets in any order, numbers by value, a typed null as null.
     /// Two unknown values are the same.
     pub(super) fn means(&self, other: &Value, ty: &Type) -> bool {
@@ -361,6 +384,15 @@ impl Number {
     /// A binary fraction; none for what is not a number or infinite.
     pub fn from_f64(number: f64) -> Option<Self> {
         number.is_finite().then_some(Number::Float(number))
+    }
+
+    /// Whether it is a number at all: a hand-made one need not be.
+    pub(super) fn is_sound(&self) -> bool {
+        match self {
+            Number::Int(_) => true,
+            Number::Float(number) => number.is_finite(),
+            Number::Decimal(text) => Decimal::parse(text).is_some(),
+        }
     }
 
     /// The whole number, if it is one and fits.
