@@ -70,6 +70,8 @@ impl<P: Provider> Rpc<P> {
         let inner = Arc::clone(&self.0);
         let type_name = type_name.to_owned();
         let (sender, receiver) = oneshot::channel();
+        // Held to the end, so that the process does not end before.
+        let running = inner.stop.running();
         tokio::spawn(async move {
             let begun = Instant::now();
             let answer = caught(async { work(inner).await }).await.unwrap_or_else(failed);
@@ -85,6 +87,7 @@ impl<P: Provider> Rpc<P> {
             if sender.send(answer).is_err() {
                 tracing::warn!(tf_rpc = rpc, tf_resource_type = type_name, "nobody waited for the answer");
             }
+            drop(running);
         });
         // The task always answers, unless the whole runtime is being torn down.
         receiver.await.map(Response::new).map_err(|_| Status::unavailable("the provider is shutting down"))
