@@ -6,51 +6,89 @@ use crate::cloud;
 /// Why an operation on backups did not reach its goal. Every variant says what is known to exist.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// The cloud refused, did not answer or made no sense, and nothing of ours is left there.
+    /// The cloud refused, did not answer or made no sense. The operation changed nothing: a create that ends so left no
+    /// backup behind, a delete that ends so left the backup as it was.
     #[error("{0}")]
     Cloud(#[from] cloud::Error),
     /// The service cannot do it.
     #[error("{0}")]
     Unsupported(#[from] Unsupported),
-    /// A create got no answer and a look at the cloud did not settle it.
-    #[error("no answer to the create, and {} backups fit its name", candidates.len())]
+    /// This cloud does not publish the operation, though the service has it elsewhere.
+    #[error("this cloud does not offer {operation}: {cause}")]
+    NotOffered {
+        /// What was to be done: `to stop a backup`, ….
+        operation: &'static str,
+        /// What the cloud said.
+        cause: cloud::Error,
+    },
+    /// A create got no answer and a look at the cloud did not settle it: one of the candidates may be ours, or a backup
+    /// that cannot be seen yet.
+    #[error("no answer to the create, and {} backups fit its name ({cause})", candidates.len())]
     Unclear {
         /// Backups that may be the one.
         candidates: Vec<Backup>,
         /// What happened to the create.
         cause: cloud::Error,
     },
-    /// A backup of that name exists already.
-    #[error("a backup of that name exists already")]
+    /// A backup of that name exists already, or is just being taken by somebody else. Nothing was created.
+    #[error("a backup of that name exists already ({cause})")]
     NameTaken {
         /// The backup that has the name, if it was found.
         existing: Option<Box<Backup>>,
         /// What the cloud said.
         cause: cloud::Error,
     },
-    /// The instance was busy until the time was over.
-    #[error("the instance was busy until the time was over")]
+    /// The instance (for a delete: the backup) was busy until the time was over. Nothing was created or deleted.
+    #[error("the instance was busy until the time was over ({cause})")]
     Busy {
-        /// A manual backup that was running meanwhile, if one was found.
+        /// A manual backup that was running meanwhile, if one was found; for a delete the backup itself.
         running: Option<Box<Backup>>,
-        /// What the cloud said last.
+        /// What the cloud said last; `DeadlinePassed` while creates of this process were waiting for each other.
         cause: cloud::Error,
     },
     /// The backup ended as failed.
-    #[error("the backup failed{}", reason.as_ref().map_or(String::new(), |reason| format!(": {reason}")))]
+    #[error("the backup {id} failed{}", because(reason.as_deref()))]
     Failed {
+        /// Its id.
+        id: String,
+        /// The backup as it is now; absent if only its job was ever seen.
+        backup: Option<Box<Backup>>,
+        /// The job's reason, where the cloud tells it.
+        reason: Option<String>,
+    },
+    /// The cloud's job that should stop or delete the backup failed. The backup still exists.
+    #[error("the cloud could not {operation} the backup {}{}", backup.id, because(reason.as_deref()))]
+    JobFailed {
+        /// `stop` or `delete`.
+        operation: &'static str,
         /// The backup as it is now.
         backup: Box<Backup>,
         /// The job's reason, where the cloud tells it.
         reason: Option<String>,
     },
-    /// The backup was there and is no more.
+    /// Only a whole instance's backups can be stopped, and others run there too. Nothing was stopped.
+    #[error("stopping would end {} other running backups of the instance too", others.len())]
+    OthersRun {
+        /// The other running backups.
+        others: Vec<Backup>,
+    },
+    /// The backup was there and is no more, or never came to be seen.
     #[error("the backup {id} is gone")]
     Vanished {
         /// Its id.
         id: String,
     },
-    /// The time was over while waiting.
+    /// The backup exists as far as we know, but the cloud does not let us look at it (any more).
+    #[error("the backup {id} exists but cannot be looked at: {cause}")]
+    OutOfSight {
+        /// Its id.
+        id: String,
+        /// As it was seen last.
+        last: Option<Box<Backup>>,
+        /// What happened to the look.
+        cause: cloud::Error,
+    },
+    /// The time was over while waiting for it to end, or to be gone.
     #[error("still waiting for the backup {id} when the time was over")]
     StillRunning {
         /// Its id.
@@ -58,7 +96,7 @@ pub enum Error {
         /// As it was seen last.
         last: Option<Box<Backup>>,
     },
-    /// We were asked to stop while waiting.
+    /// We were asked to stop while waiting for it to end, or to be gone.
     #[error("stopped while waiting for the backup {id}")]
     Stopped {
         /// Its id.
@@ -66,4 +104,8 @@ pub enum Error {
         /// As it was seen last.
         last: Option<Box<Backup>>,
     },
+}
+
+fn because(reason: Option<&str>) -> String {
+    reason.map_or(String::new(), |reason| format!(": {reason}"))
 }

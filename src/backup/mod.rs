@@ -1,18 +1,20 @@
 //! What a manual backup is, in any database service of the cloud. No Terraform.
 //!
-//! Services are pure translations on one shelf ([`services`]); everything that waits, repeats or decides about time is
-//! in [`engine`](Backups).
+//! Services are pure translations on one shelf ([`ALL`]); everything that waits, repeats or decides about time is behind
+//! [`Backups`].
 
 mod engine;
 mod error;
 mod service;
 mod services;
 
+use std::fmt;
+
 use jiff::Timestamp;
 
-pub use engine::{Backups, Progress};
+pub use engine::{Backups, Progress, Stop};
 pub use error::Error;
-pub use service::{Facts, Job, JobStatus, Misread, Page, Service, Started, Unsupported, Verdict};
+pub use service::{Facts, Job, JobStatus, Misread, Page, Service, Started, StopScope, Unsupported, Verdict};
 pub use services::{ALL, named};
 
 /// A backup, in the same words and units for every service.
@@ -77,6 +79,38 @@ pub enum Status {
     Other(String),
 }
 
+impl Status {
+    /// The word for it: `BUILDING`, `COMPLETED`, `FAILED`, `DELETING`, or the cloud's own.
+    pub fn word(&self) -> &str {
+        match self {
+            Status::Building => "BUILDING",
+            Status::Completed => "COMPLETED",
+            Status::Failed => "FAILED",
+            Status::Deleting => "DELETING",
+            Status::Other(word) => word,
+        }
+    }
+
+    /// The status of that word, in any case of letters.
+    pub fn named(word: &str) -> Self {
+        [Status::Building, Status::Completed, Status::Failed, Status::Deleting]
+            .into_iter()
+            .find(|status| status.word().eq_ignore_ascii_case(word))
+            .unwrap_or_else(|| Status::Other(word.to_owned()))
+    }
+
+    /// Whether it will not change by itself any more.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Status::Completed | Status::Failed)
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
 /// A database instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Instance {
@@ -114,6 +148,13 @@ pub struct BackupRef {
     pub id: String,
     /// The instance it was taken of. Some services need it to look the backup up.
     pub instance_id: Option<String>,
+}
+
+impl From<&Backup> for BackupRef {
+    fn from(backup: &Backup) -> Self {
+        let instance_id = Some(backup.instance_id.clone()).filter(|id| !id.is_empty());
+        BackupRef { id: backup.id.clone(), instance_id }
+    }
 }
 
 /// Which backups to list. Services that cannot filter by something are filtered here.

@@ -8,22 +8,24 @@ use crate::cloud::{Call, Product, Refusal, Reply};
 /// A database service. Pure translation: builds calls and reads replies; never performs IO, waits or logs.
 ///
 /// Pages are asked for by record offset. A method that answers `None` says that the service has no such operation.
-pub trait Service: Sync {
+pub trait Service: Send + Sync {
     /// What is constant about it.
     fn facts(&self) -> &'static Facts;
 
     /// The call that takes a backup.
     fn create(&self, want: &NewBackup) -> Result<Call, Unsupported>;
 
-    /// What the cloud said it began.
+    /// What the cloud said it began. An instance id it does not tell is filled in by the engine.
     fn started(&self, reply: &Reply) -> Result<Started, Misread>;
 
-    /// Calls that find one backup, to be asked in turn until one has it. [`Self::listed`] reads the replies. Empty when the
-    /// service has no lookup by id: then the list is searched.
+    /// Calls that find one backup by its id, to be asked in turn until one has it; that all of them answer with an empty
+    /// page proves that it is gone. [`Self::listed`] reads the replies. Empty when the service has no lookup by id: then
+    /// the whole list is searched.
     fn find(&self, backup: &BackupRef) -> Result<Vec<Call>, Unsupported>;
 
-    /// One page of backups, newest first; one call per kind where a service lists kinds apart (every kind pages on its own).
-    /// Filters that the service has not are left out.
+    /// One page of backups; one call per kind where a service lists kinds apart (every kind pages on its own, and the
+    /// number and order of the calls depend on the filter alone). Filters that the service has not are left out, those it
+    /// has may be coarser than asked: the engine filters again.
     fn list(&self, filter: &Filter, offset: u64, limit: u64) -> Result<Vec<Call>, Unsupported>;
 
     /// Reads a page of backups.
@@ -41,13 +43,13 @@ pub trait Service: Sync {
         Ok(backup)
     }
 
-    /// The call that stops a running backup.
+    /// The call that stops a running backup; see [`Facts::stop`] for what else it stops.
     fn stop(&self, backup: &Backup) -> Option<Call>;
 
     /// The call that deletes a backup. The reply may carry a job id: see [`Self::job_id`].
     fn delete(&self, id: &str) -> Call;
 
-    /// The call that deletes several at once, and how many it takes at most.
+    /// The call that deletes several at once, at most [`Facts::batch_limit`].
     fn delete_many(&self, ids: &[String]) -> Option<Call> {
         let _ = ids;
         None
@@ -70,7 +72,10 @@ pub trait Service: Sync {
     /// Reads that; `None` when the cloud does not know the job (yet, or any more).
     fn job_read(&self, reply: &Reply) -> Result<Option<Job>, Misread>;
 
-    /// One page of instances.
+    /// The call that looks at one instance. [`Self::instances_read`] reads the reply.
+    fn instance(&self, id: &str) -> Call;
+
+    /// One page of instances. A filter the service has not is left out.
     fn instances(&self, name: Option<&str>, offset: u64, limit: u64) -> Call;
 
     /// Reads a page of instances.
@@ -103,17 +108,52 @@ pub struct Facts {
     pub page_limit: u64,
     /// How many backups one batch delete takes; 0 where there is none.
     pub batch_limit: usize,
+    /// What a stop ends.
+    pub stop: StopScope,
 }
 
-/// What the cloud said it began.
+impl Facts {
+    /// The word for it in `service`, `endpoints` and messages: `dds`, ….
+    pub fn key(&self) -> &'static str {
+        self.product.key
+    }
+}
+
+/// What a stop ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopScope {
+    /// Nothing: the service has no such operation.
+    Never,
+    /// The one backup.
+    Backup,
+    /// Every backup that runs on the instance.
+    Instance,
+}
+
+/// A backup that was begun: what is needed to wait for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Started {
     /// The new backup's id.
     pub backup_id: String,
+    /// Its instance, where known.
+    pub instance_id: Option<String>,
     /// The job, where the service tells it.
     pub job_id: Option<String>,
     /// When it began, where the service tells it.
     pub begin: Option<Timestamp>,
+}
+
+impl Started {
+    /// The backup itself.
+    pub fn backup(&self) -> BackupRef {
+        BackupRef { id: self.backup_id.clone(), instance_id: self.instance_id.clone() }
+    }
+}
+
+impl From<BackupRef> for Started {
+    fn from(backup: BackupRef) -> Self {
+        Started { backup_id: backup.id, instance_id: backup.instance_id, job_id: None, begin: None }
+    }
 }
 
 /// One page of a list.
@@ -152,7 +192,7 @@ pub enum JobStatus {
 pub enum Verdict {
     /// The backup, instance or job does not exist (any more).
     Gone,
-    /// Something else runs on the instance: wait and try again.
+    /// Something else runs on the instance, or the service asks for patience: wait and try again.
     Busy,
     /// A backup of that name exists.
     NameTaken,

@@ -1,0 +1,148 @@
+//! The engine: everything about backups that takes time. It waits, repeats, takes turns and finds out what became of a
+//! request whose answer was lost; what a service's words mean it asks the service.
+//!
+//! * `errand`: one operation under way: whom it asks, about which service, within what limits.
+//! * `turns`: creates on one instance go one after the other.
+//! * `begin`, `settle`, `remove`: the operations that wait.
+//! * `lookup`, `pages`: one backup by its id, and lists that always end.
+
+mod begin;
+mod errand;
+mod lookup;
+mod pages;
+mod remove;
+mod settle;
+#[cfg(test)]
+mod tests;
+mod turns;
+mod watch;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::errand::{Ask, Errand};
+use self::lookup::Lookup;
+use self::turns::Turns;
+use super::{Backup, BackupRef, Error, Filter, Instance, NewBackup, Service, Started, Status};
+use crate::cloud::{Cloud, Context};
+
+/// Backups in one region. Cheap to clone; all clones, also those of other regions, share the turns that creates take.
+#[derive(Clone)]
+pub struct Backups {
+    cloud: Arc<dyn Ask>,
+    lookup: Lookup,
+    turns: Arc<Turns>,
+}
+
+/// What a [`Backups::stop`] found and did.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stop {
+    /// It ran, and does so no more: as it is now, `None` if the cloud dropped it. It may have completed just before.
+    Stopped(Option<Box<Backup>>),
+    /// It did not run; nothing was asked of the cloud.
+    NotRunning(Box<Backup>),
+}
+
+/// Is told now and then how a wait goes on.
+pub trait Progress: Sync {
+    /// So long it took until now; the status as it was seen last, `None` while the backup is not listed yet.
+    fn seen(&self, waited: Duration, status: Option<&Status>);
+}
+
+/// Nobody watches.
+impl Progress for () {
+    fn seen(&self, _: Duration, _: Option<&Status>) {}
+}
+
+impl Backups {
+    /// The backups in that cloud, in its default region.
+    pub fn new(cloud: Cloud) -> Self {
+        Backups::asking(Arc::new(cloud))
+    }
+
+    fn asking(cloud: Arc<dyn Ask>) -> Self {
+        Backups { lookup: Lookup::new(), cloud, turns: Arc::default() }
+    }
+
+    /// The same in another region.
+    #[must_use]
+    pub fn in_region(&self, region: &str) -> Self {
+        Backups { cloud: self.cloud.in_region(region), lookup: Lookup::new(), turns: Arc::clone(&self.turns) }
+    }
+
+    /// The region.
+    pub fn region(&self) -> &str {
+        self.cloud.region()
+    }
+
+    /// Takes a backup: returns as soon as the cloud has begun it.
+    ///
+    /// Creates on one instance take turns in this process; while something else runs on the instance, this waits. A create
+    /// whose answer is lost is never sent again before a look at the cloud showed that it did not arrive.
+    pub async fn begin(&self, context: &Context, service: &dyn Service, want: &NewBackup) -> Result<Started, Error> {
+        begin::begin(self.errand(context, service), &self.turns, want).await
+    }
+
+    /// Waits until a backup has completed. Every error but [`Error::Vanished`] means that the backup exists.
+    ///
+    /// A wait that is resumed later gives [`Started::from`] the reference, with the job's id if it is still known.
+    pub async fn settled(
+        &self,
+        context: &Context,
+        service: &dyn Service,
+        started: &Started,
+        progress: &dyn Progress,
+    ) -> Result<Backup, Error> {
+        settle::settled(self.errand(context, service), started, progress).await
+    }
+
+    /// Looks for one backup, details included. `None` only on proof that it is gone.
+    pub async fn find(
+        &self,
+        context: &Context,
+        service: &dyn Service,
+        backup: &BackupRef,
+    ) -> Result<Option<Backup>, Error> {
+        let errand = self.errand(context, service);
+        let Some(found) = errand.find(backup).await? else { return Ok(None) };
+        let Some(call) = service.details(&found) else { return Ok(Some(found)) };
+        Ok(Some(errand.read(&call, |reply| service.detailed(found.clone(), reply)).await?))
+    }
+
+    /// All backups that match, newest first.
+    pub async fn list(&self, context: &Context, service: &dyn Service, filter: &Filter) -> Result<Vec<Backup>, Error> {
+        pages::matching(self.errand(context, service), filter).await
+    }
+
+    /// All instances, or those with exactly that name.
+    pub async fn instances(
+        &self,
+        context: &Context,
+        service: &dyn Service,
+        name: Option<&str>,
+    ) -> Result<Vec<Instance>, Error> {
+        pages::instances(self.errand(context, service), name).await
+    }
+
+    /// Stops a running backup and waits until it runs no more.
+    pub async fn stop(&self, context: &Context, service: &dyn Service, backup: &BackupRef) -> Result<Stop, Error> {
+        remove::stop(self.errand(context, service), backup).await
+    }
+
+    /// Deletes a backup and waits until it is gone; "already gone" is success. One that runs is stopped first, or awaited
+    /// where it cannot be stopped alone. Every error means that the backup exists as far as we know.
+    pub async fn delete(&self, context: &Context, service: &dyn Service, backup: &BackupRef) -> Result<(), Error> {
+        remove::delete(self.errand(context, service), backup).await
+    }
+
+    fn errand<'a>(&'a self, context: &'a Context, service: &'a dyn Service) -> Errand<'a> {
+        Errand { cloud: &*self.cloud, lookup: &self.lookup, context, service }
+    }
+}
+
+impl fmt::Debug for Backups {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Backups").field("region", &self.region()).finish_non_exhaustive()
+    }
+}

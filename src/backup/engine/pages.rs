@@ -1,0 +1,130 @@
+//! Lists that always end: on an empty or short page, on a page that brings nothing new, and at a bound. What the cloud says
+//! about the total is not relied on, and every filter is applied again here.
+
+use std::cmp::Reverse;
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::errand::{Errand, misread};
+use crate::backup::{Backup, Error, Filter, Instance, Misread, Page, Unsupported};
+use crate::cloud::{Call, Reply};
+
+/// No list has more pages than this.
+const MAX_PAGES: u32 = 1000;
+
+/// What a walk through a list was like.
+#[derive(Debug, Default)]
+pub(super) struct Walked {
+    /// How many pages were read.
+    pub(super) pages: u32,
+    /// The cloud's clock, and when we read it.
+    pub(super) clock: Option<(Timestamp, Instant)>,
+}
+
+/// All backups that match, newest first.
+pub(super) async fn matching(errand: Errand<'_>, filter: &Filter) -> Result<Vec<Backup>, Error> {
+    let mut found = Vec::new();
+    backups(errand, filter, |backup| {
+        if matches(filter, &backup) {
+            found.push(backup);
+        }
+        ControlFlow::Continue(())
+    })
+    .await?;
+    found.sort_by_cached_key(|backup| (Reverse(backup.begin), backup.id.clone()));
+    Ok(found)
+}
+
+/// All instances, or those with exactly that name.
+pub(super) async fn instances(errand: Errand<'_>, name: Option<&str>) -> Result<Vec<Instance>, Error> {
+    let service = errand.service;
+    let limit = service.facts().page_limit;
+    let mut found = Vec::new();
+    walk(
+        errand,
+        |offset| Ok(vec![service.instances(name, offset, limit)]),
+        |reply| service.instances_read(reply),
+        |instance: &Instance| &instance.id,
+        |instance| {
+            if name.is_none_or(|name| instance.name == name) {
+                found.push(instance);
+            }
+            ControlFlow::Continue(())
+        },
+    )
+    .await?;
+    Ok(found)
+}
+
+/// Hands every backup once to `each` until it breaks off. The filter narrows only what the service can narrow.
+pub(super) async fn backups(
+    errand: Errand<'_>,
+    filter: &Filter,
+    each: impl FnMut(Backup) -> ControlFlow<()>,
+) -> Result<Walked, Error> {
+    let service = errand.service;
+    let limit = service.facts().page_limit;
+    walk(
+        errand,
+        |offset| service.list(filter, offset, limit),
+        |reply| service.listed(reply),
+        |backup: &Backup| &backup.id,
+        each,
+    )
+    .await
+}
+
+/// Whether a backup is what the filter asks for.
+pub(super) fn matches(filter: &Filter, backup: &Backup) -> bool {
+    fn is<T: PartialEq>(wanted: Option<&T>, is: Option<&T>) -> bool {
+        wanted.is_none() || wanted == is
+    }
+    is(filter.instance_id.as_ref(), Some(&backup.instance_id))
+        && is(filter.name.as_ref(), Some(&backup.name))
+        && is(filter.status.as_ref(), Some(&backup.status))
+        && filter.kind.as_ref().is_none_or(|kind| backup.kind.as_ref().is_some_and(|is| is.eq_ignore_ascii_case(kind)))
+        && filter.name_prefix.as_ref().is_none_or(|prefix| backup.name.starts_with(prefix.as_str()))
+        && filter.begin_after.is_none_or(|after| backup.begin.is_some_and(|begin| begin >= after))
+        && filter.begin_before.is_none_or(|before| backup.begin.is_some_and(|begin| begin <= before))
+}
+
+async fn walk<T>(
+    errand: Errand<'_>,
+    calls: impl Fn(u64) -> Result<Vec<Call>, Unsupported>,
+    read: impl Fn(&Reply) -> Result<Page<T>, Misread>,
+    id: impl Fn(&T) -> &String,
+    mut each: impl FnMut(T) -> ControlFlow<()>,
+) -> Result<Walked, Error> {
+    let limit = usize::try_from(errand.service.facts().page_limit).unwrap_or(usize::MAX);
+    let mut walked = Walked::default();
+    let mut seen = HashSet::new();
+    for kind in 0..calls(0)?.len() {
+        let mut offset = 0;
+        while let Some(call) = calls(offset)?.into_iter().nth(kind) {
+            let reply = errand.send(&call).await?;
+            let page = read(&reply).map_err(|Misread(reason)| misread(&call, &reply, reason))?;
+            walked.pages += 1;
+            if walked.clock.is_none() {
+                walked.clock = reply.date.map(|date| (date, Instant::now()));
+            }
+            let (length, known) = (page.items.len(), seen.len());
+            for item in page.items {
+                if seen.insert(id(&item).clone()) && each(item).is_break() {
+                    return Ok(walked);
+                }
+            }
+            offset += length as u64;
+            let short = length < limit && page.total.is_none_or(|total| offset >= total);
+            if length == 0 || short || seen.len() == known {
+                break;
+            }
+            if walked.pages >= MAX_PAGES {
+                return Err(misread(&call, &reply, format!("the list has no end: {MAX_PAGES} pages were read")).into());
+            }
+        }
+    }
+    Ok(walked)
+}

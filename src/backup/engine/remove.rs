@@ -1,0 +1,254 @@
+//! Stopping and deleting backups, until it is seen that they run no more or are gone.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use super::Stop;
+use super::errand::{Errand, Interruption, interruption_of};
+use super::pages;
+use super::watch::{Look, Watch, runs};
+use crate::backup::{Backup, BackupRef, Error, Filter, Status, StopScope, Unsupported, Verdict};
+use crate::cloud;
+
+/// So long a request that got no answer may take to show its effect before it is sent again.
+const UNANSWERED: Duration = Duration::from_secs(5);
+/// So long an accepted request may take to show its effect before it is sent again.
+const ACCEPTED: Duration = Duration::from_mins(1);
+/// How often a stop is sent at most.
+const STOPS: u32 = 5;
+
+pub(super) async fn stop(errand: Errand<'_>, backup: &BackupRef) -> Result<Stop, Error> {
+    let facts = errand.service.facts();
+    if facts.stop == StopScope::Never {
+        return Err(Unsupported(format!("{} cannot stop a running backup", facts.title)).into());
+    }
+    match errand.find(backup).await? {
+        None => Err(Error::Vanished { id: backup.id.clone() }),
+        Some(seen) if runs(&seen.status) => halt(&mut Watch::new(errand, backup), seen).await,
+        Some(seen) => Ok(Stop::NotRunning(Box::new(seen))),
+    }
+}
+
+pub(super) async fn delete(errand: Errand<'_>, backup: &BackupRef) -> Result<(), Error> {
+    let mut watch = Watch::new(errand, backup);
+    let Some(mut seen) = seen(&mut watch).await? else { return Ok(()) };
+    if seen.status == Status::Building {
+        match ended(&mut watch, seen).await? {
+            Some(ended) => seen = ended,
+            None => return Ok(()),
+        }
+    }
+    // One that is being deleted already is only awaited, for a while.
+    if seen.status == Status::Deleting && gone(&mut watch, None, ACCEPTED).await? {
+        return Ok(());
+    }
+    let call = errand.service.delete(&backup.id);
+    loop {
+        match errand.send(&call).await {
+            Ok(reply) => {
+                let job_id = errand.service.job_id(&reply);
+                if gone(&mut watch, job_id.as_deref(), ACCEPTED).await? {
+                    return Ok(());
+                }
+                warn!(backup_id = backup.id, "the backup is still there: the delete is sent again");
+            }
+            Err(error) => {
+                if refused(&mut watch, error).await? {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+/// The backup, as soon as the cloud lets us look at it.
+async fn seen(watch: &mut Watch<'_>) -> Result<Option<Backup>, Error> {
+    loop {
+        match watch.look().await? {
+            Look::Seen(seen) => return Ok(Some(*seen)),
+            Look::Absent => return Ok(None),
+            Look::Unsure => watch.rest().await?,
+        }
+    }
+}
+
+/// Ends a running backup before its deletion: by a stop where that is possible, else by waiting. `None` if it is gone.
+async fn ended(watch: &mut Watch<'_>, running: Backup) -> Result<Option<Backup>, Error> {
+    let id = running.id.clone();
+    info!(backup_id = id, "the backup still runs: it is stopped before it is deleted");
+    let why = match halt(watch, running).await {
+        Ok(Stop::Stopped(ended)) => return Ok(ended.map(|ended| *ended)),
+        Ok(Stop::NotRunning(ended)) => return Ok(Some(*ended)),
+        Err(error @ (Error::Stopped { .. } | Error::StillRunning { .. } | Error::OutOfSight { .. })) => {
+            return Err(error);
+        }
+        Err(error) => error,
+    };
+    warn!(backup_id = id, "the backup cannot be stopped, so its end is awaited before it is deleted: {why}");
+    loop {
+        match watch.look().await? {
+            Look::Seen(seen) if seen.status != Status::Building => return Ok(Some(*seen)),
+            Look::Seen(_) | Look::Unsure => {}
+            Look::Absent => return Ok(None),
+        }
+        watch.tell(&());
+        watch.rest().await?;
+    }
+}
+
+/// Deals with a delete that was not accepted; true if the backup is gone all the same.
+async fn refused(watch: &mut Watch<'_>, error: cloud::Error) -> Result<bool, Error> {
+    let errand = watch.errand;
+    if let Some(interruption) = interruption_of(&error) {
+        return Err(match (interruption, error) {
+            (Interruption::Deadline, cloud::Error::DeadlinePassed { last: Some(last), .. }) if waits(errand, &last) => {
+                Error::Busy { running: watch.boxed(), cause: *last }
+            }
+            (interruption, _) => watch.interrupted(interruption),
+        });
+    }
+    match errand.verdict(&error) {
+        Some(Verdict::NotOffered) => Err(Error::NotOffered { operation: "to delete a backup", cause: error }),
+        Some(Verdict::Gone) => gone(watch, None, UNANSWERED).await,
+        Some(Verdict::Busy | Verdict::WrongState) => {
+            info!(backup_id = watch.backup.id, "the backup cannot be deleted yet, waiting: {error}");
+            match gone(watch, None, Duration::ZERO).await {
+                Err(Error::StillRunning { last, .. }) => Err(Error::Busy { running: last, cause: error }),
+                gone => gone,
+            }
+        }
+        _ if errand.is_transient(&error) => {
+            warn!(backup_id = watch.backup.id, "the delete has no usable answer: {error}");
+            gone(watch, None, UNANSWERED).await
+        }
+        // Some services have no word of their own for "no such backup".
+        _ => match errand.find(watch.backup).await {
+            Ok(None) => Ok(true),
+            _ => Err(error.into()),
+        },
+    }
+}
+
+fn waits(errand: Errand<'_>, error: &cloud::Error) -> bool {
+    matches!(errand.verdict(error), Some(Verdict::Busy | Verdict::WrongState))
+}
+
+/// Waits until the backup is gone; false if it is still there, and not being deleted, after so long.
+async fn gone(watch: &mut Watch<'_>, job_id: Option<&str>, patience: Duration) -> Result<bool, Error> {
+    let since = tokio::time::Instant::now();
+    let mut job_failed = None;
+    loop {
+        let seen = match watch.look().await? {
+            Look::Absent => return Ok(true),
+            Look::Seen(seen) => Some(seen),
+            Look::Unsure => None,
+        };
+        // One look more after the failure was heard of: the list may have been behind.
+        if let (Some(reason), Some(backup)) = (job_failed.take(), seen.clone()) {
+            return Err(Error::JobFailed { operation: "delete", backup, reason });
+        }
+        job_failed = watch.failed_job(job_id, true).await.map(|job| job.fail_reason);
+        watch.tell(&());
+        watch.rest().await?;
+        let deleting = seen.is_none_or(|seen| seen.status == Status::Deleting);
+        if !deleting && job_failed.is_none() && since.elapsed() >= patience {
+            return Ok(false);
+        }
+    }
+}
+
+/// Stops a backup that was seen running.
+async fn halt(watch: &mut Watch<'_>, running: Backup) -> Result<Stop, Error> {
+    let errand = watch.errand;
+    let facts = errand.service.facts();
+    let Some(call) = errand.service.stop(&running) else {
+        return Err(Unsupported(format!("{} cannot stop this backup", facts.title)).into());
+    };
+    let mut asked = false;
+    let mut failure = None;
+    for _ in 0..STOPS {
+        if facts.stop == StopScope::Instance {
+            let others = others(errand, &running).await?;
+            if !others.is_empty() {
+                return Err(Error::OthersRun { others });
+            }
+        }
+        let (job_id, patience) = match errand.send(&call).await {
+            Ok(reply) => {
+                asked = true;
+                (errand.service.job_id(&reply), ACCEPTED)
+            }
+            Err(error) => {
+                if let Some(interruption) = interruption_of(&error) {
+                    return Err(watch.interrupted(interruption));
+                }
+                asked |= error.may_be_applied();
+                let patience = match errand.verdict(&error) {
+                    Some(Verdict::NotOffered) => {
+                        return Err(Error::NotOffered { operation: "to stop a backup", cause: error });
+                    }
+                    Some(Verdict::Gone | Verdict::Busy | Verdict::WrongState) => Duration::ZERO,
+                    _ if error.may_be_applied() || errand.is_transient(&error) => UNANSWERED,
+                    _ => return Err(error.into()),
+                };
+                info!(backup_id = running.id, "the stop was not accepted yet: {error}");
+                failure = Some(error);
+                (None, patience)
+            }
+        };
+        if let Some(ended) = stopped(watch, job_id.as_deref(), patience).await? {
+            return Ok(match ended {
+                Some(ended) if !asked => Stop::NotRunning(ended),
+                ended => Stop::Stopped(ended),
+            });
+        }
+    }
+    match failure {
+        Some(error) => Err(error.into()),
+        None => Err(Error::JobFailed { operation: "stop", backup: Box::new(running), reason: None }),
+    }
+}
+
+/// Waits until the backup runs no more: what it is then, if it still is. `None` if it still runs after so long.
+async fn stopped(
+    watch: &mut Watch<'_>,
+    job_id: Option<&str>,
+    patience: Duration,
+) -> Result<Option<Option<Box<Backup>>>, Error> {
+    let since = tokio::time::Instant::now();
+    let mut job_failed = None;
+    loop {
+        let seen = match watch.look().await? {
+            Look::Absent => return Ok(Some(None)),
+            Look::Seen(seen) if !runs(&seen.status) => return Ok(Some(Some(seen))),
+            Look::Seen(seen) => Some(seen),
+            Look::Unsure => None,
+        };
+        if let (Some(reason), Some(backup)) = (job_failed.take(), seen.clone()) {
+            return Err(Error::JobFailed { operation: "stop", backup, reason });
+        }
+        job_failed = watch.failed_job(job_id, true).await.map(|job| job.fail_reason);
+        watch.tell(&());
+        watch.rest().await?;
+        if job_failed.is_none() && since.elapsed() >= patience {
+            return Ok(None);
+        }
+    }
+}
+
+/// What else runs on the instance of that backup.
+async fn others(errand: Errand<'_>, backup: &Backup) -> Result<Vec<Backup>, Error> {
+    let filter = Filter { instance_id: Some(backup.instance_id.clone()), ..Filter::default() };
+    let mut others = Vec::new();
+    pages::backups(errand, &filter, |other| {
+        let here = other.instance_id.is_empty() || other.instance_id == backup.instance_id;
+        if other.id != backup.id && here && runs(&other.status) {
+            others.push(other);
+        }
+        ControlFlow::Continue(())
+    })
+    .await?;
+    Ok(others)
+}

@@ -1,0 +1,49 @@
+//! Waiting until a backup has completed.
+
+use std::time::Duration;
+
+use super::errand::Errand;
+use super::watch::{Look, Watch};
+use crate::backup::{Backup, Error, Progress, Started, Status};
+
+/// So long a new backup may be missing in the list.
+const UNLISTED: Duration = Duration::from_mins(1);
+
+pub(super) async fn settled(errand: Errand<'_>, started: &Started, progress: &dyn Progress) -> Result<Backup, Error> {
+    let backup = started.backup();
+    let job_id = started.job_id.as_deref();
+    let mut watch = Watch::new(errand, &backup);
+    let mut absent = 0;
+    let mut job_failed = false;
+    loop {
+        match watch.look().await? {
+            Look::Seen(seen) => match seen.status {
+                Status::Completed => return Ok(*seen),
+                Status::Failed => return Err(failed(&watch, job_id).await),
+                Status::Building | Status::Deleting | Status::Other(_) => absent = 0,
+            },
+            Look::Absent => absent += 1,
+            Look::Unsure => {}
+        }
+        // Once it was listed, two looks without it are the end of it.
+        let patience = if watch.last.is_some() { absent < 2 } else { watch.since.elapsed() < UNLISTED };
+        if absent > 0 && !patience {
+            return Err(Error::Vanished { id: backup.id });
+        }
+        // The list may still say "building" after the job has failed: it has one look more to say it itself.
+        if job_failed {
+            return Err(failed(&watch, job_id).await);
+        }
+        job_failed = watch.failed_job(job_id, absent > 0).await.is_some();
+        watch.tell(progress);
+        watch.rest().await?;
+    }
+}
+
+async fn failed(watch: &Watch<'_>, job_id: Option<&str>) -> Error {
+    let reason = match job_id {
+        Some(job_id) => watch.errand.job(job_id).await.and_then(|job| job.fail_reason),
+        None => None,
+    };
+    Error::Failed { id: watch.backup.id.clone(), backup: watch.boxed(), reason }
+}

@@ -1,0 +1,68 @@
+//! Creates on one instance go one after the other, in the order they came: the cloud runs one backup per instance, and
+//! Terraform asks for ten at once.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::OwnedMutexGuard;
+use tokio::time::sleep_until;
+use tracing::info;
+
+use super::errand::{Errand, label};
+use crate::backup::{Error, NewBackup};
+use crate::cloud::{self, Call, Context};
+
+/// The queues of all instances, by service and instance id.
+#[derive(Debug, Default)]
+pub(super) struct Turns(Mutex<HashMap<(&'static str, String), Arc<Line>>>);
+
+#[derive(Debug, Default)]
+struct Line {
+    /// How many have or await their turn.
+    length: AtomicUsize,
+    turn: Arc<tokio::sync::Mutex<Begun>>,
+}
+
+/// The ids of the backups that this process began on the instance.
+pub(super) type Begun = HashSet<String>;
+
+/// The right to create on an instance; ends when dropped.
+#[derive(Debug)]
+pub(super) struct Turn {
+    pub(super) begun: OwnedMutexGuard<Begun>,
+    _place: Place,
+}
+
+/// A place in a line; left when dropped, also when the wait is given up.
+#[derive(Debug)]
+struct Place(Arc<Line>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.length.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Turns {
+    /// Waits for its turn. `call` is what could not be sent if the wait is in vain.
+    pub(super) async fn take(&self, errand: Errand<'_>, want: &NewBackup, call: &Call) -> Result<Turn, Error> {
+        let key = (errand.service.facts().key(), want.instance_id.clone());
+        let line = Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default());
+        let ahead = line.length.fetch_add(1, Ordering::Relaxed);
+        let place = Place(Arc::clone(&line));
+        if ahead > 0 {
+            info!(instance_id = want.instance_id, name = want.name, "the backup is queued behind {ahead}");
+        }
+        let Context { deadline, stop } = errand.context;
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => Err(cloud::Error::Stopped { call: label(call) }.into()),
+            begun = Arc::clone(&line.turn).lock_owned() => Ok(Turn { begun, _place: place }),
+            () = sleep_until(*deadline) => {
+                let cause = cloud::Error::DeadlinePassed { call: label(call), last: None };
+                Err(Error::Busy { running: None, cause })
+            }
+        }
+    }
+}

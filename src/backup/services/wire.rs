@@ -1,0 +1,403 @@
+//! What the services' JSON bodies have in common: lenient scalars, times, sizes, and the shapes and refusal codes that
+//! several of them share. Unknown fields are ignored, `null` is absent, numbers may come as texts and texts as numbers;
+//! ids and the list itself must be there.
+
+use jiff::{Timestamp, civil::DateTime, tz::Offset};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Value as Json, json};
+
+use super::super::{Backup, Datastore, Instance, Job, JobStatus, Misread, Page, Started, Status, Unsupported, Verdict};
+use crate::backup::NewBackup;
+use crate::cloud::{Refusal, Reply};
+
+/// Reads a body. `what` names it in the complaint.
+pub(super) fn read<T: DeserializeOwned>(reply: &Reply, what: &str) -> Result<T, Misread> {
+    match &reply.body {
+        Json::Null => Err(Misread(format!("{what} is empty"))),
+        body @ Json::Object(_) => T::deserialize(body).map_err(|error| Misread(format!("{what}: {}", brief(&error)))),
+        _ => Err(Misread(format!("{what} is not a JSON object"))),
+    }
+}
+
+/// An id that must be there.
+pub(super) fn id(id: Option<String>, what: &str) -> Result<String, Misread> {
+    id.filter(|id| !id.is_empty()).ok_or_else(|| Misread(format!("{what} has no id")))
+}
+
+/// A text, also from a number or a truth value.
+pub(super) fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    match Json::deserialize(from)? {
+        Json::Null => Ok(None),
+        Json::String(text) => Ok(Some(text)),
+        Json::Number(number) => Ok(Some(number.to_string())),
+        Json::Bool(truth) => Ok(Some(truth.to_string())),
+        Json::Array(_) | Json::Object(_) => Err(D::Error::custom("a text was expected")),
+    }
+}
+
+/// A number, also from a text; an empty text is none.
+pub(super) fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+    let number = match Json::deserialize(from)? {
+        Json::Null => return Ok(None),
+        Json::String(text) if text.trim().is_empty() => return Ok(None),
+        Json::String(text) => text.trim().parse().ok(),
+        Json::Number(number) => number.as_f64(),
+        Json::Bool(_) | Json::Array(_) | Json::Object(_) => None,
+    };
+    number.filter(|number| number.is_finite()).map(Some).ok_or_else(|| D::Error::custom("a number was expected"))
+}
+
+/// A time: `2025-06-03 08:12:40`, `2025-06-03T08:12:40+0800`, `…+08:00`, `…Z`. Without a zone it is UTC. Whatever else is
+/// written there is no time.
+pub(super) fn time(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    // A date has hyphens too, so the zone is looked for after it.
+    let zone = text.char_indices().skip(11).find(|(_, c)| matches!(c, 'Z' | 'z' | '+' | '-')).map(|(at, _)| at);
+    let (civil, zone) = text.split_at(zone.unwrap_or(text.len()));
+    let civil: DateTime = civil.trim_end().parse().ok()?;
+    offset(zone)?.to_timestamp(civil).ok()
+}
+
+fn offset(zone: &str) -> Option<Offset> {
+    let sign = match zone.chars().next() {
+        None | Some('Z' | 'z') => return (zone.len() < 2).then_some(Offset::UTC),
+        Some('-') => -1,
+        Some(_) => 1,
+    };
+    let digits: String = zone[1..].chars().filter(|c| *c != ':').collect();
+    if !matches!(digits.len(), 2 | 4) || !digits.bytes().all(|c| c.is_ascii_digit()) {
+        return None;
+    }
+    let hours: i32 = digits[..2].parse().ok()?;
+    let minutes: i32 = if digits.len() == 4 { digits[2..].parse().ok()? } else { 0 };
+    Offset::from_seconds(sign * (hours * 3600 + minutes * 60)).ok()
+}
+
+/// Bytes in a kilobyte as the services count.
+pub(super) const KB: f64 = 1024.0;
+/// Bytes in a megabyte as the services count.
+pub(super) const MB: f64 = 1024.0 * 1024.0;
+
+/// A size in bytes.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a float cast saturates; sizes are not below 0"
+)]
+pub(super) fn bytes(size: Option<f64>, unit: f64) -> Option<u64> {
+    size.filter(|size| *size >= 0.0).map(|size| (size * unit).round() as u64)
+}
+
+/// A count of records.
+pub(super) fn count(number: Option<f64>) -> Option<u64> {
+    bytes(number, 1.0)
+}
+
+/// The status words that all services but DDM use.
+pub(super) fn status(word: &str) -> Status {
+    Status::named(word)
+}
+
+/// `description`, unless there is none.
+pub(super) fn description(want: &NewBackup) -> Option<&str> {
+    want.description.as_deref().filter(|description| !description.is_empty())
+}
+
+/// Refuses a choice of databases where the service backs up the whole instance.
+pub(super) fn whole_instance(want: &NewBackup, title: &str) -> Result<(), Unsupported> {
+    if want.databases.is_empty() {
+        Ok(())
+    } else {
+        Err(Unsupported(format!("{title} backs up whole instances; single databases cannot be chosen")))
+    }
+}
+
+/// The flat create request of TaurusDB, RDS and GaussDB.
+pub(super) fn flat_create(want: &NewBackup) -> Json {
+    let mut body = json!({ "instance_id": want.instance_id, "name": want.name });
+    if let Some(description) = description(want) {
+        body["description"] = description.into();
+    }
+    body
+}
+
+/// The reply to a create of DDS and GeminiDB.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ById {
+    #[serde(deserialize_with = "text")]
+    backup_id: Option<String>,
+    #[serde(deserialize_with = "text")]
+    job_id: Option<String>,
+}
+
+/// Reads `{"backup_id", "job_id"}`.
+pub(super) fn started_by_id(reply: &Reply) -> Result<Started, Misread> {
+    let body: ById = read(reply, "the reply to the create")?;
+    Ok(Started {
+        backup_id: id(body.backup_id, "the new backup")?,
+        instance_id: None,
+        job_id: filled(body.job_id),
+        begin: None,
+    })
+}
+
+/// The reply to a create of TaurusDB, RDS and GaussDB.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Whole {
+    backup: Option<Item>,
+    #[serde(deserialize_with = "text")]
+    job_id: Option<String>,
+}
+
+/// Reads `{"backup": {…}, "job_id"}`.
+pub(super) fn started_whole(reply: &Reply) -> Result<Started, Misread> {
+    let body: Whole = read(reply, "the reply to the create")?;
+    let backup = body.backup.ok_or_else(|| Misread("the reply to the create has no `backup`".to_owned()))?;
+    Ok(Started {
+        backup_id: id(backup.id, "the new backup")?,
+        instance_id: filled(backup.instance_id),
+        job_id: filled(body.job_id),
+        begin: backup.begin_time.as_deref().and_then(time),
+    })
+}
+
+/// The list of backups of all services but DDM.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Listed {
+    backups: Option<Vec<Item>>,
+    #[serde(deserialize_with = "number")]
+    total_count: Option<f64>,
+}
+
+/// One backup of it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Item {
+    #[serde(deserialize_with = "text")]
+    id: Option<String>,
+    #[serde(deserialize_with = "text")]
+    name: Option<String>,
+    #[serde(deserialize_with = "text")]
+    instance_id: Option<String>,
+    #[serde(deserialize_with = "text")]
+    instance_name: Option<String>,
+    #[serde(deserialize_with = "text")]
+    description: Option<String>,
+    datastore: Option<Engine>,
+    #[serde(rename = "type", deserialize_with = "text")]
+    kind: Option<String>,
+    #[serde(deserialize_with = "text")]
+    begin_time: Option<String>,
+    #[serde(deserialize_with = "text")]
+    end_time: Option<String>,
+    #[serde(deserialize_with = "text")]
+    status: Option<String>,
+    #[serde(deserialize_with = "number")]
+    size: Option<f64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Engine {
+    #[serde(rename = "type", deserialize_with = "text")]
+    kind: Option<String>,
+    #[serde(deserialize_with = "text")]
+    version: Option<String>,
+}
+
+impl Engine {
+    fn datastore(self) -> Option<Datastore> {
+        Some(Datastore { kind: filled(self.kind)?, version: filled(self.version) })
+    }
+}
+
+impl Item {
+    fn backup(self, unit: f64, status: fn(&str) -> Status) -> Result<Backup, Misread> {
+        let id = id(self.id, "a backup in the list")?;
+        let Some(word) = filled(self.status) else {
+            return Err(Misread(format!("the backup {id} has no status")));
+        };
+        let status = status(&word);
+        let running = status == Status::Building;
+        Ok(Backup {
+            instance_id: self.instance_id.unwrap_or_default(),
+            instance_name: filled(self.instance_name),
+            name: self.name.unwrap_or_default(),
+            description: self.description,
+            kind: filled(self.kind).map(|kind| kind.to_lowercase()),
+            datastore: self.datastore.and_then(Engine::datastore),
+            begin: self.begin_time.as_deref().and_then(time),
+            end: self.end_time.as_deref().and_then(time).filter(|_| !running),
+            size_bytes: bytes(self.size, unit).filter(|_| !running),
+            data_nodes: Vec::new(),
+            status,
+            id,
+        })
+    }
+}
+
+/// Reads a page of backups whose sizes count in `unit` bytes.
+pub(super) fn listed(reply: &Reply, unit: f64, status: fn(&str) -> Status) -> Result<Page<Backup>, Misread> {
+    let body: Listed = read(reply, "the list of backups")?;
+    let items = body.backups.ok_or_else(|| Misread("the list of backups has no `backups`".to_owned()))?;
+    let items = items.into_iter().map(|item| item.backup(unit, status)).collect::<Result<_, _>>()?;
+    Ok(Page { items, total: count(body.total_count) })
+}
+
+/// A job, wherever it is found in the reply.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct JobItem {
+    #[serde(deserialize_with = "text")]
+    status: Option<String>,
+    #[serde(deserialize_with = "text")]
+    progress: Option<String>,
+    #[serde(deserialize_with = "text")]
+    process: Option<String>,
+    #[serde(deserialize_with = "text")]
+    fail_reason: Option<String>,
+}
+
+impl JobItem {
+    pub(super) fn job(self) -> Result<Job, Misread> {
+        let word = filled(self.status).ok_or_else(|| Misread("the job has no status".to_owned()))?;
+        let status = match word.to_ascii_lowercase().as_str() {
+            "completed" => JobStatus::Completed,
+            "failed" => JobStatus::Failed,
+            _ => JobStatus::Running,
+        };
+        Ok(Job {
+            status,
+            progress: filled(self.progress).or(filled(self.process)),
+            fail_reason: filled(self.fail_reason),
+        })
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct OneJob {
+    job: Option<JobItem>,
+}
+
+/// Reads `{"job": {…}}`.
+pub(super) fn one_job(reply: &Reply) -> Result<Option<Job>, Misread> {
+    let body: OneJob = read(reply, "the job")?;
+    let job = body.job.ok_or_else(|| Misread("the reply has no `job`".to_owned()))?;
+    job.job().map(Some)
+}
+
+/// The list of instances of all services but DDM.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Instances {
+    instances: Option<Vec<InstanceItem>>,
+    #[serde(deserialize_with = "number")]
+    total_count: Option<f64>,
+}
+
+/// One instance of it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct InstanceItem {
+    #[serde(deserialize_with = "text")]
+    id: Option<String>,
+    #[serde(deserialize_with = "text")]
+    name: Option<String>,
+    #[serde(deserialize_with = "text")]
+    status: Option<String>,
+    datastore: Option<Engine>,
+    /// How DDS and GeminiDB call the mode.
+    #[serde(deserialize_with = "text")]
+    mode: Option<String>,
+    /// How the others call it.
+    #[serde(rename = "type", deserialize_with = "text")]
+    kind: Option<String>,
+    /// What runs on it; DDS and GeminiDB only.
+    actions: Option<Vec<Json>>,
+}
+
+impl InstanceItem {
+    /// Reads an instance that is idle in the status `idle`, and while no action runs where actions are told.
+    pub(super) fn instance(self, idle: &[&str], tells_actions: bool) -> Result<Instance, Misread> {
+        let status = self.status.unwrap_or_default();
+        let quiet = match self.actions {
+            _ if !tells_actions => Some(true),
+            Some(actions) => Some(actions.is_empty()),
+            None => None,
+        };
+        let idle = if idle.iter().any(|word| status.eq_ignore_ascii_case(word)) { quiet } else { Some(false) };
+        Ok(Instance {
+            id: id(self.id, "an instance in the list")?,
+            name: self.name.unwrap_or_default(),
+            idle: idle.filter(|_| !status.is_empty()),
+            status,
+            datastore: self.datastore.and_then(Engine::datastore),
+            mode: filled(self.mode).or(filled(self.kind)),
+        })
+    }
+}
+
+/// Reads a page of instances.
+pub(super) fn instances(reply: &Reply, idle: &[&str], tells_actions: bool) -> Result<Page<Instance>, Misread> {
+    let body: Instances = read(reply, "the list of instances")?;
+    let items = body.instances.ok_or_else(|| Misread("the list of instances has no `instances`".to_owned()))?;
+    let items = items.into_iter().map(|item| item.instance(idle, tells_actions)).collect::<Result<_, _>>()?;
+    Ok(Page { items, total: count(body.total_count) })
+}
+
+/// Codes that mean the same: in which statuses, which codes, what they mean.
+pub(super) type Codes = (&'static [u16], &'static [&'static str], Verdict);
+
+/// What refusals mean in every service that has the code at all.
+const EVERYWHERE: &[Codes] = &[
+    (&[404], &["APIGW.0101", "APIG.0101"], Verdict::NotOffered),
+    (&[400, 409], &["DBS.201201"], Verdict::NameTaken),
+    // The job.
+    (&[400], &["DBS.200543"], Verdict::Gone),
+    (
+        &[400, 403, 409],
+        &[
+            "DBS.200011",
+            "DBS.200018",
+            "DBS.200019",
+            "DBS.200047",
+            "DBS.201014",
+            "DBS.201015",
+            "DBS.201202",
+            "DBS.201205",
+        ],
+        Verdict::Busy,
+    ),
+    (&[400, 403, 409, 429, 500, 503], &["DBS.200998", "DBS.280443"], Verdict::Busy),
+    (&[429], &["APIGW.0308", "APIG.0308"], Verdict::Busy),
+];
+
+/// What a refusal means, by the service's own codes first. A 404 of the service itself says that what was asked for is
+/// gone; one of the gateway, or of something between, says nothing about it.
+pub(super) fn verdict(refusal: &Refusal, own: &[Codes]) -> Verdict {
+    let code = refusal.code.as_str();
+    let mut rows = own.iter().chain(EVERYWHERE);
+    match rows.find(|(statuses, codes, _)| statuses.contains(&refusal.status) && codes.contains(&code)) {
+        Some((_, _, verdict)) => *verdict,
+        None if refusal.status == 404 && code.starts_with("DBS.") => Verdict::Gone,
+        None => Verdict::Final,
+    }
+}
+
+/// A text that is not empty.
+pub(super) fn filled(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
+
+fn brief(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.char_indices().nth(200) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text,
+    }
+}
