@@ -106,6 +106,27 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// What happened to the call behind it, if a call is behind it.
+    pub fn cloud(&self) -> Option<&cloud::Error> {
+        match self {
+            Error::Cloud(cause)
+            | Error::NotOffered { cause, .. }
+            | Error::Unclear { cause, .. }
+            | Error::NameTaken { cause, .. }
+            | Error::Busy { cause, .. }
+            | Error::OutOfSight { cause, .. } => Some(cause),
+            Error::Unsupported(_)
+            | Error::Failed { .. }
+            | Error::JobFailed { .. }
+            | Error::OthersRun { .. }
+            | Error::Vanished { .. }
+            | Error::StillRunning { .. }
+            | Error::Stopped { .. } => None,
+        }
+    }
+}
+
 fn because(reason: Option<&str>) -> String {
     reason.map_or(String::new(), |reason| format!(": {reason}"))
 }

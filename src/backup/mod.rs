@@ -5,6 +5,7 @@
 
 mod engine;
 mod error;
+pub mod naming;
 mod service;
 mod services;
 

@@ -1,0 +1,24 @@
+# The few words a person types. Each recipe is what it says; README and CONTRIBUTING explain them.
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint install build
+
+help:           ## list these words
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
+
+demo:           ## run the main job: real Terraform against the emulator
+	@bash examples/demo.sh
+
+test:           ## all tests; needs terraform or tofu on the PATH
+	cargo test --workspace
+
+lint:           ## formatting, clippy, documentation and the examples' layout
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+	terraform fmt -check -recursive examples || tofu fmt -check -recursive examples
+
+build:          ## the release binary, target/release/terraform-provider-huaweidb
+	cargo build --release --bin terraform-provider-huaweidb
+
+install: build  ## the release binary into the local mirror of Terraform and OpenTofu
+	bash examples/mirror.sh target/release/terraform-provider-huaweidb "$${HOME}/.terraform.d/plugins"

@@ -1,0 +1,225 @@
+//! The data source `huaweidb_backup`: one backup, by id or the newest that fits.
+
+use super::explain::{About, Doing, explain};
+use super::fields::{self, DataNodeObject, DatastoreObject};
+use super::manual_backup::context;
+use super::services;
+use crate::backup::{self, Backup, BackupRef, Backups, Filter, Status};
+use crate::plugin::{Attr, Attribute, DataSource, Diagnostic, Diagnostics, Life, Path, Schema, model};
+
+model! {
+    /// What was asked and what was found.
+    pub(super) struct FoundBackup {
+        pub(super) service: Attr<String>,
+        pub(super) backup_id: Attr<String>,
+        pub(super) instance_id: Attr<String>,
+        pub(super) name: Attr<String>,
+        pub(super) r#type: Attr<String>,
+        pub(super) status: Attr<String>,
+        pub(super) most_recent: Attr<bool>,
+        pub(super) region: Attr<String>,
+        pub(super) id: Attr<String>,
+        pub(super) description: Attr<String>,
+        pub(super) instance_name: Attr<String>,
+        pub(super) datastore: Attr<DatastoreObject>,
+        pub(super) begin_time: Attr<String>,
+        pub(super) end_time: Attr<String>,
+        pub(super) size_bytes: Attr<i64>,
+        pub(super) related_data_nodes: Attr<Vec<DataNodeObject>>,
+    }
+}
+
+/// `huaweidb_backup`
+pub(super) struct BackupDataSource;
+
+impl DataSource<Backups> for BackupDataSource {
+    type Model = FoundBackup;
+
+    fn schema(&self) -> Schema {
+        Schema::new(
+            "One backup of any type, manual or automatic: by `backup_id`, or by filters. When several fit, `most_recent` \
+             takes the newest. Finding none is an error that says what was searched.",
+        )
+        .attribute(
+            Attribute::string("service")
+                .required()
+                .one_of(services::keys())
+                .describe(format!("Database service to ask. {}", services::allowed())),
+        )
+        .attribute(Attribute::string("backup_id").optional().check(not_empty).describe(
+            "Id of the backup. Then only `instance_id` may be given beside it; `rds` and `ddm` need it.",
+        ))
+        .attribute(
+            Attribute::string("instance_id").optional_computed().check(not_empty).describe("Only backups of this instance."),
+        )
+        .attribute(Attribute::string("name").optional_computed().check(not_empty).describe("Only backups with exactly this name."))
+        .attribute(Attribute::string("type").optional_computed().one_of(fields::TYPES.iter().copied()).describe(
+            "Only backups of this type, such as `manual` or `auto`. Without it backups of all full types are searched.",
+        ))
+        .attribute(
+            Attribute::string("status").optional_computed().one_of(fields::STATUSES.iter().copied()).describe(
+                "Only backups with this status. Default when searching: `COMPLETED`.",
+            ),
+        )
+        .attribute(Attribute::bool("most_recent").optional().describe(
+            "Take the newest when several fit. Default: `false`, and several are an error.",
+        ))
+        .attribute(Attribute::string("region").optional_computed().describe("Region to ask. Default: the provider's region."))
+        .attribute(Attribute::string("id").computed().describe("The bare backup id, as restore arguments want it."))
+        .attribute(Attribute::string("description").computed().describe("Description of the backup, where the service tells it."))
+        .attributes(fields::described())
+        .attribute(
+            Attribute::list_of("related_data_nodes", fields::data_node_attributes())
+                .computed()
+                .describe("RDS instances behind a DDM instance; empty for other services."),
+        )
+    }
+
+    fn validate(&self, config: &FoundBackup) -> Diagnostics {
+        let mut found = Diagnostics::new();
+        let filters = [
+            ("name", !config.name.is_null()),
+            ("type", !config.r#type.is_null()),
+            ("status", !config.status.is_null()),
+            ("most_recent", !config.most_recent.is_null()),
+        ];
+        if config.backup_id.known().is_some() {
+            for (filter, _) in filters.into_iter().filter(|(_, given)| *given) {
+                found.push(
+                    Diagnostic::error(
+                        "Conflicting arguments",
+                        format!("`backup_id` names one backup, so `{filter}` cannot be given beside it. Remove one of them."),
+                    )
+                    .at(Path::attribute(filter)),
+                );
+            }
+        }
+        let Some(service) = config.service.known().and_then(|key| backup::named(key)) else {
+            return found;
+        };
+        if config.instance_id.is_null() {
+            let possible = match &config.backup_id {
+                Attr::Known(id) => service.find(&BackupRef { id: id.clone(), instance_id: None }).map(drop),
+                Attr::Null => service.list(&Filter::default(), 0, 1).map(drop),
+                Attr::Unknown => Ok(()),
+            };
+            if let Err(why) = possible {
+                found.push(services::lacks_instance(service, &why));
+            }
+        }
+        if let Some(warning) = config.instance_id.known().and_then(|id| services::foreign_suffix(service, id)) {
+            found.push(warning.at(Path::attribute("instance_id")));
+        }
+        found
+    }
+
+    async fn read(
+        &self,
+        client: &Backups,
+        config: FoundBackup,
+        life: &mut Life<FoundBackup>,
+    ) -> Result<FoundBackup, Diagnostics> {
+        let service = services::required(&config.service)?;
+        let client = services::regional(client, &config.region);
+        let context = context(life);
+        let about = About {
+            service: service.facts().product.key,
+            instance_id: config.instance_id.known().map(String::as_str),
+            id: config.backup_id.known().map(String::as_str),
+            name: config.name.known().map(String::as_str),
+        };
+        if let Some(id) = config.backup_id.known() {
+            let reference = BackupRef { id: id.clone(), instance_id: config.instance_id.known().cloned() };
+            let found = client.find(&context, service, &reference).await;
+            return match found.map_err(|error| explain(Doing::Read, about, &error))? {
+                Some(backup) => Ok(filled(config, client.region(), &backup)),
+                None => Err(Diagnostic::error(
+                    "No backup found",
+                    format!(
+                        "{} in {} knows no backup with the id {id}{}.",
+                        service.facts().title,
+                        client.region(),
+                        config.instance_id.known().map_or(String::new(), |instance| format!(" of the instance {instance}")),
+                    ),
+                )
+                .at(Path::attribute("backup_id"))
+                .into()),
+            };
+        }
+        let filter = filter(&config);
+        let mut found = client.list(&context, service, &filter).await.map_err(|error| explain(Doing::Search, about, &error))?;
+        if found.len() > 1 && config.most_recent != Attr::Known(true) {
+            return Err(several(&found).into());
+        }
+        if found.is_empty() {
+            return Err(none(service.facts().title, client.region(), &filter).into());
+        }
+        let mut newest = found.swap_remove(0);
+        if service.details(&newest).is_some() {
+            let found = client.find(&context, service, &BackupRef::from(&newest)).await;
+            newest = found.map_err(|error| explain(Doing::Read, about, &error))?.unwrap_or(newest);
+        }
+        Ok(filled(config, client.region(), &newest))
+    }
+}
+
+fn filter(config: &FoundBackup) -> Filter {
+    Filter {
+        instance_id: config.instance_id.known().cloned(),
+        name: config.name.known().cloned(),
+        kind: config.r#type.known().cloned(),
+        status: Some(config.status.known().map_or(Status::Completed, |word| Status::named(word))),
+        ..Filter::default()
+    }
+}
+
+/// What was found; what is configured comes back unchanged.
+fn filled(mut config: FoundBackup, region: &str, backup: &Backup) -> FoundBackup {
+    fn fill<T>(configured: &mut Attr<T>, found: Attr<T>) {
+        if configured.is_null() {
+            *configured = found;
+        }
+    }
+    fill(&mut config.region, Attr::Known(region.to_owned()));
+    fill(&mut config.instance_id, fields::text(Some(&backup.instance_id)));
+    fill(&mut config.name, fields::text(Some(&backup.name)));
+    fill(&mut config.r#type, fields::text(backup.kind.as_ref()));
+    fill(&mut config.status, Attr::Known(backup.status.to_string()));
+    config.id = Attr::Known(backup.id.clone());
+    config.description = fields::text(backup.description.as_ref());
+    config.instance_name = fields::text(backup.instance_name.as_ref());
+    config.datastore = fields::datastore(backup.datastore.as_ref());
+    config.begin_time = fields::time(backup.begin);
+    config.end_time = fields::time(backup.end);
+    config.size_bytes = fields::size(backup);
+    config.related_data_nodes = Attr::Known(fields::data_nodes(&backup.data_nodes));
+    config
+}
+
+fn none(title: &str, region: &str, filter: &Filter) -> Diagnostic {
+    Diagnostic::error(
+        "No backup found",
+        format!("{title} in {region} has no backup with {}. Loosen the filters, or take a backup first.", fields::searched(filter)),
+    )
+}
+
+fn several(found: &[Backup]) -> Diagnostic {
+    let shown = found.iter().take(5).map(|backup| {
+        let begun = fields::time(backup.begin).into_known().unwrap_or_default();
+        format!("{} ({:?}, {begun})", backup.id, backup.name)
+    });
+    let more = found.len().saturating_sub(5);
+    Diagnostic::error(
+        "Several backups fit",
+        format!(
+            "{} backups fit: {}{}. Set `most_recent = true` to take the newest, or narrow the filters.",
+            found.len(),
+            shown.collect::<Vec<_>>().join(", "),
+            if more > 0 { format!(", and {more} more") } else { String::new() },
+        ),
+    )
+}
+
+fn not_empty(text: &str) -> Result<(), String> {
+    if text.is_empty() { Err("it is empty".to_owned()) } else { Ok(()) }
+}

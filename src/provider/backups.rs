@@ -1,0 +1,193 @@
+//! The data source `huaweidb_backups`: all backups that fit.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::explain::{About, Doing, explain};
+use super::fields::{self, DatastoreObject};
+use super::manual_backup::context;
+use super::services;
+use crate::backup::{self, Backup, Backups, Filter, Status};
+use crate::plugin::{Attr, Attribute, DataSource, Diagnostic, Diagnostics, Life, Path, Schema, model};
+
+model! {
+    /// What was asked and what was found.
+    pub(super) struct FoundBackups {
+        pub(super) service: Attr<String>,
+        pub(super) instance_id: Attr<String>,
+        pub(super) name: Attr<String>,
+        pub(super) name_prefix: Attr<String>,
+        pub(super) r#type: Attr<String>,
+        pub(super) status: Attr<String>,
+        pub(super) begin_after: Attr<String>,
+        pub(super) begin_before: Attr<String>,
+        pub(super) region: Attr<String>,
+        pub(super) backups: Attr<Vec<BackupObject>>,
+    }
+}
+
+model! {
+    /// One backup of the list.
+    pub(super) struct BackupObject {
+        pub(super) id: Attr<String>,
+        pub(super) name: Attr<String>,
+        pub(super) instance_id: Attr<String>,
+        pub(super) instance_name: Attr<String>,
+        pub(super) description: Attr<String>,
+        pub(super) status: Attr<String>,
+        pub(super) r#type: Attr<String>,
+        pub(super) datastore: Attr<DatastoreObject>,
+        pub(super) begin_time: Attr<String>,
+        pub(super) end_time: Attr<String>,
+        pub(super) size_bytes: Attr<i64>,
+    }
+}
+
+/// `huaweidb_backups`
+pub(super) struct BackupsDataSource;
+
+/// Thousands of backups take many pages, and a throttled cloud takes its time.
+const READ_LIMIT: Duration = Duration::from_secs(20 * 60);
+
+impl DataSource<Backups> for BackupsDataSource {
+    type Model = FoundBackups;
+
+    fn schema(&self) -> Schema {
+        let text = |name| Attribute::string(name).computed();
+        Schema::new("All backups that fit, newest first; an empty list when none does.")
+            .attribute(
+                Attribute::string("service")
+                    .required()
+                    .one_of(services::keys())
+                    .describe(format!("Database service to ask. {}", services::allowed())),
+            )
+            .attribute(Attribute::string("instance_id").optional().describe(
+                "Only backups of this instance. `rds` lists one instance at a time and needs it.",
+            ))
+            .attribute(Attribute::string("name").optional().describe("Only backups with exactly this name."))
+            .attribute(Attribute::string("name_prefix").optional().describe("Only backups whose name begins so."))
+            .attribute(Attribute::string("type").optional().one_of(fields::TYPES.iter().copied()).describe(
+                "Only backups of this type, such as `manual` or `auto`.",
+            ))
+            .attribute(Attribute::string("status").optional().one_of(fields::STATUSES.iter().copied()).describe(
+                "Only backups with this status. Without it all are listed, failed ones included.",
+            ))
+            .attribute(
+                Attribute::string("begin_after")
+                    .optional()
+                    .check(check_time)
+                    .describe("Only backups begun at this time or later: RFC 3339, such as `2026-01-31T00:00:00Z`."),
+            )
+            .attribute(
+                Attribute::string("begin_before")
+                    .optional()
+                    .check(check_time)
+                    .describe("Only backups begun at this time or earlier: RFC 3339."),
+            )
+            .attribute(Attribute::string("region").optional_computed().describe("Region to ask. Default: the provider's region."))
+            .attribute(
+                Attribute::list_of(
+                    "backups",
+                    vec![
+                        text("id").describe("The bare backup id."),
+                        text("name").describe("Name of the backup."),
+                        text("instance_id").describe("Instance it was taken of."),
+                        text("instance_name").describe("Name of the instance, where the service tells it."),
+                        text("description").describe("Description, where the service tells it."),
+                        text("status").describe("`BUILDING`, `COMPLETED`, `FAILED` or `DELETING`."),
+                        text("type").describe("`manual`, `auto`, …"),
+                        fields::datastore_attribute(),
+                        text("begin_time").describe("When it was begun: RFC 3339, UTC."),
+                        text("end_time").describe("When it ended: RFC 3339, UTC. Absent while it runs."),
+                        Attribute::integer("size_bytes").computed().describe("Size in bytes. Absent while it runs."),
+                    ],
+                )
+                .computed()
+                .describe("The backups, newest first."),
+            )
+            .read_timeout(READ_LIMIT)
+    }
+
+    fn validate(&self, config: &FoundBackups) -> Diagnostics {
+        let mut found = Diagnostics::new();
+        if config.name.known().is_some() && config.name_prefix.known().is_some() {
+            found.push(
+                Diagnostic::error("Conflicting arguments", "Both `name` and `name_prefix` are set. Give at most one of them.")
+                    .at(Path::attribute("name_prefix")),
+            );
+        }
+        if let (Some(after), Some(before)) = (moment(&config.begin_after), moment(&config.begin_before))
+            && after > before
+        {
+            found.push(
+                Diagnostic::error("Conflicting arguments", "`begin_after` is later than `begin_before`, so nothing can fit.")
+                    .at(Path::attribute("begin_after")),
+            );
+        }
+        let Some(service) = config.service.known().and_then(|key| backup::named(key)) else {
+            return found;
+        };
+        if config.instance_id.is_null()
+            && let Err(why) = service.list(&Filter::default(), 0, 1)
+        {
+            found.push(services::lacks_instance(service, &why));
+        }
+        found
+    }
+
+    async fn read(
+        &self,
+        client: &Backups,
+        mut config: FoundBackups,
+        life: &mut Life<FoundBackups>,
+    ) -> Result<FoundBackups, Diagnostics> {
+        let service = services::required(&config.service)?;
+        let client = services::regional(client, &config.region);
+        let filter = Filter {
+            instance_id: config.instance_id.known().cloned(),
+            name: config.name.known().cloned(),
+            name_prefix: config.name_prefix.known().cloned(),
+            kind: config.r#type.known().cloned(),
+            status: config.status.known().map(|word| Status::named(word)),
+            begin_after: moment(&config.begin_after),
+            begin_before: moment(&config.begin_before),
+        };
+        let about = About {
+            service: service.facts().product.key,
+            instance_id: filter.instance_id.as_deref(),
+            id: None,
+            name: filter.name.as_deref(),
+        };
+        let found = client.list(&context(life), service, &filter).await.map_err(|error| explain(Doing::Search, about, &error))?;
+        config.backups = Attr::Known(found.iter().map(object).collect());
+        if config.region.is_null() {
+            config.region = Attr::Known(client.region().to_owned());
+        }
+        Ok(config)
+    }
+}
+
+fn object(backup: &Backup) -> BackupObject {
+    BackupObject {
+        id: Attr::Known(backup.id.clone()),
+        name: fields::text(Some(&backup.name)),
+        instance_id: fields::text(Some(&backup.instance_id)),
+        instance_name: fields::text(backup.instance_name.as_ref()),
+        description: fields::text(backup.description.as_ref()),
+        status: Attr::Known(backup.status.to_string()),
+        r#type: fields::text(backup.kind.as_ref()),
+        datastore: fields::datastore(backup.datastore.as_ref()),
+        begin_time: fields::time(backup.begin),
+        end_time: fields::time(backup.end),
+        size_bytes: fields::size(backup),
+    }
+}
+
+fn check_time(text: &str) -> Result<(), String> {
+    text.parse::<Timestamp>().map(drop).map_err(|_| "it is not RFC 3339, such as 2026-01-31T00:00:00Z".to_owned())
+}
+
+fn moment(value: &Attr<String>) -> Option<Timestamp> {
+    value.known().and_then(|text| text.parse().ok())
+}

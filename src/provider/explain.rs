@@ -1,0 +1,275 @@
+//! The only place where an error becomes a diagnostic.
+//!
+//! Every message follows one grammar: what did not happen (the summary); what the cloud said, with status, code and
+//! request id; what exists now; what to do next.
+
+use std::fmt::Write as _;
+
+use crate::backup::{self, Backup};
+use crate::cloud;
+use crate::plugin::{Diagnostic, Path};
+
+/// What we were doing when it went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doing {
+    /// Asking for a new backup.
+    Create,
+    /// Waiting for a backup that exists.
+    Wait,
+    /// Looking at one backup.
+    Read,
+    /// Looking for backups or instances.
+    Search,
+    /// Stopping and deleting a backup.
+    Delete,
+}
+
+/// The backup an error is about, as far as it is known.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct About<'a> {
+    /// The service's key.
+    pub(super) service: &'a str,
+    /// The instance.
+    pub(super) instance_id: Option<&'a str>,
+    /// The backup's id.
+    pub(super) id: Option<&'a str>,
+    /// The backup's name.
+    pub(super) name: Option<&'a str>,
+}
+
+/// Settings that do not work.
+pub(super) fn setup(error: &cloud::Error) -> Diagnostic {
+    Diagnostic::error("The provider cannot be configured", sentence(&said(error)))
+}
+
+/// An error on the way, for the person at the keyboard.
+pub(super) fn explain(doing: Doing, about: About<'_>, error: &backup::Error) -> Diagnostic {
+    let diagnostic = Diagnostic::error(summary(doing, error), detail(doing, about, error));
+    match argument(doing, error) {
+        Some(name) => diagnostic.at(Path::attribute(name)),
+        None => diagnostic,
+    }
+}
+
+/// What did not happen. Constant per situation, no ids.
+fn summary(doing: Doing, error: &backup::Error) -> &'static str {
+    if matches!(error, backup::Error::Cloud(cloud::Error::Setup(_))) {
+        return "The cloud cannot be reached with this configuration";
+    }
+    match (doing, error) {
+        (_, backup::Error::Failed { .. }) => "Backup failed",
+        (_, backup::Error::Vanished { .. }) => "Backup disappeared",
+        (Doing::Create, backup::Error::NameTaken { .. }) => "Backup was not created: the name is taken",
+        (Doing::Create, backup::Error::Busy { .. }) => "Backup was not created: the instance is busy",
+        (Doing::Create, backup::Error::Unclear { .. }) => "Backup may have been created: the answer was lost",
+        (Doing::Create, _) => "Backup was not created",
+        (Doing::Wait, backup::Error::StillRunning { .. }) => "Backup was not completed in time",
+        (Doing::Wait, _) => "Backup was not seen to complete",
+        (Doing::Read, _) => "Backup was not read",
+        (Doing::Search, _) => "Search failed",
+        (Doing::Delete, backup::Error::StillRunning { .. } | backup::Error::Busy { .. }) => "Backup was not deleted in time",
+        (Doing::Delete, _) => "Backup was not deleted",
+    }
+}
+
+fn detail(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
+    let mut text = sentence(&what_happened(error));
+    for part in [what_exists(doing, about, error), what_next(doing, about, error)] {
+        if !part.is_empty() {
+            let _ = write!(text, "\n\n{part}");
+        }
+    }
+    text
+}
+
+fn what_happened(error: &backup::Error) -> String {
+    match error {
+        backup::Error::Cloud(cause) => said(cause),
+        backup::Error::Unsupported(why) => why.to_string(),
+        backup::Error::NotOffered { operation, cause } => {
+            format!("This cloud does not offer {operation}, though the service has it elsewhere: {}", said(cause))
+        }
+        backup::Error::Unclear { cause, candidates } => format!(
+            "The request was sent, but no answer came: {}. {}",
+            said(cause),
+            if candidates.is_empty() {
+                "No backup of that name is listed yet".to_owned()
+            } else {
+                format!("These backups may be the one: {}", named(candidates))
+            }
+        ),
+        backup::Error::NameTaken { cause, existing } => format!(
+            "A backup of that name exists already{}, and names are unique: {}",
+            existing.as_ref().map_or(String::new(), |backup| format!(" ({}, {})", backup.id, backup.status)),
+            said(cause)
+        ),
+        backup::Error::Busy { cause, running } => format!(
+            "Something else ran on the instance until the time was over{}: {}",
+            running.as_ref().map_or(String::new(), |backup| format!(" (the backup {:?}, {})", backup.name, backup.id)),
+            said(cause)
+        ),
+        backup::Error::Failed { reason: Some(reason), .. } => {
+            format!("The cloud began the backup and ended it as FAILED. Its job says: {reason}")
+        }
+        backup::Error::Failed { reason: None, .. } => {
+            "The cloud began the backup and ended it as FAILED; it gave no reason".to_owned()
+        }
+        backup::Error::JobFailed { operation, reason, .. } => format!(
+            "The cloud began to {operation} the backup and gave up{}",
+            reason.as_ref().map_or(String::new(), |reason| format!(". Its job says: {reason}"))
+        ),
+        backup::Error::OthersRun { others } => format!(
+            "The backup still runs, and this service can only stop everything that runs on an instance. These backups \
+             would be stopped too: {}",
+            named(others)
+        ),
+        backup::Error::Vanished { id } => format!("The backup {id} was there and is no longer listed by the cloud"),
+        backup::Error::OutOfSight { cause, .. } => said(cause),
+        backup::Error::StillRunning { last: Some(backup), .. } => {
+            format!("When the time was over, the backup was {}", backup.status)
+        }
+        backup::Error::StillRunning { last: None, .. } => {
+            "When the time was over, the cloud had not listed the backup yet".to_owned()
+        }
+        backup::Error::Stopped { .. } => "Terraform asked to stop while the operation ran".to_owned(),
+    }
+}
+
+fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
+    let id = about.id.unwrap_or("that was begun");
+    match (doing, error) {
+        (Doing::Create, backup::Error::Unclear { candidates, .. }) if !candidates.is_empty() => String::new(),
+        (Doing::Create, backup::Error::Unclear { .. }) => {
+            format!("A backup {:?} may still appear in the cloud. It is not in the state.", about.name.unwrap_or_default())
+        }
+        (Doing::Create, _) => "This run left nothing in the cloud.".to_owned(),
+        (Doing::Wait, backup::Error::Vanished { .. }) => "The object stays in the state until the next refresh.".to_owned(),
+        (Doing::Wait, backup::Error::Failed { .. }) => {
+            format!("The failed backup {id} stays in the cloud and in the state.")
+        }
+        (Doing::Wait, _) => format!("The backup {id} exists in the cloud and stays in the state."),
+        (Doing::Read, _) => "The state keeps what was known before.".to_owned(),
+        (Doing::Delete, _) => format!("The backup {id} still exists in the cloud, as far as is known; it stays in the state."),
+        (Doing::Search, _) => String::new(),
+    }
+}
+
+fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
+    if let Some(advice) = error.cloud().and_then(advice) {
+        return advice;
+    }
+    match (doing, error) {
+        (Doing::Create, backup::Error::NameTaken { existing: Some(backup), .. }) => format!(
+            "Choose another `name`, use `name_prefix`, or, if that backup is the one you want, bring it under \
+             management:\n\n{}",
+            import_block(about.service, backup)
+        ),
+        (Doing::Create, backup::Error::NameTaken { existing: None, .. }) => {
+            "Choose another `name`, or use `name_prefix`, which never collides.".to_owned()
+        }
+        (Doing::Create, backup::Error::Busy { running: Some(backup), .. }) => format!(
+            "Apply again when it has ended, raise `timeouts.create`, or, if the running backup is the one you want, bring \
+             it under management:\n\n{}",
+            import_block(about.service, backup)
+        ),
+        (Doing::Create, backup::Error::Busy { running: None, .. }) => {
+            "Apply again when the instance is idle, or raise `timeouts.create`.".to_owned()
+        }
+        (Doing::Create, backup::Error::Unclear { candidates, .. }) => match candidates.first() {
+            Some(backup) => format!(
+                "Look at the backups in the console. To keep one, bring it under management; delete the others:\n\n{}",
+                import_block(about.service, backup)
+            ),
+            None => "Look for it in the console before applying again.".to_owned(),
+        },
+        (Doing::Create, backup::Error::Cloud(cloud::Error::Stopped { .. })) => "Apply again to take the backup.".to_owned(),
+        (Doing::Wait, backup::Error::Failed { .. }) => {
+            "Mend the cause and apply again: Terraform deletes the failed backup and takes a new one.".to_owned()
+        }
+        (Doing::Wait, backup::Error::Vanished { .. }) => {
+            "Somebody or something deleted it. Apply again to take a new one.".to_owned()
+        }
+        (Doing::Wait, _) => "If it was just being created, Terraform marks it as tainted and would replace it. To keep it and \
+                             go on waiting, run `terraform untaint` with the resource's address and apply again; \
+                             `timeouts.create` may need more time."
+            .to_owned(),
+        (Doing::Delete, backup::Error::OthersRun { .. }) => {
+            "Destroy again when the others have ended, or stop them in the console.".to_owned()
+        }
+        (Doing::Delete, backup::Error::StillRunning { .. } | backup::Error::Busy { .. } | backup::Error::Stopped { .. }) => {
+            "Destroy again to go on; `timeouts.delete` may need more time.".to_owned()
+        }
+        _ => String::new(),
+    }
+}
+
+/// The argument to blame, if the cloud's refusal is about one.
+fn argument(doing: Doing, error: &backup::Error) -> Option<&'static str> {
+    match (doing, error) {
+        (Doing::Create, backup::Error::NameTaken { .. }) => Some("name"),
+        (Doing::Create, backup::Error::Cloud(cloud::Error::Refused { refusal, .. })) => match refusal.code.as_str() {
+            "DBS.280277" | "DBS.201210" => Some("name"),
+            "DBS.280127" => Some("description"),
+            "DBS.280404" | "DBS.200002" | "DBS.200045" | "DBS.200602" | "DBS.201028" | "DBS.280110" | "DBS.201501"
+            | "DBS.201502" | "DBS.290005" | "DBS.290011" => Some("instance_id"),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// What the cloud said, with everything that its support will ask for.
+fn said(error: &cloud::Error) -> String {
+    match error {
+        cloud::Error::Refused { product, call, refusal } => {
+            let mut text = format!("{product} refused {call} with status {}", refusal.status);
+            if !refusal.code.is_empty() {
+                let _ = write!(text, ", code {}", refusal.code);
+            }
+            if !refusal.message.is_empty() {
+                let _ = write!(text, ": {:?}", refusal.message);
+            }
+            if let Some(id) = &refusal.request_id {
+                let _ = write!(text, " (request {id})");
+            }
+            text
+        }
+        cloud::Error::Misread { request_id: Some(id), .. } => format!("{error} (request {id})"),
+        cloud::Error::DeadlinePassed { last: Some(last), .. } => format!("{}; the time was over before it could be tried again", said(last)),
+        other => other.to_string(),
+    }
+}
+
+/// What to do about refusals that have one well-known cause.
+fn advice(error: &cloud::Error) -> Option<String> {
+    let refusal = match error {
+        cloud::Error::Refused { refusal, .. } => refusal,
+        cloud::Error::DeadlinePassed { last: Some(last), .. } => return advice(last),
+        _ => return None,
+    };
+    if let Some(known) = cloud::advice(refusal) {
+        return Some(known.to_owned());
+    }
+    match refusal.status {
+        403 => Some("The credentials are valid, but may not do this: check the IAM permissions of the user or agency.".to_owned()),
+        429 => Some("The cloud throttles the calls. Apply again later, or lower `-parallelism`.".to_owned()),
+        _ => None,
+    }
+}
+
+/// Ready to paste.
+fn import_block(service: &str, backup: &Backup) -> String {
+    format!(
+        "import {{\n  to = huaweidb_manual_backup.example\n  id = \"{service}/{}/{}\"\n}}",
+        backup.instance_id, backup.id
+    )
+}
+
+fn named(backups: &[Backup]) -> String {
+    backups.iter().map(|backup| format!("{} ({:?})", backup.id, backup.name)).collect::<Vec<_>>().join(", ")
+}
+
+/// Ends with a full stop, begins with a capital unless a product's name comes first.
+fn sentence(text: &str) -> String {
+    if text.ends_with(['.', '!', '?']) { text.to_owned() } else { format!("{text}.") }
+}

@@ -1,0 +1,108 @@
+//! How a backup looks in the state: the attributes that the resource and the data sources share.
+
+use jiff::Timestamp;
+
+use crate::backup::{Backup, DataNode, Datastore, Filter};
+use crate::plugin::{Attr, Attribute, model};
+
+model! {
+    /// The database engine.
+    pub(super) struct DatastoreObject {
+        pub(super) r#type: Attr<String>,
+        pub(super) version: Attr<String>,
+    }
+}
+
+model! {
+    /// An RDS instance behind a DDM instance.
+    pub(super) struct DataNodeObject {
+        pub(super) instance_id: Attr<String>,
+        pub(super) instance_name: Attr<String>,
+    }
+}
+
+/// RFC 3339 in UTC, whole seconds, as every service's times are written.
+pub(super) fn time(time: Option<Timestamp>) -> Attr<String> {
+    time.map(|time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()).into()
+}
+
+/// The statuses people may ask for.
+pub(super) const STATUSES: &[&str] = &["BUILDING", "COMPLETED", "FAILED", "DELETING"];
+
+/// The types people may ask for.
+pub(super) const TYPES: &[&str] = &["manual", "auto", "incremental", "fragment", "differential", "metadata", "auto_metadata"];
+
+/// The engine as an object.
+pub(super) fn datastore(datastore: Option<&Datastore>) -> Attr<DatastoreObject> {
+    datastore
+        .map(|engine| DatastoreObject {
+            r#type: Attr::Known(engine.kind.clone()),
+            version: engine.version.clone().into(),
+        })
+        .into()
+}
+
+/// The data nodes as a list of objects.
+pub(super) fn data_nodes(nodes: &[DataNode]) -> Vec<DataNodeObject> {
+    nodes
+        .iter()
+        .map(|node| DataNodeObject {
+            instance_id: Attr::Known(node.instance_id.clone()),
+            instance_name: Attr::Known(node.instance_name.clone()),
+        })
+        .collect()
+}
+
+/// The size as a number; absent while the backup runs.
+pub(super) fn size(backup: &Backup) -> Attr<i64> {
+    backup.size_bytes.and_then(|bytes| i64::try_from(bytes).ok()).into()
+}
+
+/// Text that the cloud may leave out or send empty.
+pub(super) fn text(value: Option<&String>) -> Attr<String> {
+    value.filter(|value| !value.is_empty()).cloned().into()
+}
+
+/// The attributes that describe a found backup and that nobody configures.
+pub(super) fn described() -> Vec<Attribute> {
+    vec![
+        Attribute::string("instance_name").computed().keeps().describe("Name of the instance, where the service tells it."),
+        datastore_attribute().keeps(),
+        Attribute::string("begin_time").computed().keeps().describe("When the backup was begun: RFC 3339, UTC."),
+        Attribute::string("end_time").computed().keeps().describe("When the backup ended: RFC 3339, UTC. Absent while it runs."),
+        Attribute::integer("size_bytes").computed().keeps().describe("Size of the backup in bytes. Absent while it runs."),
+    ]
+}
+
+/// The database engine as an attribute.
+pub(super) fn datastore_attribute() -> Attribute {
+    Attribute::object(
+        "datastore",
+        vec![
+            Attribute::string("type").computed().describe("Database engine, in the service's own word."),
+            Attribute::string("version").computed().describe("Version of the engine."),
+        ],
+    )
+    .computed()
+    .describe("Database engine of the instance, where the service tells it.")
+}
+
+/// The attributes of a data node.
+pub(super) fn data_node_attributes() -> Vec<Attribute> {
+    vec![
+        Attribute::string("instance_id").computed().describe("Id of the RDS instance."),
+        Attribute::string("instance_name").computed().describe("Name of the RDS instance."),
+    ]
+}
+
+/// The filters in words, for a message.
+pub(super) fn searched(filter: &Filter) -> String {
+    let mut words = Vec::new();
+    let mut add = |what: &str, value: Option<String>| words.extend(value.map(|value| format!("{what} {value:?}")));
+    add("instance_id", filter.instance_id.clone());
+    add("name", filter.name.clone());
+    add("name_prefix", filter.name_prefix.clone());
+    add("type", filter.kind.clone());
+    add("status", filter.status.as_ref().map(ToString::to_string));
+    if words.is_empty() { "any name".to_owned() } else { words.join(", ") }
+}

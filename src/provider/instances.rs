@@ -1,0 +1,93 @@
+//! The data source `huaweidb_instances`: database instances, so that an instance id can be looked up.
+
+use super::explain::{About, Doing, explain};
+use super::fields::{self, DatastoreObject};
+use super::manual_backup::context;
+use super::services;
+use crate::backup::{Backups, Instance};
+use crate::plugin::{Attr, Attribute, DataSource, Diagnostics, Life, Schema, model};
+
+model! {
+    /// What was asked and what was found.
+    pub(super) struct FoundInstances {
+        pub(super) service: Attr<String>,
+        pub(super) name: Attr<String>,
+        pub(super) region: Attr<String>,
+        pub(super) instances: Attr<Vec<InstanceObject>>,
+    }
+}
+
+model! {
+    /// One instance of the list.
+    pub(super) struct InstanceObject {
+        pub(super) id: Attr<String>,
+        pub(super) name: Attr<String>,
+        pub(super) status: Attr<String>,
+        pub(super) mode: Attr<String>,
+        pub(super) datastore: Attr<DatastoreObject>,
+    }
+}
+
+/// `huaweidb_instances`
+pub(super) struct InstancesDataSource;
+
+impl DataSource<Backups> for InstancesDataSource {
+    type Model = FoundInstances;
+
+    fn schema(&self) -> Schema {
+        let text = |name| Attribute::string(name).computed();
+        Schema::new("Database instances of one service, sorted by name; an empty list when none fits.")
+            .attribute(
+                Attribute::string("service")
+                    .required()
+                    .one_of(services::keys())
+                    .describe(format!("Database service to ask. {}", services::allowed())),
+            )
+            .attribute(Attribute::string("name").optional().describe("Only instances with exactly this name."))
+            .attribute(Attribute::string("region").optional_computed().describe("Region to ask. Default: the provider's region."))
+            .attribute(
+                Attribute::list_of(
+                    "instances",
+                    vec![
+                        text("id").describe("Instance id, as `instance_id` wants it."),
+                        text("name").describe("Name of the instance."),
+                        text("status").describe("Status, in the service's own word."),
+                        text("mode").describe("`ReplicaSet`, `Ha`, …, where the service tells it."),
+                        fields::datastore_attribute(),
+                    ],
+                )
+                .computed()
+                .describe("The instances."),
+            )
+    }
+
+    async fn read(
+        &self,
+        client: &Backups,
+        mut config: FoundInstances,
+        life: &mut Life<FoundInstances>,
+    ) -> Result<FoundInstances, Diagnostics> {
+        let service = services::required(&config.service)?;
+        let client = services::regional(client, &config.region);
+        let name = config.name.known().map(String::as_str);
+        let about = About { service: service.facts().product.key, instance_id: None, id: None, name };
+        let mut found =
+            client.instances(&context(life), service, name).await.map_err(|error| explain(Doing::Search, about, &error))?;
+        found.sort_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
+        config.instances = Attr::Known(found.iter().map(object).collect());
+        if config.region.is_null() {
+            config.region = Attr::Known(client.region().to_owned());
+        }
+        Ok(config)
+    }
+}
+
+fn object(instance: &Instance) -> InstanceObject {
+    InstanceObject {
+        id: Attr::Known(instance.id.clone()),
+        name: fields::text(Some(&instance.name)),
+        status: fields::text(Some(&instance.status)),
+        mode: fields::text(instance.mode.as_ref()),
+        datastore: fields::datastore(instance.datastore.as_ref()),
+    }
+}

@@ -1,0 +1,97 @@
+//! Services by the words people use: keys, instance ids, import ids.
+
+use crate::backup::{self, ALL, BackupRef, Backups, Service, Unsupported};
+use crate::plugin::{Attr, Diagnostic, Diagnostics, Path};
+
+/// The keys of all services, in the documentation's order.
+pub(super) fn keys() -> Vec<&'static str> {
+    ALL.iter().map(|service| service.facts().product.key).collect()
+}
+
+/// A sentence that lists them with their names.
+pub(super) fn allowed() -> String {
+    let each = ALL.iter().map(|service| format!("`{}` ({})", service.facts().product.key, service.facts().title));
+    format!("One of {}.", each.collect::<Vec<_>>().join(", "))
+}
+
+/// The service that an argument or a state names.
+pub(super) fn required(key: &Attr<String>) -> Result<&'static dyn Service, Diagnostics> {
+    key.known().and_then(|key| backup::named(key)).ok_or_else(|| {
+        let key = key.known().map_or("", String::as_str);
+        Diagnostic::error("Unknown service", format!("There is no service {key:?}. Allowed are: {}.", keys().join(", "))).into()
+    })
+}
+
+/// The client for a region; the provider's own if none is named.
+pub(super) fn regional(client: &Backups, region: &Attr<String>) -> Backups {
+    match region.known().filter(|region| !region.is_empty()) {
+        Some(region) => client.in_region(region),
+        None => client.clone(),
+    }
+}
+
+/// What to say when a service cannot look anything up without an instance.
+pub(super) fn lacks_instance(service: &dyn Service, why: &Unsupported) -> Diagnostic {
+    Diagnostic::error("Missing argument", format!("{}: {why}. Set `instance_id`.", service.facts().title))
+        .at(Path::attribute("instance_id"))
+}
+
+/// A warning if the end of an instance id names another service.
+pub(super) fn foreign_suffix(service: &'static dyn Service, instance_id: &str) -> Option<Diagnostic> {
+    let ends = |other: &dyn Service| other.facts().instance_suffixes.iter().any(|suffix| instance_id.ends_with(suffix));
+    if instance_id.len() != 36 || ends(service) {
+        return None;
+    }
+    let other = ALL.iter().find(|other| ends(**other))?.facts();
+    let facts = service.facts();
+    Some(Diagnostic::warning(
+        "Instance id looks like another service's",
+        format!(
+            "The id ends like those of {} (`{}`), while `service` is `{}`, whose ids end in {}. If the cloud refuses it, \
+             change `service`.",
+            other.title,
+            other.product.key,
+            facts.product.key,
+            facts.instance_suffixes.join(" or "),
+        ),
+    ))
+}
+
+/// Reads an import id: `<service>/<instance_id>/<backup_id>`, or without the instance where the service can do so.
+pub(super) fn import_id(id: &str) -> Result<(&'static dyn Service, BackupRef), Diagnostics> {
+    let parts = id.split('/').collect::<Vec<_>>();
+    let (key, instance_id, backup_id) = match parts.as_slice() {
+        [key, instance, backup] => (*key, Some((*instance).to_owned()), *backup),
+        [key, backup] => (*key, None, *backup),
+        _ => return Err(malformed(id, "it has the wrong number of parts")),
+    };
+    let Some(service) = backup::named(key) else {
+        return Err(malformed(id, &format!("there is no service {key:?}")));
+    };
+    if backup_id.is_empty() || instance_id.as_deref() == Some("") {
+        return Err(malformed(id, "a part of it is empty"));
+    }
+    if parts.iter().any(|part| part.trim() != *part || part.chars().any(|c| c.is_control() || c.is_whitespace())) {
+        return Err(malformed(id, "it contains white space"));
+    }
+    if instance_id.is_none() && service.facts().needs_instance {
+        return Err(malformed(id, &format!("{} finds a backup only together with its instance", service.facts().title)));
+    }
+    Ok((service, BackupRef { id: backup_id.to_owned(), instance_id }))
+}
+
+fn malformed(id: &str, why: &str) -> Diagnostics {
+    let short = ALL.iter().map(|service| service.facts()).filter(|facts| !facts.needs_instance);
+    Diagnostic::error(
+        "Invalid import id",
+        format!(
+            "{id:?} cannot be imported: {why}.\n\n\
+             The form is <service>/<instance_id>/<backup_id>; the services are {}. For {} the instance may be left out: \
+             <service>/<backup_id>.\n\n\
+             Example: dds/a89dab5e39394eccbdb77b19d57b0180in02/bf9ee62a7f7044c583c6765c916c36edbr02",
+            keys().join(", "),
+            short.map(|facts| facts.product.key).collect::<Vec<_>>().join(", "),
+        ),
+    )
+    .into()
+}

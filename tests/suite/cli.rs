@@ -1,0 +1,624 @@
+//! The real CLI drives the real binary against the emulator: what a person sees.
+//!
+//! After every apply a second plan is empty, and after every test the cloud's own ledger says what exists.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use huaweidb_emulator::{Emulator, Fault, FaultKind, NewBackups, Options};
+use rustix::process::Signal;
+use serde_json::Value as Json;
+
+use crate::support::cli::{Workspace, cli};
+
+const ADDRESS: &str = "huaweidb_manual_backup.b";
+
+/// An emulator whose backups take this long.
+fn emulator(backup_seconds: f64) -> Emulator {
+    Emulator::start_now(&Options::with_backups_of(backup_seconds)).expect("the emulator starts")
+}
+
+/// A resource block for a DDS instance of this emulator.
+fn backup(emulator: &Emulator, arguments: &str) -> String {
+    format!(
+        "resource \"huaweidb_manual_backup\" \"b\" {{\n  service     = \"dds\"\n  instance_id = \"{}\"\n{arguments}\n}}\n",
+        emulator.instance("dds")
+    )
+}
+
+fn wait_until(what: &str, mut reached: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !reached() {
+        assert!(began.elapsed() < Duration::from_secs(30), "waited in vain until {what}");
+        pause(Duration::from_millis(20));
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "these tests have no runtime: they watch processes from outside")]
+fn pause(time: Duration) {
+    thread::sleep(time);
+}
+
+fn creates(emulator: &Emulator) -> usize {
+    emulator.journal().iter().filter(|call| call.method == "POST" && call.service == "dds").count()
+}
+
+fn attribute(workspace: &Workspace, name: &str) -> Json {
+    workspace.resource(ADDRESS).expect("the object is in the state").0[name].clone()
+}
+
+#[test]
+fn a_backup_lives_from_plan_to_destroy() {
+    let emulator = emulator(0.5);
+    let workspace = Workspace::new(&emulator);
+    workspace.configure(&format!(
+        "{}\n{}",
+        backup(&emulator, "  name = \"before-migration\"\n  description = \"first\"\n  triggers = { version = \"1\" }"),
+        r#"
+data "huaweidb_backup" "newest" {
+  service     = huaweidb_manual_backup.b.service
+  instance_id = huaweidb_manual_backup.b.instance_id
+  most_recent = true
+}
+output "id" { value = huaweidb_manual_backup.b.id }
+output "found" { value = data.huaweidb_backup.newest.id }
+"#
+    ));
+
+    workspace.run(&["validate"]).succeeded();
+    workspace.run(&["plan"]).succeeded().says("1 to add, 0 to change, 0 to destroy");
+    assert!(emulator.journal().iter().all(|call| call.method == "GET"), "a plan changes nothing");
+
+    workspace.apply();
+    let backups = emulator.backups();
+    assert_eq!(backups.len(), 1);
+    assert_eq!(backups[0].status, "COMPLETED");
+    assert_eq!(backups[0].name, "before-migration");
+    let (state, tainted) = workspace.resource(ADDRESS).expect("the object is in the state");
+    assert!(!tainted);
+    assert_eq!(state["id"], backups[0].id.as_str());
+    assert_eq!(state["status"], "COMPLETED");
+    assert_eq!(state["type"], "manual");
+    assert_eq!(state["region"], "eu-de");
+    assert_eq!(state["begin_time"], backups[0].begin_time.as_str());
+    assert_eq!(state["end_time"].as_str(), backups[0].end_time.as_deref());
+    assert!(state["size_bytes"].as_u64().is_some_and(|size| size > 0), "{state}");
+    assert_eq!(state["datastore"]["type"], "DDS-Community");
+    assert_eq!(workspace.output("id"), workspace.output("found"));
+    workspace.nothing_to_do();
+
+    workspace.destroy();
+    assert!(emulator.backups().is_empty());
+    assert!(workspace.resource(ADDRESS).is_none());
+}
+
+#[test]
+fn a_changed_trigger_takes_a_new_backup_and_deletes_the_old_one() {
+    let emulator = emulator(0.3);
+    let workspace = Workspace::new(&emulator);
+    workspace.configure(&backup(&emulator, "  name_prefix = \"run-\"\n  triggers = { version = \"1\" }"));
+    workspace.apply();
+    let first = attribute(&workspace, "id");
+    workspace.nothing_to_do();
+
+    workspace.configure(&backup(&emulator, "  name_prefix = \"run-\"\n  triggers = { version = \"2\" }"));
+    workspace.run(&["plan"]).succeeded().says("1 to add, 0 to change, 1 to destroy").says("forces replacement");
+    workspace.apply();
+    let second = attribute(&workspace, "id");
+    assert_ne!(first, second);
+    let left = emulator.backups();
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert!(left[0].name.starts_with("run-"), "{}", left[0].name);
+    workspace.nothing_to_do();
+}
+
+#[test]
+fn switches_are_changed_in_place_without_a_call() {
+    let emulator = emulator(0.2);
+    let workspace = Workspace::new(&emulator);
+    workspace.configure(&backup(&emulator, "  name = \"keep-me\""));
+    workspace.apply();
+    emulator.clear_journal();
+
+    workspace.configure(&backup(&emulator, "  name = \"keep-me\"\n  on_destroy = \"retain\"\n  timeouts {\n    delete = \"5m\"\n  }"));
+    workspace.run(&["plan"]).succeeded().says("0 to add, 1 to change, 0 to destroy");
+    workspace.apply();
+    assert!(emulator.journal().iter().all(|call| call.method == "GET"), "{:?}", emulator.journal());
+    workspace.nothing_to_do();
+
+    workspace.destroy().says("Backup is kept in the cloud");
+    assert_eq!(emulator.backups().len(), 1);
+    assert!(emulator.journal().iter().all(|call| call.method == "GET"));
+}
+
+#[test]
+fn an_apply_may_go_on_before_the_backup_has_completed() {
+    let emulator = emulator(30.0);
+    let workspace = Workspace::new(&emulator);
+    workspace.configure(&backup(&emulator, "  name = \"in-background\"\n  wait_for_completion = false"));
+    workspace.apply();
+    assert_eq!(attribute(&workspace, "status"), "BUILDING");
+    assert_eq!(emulator.backups()[0].status, "BUILDING");
+    workspace.nothing_to_do();
+
+    // Wanting to wait after all is an update that waits.
+    emulator.set_status(&emulator.backups()[0].id, "COMPLETED");
+    workspace.configure(&backup(&emulator, "  name = \"in-background\""));
+    workspace.apply();
+    assert_eq!(attribute(&workspace, "status"), "COMPLETED");
+    assert_eq!(creates(&emulator), 1);
+    workspace.nothing_to_do();
+}
+
+#[test]
+fn a_failed_backup_is_an_error_and_replaced_by_the_next_apply() {
+    let emulator = emulator(0.3);
+    let workspace = Workspace::new(&emulator);
+    workspace.configure(&backup(&emulator, "  name_prefix = \"nightly-\""));
+    emulator.fault(Fault::new(FaultKind::FailBackup));
+    workspace.run(&["apply", "-auto-approve"]).failed().says("Backup failed").says("ended it as FAILED");
+    let (state, tainted) = workspace.resource(ADDRESS).expect("the failed object stays in the state");
+    assert!(tainted);
+    assert_eq!(state["status"], "FAILED");
+    assert_eq!(emulator.backups().len(), 1);
+
+    workspace.apply();
+    let left = emulator.backups();
+    assert_eq!(left.len(), 1, "the failed one is deleted: {left:?}");
+    assert_eq!(left[0].status, "COMPLETED");
+    workspace.nothing_to_do();
+}
+
+/// What an interrupted wait leaves, and that the next apply goes on.
+fn interrupted_by(signal: Signal) {
+    let emulator = emulator(6.0);
+    let workspace = Workspace::new(&emulator);
+    workspace.configure(&backup(&emulator, "  name_prefix = \"interrupted-\""));
+    let running = workspace.start(&["apply", "-auto-approve"]);
+    wait_until("the backup is being taken", || !emulator.backups().is_empty());
+    pause(Duration::from_millis(300));
+    let sent = Instant::now();
+    running.signal(signal);
+    let ran = running.finished();
+    assert!(sent.elapsed() < Duration::from_secs(3), "the run took {:?} to end:\n{}", sent.elapsed(), ran.all());
+    ran.says("Backup is still running");
+
+    let (state, tainted) = workspace.resource(ADDRESS).expect("the object is in the state");
+    assert!(!tainted, "{state}");
+    assert_eq!(state["status"], "BUILDING");
+    let backups = emulator.backups();
+    assert_eq!(backups.len(), 1);
+    assert_eq!(state["id"], backups[0].id.as_str());
+
+    let plan = workspace.run(&["plan"]).succeeded();
+    if backups[0].status == "BUILDING" && emulator.backups()[0].status == "BUILDING" {
+        plan.says("0 to add, 1 to change, 0 to destroy");
+    }
+    workspace.apply();
+    assert_eq!(attribute(&workspace, "status"), "COMPLETED");
+    assert_eq!(attribute(&workspace, "id"), backups[0].id.as_str());
+    assert_eq!(creates(&emulator), 1, "nothing is taken twice");
+    workspace.nothing_to_do();
+}
+
+#[test]
+fn line_71_ctrl_c_during_a_create_saves_the_backup_and_the_next_apply_goes_on() {
+    interrupted_by(Signal::INT);
+}
+
+#[test]
+fn line_72_sigterm_during_a_create_does_the_same() {
+    interrupted_by(Signal::TERM);
+}
+
+#[test]
+fn destroying_a_running_backup_stops_it_first() {
+    let emulator = emulator(60.0);
+    emulator.set_pace(|pace| {
+        pace.stop_seconds = Some(0.3);
+        pace.delete_seconds = Some(0.3);
+    });
+    let workspace = Workspace::new(&emulator);
+    workspace.configure(&backup(&emulator, "  name = \"emergency\"\n  wait_for_completion = false"));
+    workspace.apply();
+    workspace.destroy();
+    assert!(emulator.backups().is_empty());
+    let changes: Vec<String> =
+        emulator.journal().iter().filter(|call| call.method != "GET").map(|call| call.method.clone()).collect();
+    assert_eq!(changes, ["POST", "PUT", "DELETE"]);
+}
+
+#[test]
+fn a_backup_deleted_elsewhere_is_planned_anew_with_a_warning() {
+    let emulator = emulator(0.2);
+    let workspace = Workspace::new(&emulator);
+    workspace.configure(&backup(&emulator, "  name_prefix = \"lost-\""));
+    workspace.apply();
+    emulator.vanish(&emulator.backups()[0].id);
+    workspace.run(&["plan"]).succeeded().says("1 to add, 0 to change, 0 to destroy").says("Backup no longer exists");
+    workspace.apply();
+    assert_eq!(emulator.backups().len(), 1);
+    workspace.nothing_to_do();
+
+    // Destroying what is gone already is success.
+    emulator.vanish(&emulator.backups()[0].id);
+    workspace.destroy();
+}
+
+#[test]
+fn a_backup_that_failed_after_the_fact_is_planned_for_replacement() {
+    let emulator = emulator(0.2);
+    let workspace = Workspace::new(&emulator);
+    workspace.configure(&backup(&emulator, "  name_prefix = \"spoilt-\""));
+    workspace.apply();
+    emulator.set_status(&emulator.backups()[0].id, "FAILED");
+    workspace.run(&["plan"]).succeeded().says("1 to add, 0 to change, 1 to destroy").says("Backup is unusable");
+    workspace.apply();
+    assert_eq!(emulator.backups().len(), 1);
+    workspace.nothing_to_do();
+}
+
+#[test]
+fn a_read_that_cannot_tell_keeps_the_state() {
+    let emulator = emulator(0.2);
+    let mut workspace = Workspace::new(&emulator);
+    workspace.set("HW_MAX_RETRIES", "0");
+    workspace.configure(&backup(&emulator, "  name = \"still-there\""));
+    workspace.apply();
+    for fault in [
+        Fault::status(500).on("dds").times(5),
+        Fault::new(FaultKind::Html).on("dds").times(5),
+        Fault::new(FaultKind::CloseBefore).on("dds").times(5),
+    ] {
+        emulator.fault(fault);
+        workspace.run(&["plan"]).failed().says("Backup was not read").says("The state keeps what was known before");
+        emulator.clear_faults();
+        assert_eq!(attribute(&workspace, "name"), "still-there");
+    }
+    workspace.nothing_to_do();
+}
+
+#[test]
+fn line_67_an_import_followed_by_a_plan_is_empty() {
+    let emulator = emulator(0.2);
+    let instance = emulator.instance("dds");
+    let made = emulator.add_backups(&NewBackups {
+        service: Some("dds".to_owned()),
+        instance_id: instance.clone(),
+        count: 1,
+        name: Some("made-by-hand".to_owned()),
+        status: "COMPLETED".to_owned(),
+        ..NewBackups::default()
+    });
+    for id in [format!("dds/{instance}/{}", made[0].id), format!("dds/{}", made[0].id)] {
+        for arguments in ["  name = \"made-by-hand\"", "  name_prefix = \"made-\"\n  on_destroy = \"retain\""] {
+            let workspace = Workspace::new(&emulator);
+            workspace.configure(&backup(&emulator, arguments));
+            workspace.run(&["import", ADDRESS, &id]).succeeded();
+            let plan = workspace.run(&["plan", "-detailed-exitcode"]);
+            if arguments.contains("prefix") {
+                plan.says("0 to add, 1 to change, 0 to destroy");
+                workspace.apply();
+                workspace.nothing_to_do();
+            } else {
+                assert_eq!(plan.code, 0, "{}", plan.all());
+            }
+        }
+    }
+    let workspace = Workspace::new(&emulator);
+    workspace.configure(&backup(&emulator, "  name = \"made-by-hand\""));
+    for wrong in [made[0].id.clone(), "dss/a/b".to_owned(), "dds//b".to_owned(), "a/b/c/d".to_owned()] {
+        workspace
+            .run(&["import", ADDRESS, &wrong])
+            .failed()
+            .says("Invalid import id")
+            .says("<service>/<instance_id>/<backup_id>")
+            .says("Example: dds/");
+    }
+    workspace.run(&["import", ADDRESS, &format!("dds/{instance}/none")]).failed().says("Cannot import non-existent");
+}
+
+#[test]
+fn line_68_generated_configuration_validates_without_edits() {
+    let emulator = emulator(0.2);
+    let instance = emulator.instance("dds");
+    let made = emulator.add_backups(&NewBackups {
+        service: Some("dds".to_owned()),
+        instance_id: instance.clone(),
+        count: 1,
+        name: Some("adopt-me".to_owned()),
+        status: "COMPLETED".to_owned(),
+        ..NewBackups::default()
+    });
+    let workspace = Workspace::new(&emulator);
+    workspace.configure(&format!("import {{\n  to = {ADDRESS}\n  id = \"dds/{instance}/{}\"\n}}\n", made[0].id));
+    workspace.run(&["plan", "-generate-config-out=generated.tf"]).succeeded().says("1 to import");
+    assert!(workspace.read("generated.tf").contains("adopt-me"));
+    workspace.run(&["validate"]).succeeded();
+    workspace.apply().says("1 imported, 0 added, 0 changed, 0 destroyed");
+    workspace.nothing_to_do();
+}
+
+#[test]
+fn bad_arguments_are_refused_at_plan_time_and_nothing_is_sent() {
+    let emulator = emulator(0.2);
+    let workspace = Workspace::new(&emulator);
+    for (arguments, words) in [
+        ("  name = \"1st\"", "begin with a letter"),
+        ("  name = \"abc\"", "4 to 64"),
+        ("  name = \"with space\"", "letters, digits, hyphens and underscores"),
+        ("  name = \"good-name\"\n  name_prefix = \"p-\"", "exactly one"),
+        ("", "exactly one"),
+        ("  name_prefix = \"-p\"", "begin with a letter"),
+        ("  name = \"good-name\"\n  description = \"a<b\"", "not allowed"),
+        ("  name = \"good-name\"\n  on_destroy = \"keep\"", "retain"),
+        ("  name = \"good-name\"\n  timeouts {\n    create = \"soon\"\n  }", "30m"),
+        ("  name = \"good-name\"\n  status = \"COMPLETED\"", "status"),
+        ("  name = \"good-name\"\n  databases {\n    name = \"x\"\n  }", "whole instances"),
+    ] {
+        workspace.configure(&backup(&emulator, arguments));
+        workspace.run(&["validate"]).failed().says(words);
+        workspace.run(&["plan"]).failed().says(words);
+    }
+    workspace.configure(
+        "resource \"huaweidb_manual_backup\" \"b\" {\n  service     = \"oracle\"\n  instance_id = \"i\"\n  name = \"good-name\"\n}\n",
+    );
+    workspace.run(&["plan"]).failed().says("dds");
+    assert!(emulator.journal().is_empty(), "{:?}", emulator.journal());
+    assert!(emulator.backups().is_empty());
+}
+
+#[test]
+fn an_instance_id_of_another_service_is_a_warning() {
+    let emulator = emulator(0.2);
+    let workspace = Workspace::new(&emulator);
+    workspace.configure(&format!(
+        "resource \"huaweidb_manual_backup\" \"b\" {{\n  service     = \"dds\"\n  instance_id = \"{}\"\n  name = \"good-name\"\n}}\n",
+        emulator.instance("rds")
+    ));
+    workspace.run(&["validate"]).succeeded().says("Instance id looks like another service's").says("`rds`");
+    workspace.run(&["apply", "-auto-approve"]).failed().says("Backup was not created").says("instance_id");
+    assert!(workspace.resource(ADDRESS).is_none());
+}
+
+#[test]
+fn values_that_are_not_known_yet_do_not_fail_a_plan() {
+    let emulator = emulator(0.2);
+    let workspace = Workspace::new(&emulator);
+    workspace.configure(&format!(
+        "resource \"terraform_data\" \"i\" {{\n  input = {{ id = \"{}\", name = \"from-elsewhere\", wait = true }}\n}}\n\
+         resource \"huaweidb_manual_backup\" \"b\" {{\n  service     = \"dds\"\n  instance_id = terraform_data.i.output.id\n  \
+         name = terraform_data.i.output.name\n  wait_for_completion = terraform_data.i.output.wait\n  \
+         triggers = {{ of = terraform_data.i.id }}\n}}\n",
+        emulator.instance("dds")
+    ));
+    workspace.run(&["validate"]).succeeded();
+    workspace.run(&["plan"]).succeeded().says("2 to add");
+    workspace.apply();
+    assert_eq!(emulator.backups()[0].name, "from-elsewhere");
+    workspace.nothing_to_do();
+}
+
+#[test]
+fn a_provider_configuration_that_is_not_known_yet_does_not_fail_a_plan() {
+    let emulator = emulator(0.2);
+    let workspace = Workspace::new(&emulator);
+    workspace.configure("");
+    let main = workspace.read("main.tf").replace("endpoints = var.endpoints", "endpoints = var.endpoints\n  region = terraform_data.r.output");
+    workspace.write(
+        "main.tf",
+        &format!("{main}\nresource \"terraform_data\" \"r\" {{\n  input = \"eu-de\"\n}}\n{}", backup(&emulator, "  name = \"later\"")),
+    );
+    workspace.run(&["plan"]).succeeded().says("2 to add");
+    workspace.apply();
+    assert_eq!(emulator.backups().len(), 1);
+    workspace.nothing_to_do();
+}
+
+#[test]
+fn line_34_missing_credentials_are_one_error_that_says_what_was_looked_for() {
+    let emulator = emulator(0.2);
+    for (variables, words) in [
+        ([("HW_ACCESS_KEY", "AK"), ("HW_REGION_NAME", "eu-de")].as_slice(), "HW_ACCESS_KEY is set, but HW_SECRET_KEY is not"),
+        (&[("HW_ACCESS_KEY", "AK"), ("HW_SECRET_KEY", "SK")], "HW_REGION_NAME"),
+        (&[("HW_REGION_NAME", "eu-de")], "No credentials were found"),
+    ] {
+        let mut workspace = Workspace::bare();
+        for (name, value) in variables {
+            workspace.set(name, value);
+        }
+        workspace.configure(&backup(&emulator, "  name = \"good-name\""));
+        let ran = workspace.run(&["plan"]).failed().says(words);
+        assert_eq!(ran.all().matches("Error: ").count(), 1, "{}", ran.all());
+    }
+}
+
+#[test]
+fn the_data_source_says_what_it_did_not_find() {
+    let emulator = emulator(0.2);
+    let instance = emulator.instance("dds");
+    let seed = |name: &str, status: &str, kind: &str| {
+        emulator.add_backups(&NewBackups {
+            service: Some("dds".to_owned()),
+            instance_id: instance.clone(),
+            count: 1,
+            name: Some(name.to_owned()),
+            status: status.to_owned(),
+            kind: kind.to_owned(),
+            ..NewBackups::default()
+        })[0]
+            .clone()
+    };
+    let first = seed("release-1", "COMPLETED", "manual");
+    let failed = seed("release-2", "FAILED", "manual");
+    let search = |arguments: &str| {
+        let workspace = Workspace::new(&emulator);
+        workspace.configure(&format!(
+            "data \"huaweidb_backup\" \"d\" {{\n  service = \"dds\"\n{arguments}\n}}\noutput \"d\" {{ value = data.huaweidb_backup.d }}\n"
+        ));
+        (workspace.run(&["apply", "-auto-approve"]), workspace)
+    };
+
+    let (ran, workspace) = search(&format!("  instance_id = \"{instance}\""));
+    ran.succeeded();
+    let found = workspace.output("d");
+    assert_eq!(found["id"], first.id.as_str());
+    assert_eq!(found["name"], "release-1");
+    assert_eq!(found["status"], "COMPLETED");
+    assert_eq!(found["begin_time"], first.begin_time.as_str());
+
+    let (ran, workspace) = search(&format!("  backup_id = \"{}\"", failed.id));
+    ran.succeeded();
+    assert_eq!(workspace.output("d")["status"], "FAILED", "an id finds a backup in any state");
+
+    let (ran, workspace) = search("  name = \"release-2\"\n  status = \"FAILED\"");
+    ran.succeeded();
+    assert_eq!(workspace.output("d")["id"], failed.id.as_str());
+
+    search("  name = \"release-2\"").0.failed().says("No backup found").says("name \"release-2\", status \"COMPLETED\"");
+    search("  backup_id = \"no-such-id\"").0.failed().says("No backup found").says("no-such-id");
+    search("  backup_id = \"x\"\n  most_recent = true").0.failed().says("Conflicting arguments");
+
+    let third = emulator.add_backups(&NewBackups {
+        service: Some("dds".to_owned()),
+        instance_id: instance.clone(),
+        count: 1,
+        name: Some("release-3".to_owned()),
+        status: "COMPLETED".to_owned(),
+        begin_time: Some("2030-01-01T00:00:00Z".to_owned()),
+        ..NewBackups::default()
+    })[0]
+        .clone();
+    search("").0.failed().says("Several backups fit").says("most_recent = true");
+    let (ran, workspace) = search("  most_recent = true");
+    ran.succeeded();
+    assert_eq!(workspace.output("d")["id"], third.id.as_str());
+}
+
+#[test]
+fn line_19_the_flow_works_without_tls_between_cli_and_provider() {
+    let emulator = emulator(0.2);
+    let mut workspace = Workspace::new(&emulator);
+    workspace.set("TF_DISABLE_PLUGIN_TLS", "1");
+    workspace.configure(&backup(&emulator, "  name = \"plain\""));
+    workspace.apply();
+    workspace.nothing_to_do();
+    workspace.destroy();
+    assert!(emulator.backups().is_empty());
+}
+
+#[test]
+fn line_16_log_lines_carry_their_level_and_none_is_unexpected() {
+    let emulator = emulator(0.2);
+    let mut workspace = Workspace::new(&emulator);
+    workspace.configure(&backup(&emulator, "  name = \"logged\""));
+    workspace.set("TF_LOG_PROVIDER", "DEBUG");
+    let ran = workspace.apply();
+    let lines: Vec<&str> = ran.err.lines().filter(|line| line.contains("provider.terraform-provider-huaweidb")).collect();
+    assert!(lines.len() > 5, "{}", ran.err);
+    for line in &lines {
+        assert!(["[DEBUG]", "[INFO]", "[WARN]", "[ERROR]"].iter().any(|level| line.contains(level)), "{line}");
+    }
+    assert!(!ran.err.contains("unexpected data"), "{}", ran.err);
+
+    workspace.set("TF_LOG_PROVIDER", "WARN");
+    let ran = workspace.run(&["plan"]).succeeded();
+    assert!(!ran.err.contains("[INFO]") && !ran.err.contains("[DEBUG]"), "{}", ran.err);
+}
+
+#[test]
+fn line_20_one_process_in_debug_mode_serves_many_runs() {
+    let emulator = emulator(0.2);
+    let mut workspace = Workspace::new(&emulator);
+    let debug = crate::support::Debug::start();
+    workspace.set("TF_REATTACH_PROVIDERS", debug.reattach());
+    workspace.configure(&backup(&emulator, "  name = \"attached\""));
+    for _ in 0..2 {
+        workspace.run(&["plan"]).succeeded().says("1 to add");
+        workspace.apply();
+        workspace.nothing_to_do();
+        workspace.destroy();
+        assert!(emulator.backups().is_empty());
+    }
+}
+
+#[test]
+fn line_27_every_attribute_is_described() {
+    let emulator = emulator(0.2);
+    let workspace = Workspace::new(&emulator);
+    workspace.configure("");
+    let ran = workspace.run(&["providers", "schema", "-json"]).succeeded();
+    let schemas: Json = serde_json::from_str(&ran.out).expect("it is JSON");
+    let provider = &schemas["provider_schemas"]["localhost/huaweidb/huaweidb"];
+    let mut seen = 0;
+    let mut check = |name: &str, block: &Json| walk(name, block, &mut seen);
+    check("provider", &provider["provider"]["block"]);
+    for kind in ["resource_schemas", "data_source_schemas"] {
+        for (name, schema) in provider[kind].as_object().expect("there are some") {
+            check(name, &schema["block"]);
+        }
+    }
+    assert!(seen > 60, "only {seen} attributes were seen");
+}
+
+fn walk(at: &str, block: &Json, seen: &mut usize) {
+    for (name, attribute) in block["attributes"].as_object().into_iter().flatten() {
+        *seen += 1;
+        let at = format!("{at}.{name}");
+        assert!(attribute["description"].as_str().is_some_and(|text| text.ends_with('.')), "{at}: {attribute}");
+        walk(&at, &attribute["nested_type"], seen);
+    }
+    for (name, nested) in block["block_types"].as_object().into_iter().flatten() {
+        let at = format!("{at}.{name}");
+        assert!(nested["block"]["description"].as_str().is_some_and(|text| !text.is_empty()), "{at}");
+        walk(&at, &nested["block"], seen);
+    }
+}
+
+#[test]
+fn line_76_many_at_once_under_throttling_end_without_an_error() {
+    let emulator = emulator(0.2);
+    for _ in 0..3 {
+        emulator.fault(Fault::status(429).on("dds").header("Retry-After", "1").times(4));
+    }
+    let instances = emulator.instances().into_iter().filter(|row| row.service == "dds").map(|row| row.id).collect::<Vec<_>>();
+    let workspace = Workspace::new(&emulator);
+    workspace.configure(&format!(
+        "locals {{ instances = {instances:?} }}\nresource \"huaweidb_manual_backup\" \"b\" {{\n  count       = 12\n  service     = \"dds\"\n  \
+         instance_id = local.instances[count.index % length(local.instances)]\n  name_prefix = \"many-\"\n}}\n"
+    ));
+    workspace.run(&["apply", "-auto-approve", "-parallelism=10"]).succeeded();
+    assert_eq!(emulator.backups().len(), 12);
+    workspace.nothing_to_do();
+    workspace.run(&["destroy", "-auto-approve", "-parallelism=10"]).succeeded();
+    assert!(emulator.backups().is_empty());
+}
+
+#[test]
+fn no_secret_shows_up_anywhere() {
+    let emulator = emulator(0.2);
+    let mut workspace = Workspace::new(&emulator);
+    workspace.set("TF_LOG", "TRACE");
+    let secrets = [emulator.secret_key(), "security-token-in-configuration".to_owned()];
+    workspace.configure(&backup(&emulator, "  name = \"quiet\""));
+    let mut outputs = Vec::new();
+    outputs.push(workspace.run(&["plan", "-out=plan"]));
+    outputs.push(workspace.run(&["apply", "plan"]));
+    outputs.push(workspace.run(&["show", "-json", "plan"]));
+    emulator.fault(Fault::status(401).on("dds").times(3));
+    outputs.push(workspace.run(&["plan"]));
+    workspace.set("HW_SECURITY_TOKEN", &secrets[1]);
+    outputs.push(workspace.run(&["plan"]));
+    outputs.push(workspace.run(&["destroy", "-auto-approve"]));
+    let mut texts: Vec<String> = outputs.iter().map(|ran| ran.all()).collect();
+    texts.push(workspace.read("terraform.tfstate"));
+    for text in texts {
+        // The CLI itself never sees the environment variable's value in a value; what it logs of its own start is not ours.
+        for line in text.lines() {
+            for secret in &secrets {
+                assert!(!line.contains(secret.as_str()), "{}: {line}", cli());
+            }
+            assert!(!line.contains("Signature="), "{line}");
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! The real CLI, Terraform or OpenTofu, in a folder of its own, against the real binary.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use huaweidb_emulator::Emulator;
+use rustix::process::{Pid, Signal, kill_process_group};
+use serde_json::Value as Json;
+use tempfile::TempDir;
+
+/// Head of every configuration: which provider is meant.
+const HEAD: &str = r#"
+terraform {
+  required_providers {
+    huaweidb = {
+      source = "localhost/huaweidb/huaweidb"
+    }
+  }
+}
+"#;
+
+/// A folder with a configuration and a state, and the environment its commands run in.
+pub struct Workspace {
+    folder: TempDir,
+    environment: Vec<(String, String)>,
+}
+
+/// What a finished command left.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+/// A command under way, in a process group of its own, as a shell would start it.
+pub struct Running {
+    child: Child,
+    began: Instant,
+}
+
+/// The CLI to test with.
+pub fn cli() -> &'static str {
+    static FOUND: std::sync::OnceLock<&'static str> = std::sync::OnceLock::new();
+    FOUND.get_or_init(|| {
+        ["terraform", "tofu"]
+            .into_iter()
+            .find(|name| Command::new(name).arg("version").output().is_ok_and(|output| output.status.success()))
+            .expect(
+                "these tests drive the real CLI: put terraform (https://developer.hashicorp.com/terraform/install) or \
+                 tofu (https://opentofu.org/docs/intro/install) on the PATH",
+            )
+    })
+}
+
+impl Workspace {
+    /// An empty folder whose commands talk to this emulator.
+    pub fn new(emulator: &Emulator) -> Self {
+        let ready: Json = emulator.ready();
+        let text = |key: &str| ready[key].as_str().expect("the emulator says it").to_owned();
+        let mut workspace = Workspace::bare();
+        workspace.set("HW_ACCESS_KEY", &text("access_key"));
+        workspace.set("HW_SECRET_KEY", &text("secret_key"));
+        workspace.set("HW_REGION_NAME", &text("region"));
+        workspace.set("HW_PROJECT_ID", &text("project_id"));
+        workspace.set("TF_VAR_endpoints", &ready["endpoints"].to_string());
+        workspace
+    }
+
+    /// An empty folder without any credentials.
+    pub fn bare() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let binary = Path::new(env!("CARGO_BIN_EXE_terraform-provider-huaweidb"));
+        let binaries = binary.parent().expect("a binary lies in a folder");
+        let settings = folder.path().join("cli.tfrc");
+        fs::write(
+            &settings,
+            format!(
+                "provider_installation {{\n  dev_overrides {{\n    \"localhost/huaweidb/huaweidb\" = {:?}\n  }}\n  direct {{}}\n}}\n",
+                binaries
+            ),
+        )
+        .expect("the CLI's settings can be written");
+        let mut workspace = Workspace { folder, environment: Vec::new() };
+        workspace.set("TF_CLI_CONFIG_FILE", settings.to_str().expect("a temporary path is text"));
+        workspace.set("CHECKPOINT_DISABLE", "1");
+        workspace.set("TF_IN_AUTOMATION", "1");
+        workspace.set("TF_INPUT", "0");
+        workspace
+    }
+
+    /// Sets an environment variable for all commands.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.retain(|(known, _)| known != name);
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> PathBuf {
+        self.folder.path().to_owned()
+    }
+
+    /// Writes `main.tf`: the head, a provider block with the emulator's endpoints, and this.
+    pub fn configure(&self, body: &str) {
+        self.write(
+            "main.tf",
+            &format!(
+                "{HEAD}\nvariable \"endpoints\" {{\n  type    = map(string)\n  default = {{}}\n}}\n\n\
+                 provider \"huaweidb\" {{\n  endpoints = var.endpoints\n}}\n\n{body}\n"
+            ),
+        );
+    }
+
+    /// Writes any file.
+    pub fn write(&self, name: &str, text: &str) {
+        fs::write(self.folder.path().join(name), text).expect("a temporary file can be written");
+    }
+
+    /// Reads any file.
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.folder.path().join(name)).expect("the file is there")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(cli());
+        command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
+        for (name, _) in std::env::vars() {
+            // Nothing of the developer's own account or settings gets in.
+            if ["HW_", "OS_", "TF_"].iter().any(|prefix| name.starts_with(prefix)) {
+                command.env_remove(name);
+            }
+        }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Runs a command to its end.
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        let mut arguments = arguments.to_vec();
+        if takes_no_color(arguments[0]) {
+            arguments.insert(1, "-no-color");
+        }
+        let output = self.command(&arguments).output().expect("the CLI runs");
+        Ran::from(output)
+    }
+
+    /// Starts a command in a process group of its own.
+    pub fn start(&self, arguments: &[&str]) -> Running {
+        let mut arguments = arguments.to_vec();
+        arguments.insert(1, "-no-color");
+        let child = self
+            .command(&arguments)
+            .process_group(0)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the CLI runs");
+        Running { child, began: Instant::now() }
+    }
+
+    /// Applies and expects success.
+    #[track_caller]
+    pub fn apply(&self) -> Ran {
+        self.run(&["apply", "-auto-approve"]).succeeded()
+    }
+
+    /// Destroys and expects success.
+    #[track_caller]
+    pub fn destroy(&self) -> Ran {
+        self.run(&["destroy", "-auto-approve"]).succeeded()
+    }
+
+    /// Plans and expects that nothing is to be done.
+    #[track_caller]
+    pub fn nothing_to_do(&self) {
+        let ran = self.run(&["plan", "-detailed-exitcode"]);
+        assert_eq!(ran.code, 0, "the second plan is not empty:\n{}", ran.all());
+    }
+
+    /// The attributes of a resource in the state, and whether it is tainted; `None` if it is not there.
+    pub fn resource(&self, address: &str) -> Option<(Json, bool)> {
+        let state: Json = serde_json::from_str(&self.run(&["state", "pull"]).out).ok()?;
+        let (kind, name) = address.split_once('.').expect("type.name");
+        let resource = state["resources"]
+            .as_array()?
+            .iter()
+            .find(|one| one["mode"] == "managed" && one["type"] == kind && one["name"] == name)?;
+        let instance = resource["instances"].as_array()?.first()?;
+        Some((instance["attributes"].clone(), instance["status"] == "tainted"))
+    }
+
+    /// The value of an output.
+    #[track_caller]
+    pub fn output(&self, name: &str) -> Json {
+        let ran = self.run(&["output", "-json", name]).succeeded();
+        serde_json::from_str(&ran.out).expect("output -json is JSON")
+    }
+}
+
+fn takes_no_color(command: &str) -> bool {
+    matches!(command, "plan" | "apply" | "destroy" | "validate" | "import" | "output" | "refresh" | "init" | "show" | "test")
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Ran {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+impl Ran {
+    /// Both streams.
+    pub fn all(&self) -> String {
+        let mut all = self.out.clone();
+        let _ = write!(all, "{}", self.err);
+        all
+    }
+
+    /// Both streams without the frames and line breaks that the CLI puts around messages.
+    pub fn words(&self) -> String {
+        self.all().split(|c: char| c.is_whitespace() || matches!(c, '│' | '╷' | '╵')).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Expects exit code 0.
+    #[track_caller]
+    pub fn succeeded(self) -> Self {
+        assert_eq!(self.code, 0, "{}", self.all());
+        self
+    }
+
+    /// Expects another exit code than 0.
+    #[track_caller]
+    pub fn failed(self) -> Self {
+        assert_ne!(self.code, 0, "{}", self.all());
+        self
+    }
+
+    /// Expects these words, wherever the CLI breaks its lines.
+    #[track_caller]
+    pub fn says(self, words: &str) -> Self {
+        let all = self.words();
+        let wanted = words.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(all.contains(&wanted), "{wanted:?} is not in:\n{}", self.all());
+        self
+    }
+}
+
+impl Running {
+    /// Sends a signal to the whole process group, as a terminal does with Ctrl-C.
+    pub fn signal(&self, signal: Signal) {
+        let group = Pid::from_child(&self.child);
+        kill_process_group(group, signal).expect("the group is there");
+    }
+
+    /// How long it has been running.
+    pub fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Waits for the end.
+    pub fn finished(self) -> Ran {
+        Ran::from(self.child.wait_with_output().expect("the CLI ends"))
+    }
+}
