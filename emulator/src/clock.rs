@@ -1,4 +1,4 @@
-//! Moments and the ways the services write them (cloud-api.md 1.3). Reads no clock, but for [`now`].
+//! Moments and the ways the services write them. Reads no clock, but for [`now`].
 
 use jiff::civil::DateTime;
 use jiff::tz::Offset;

@@ -1,4 +1,4 @@
-//! The gate: checks signatures and tokens as auth.md A and B describe, on its own reading of them.
+//! The gate: checks signatures and tokens on its own reading of the published signing guide.
 
 use hmac::{Hmac, KeyInit, Mac};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -120,7 +120,7 @@ struct Signed<'a> {
     access: &'a str,
     headers: Vec<String>,
     signature: &'a str,
-    /// The older form used by the OTC provider's library: `date/region/service/sdk_request` (auth.md A.14).
+    /// The older form used by the OTC provider's library: `date/region/service/sdk_request`.
     scope: Option<&'a str>,
 }
 
@@ -158,7 +158,7 @@ impl Request<'_> {
         canonicals.iter().any(|canonical| signature(secret, date, canonical, signed.scope) == signed.signature)
     }
 
-    /// The canonical request (auth.md A.3 to A.8), in the likeliest reading first.
+    /// The canonical request, in the likeliest reading first.
     fn flat(&self, headers: &[(&str, &[u8])]) -> Vec<Vec<u8>> {
         let mut readings = Vec::new();
         for payload in self.payload_hashes() {
@@ -175,7 +175,7 @@ impl Request<'_> {
         readings
     }
 
-    /// The canonical request as the OTC provider's library makes it (auth.md A.14).
+    /// The canonical request as the OTC provider's library makes it.
     fn scoped(&self, headers: &[(&str, &[u8])]) -> Vec<Vec<u8>> {
         let mut query: Vec<(String, String)> =
             pairs(self.query, true).iter().map(|(name, value)| (escape(name), escape(value))).collect();

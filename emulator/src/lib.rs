@@ -1,7 +1,7 @@
 //! A stand-in for the database backup APIs of Huawei Cloud and Open Telekom Cloud, on loopback, for tests and the demo.
 //!
 //! It imitates what a client can observe: paths, bodies, codes, words, units, slowness and strictness about
-//! signatures, after cloud-api.md and auth.md of the project's reference. It shares no code with the provider, so that
+//! signatures, after the published API references. It shares no code with the provider, so that
 //! two readings of the same pages check each other.
 //!
 //! One port per service, because their paths overlap; one for IAM; one to control it all. The README beside this

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How the emulated cloud behaves where sources differ; the default is what cloud-api.md section 10 recommends.
+/// How the emulated cloud behaves where sources differ; the default is the likeliest reading.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own, written as true or false in JSON")]
@@ -145,7 +145,7 @@ pub enum RetryAfter {
     Date,
 }
 
-/// Operations that the published reference of Open Telekom Cloud does not have (cloud-api.md 1.1.1, 14).
+/// Operations that the published reference of Open Telekom Cloud does not have.
 pub(crate) const NOT_ON_OTC: &[&str] = &[
     "dds.stop",
     "dds.batch_delete",

@@ -109,7 +109,7 @@ impl Answer {
     }
 }
 
-/// Who refuses, which decides the shape of the body (cloud-api.md 2.5).
+/// Who refuses, which decides the shape of the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Voice {
     Service,

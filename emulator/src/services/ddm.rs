@@ -1,4 +1,4 @@
-//! ddm, Distributed Database Middleware: cloud-api.md section 6. The cloud backs up its metadata; nobody else can.
+//! ddm, Distributed Database Middleware, after its published API reference. The cloud backs up its metadata; nobody else can.
 
 use serde_json::{Map, Value, json};
 

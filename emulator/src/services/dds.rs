@@ -1,4 +1,4 @@
-//! dds, Document Database Service: cloud-api.md section 3.
+//! dds, Document Database Service, after its published API reference.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! gaussdb, `GaussDB` (`openGauss`): cloud-api.md section 8. Its clock shows east Asian time.
+//! gaussdb, `GaussDB` (`openGauss`), after its published API reference. Its clock shows east Asian time.
 
 use serde_json::{Value, json};
 

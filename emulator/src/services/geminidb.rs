@@ -1,4 +1,4 @@
-//! geminidb, `GeminiDB` (`GaussDB` `NoSQL`): cloud-api.md section 4.
+//! geminidb, `GeminiDB` (`GaussDB` `NoSQL`), after its published API reference.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! IAM, STS and the metadata endpoints of a virtual machine: auth.md B, C and D.
+//! IAM, STS and the metadata endpoints of a virtual machine, after the published IAM API reference.
 
 use serde_json::{Value, json};
 

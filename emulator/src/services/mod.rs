@@ -300,7 +300,7 @@ fn text<'a>(body: &'a Value, key: &str) -> Result<&'a str, Refusal> {
     body.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()).ok_or_else(Refusal::parameter)
 }
 
-/// Name and description of a new backup (cloud-api.md 1.4).
+/// Name and description of a new backup.
 fn name_and_description(body: &Value) -> Result<(String, String), Refusal> {
     let name = text(body, "name")?;
     let mut characters = name.chars();
@@ -403,7 +403,7 @@ fn part_uuid(instance: &Instance, part: &str) -> String {
     [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
 }
 
-/// A download link for a completed backup (cloud-api.md 14): URL and expiry.
+/// A download link for a completed backup: URL and expiry.
 fn download(desk: &Desk<'_>, service: Service, backup: &Backup, file: &str) -> (String, String) {
     let signature = mint::stable_hex(&["download", &backup.id]);
     let link = format!("{}/download/{}/{file}?Signature={signature}", desk.endpoint(service.name()), backup.id);

@@ -1,4 +1,4 @@
-//! rds, Relational Database Service: cloud-api.md section 7.
+//! rds, Relational Database Service, after its published API reference.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! taurusdb, `TaurusDB` (`GaussDB` for `MySQL`): cloud-api.md section 5. Its clock shows east Asian time.
+//! taurusdb, `TaurusDB` (`GaussDB` for `MySQL`), after its published API reference. Its clock shows east Asian time.
 
 use serde_json::{Value, json};
 
