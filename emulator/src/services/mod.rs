@@ -1,0 +1,492 @@
+//! The shelf of services: one file each with its paths, words, units, times and codes, and what they have in common.
+
+use serde_json::{Map, Value, json};
+
+use crate::clock::{self, Millis};
+use crate::directory::{Caller, Directory};
+use crate::ledger::{Activity, Backup, Instance, Ledger, Status};
+use crate::mint;
+use crate::modes::{Modes, OpenEnd, Total};
+use crate::pace::Pace;
+use crate::wire::{Answer, Ask, Refusal};
+
+mod ddm;
+mod dds;
+mod gaussdb;
+mod geminidb;
+pub(crate) mod iam;
+mod rds;
+mod taurusdb;
+
+/// A database service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Service {
+    Dds,
+    Geminidb,
+    Taurusdb,
+    Rds,
+    Gaussdb,
+    Ddm,
+}
+
+/// All services, in the order the ready line names them.
+pub(crate) const ALL: &[Service] =
+    &[Service::Dds, Service::Geminidb, Service::Taurusdb, Service::Rds, Service::Gaussdb, Service::Ddm];
+
+/// An instance that is there from the start: name and engine.
+pub(crate) type Sample = (&'static str, &'static str);
+
+impl Service {
+    /// The name in endpoints, journal and control calls.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Dds => "dds",
+            Self::Geminidb => "geminidb",
+            Self::Taurusdb => "taurusdb",
+            Self::Rds => "rds",
+            Self::Gaussdb => "gaussdb",
+            Self::Ddm => "ddm",
+        }
+    }
+
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        ALL.iter().copied().find(|service| service.name() == name)
+    }
+
+    /// What the service does with a request, or nothing if it has no such API.
+    pub(crate) fn route(self, ask: &Ask) -> Option<Route> {
+        match self {
+            Self::Dds => dds::route(ask),
+            Self::Geminidb => geminidb::route(ask),
+            Self::Taurusdb => taurusdb::route(ask),
+            Self::Rds => rds::route(ask),
+            Self::Gaussdb => gaussdb::route(ask),
+            Self::Ddm => ddm::route(ask),
+        }
+    }
+
+    /// Instances there from the start; the first one supports every operation of the service.
+    pub(crate) fn samples(self) -> &'static [Sample] {
+        match self {
+            Self::Dds => dds::SAMPLES,
+            Self::Geminidb => geminidb::SAMPLES,
+            Self::Taurusdb => taurusdb::SAMPLES,
+            Self::Rds => rds::SAMPLES,
+            Self::Gaussdb => gaussdb::SAMPLES,
+            Self::Ddm => ddm::SAMPLES,
+        }
+    }
+
+    /// Engine, version and mode of an instance; an engine the service does not have gives nothing.
+    pub(crate) fn engine(self, engine: &str) -> Option<(&'static str, &'static str, &'static str)> {
+        let engines = match self {
+            Self::Dds => dds::ENGINES,
+            Self::Geminidb => geminidb::ENGINES,
+            Self::Taurusdb => taurusdb::ENGINES,
+            Self::Rds => rds::ENGINES,
+            Self::Gaussdb => gaussdb::ENGINES,
+            Self::Ddm => ddm::ENGINES,
+        };
+        engines.iter().copied().find(|(name, ..)| engine.is_empty() || name.eq_ignore_ascii_case(engine))
+    }
+
+    fn number(self, engine: &str) -> &'static str {
+        match self {
+            Self::Dds => "02",
+            Self::Geminidb => "06",
+            Self::Taurusdb => "07",
+            Self::Rds => rds::number(engine),
+            Self::Gaussdb => "14",
+            Self::Ddm => "09",
+        }
+    }
+
+    /// The end of instance ids.
+    pub(crate) fn instance_suffix(self, engine: &str) -> String {
+        format!("in{}", self.number(engine))
+    }
+
+    /// The end of backup ids.
+    pub(crate) fn backup_suffix(self, engine: &str) -> &'static str {
+        match self.number(engine) {
+            "02" => "br02",
+            "03" => "br03",
+            "04" => "br04",
+            "06" => "br06",
+            "07" => "br07",
+            "09" => "br09",
+            "14" => "br14",
+            _ => "br01",
+        }
+    }
+
+    /// A size in bytes that the unit and number type of the service can express exactly.
+    pub(crate) fn plausible_size(self, dice: u32) -> u64 {
+        let dice = u64::from(dice % 4096);
+        match self {
+            Self::Dds | Self::Rds => (2_000 + dice) * 1024,
+            Self::Geminidb => (20 + dice) * 1024 + 512,
+            Self::Taurusdb => (40 + dice) * 1024 * 1024,
+            Self::Gaussdb => (40 + dice) * 1024 * 1024 + 512 * 1024,
+            Self::Ddm => 4_000 + dice,
+        }
+    }
+
+    /// Refuses a token or key that does not belong to the project in the path.
+    pub(crate) fn foreign_project(self) -> Refusal {
+        match self {
+            Self::Dds | Self::Geminidb => Refusal::service(400, "DBS.200010"),
+            _ => Refusal::service(403, "DBS.200010"),
+        }
+    }
+
+    /// Refuses a token that the gateway let through.
+    pub(crate) fn invalid_token(self) -> Refusal {
+        Refusal::service(if self == Self::Dds { 401 } else { 403 }, "DBS.280056")
+    }
+}
+
+/// What is at hand while a request is answered.
+pub(crate) struct Desk<'a> {
+    pub(crate) ledger: &'a mut Ledger,
+    pub(crate) directory: &'a mut Directory,
+    pub(crate) modes: &'a Modes,
+    pub(crate) pace: &'a Pace,
+    pub(crate) now: Millis,
+    pub(crate) caller: Option<&'a Caller>,
+    /// The project in the path; empty for IAM.
+    pub(crate) project_id: &'a str,
+    /// Whether a fault asks for the new backup to fail.
+    pub(crate) doomed: bool,
+    /// Name and URL of every door.
+    pub(crate) endpoints: &'a [(&'static str, String)],
+}
+
+impl Desk<'_> {
+    pub(crate) fn endpoint(&self, door: &str) -> &str {
+        self.endpoints.iter().find(|(name, _)| *name == door).map_or("", |(_, url)| url)
+    }
+}
+
+/// An operation found for a request.
+#[derive(Clone, Copy)]
+pub(crate) struct Route {
+    /// Its name in the journal, in faults and in the modes.
+    pub(crate) operation: &'static str,
+    pub(crate) run: Run,
+    /// Whether it needs no credentials.
+    pub(crate) open: bool,
+}
+
+/// Answers a request.
+pub(crate) type Run = fn(&mut Desk<'_>, &Ask) -> Outcome;
+
+/// An answer or a refusal.
+pub(crate) type Outcome = Result<Answer, Refusal>;
+
+impl Route {
+    pub(crate) const fn new(operation: &'static str, run: Run) -> Self {
+        Self { operation, run, open: false }
+    }
+
+    pub(crate) const fn open(operation: &'static str, run: Run) -> Self {
+        Self { operation, run, open: true }
+    }
+}
+
+// Reading requests.
+
+/// `offset` and `limit`, or a refusal when out of range.
+fn page(ask: &Ask, standard: usize, most: usize) -> Result<(usize, usize), Refusal> {
+    let number = |name: &str, standard: usize| match ask.param(name) {
+        None => Ok(standard),
+        Some(text) => text.parse::<usize>().map_err(|_| Refusal::parameter()),
+    };
+    let (offset, limit) = (number("offset", 0)?, number("limit", standard)?);
+    if (1..=most).contains(&limit) { Ok((offset, limit)) } else { Err(Refusal::parameter()) }
+}
+
+/// One page of what is left after filtering, and the number of all.
+fn paged<T>(all: impl Iterator<Item = T>, (offset, limit): (usize, usize), modes: &Modes) -> (Vec<T>, usize) {
+    let offset = if modes.ignore_offset { 0 } else { offset };
+    let mut total = 0;
+    let mut items = Vec::new();
+    for item in all {
+        if total >= offset && items.len() < limit {
+            items.push(item);
+        }
+        total += 1;
+    }
+    (items, total)
+}
+
+/// Writes the number of all items, as truthfully as the modes ask for.
+fn tell_total(body: &mut Map<String, Value>, key: &str, total: usize, modes: &Modes) {
+    let told = match modes.total {
+        Total::Right => total,
+        Total::TooHigh => total + 1000,
+        Total::Zero => 0,
+        Total::Missing => return,
+    };
+    body.insert(key.to_owned(), json!(told));
+}
+
+/// A list body: the items under their key and the total under its own.
+fn list_body(key: &str, items: Vec<Value>, total_key: &str, total: usize, modes: &Modes) -> Map<String, Value> {
+    let mut body = Map::new();
+    body.insert(key.to_owned(), Value::Array(items));
+    tell_total(&mut body, total_key, total, modes);
+    body
+}
+
+/// `begin_time` and `end_time` (or names like these): both or neither, in order.
+fn span(
+    ask: &Ask,
+    (from, to): (&str, &str),
+    read: fn(&str) -> Option<Millis>,
+) -> Result<Option<(Millis, Millis)>, Refusal> {
+    match (ask.param(from), ask.param(to)) {
+        (None, None) => Ok(None),
+        (Some(from), Some(to)) => match (read(from), read(to)) {
+            (Some(from), Some(to)) if from <= to => Ok(Some((from, to))),
+            _ => Err(Refusal::parameter()),
+        },
+        _ => Err(Refusal::parameter()),
+    }
+}
+
+/// Whether a moment, in whole seconds as the wire shows it, is inside.
+fn within(span: Option<(Millis, Millis)>, at: Millis) -> bool {
+    let at = at.div_euclid(1000) * 1000;
+    span.is_none_or(|(from, to)| from <= at && at <= to)
+}
+
+/// One of several words, whatever their case.
+fn one_of<'a>(ask: &Ask, name: &str, words: &[&'a str]) -> Result<Option<&'a str>, Refusal> {
+    match ask.param(name) {
+        None => Ok(None),
+        Some(asked) => {
+            let word = words.iter().find(|word| word.eq_ignore_ascii_case(asked));
+            word.copied().map(Some).ok_or_else(Refusal::parameter)
+        }
+    }
+}
+
+fn same(filter: Option<&str>, value: &str) -> bool {
+    filter.is_none_or(|filter| filter == value)
+}
+
+fn contains(filter: Option<&str>, value: &str) -> bool {
+    filter.is_none_or(|filter| value.contains(filter))
+}
+
+/// Instance queries: a leading `*` asks for a part of the value, `*` alone is refused.
+fn star_filter<'a>(ask: &'a Ask, name: &str) -> Result<Option<&'a str>, Refusal> {
+    match ask.param(name) {
+        Some("*") => Err(Refusal::parameter()),
+        filter => Ok(filter),
+    }
+}
+
+fn star(filter: Option<&str>, value: &str) -> bool {
+    match filter.map(|filter| filter.strip_prefix('*').ok_or(filter)) {
+        None => true,
+        Some(Ok(part)) => value.contains(part),
+        Some(Err(exact)) => value == exact,
+    }
+}
+
+fn text<'a>(body: &'a Value, key: &str) -> Result<&'a str, Refusal> {
+    body.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()).ok_or_else(Refusal::parameter)
+}
+
+/// Name and description of a new backup.
+fn name_and_description(body: &Value) -> Result<(String, String), Refusal> {
+    let name = text(body, "name")?;
+    let mut characters = name.chars();
+    let starts_well = characters.next().is_some_and(|first| first.is_ascii_alphabetic());
+    let goes_on = characters.all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    if !(starts_well && goes_on && (4..=64).contains(&name.len())) {
+        return Err(Refusal::service(400, "DBS.280277"));
+    }
+    let description = match body.get("description") {
+        None | Some(Value::Null) => "",
+        Some(Value::String(text)) => text,
+        Some(_) => return Err(Refusal::parameter()),
+    };
+    let allowed = |c: char| !matches!(c, '>' | '!' | '<' | '"' | '&' | '\'' | '=' | '\r' | '\n');
+    if description.chars().count() > 256 || !description.chars().all(allowed) {
+        return Err(Refusal::service(400, "DBS.280127"));
+    }
+    Ok((name.to_owned(), description.to_owned()))
+}
+
+/// Refuses an id that could not be one; an instance that exists under an odd id passes.
+fn check_instance_id(desk: &Desk<'_>, service: Service, id: &str) -> Result<(), Refusal> {
+    let known = desk.ledger.instance(service, desk.project_id, id).is_some();
+    let plausible = id.len() == 36 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if known || plausible { Ok(()) } else { Err(Refusal::service(400, "DBS.280404")) }
+}
+
+/// Refuses a backup id that could not be one.
+fn check_backup_id(id: &str, code: &str) -> Result<(), Refusal> {
+    let plausible = id.len() == 36 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if plausible { Ok(()) } else { Err(Refusal::service(400, code)) }
+}
+
+/// The ids of a batch, 1 to `most` of them.
+fn backup_ids(ask: &Ask, most: usize) -> Result<Vec<String>, Refusal> {
+    let body = ask.json()?;
+    let ids: Option<Vec<String>> = body
+        .get("backup_ids")
+        .and_then(Value::as_array)
+        .and_then(|ids| ids.iter().map(|id| id.as_str().map(ToOwned::to_owned)).collect());
+    ids.filter(|ids| (1..=most).contains(&ids.len())).ok_or_else(Refusal::parameter)
+}
+
+fn stop_action(ask: &Ask) -> Result<(), Refusal> {
+    if text(&ask.json()?, "action")? == "stop" { Ok(()) } else { Err(Refusal::parameter()) }
+}
+
+// Writing answers.
+
+/// The status in a service's own words, unless a test has put another word there.
+fn shown(backup: &Backup, now: Millis, words: fn(Status) -> &'static str) -> &str {
+    backup.word.as_deref().unwrap_or_else(|| words(backup.status(now)))
+}
+
+/// Writes an end time, known or not.
+fn tell_end(body: &mut Map<String, Value>, key: &str, end: Option<String>, modes: &Modes) {
+    let end = match (end, modes.open_end) {
+        (Some(end), _) => json!(end),
+        (None, OpenEnd::Empty) => json!(""),
+        (None, OpenEnd::Null) => Value::Null,
+        (None, OpenEnd::Missing) => return,
+    };
+    body.insert(key.to_owned(), end);
+}
+
+/// Takes a JSON object apart.
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "sizes stay far below 2^52")]
+fn kilobytes(bytes: u64) -> f64 {
+    bytes as f64 / 1024.0
+}
+
+fn status_word(status: Status) -> &'static str {
+    status.word()
+}
+
+/// Instance states in upper case, as most services write them.
+fn instance_word(activity: Activity) -> &'static str {
+    match activity {
+        Activity::Idle => "ACTIVE",
+        Activity::BackingUp => "BACKING UP",
+        Activity::Otherwise => "REBOOTING",
+    }
+}
+
+/// A made-up id that belongs to an instance and never changes.
+fn part_id(instance: &Instance, part: &str) -> String {
+    mint::stable_hex(&[part, &instance.id])
+}
+
+/// The same as a dashed UUID.
+fn part_uuid(instance: &Instance, part: &str) -> String {
+    let hex = part_id(instance, part);
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+}
+
+/// A download link for a completed backup: URL and expiry.
+fn download(desk: &Desk<'_>, service: Service, backup: &Backup, file: &str) -> (String, String) {
+    let signature = mint::stable_hex(&["download", &backup.id]);
+    let link = format!("{}/download/{}/{file}?Signature={signature}", desk.endpoint(service.name()), backup.id);
+    (link, clock::zoned(desk.now + 3_600_000, 0))
+}
+
+/// Follows a download link: no credentials but the signature in it.
+fn follow_download(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
+    let id = ask.segments.get(1).map_or("", String::as_str);
+    let right = ask.param("Signature") == Some(&mint::stable_hex(&["download", id]));
+    match desk.ledger.backup(id) {
+        Some(backup) if right => {
+            let bytes = format!("emulated backup {} of {}\n", backup.name, backup.instance_name);
+            Ok(Answer::bytes(200, "application/octet-stream", bytes))
+        }
+        _ => Err(Refusal::gateway(403, "0302", "The link is wrong or has expired")),
+    }
+}
+
+/// The route of [`follow_download`], for services that have one.
+fn download_route(ask: &Ask) -> Option<Route> {
+    let is_link = ask.method == "GET" && ask.segments.len() == 3 && ask.segments[0] == "download";
+    is_link.then_some(Route::open("file", follow_download))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_descriptions() {
+        let check = |name: &str, description: Value| {
+            name_and_description(&json!({"name": name, "description": description}))
+                .map_err(|refusal| refusal.code)
+                .map(|_| ())
+        };
+        let name_error = Err("DBS.280277".to_owned());
+        let description_error = Err("DBS.280127".to_owned());
+        for (name, expected) in [
+            ("abcd", Ok(())),
+            ("A-b_9", Ok(())),
+            ("abc", name_error.clone()),
+            ("1abc", name_error.clone()),
+            ("ab cd", name_error.clone()),
+            ("sicherungä", name_error.clone()),
+            (&"x".repeat(64), Ok(())),
+            (&"x".repeat(65), name_error),
+        ] {
+            assert_eq!(check(name, json!("")), expected, "{name}");
+        }
+        for (description, expected) in [
+            (Value::Null, Ok(())),
+            (json!("für den Umzug"), Ok(())),
+            (json!("a=b"), description_error.clone()),
+            (json!("two\nlines"), description_error.clone()),
+            (json!("ä".repeat(256)), Ok(())),
+            (json!("x".repeat(257)), description_error),
+            (json!(7), Err("DBS.280001".to_owned())),
+        ] {
+            assert_eq!(check("abcd", description.clone()), expected, "{description}");
+        }
+    }
+
+    #[test]
+    fn stars_ask_for_a_part() {
+        for (filter, value, expected) in [
+            (None, "orders", true),
+            (Some("orders"), "orders", true),
+            (Some("order"), "orders", false),
+            (Some("*der"), "orders", true),
+            (Some("*x"), "orders", false),
+        ] {
+            assert_eq!(star(filter, value), expected, "{filter:?}");
+        }
+    }
+
+    #[test]
+    fn sizes_fit_the_unit_of_each_service() {
+        for dice in [0, 1, 4095, u32::MAX] {
+            for service in [Service::Dds, Service::Rds] {
+                assert_eq!(service.plausible_size(dice) % 1024, 0);
+            }
+            assert_eq!(Service::Taurusdb.plausible_size(dice) % (1024 * 1024), 0);
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Talks to the emulator over plain sockets, as any client would.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod control;
+mod doors;
+mod faults;
+mod rules;
+mod shapes;
+mod support;
