@@ -94,7 +94,8 @@ pub fn debug<P: Provider>(provider: P) -> ExitCode {
 
 /// Serves a provider from within this process, as an acceptance test does.
 ///
-/// There is no TLS: the socket's directory keeps others out. Needs a tokio runtime around it.
+/// There is no TLS: the socket's directory keeps others out.
+#[expect(clippy::unused_async, reason = "it needs a runtime around it, and says so by its form")]
 pub async fn attach<P: Provider>(provider: P) -> io::Result<Attached> {
     let door = Door::open(&Terms::default())?;
     let address = door.address().clone();
@@ -102,15 +103,13 @@ pub async fn attach<P: Provider>(provider: P) -> io::Result<Attached> {
     let server = Arc::new(Server::new(provider, Hosted::Attached, None));
     let stop = Arc::clone(&server.stop);
     let over = server.over.clone();
-    let serving = tokio::spawn(async move {
+    tokio::spawn(async move {
         tokio::select! {
             () = server.accept(&door) => {}
             () = server.over.cancelled() => {}
         }
     });
-    // The listening socket belongs to the runtime by now; let it take its first look at it.
-    tokio::task::yield_now().await;
-    Ok(Attached { reattach, address, stop, serving, _over: over.drop_guard() })
+    Ok(Attached { reattach, address, stop, _over: over.drop_guard() })
 }
 
 /// A provider that is served from within this process. Dropping it stops it.
@@ -119,7 +118,6 @@ pub struct Attached {
     reattach: String,
     address: Address,
     stop: Arc<Stop>,
-    serving: tokio::task::JoinHandle<()>,
     _over: DropGuard,
 }
 
@@ -141,7 +139,6 @@ impl Attached {
 impl Drop for Attached {
     fn drop(&mut self) {
         self.stop.stop();
-        self.serving.abort();
     }
 }
 
@@ -320,7 +317,10 @@ impl<P: Provider> Server<P> {
                 connection.await
             }
         };
-        if let Err(error) = outcome {
+        // A host that is done closes without ceremony.
+        if let Err(error) = outcome
+            && !self.over.is_cancelled()
+        {
             tracing::debug!(%error, "a connection broke");
         }
     }

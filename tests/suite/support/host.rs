@@ -1,6 +1,6 @@
 //! A plugin host, written by hand: starts the real binary the way Terraform does, reads its handshake, and talks to it.
 //!
-//! ```ignore
+//! ```text
 //! let host = Host::start().await;                            // mutual TLS, as Terraform does it
 //! let reply = host.provider().get_metadata(Request {}).await;
 //! let host = Launch::plaintext().env("TF_LOG", "TRACE").start().await.connect().await;
