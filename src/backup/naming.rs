@@ -44,7 +44,8 @@ pub fn check_prefix(prefix: &str) -> Result<(), String> {
 
 /// What is wrong with a description, if anything.
 pub fn check_description(description: &str) -> Result<(), String> {
-    if let Some(bad) = description.chars().find(|c| matches!(c, '>' | '!' | '<' | '"' | '&' | '\'' | '=' | '\r' | '\n')) {
+    if let Some(bad) = description.chars().find(|c| matches!(c, '>' | '!' | '<' | '"' | '&' | '\'' | '=' | '\r' | '\n'))
+    {
         return Err(format!("it contains {bad:?}; not allowed are > ! < \" & ' = and line breaks"));
     }
     let length = description.chars().count();

@@ -88,7 +88,9 @@ impl DataSource<Backups> for BackupDataSource {
                 found.push(
                     Diagnostic::error(
                         "Conflicting arguments",
-                        format!("`backup_id` names one backup, so `{filter}` cannot be given beside it. Remove one of them."),
+                        format!(
+                            "`backup_id` names one backup, so `{filter}` cannot be given beside it. Remove one of them."
+                        ),
                     )
                     .at(Path::attribute(filter)),
                 );
@@ -124,7 +126,6 @@ impl DataSource<Backups> for BackupDataSource {
         let context = context(life);
         let about = About {
             service: service.facts().product.key,
-            instance_id: config.instance_id.known().map(String::as_str),
             id: config.backup_id.known().map(String::as_str),
             name: config.name.known().map(String::as_str),
         };
@@ -139,7 +140,10 @@ impl DataSource<Backups> for BackupDataSource {
                         "{} in {} knows no backup with the id {id}{}.",
                         service.facts().title,
                         client.region(),
-                        config.instance_id.known().map_or(String::new(), |instance| format!(" of the instance {instance}")),
+                        config
+                            .instance_id
+                            .known()
+                            .map_or(String::new(), |instance| format!(" of the instance {instance}")),
                     ),
                 )
                 .at(Path::attribute("backup_id"))
@@ -147,7 +151,8 @@ impl DataSource<Backups> for BackupDataSource {
             };
         }
         let filter = filter(&config);
-        let mut found = client.list(&context, service, &filter).await.map_err(|error| explain(Doing::Search, about, &error))?;
+        let mut found =
+            client.list(&context, service, &filter).await.map_err(|error| explain(Doing::Search, about, &error))?;
         if found.len() > 1 && config.most_recent != Attr::Known(true) {
             return Err(several(&found).into());
         }
@@ -199,7 +204,10 @@ fn filled(mut config: FoundBackup, region: &str, backup: &Backup) -> FoundBackup
 fn none(title: &str, region: &str, filter: &Filter) -> Diagnostic {
     Diagnostic::error(
         "No backup found",
-        format!("{title} in {region} has no backup with {}. Loosen the filters, or take a backup first.", fields::searched(filter)),
+        format!(
+            "{title} in {region} has no backup with {}. Loosen the filters, or take a backup first.",
+            fields::searched(filter)
+        ),
     )
 }
 

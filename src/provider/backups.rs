@@ -62,17 +62,25 @@ impl DataSource<Backups> for BackupsDataSource {
                     .one_of(services::keys())
                     .describe(format!("Database service to ask. {}", services::allowed())),
             )
-            .attribute(Attribute::string("instance_id").optional().describe(
-                "Only backups of this instance. `rds` lists one instance at a time and needs it.",
-            ))
+            .attribute(
+                Attribute::string("instance_id")
+                    .optional()
+                    .describe("Only backups of this instance. `rds` lists one instance at a time and needs it."),
+            )
             .attribute(Attribute::string("name").optional().describe("Only backups with exactly this name."))
             .attribute(Attribute::string("name_prefix").optional().describe("Only backups whose name begins so."))
-            .attribute(Attribute::string("type").optional().one_of(fields::TYPES.iter().copied()).describe(
-                "Only backups of this type, such as `manual` or `auto`.",
-            ))
-            .attribute(Attribute::string("status").optional().one_of(fields::STATUSES.iter().copied()).describe(
-                "Only backups with this status. Without it all are listed, failed ones included.",
-            ))
+            .attribute(
+                Attribute::string("type")
+                    .optional()
+                    .one_of(fields::TYPES.iter().copied())
+                    .describe("Only backups of this type, such as `manual` or `auto`."),
+            )
+            .attribute(
+                Attribute::string("status")
+                    .optional()
+                    .one_of(fields::STATUSES.iter().copied())
+                    .describe("Only backups with this status. Without it all are listed, failed ones included."),
+            )
             .attribute(
                 Attribute::string("begin_after")
                     .optional()
@@ -85,7 +93,11 @@ impl DataSource<Backups> for BackupsDataSource {
                     .check(check_time)
                     .describe("Only backups begun at this time or earlier: RFC 3339."),
             )
-            .attribute(Attribute::string("region").optional_computed().describe("Region to ask. Default: the provider's region."))
+            .attribute(
+                Attribute::string("region")
+                    .optional_computed()
+                    .describe("Region to ask. Default: the provider's region."),
+            )
             .attribute(
                 Attribute::list_of(
                     "backups",
@@ -113,16 +125,22 @@ impl DataSource<Backups> for BackupsDataSource {
         let mut found = Diagnostics::new();
         if config.name.known().is_some() && config.name_prefix.known().is_some() {
             found.push(
-                Diagnostic::error("Conflicting arguments", "Both `name` and `name_prefix` are set. Give at most one of them.")
-                    .at(Path::attribute("name_prefix")),
+                Diagnostic::error(
+                    "Conflicting arguments",
+                    "Both `name` and `name_prefix` are set. Give at most one of them.",
+                )
+                .at(Path::attribute("name_prefix")),
             );
         }
         if let (Some(after), Some(before)) = (moment(&config.begin_after), moment(&config.begin_before))
             && after > before
         {
             found.push(
-                Diagnostic::error("Conflicting arguments", "`begin_after` is later than `begin_before`, so nothing can fit.")
-                    .at(Path::attribute("begin_after")),
+                Diagnostic::error(
+                    "Conflicting arguments",
+                    "`begin_after` is later than `begin_before`, so nothing can fit.",
+                )
+                .at(Path::attribute("begin_after")),
             );
         }
         let Some(service) = config.service.known().and_then(|key| backup::named(key)) else {
@@ -153,13 +171,11 @@ impl DataSource<Backups> for BackupsDataSource {
             begin_after: moment(&config.begin_after),
             begin_before: moment(&config.begin_before),
         };
-        let about = About {
-            service: service.facts().product.key,
-            instance_id: filter.instance_id.as_deref(),
-            id: None,
-            name: filter.name.as_deref(),
-        };
-        let found = client.list(&context(life), service, &filter).await.map_err(|error| explain(Doing::Search, about, &error))?;
+        let about = About { service: service.facts().product.key, id: None, name: filter.name.as_deref() };
+        let found = client
+            .list(&context(life), service, &filter)
+            .await
+            .map_err(|error| explain(Doing::Search, about, &error))?;
         config.backups = Attr::Known(found.iter().map(object).collect());
         if config.region.is_null() {
             config.region = Attr::Known(client.region().to_owned());

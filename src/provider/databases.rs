@@ -21,5 +21,7 @@ pub(super) fn block() -> NestedBlock {
 
 /// The names in the blocks.
 pub(super) fn names(blocks: &Attr<Vec<DatabaseBlock>>) -> Vec<String> {
-    blocks.known().map_or_else(Vec::new, |blocks| blocks.iter().filter_map(|block| block.name.known().cloned()).collect())
+    blocks
+        .known()
+        .map_or_else(Vec::new, |blocks| blocks.iter().filter_map(|block| block.name.known().cloned()).collect())
 }

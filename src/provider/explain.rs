@@ -29,8 +29,6 @@ pub(super) enum Doing {
 pub(super) struct About<'a> {
     /// The service's key.
     pub(super) service: &'a str,
-    /// The instance.
-    pub(super) instance_id: Option<&'a str>,
     /// The backup's id.
     pub(super) id: Option<&'a str>,
     /// The backup's name.
@@ -67,7 +65,9 @@ fn summary(doing: Doing, error: &backup::Error) -> &'static str {
         (Doing::Wait, _) => "Backup was not seen to complete",
         (Doing::Read, _) => "Backup was not read",
         (Doing::Search, _) => "Search failed",
-        (Doing::Delete, backup::Error::StillRunning { .. } | backup::Error::Busy { .. }) => "Backup was not deleted in time",
+        (Doing::Delete, backup::Error::StillRunning { .. } | backup::Error::Busy { .. }) => {
+            "Backup was not deleted in time"
+        }
         (Doing::Delete, _) => "Backup was not deleted",
     }
 }
@@ -140,16 +140,23 @@ fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String 
     match (doing, error) {
         (Doing::Create, backup::Error::Unclear { candidates, .. }) if !candidates.is_empty() => String::new(),
         (Doing::Create, backup::Error::Unclear { .. }) => {
-            format!("A backup {:?} may still appear in the cloud. It is not in the state.", about.name.unwrap_or_default())
+            format!(
+                "A backup {:?} may still appear in the cloud. It is not in the state.",
+                about.name.unwrap_or_default()
+            )
         }
         (Doing::Create, _) => "This run left nothing in the cloud.".to_owned(),
-        (Doing::Wait, backup::Error::Vanished { .. }) => "The object stays in the state until the next refresh.".to_owned(),
+        (Doing::Wait, backup::Error::Vanished { .. }) => {
+            "The object stays in the state until the next refresh.".to_owned()
+        }
         (Doing::Wait, backup::Error::Failed { .. }) => {
             format!("The failed backup {id} stays in the cloud and in the state.")
         }
         (Doing::Wait, _) => format!("The backup {id} exists in the cloud and stays in the state."),
         (Doing::Read, _) => "The state keeps what was known before.".to_owned(),
-        (Doing::Delete, _) => format!("The backup {id} still exists in the cloud, as far as is known; it stays in the state."),
+        (Doing::Delete, _) => {
+            format!("The backup {id} still exists in the cloud, as far as is known; it stays in the state.")
+        }
         (Doing::Search, _) => String::new(),
     }
 }
@@ -182,23 +189,28 @@ fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
             ),
             None => "Look for it in the console before applying again.".to_owned(),
         },
-        (Doing::Create, backup::Error::Cloud(cloud::Error::Stopped { .. })) => "Apply again to take the backup.".to_owned(),
+        (Doing::Create, backup::Error::Cloud(cloud::Error::Stopped { .. })) => {
+            "Apply again to take the backup.".to_owned()
+        }
         (Doing::Wait, backup::Error::Failed { .. }) => {
             "Mend the cause and apply again: Terraform deletes the failed backup and takes a new one.".to_owned()
         }
         (Doing::Wait, backup::Error::Vanished { .. }) => {
             "Somebody or something deleted it. Apply again to take a new one.".to_owned()
         }
-        (Doing::Wait, _) => "If it was just being created, Terraform marks it as tainted and would replace it. To keep it and \
+        (Doing::Wait, _) => {
+            "If it was just being created, Terraform marks it as tainted and would replace it. To keep it and \
                              go on waiting, run `terraform untaint` with the resource's address and apply again; \
                              `timeouts.create` may need more time."
-            .to_owned(),
+                .to_owned()
+        }
         (Doing::Delete, backup::Error::OthersRun { .. }) => {
             "Destroy again when the others have ended, or stop them in the console.".to_owned()
         }
-        (Doing::Delete, backup::Error::StillRunning { .. } | backup::Error::Busy { .. } | backup::Error::Stopped { .. }) => {
-            "Destroy again to go on; `timeouts.delete` may need more time.".to_owned()
-        }
+        (
+            Doing::Delete,
+            backup::Error::StillRunning { .. } | backup::Error::Busy { .. } | backup::Error::Stopped { .. },
+        ) => "Destroy again to go on; `timeouts.delete` may need more time.".to_owned(),
         _ => String::new(),
     }
 }
@@ -235,7 +247,9 @@ fn said(error: &cloud::Error) -> String {
             text
         }
         cloud::Error::Misread { request_id: Some(id), .. } => format!("{error} (request {id})"),
-        cloud::Error::DeadlinePassed { last: Some(last), .. } => format!("{}; the time was over before it could be tried again", said(last)),
+        cloud::Error::DeadlinePassed { last: Some(last), .. } => {
+            format!("{}; the time was over before it could be tried again", said(last))
+        }
         other => other.to_string(),
     }
 }
@@ -251,7 +265,10 @@ fn advice(error: &cloud::Error) -> Option<String> {
         return Some(known.to_owned());
     }
     match refusal.status {
-        403 => Some("The credentials are valid, but may not do this: check the IAM permissions of the user or agency.".to_owned()),
+        403 => Some(
+            "The credentials are valid, but may not do this: check the IAM permissions of the user or agency."
+                .to_owned(),
+        ),
         429 => Some("The cloud throttles the calls. Apply again later, or lower `-parallelism`.".to_owned()),
         _ => None,
     }

@@ -30,7 +30,8 @@ pub(super) fn time(time: Option<Timestamp>) -> Attr<String> {
 pub(super) const STATUSES: &[&str] = &["BUILDING", "COMPLETED", "FAILED", "DELETING"];
 
 /// The types people may ask for.
-pub(super) const TYPES: &[&str] = &["manual", "auto", "incremental", "fragment", "differential", "metadata", "auto_metadata"];
+pub(super) const TYPES: &[&str] =
+    &["manual", "auto", "incremental", "fragment", "differential", "metadata", "auto_metadata"];
 
 /// The engine as an object.
 pub(super) fn datastore(datastore: Option<&Datastore>) -> Attr<DatastoreObject> {
@@ -66,11 +67,20 @@ pub(super) fn text(value: Option<&String>) -> Attr<String> {
 /// The attributes that describe a found backup and that nobody configures.
 pub(super) fn described() -> Vec<Attribute> {
     vec![
-        Attribute::string("instance_name").computed().keeps().describe("Name of the instance, where the service tells it."),
+        Attribute::string("instance_name")
+            .computed()
+            .keeps()
+            .describe("Name of the instance, where the service tells it."),
         datastore_attribute().keeps(),
         Attribute::string("begin_time").computed().keeps().describe("When the backup was begun: RFC 3339, UTC."),
-        Attribute::string("end_time").computed().keeps().describe("When the backup ended: RFC 3339, UTC. Absent while it runs."),
-        Attribute::integer("size_bytes").computed().keeps().describe("Size of the backup in bytes. Absent while it runs."),
+        Attribute::string("end_time")
+            .computed()
+            .keeps()
+            .describe("When the backup ended: RFC 3339, UTC. Absent while it runs."),
+        Attribute::integer("size_bytes")
+            .computed()
+            .keeps()
+            .describe("Size of the backup in bytes. Absent while it runs."),
     ]
 }
 

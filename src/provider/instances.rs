@@ -44,7 +44,11 @@ impl DataSource<Backups> for InstancesDataSource {
                     .describe(format!("Database service to ask. {}", services::allowed())),
             )
             .attribute(Attribute::string("name").optional().describe("Only instances with exactly this name."))
-            .attribute(Attribute::string("region").optional_computed().describe("Region to ask. Default: the provider's region."))
+            .attribute(
+                Attribute::string("region")
+                    .optional_computed()
+                    .describe("Region to ask. Default: the provider's region."),
+            )
             .attribute(
                 Attribute::list_of(
                     "instances",
@@ -70,9 +74,11 @@ impl DataSource<Backups> for InstancesDataSource {
         let service = services::required(&config.service)?;
         let client = services::regional(client, &config.region);
         let name = config.name.known().map(String::as_str);
-        let about = About { service: service.facts().product.key, instance_id: None, id: None, name };
-        let mut found =
-            client.instances(&context(life), service, name).await.map_err(|error| explain(Doing::Search, about, &error))?;
+        let about = About { service: service.facts().product.key, id: None, name };
+        let mut found = client
+            .instances(&context(life), service, name)
+            .await
+            .map_err(|error| explain(Doing::Search, about, &error))?;
         found.sort_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
         config.instances = Attr::Known(found.iter().map(object).collect());
         if config.region.is_null() {

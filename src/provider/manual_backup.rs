@@ -10,7 +10,9 @@ use super::fields::{self, DatastoreObject};
 use super::{databases, services};
 use crate::backup::{self, Backup, BackupRef, Backups, NewBackup, Service, Started, Status, naming};
 use crate::cloud;
-use crate::plugin::{Attr, Attribute, Diagnostic, Diagnostics, Life, Path, Planning, Resource, Schema, Timeouts, Type, model};
+use crate::plugin::{
+    Attr, Attribute, Diagnostic, Diagnostics, Life, Path, Planning, Resource, Schema, Timeouts, Type, model,
+};
 
 model! {
     /// One manual backup.
@@ -113,10 +115,18 @@ impl Resource<Backups> for ManualBackupResource {
         let name = Path::attribute("name");
         match (&config.name, &config.name_prefix) {
             (Attr::Known(_), Attr::Known(_)) => found.push(
-                Diagnostic::error("Conflicting arguments", "Both `name` and `name_prefix` are set. Give exactly one of them.").at(name),
+                Diagnostic::error(
+                    "Conflicting arguments",
+                    "Both `name` and `name_prefix` are set. Give exactly one of them.",
+                )
+                .at(name),
             ),
             (Attr::Null, Attr::Null) => found.push(
-                Diagnostic::error("Missing argument", "Neither `name` nor `name_prefix` is set. Give exactly one of them.").at(name),
+                Diagnostic::error(
+                    "Missing argument",
+                    "Neither `name` nor `name_prefix` is set. Give exactly one of them.",
+                )
+                .at(name),
             ),
             _ => {}
         }
@@ -126,8 +136,11 @@ impl Resource<Backups> for ManualBackupResource {
         let facts = service.facts();
         if let Some(why) = facts.no_create {
             found.push(
-                Diagnostic::error("This service takes no manual backups", format!("{} ({}): {why}.", facts.title, facts.product.key))
-                    .at(Path::attribute("service")),
+                Diagnostic::error(
+                    "This service takes no manual backups",
+                    format!("{} ({}): {why}.", facts.title, facts.product.key),
+                )
+                .at(Path::attribute("service")),
             );
         }
         if let Some(warning) = config.instance_id.known().and_then(|id| services::foreign_suffix(service, id)) {
@@ -152,7 +165,11 @@ impl Resource<Backups> for ManualBackupResource {
             found.push(
                 Diagnostic::error(
                     "Argument not offered by this service",
-                    format!("{} backs up whole instances only, and {} `databases` are given. Remove them.", facts.title, first.len()),
+                    format!(
+                        "{} backs up whole instances only, and {} `databases` are given. Remove them.",
+                        facts.title,
+                        first.len()
+                    ),
                 )
                 .at(Path::attribute("databases")),
             );
@@ -162,7 +179,9 @@ impl Resource<Backups> for ManualBackupResource {
 
     async fn plan(&self, client: Option<&Backups>, planning: &mut Planning<ManualBackup>) {
         let Some(prior) = &planning.prior else {
-            if planning.config.region.is_null() && let Some(client) = client {
+            if planning.config.region.is_null()
+                && let Some(client) = client
+            {
                 planning.planned.region = Attr::Known(client.region().to_owned());
             }
             return;
@@ -210,9 +229,10 @@ impl Resource<Backups> for ManualBackupResource {
             planned.name = Attr::Known(naming::unique_name(prefix, Timestamp::now()));
         }
         let want = wanted(&planned);
-        let started = client.begin(&context(life), service, &want).await.map_err(|error| {
-            explain(Doing::Create, about(&planned), &error)
-        })?;
+        let started = client
+            .begin(&context(life), service, &want)
+            .await
+            .map_err(|error| explain(Doing::Create, about(&planned), &error))?;
         planned.id = Attr::Known(started.backup_id.clone());
         planned.job_id = started.job_id.clone().into();
         planned.begin_time = fields::time(started.begin);
@@ -366,7 +386,6 @@ fn reference(state: &ManualBackup) -> BackupRef {
 fn about(state: &ManualBackup) -> About<'_> {
     About {
         service: state.service.known().map_or("", String::as_str),
-        instance_id: state.instance_id.known().map(String::as_str),
         id: state.id.known().map(String::as_str),
         name: state.name.known().map(String::as_str),
     }

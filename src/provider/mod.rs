@@ -11,6 +11,8 @@ mod services;
 mod settings;
 mod shared_config;
 
+pub use settings::{AssumeRoleBlock, ProviderBlock};
+
 use crate::backup::Backups;
 use crate::cloud::Cloud;
 use crate::plugin::{Catalogue, Diagnostics, Provider, Schema};

@@ -18,7 +18,11 @@ pub(super) fn allowed() -> String {
 pub(super) fn required(key: &Attr<String>) -> Result<&'static dyn Service, Diagnostics> {
     key.known().and_then(|key| backup::named(key)).ok_or_else(|| {
         let key = key.known().map_or("", String::as_str);
-        Diagnostic::error("Unknown service", format!("There is no service {key:?}. Allowed are: {}.", keys().join(", "))).into()
+        Diagnostic::error(
+            "Unknown service",
+            format!("There is no service {key:?}. Allowed are: {}.", keys().join(", ")),
+        )
+        .into()
     })
 }
 
@@ -75,7 +79,10 @@ pub(super) fn import_id(id: &str) -> Result<(&'static dyn Service, BackupRef), D
         return Err(malformed(id, "it contains white space"));
     }
     if instance_id.is_none() && service.facts().needs_instance {
-        return Err(malformed(id, &format!("{} finds a backup only together with its instance", service.facts().title)));
+        return Err(malformed(
+            id,
+            &format!("{} finds a backup only together with its instance", service.facts().title),
+        ));
     }
     Ok((service, BackupRef { id: backup_id.to_owned(), instance_id }))
 }

@@ -18,7 +18,7 @@ use crate::plugin::{Attr, Attribute, Diagnostic, Diagnostics, NestedBlock, Path,
 
 model! {
     /// The provider block as it was written.
-    pub(super) struct ProviderBlock {
+    pub struct ProviderBlock {
         pub(super) region: Attr<String>,
         pub(super) access_key: Attr<String>,
         pub(super) secret_key: Attr<SecretString>,
@@ -45,7 +45,7 @@ model! {
 
 model! {
     /// The `assume_role` block as it was written.
-    pub(super) struct AssumeRoleBlock {
+    pub struct AssumeRoleBlock {
         pub(super) agency_name: Attr<String>,
         pub(super) domain_name: Attr<String>,
         pub(super) domain_id: Attr<String>,
@@ -97,10 +97,8 @@ const MAX_RETRIES: &[&str] = &["HW_MAX_RETRIES"];
 const SHARED_CONFIG_FILE: &[&str] = &["HW_SHARED_CONFIG_FILE"];
 const PROFILE: &[&str] = &["HW_PROFILE"];
 /// Access key, secret key and security token belong together: one of these rows is taken as a whole.
-const KEY_SETS: &[[&str; 3]] = &[
-    ["HW_ACCESS_KEY", "HW_SECRET_KEY", "HW_SECURITY_TOKEN"],
-    ["OS_ACCESS_KEY", "OS_SECRET_KEY", "OS_SECURITY_TOKEN"],
-];
+const KEY_SETS: &[[&str; 3]] =
+    &[["HW_ACCESS_KEY", "HW_SECRET_KEY", "HW_SECURITY_TOKEN"], ["OS_ACCESS_KEY", "OS_SECRET_KEY", "OS_SECURITY_TOKEN"]];
 
 const DEFAULT_MAX_RETRIES: u32 = 5;
 const METADATA: &str = "http://169.254.169.254";
@@ -311,7 +309,8 @@ pub(super) fn resolve(
     let given = |argument: &Attr<String>, names: &[&'static str]| {
         argument.known().filter(|value| !value.is_empty()).cloned().or_else(|| around.value(names))
     };
-    let from_profile = |pick: fn(&Profile) -> &String| profile.as_ref().map(pick).filter(|value| !value.is_empty()).cloned();
+    let from_profile =
+        |pick: fn(&Profile) -> &String| profile.as_ref().map(pick).filter(|value| !value.is_empty()).cloned();
 
     let region = filled(&block.region).or_else(|| from_profile(|p| &p.region)).or_else(|| around.value(REGION));
     let region = region.unwrap_or_else(|| {
@@ -324,7 +323,8 @@ pub(super) fn resolve(
         );
         String::new()
     });
-    let project_id = filled(&block.project_id).or_else(|| from_profile(|p| &p.project_id)).or_else(|| around.value(PROJECT_ID));
+    let project_id =
+        filled(&block.project_id).or_else(|| from_profile(|p| &p.project_id)).or_else(|| around.value(PROJECT_ID));
     let cloud = given(&block.cloud, CLOUD);
     if let Some(Err(why)) = cloud.as_deref().map(domain) {
         problems.push(wrong(Path::attribute("cloud"), &why));
@@ -340,7 +340,10 @@ pub(super) fn resolve(
         Some(insecure) => *insecure,
         None => around.first(INSECURE).is_some_and(|(value, name)| {
             truth(&value).unwrap_or_else(|| {
-                problems.push(wrong(Path::attribute("insecure"), &format!("{name} is {value:?}; allowed are true, false, 1, 0.")));
+                problems.push(wrong(
+                    Path::attribute("insecure"),
+                    &format!("{name} is {value:?}; allowed are true, false, 1, 0."),
+                ));
                 false
             })
         }),
@@ -367,16 +370,16 @@ pub(super) fn resolve(
         None => around.first(MAX_RETRIES).map_or(DEFAULT_MAX_RETRIES, |(value, name)| match value.parse() {
             Ok(count @ 0..=100) => count,
             _ => {
-                problems.push(wrong(Path::attribute("max_retries"), &format!("{name} is {value:?}; allowed are 0 to 100.")));
+                problems.push(wrong(
+                    Path::attribute("max_retries"),
+                    &format!("{name} is {value:?}; allowed are 0 to 100."),
+                ));
                 DEFAULT_MAX_RETRIES
             }
         }),
     };
     let endpoints = block.endpoints.known().map_or_else(BTreeMap::new, |endpoints| {
-        endpoints
-            .iter()
-            .filter_map(|(key, url)| Some((key.clone(), address(url.known()?).ok()?)))
-            .collect()
+        endpoints.iter().filter_map(|(key, url)| Some((key.clone(), address(url.known()?).ok()?))).collect()
     });
     let assume_role = assume_role(block, profile.as_ref(), around, &mut problems);
     let credentials = match credentials(block, profile.as_ref(), around) {
@@ -648,7 +651,12 @@ fn profile(block: &ProviderBlock, around: &Surroundings) -> Result<Option<Profil
     let text = (around.file)(&path).map_err(|why| {
         Diagnostic::error(
             "The shared configuration file cannot be used",
-            format!("{} cannot be read: {why}. It was asked for by `shared_config_file`, `profile`, {} or {}.", path.display(), SHARED_CONFIG_FILE[0], PROFILE[0]),
+            format!(
+                "{} cannot be read: {why}. It was asked for by `shared_config_file`, `profile`, {} or {}.",
+                path.display(),
+                SHARED_CONFIG_FILE[0],
+                PROFILE[0]
+            ),
         )
     })?;
     Profile::pick(&text, name.as_deref(), &path.display().to_string()).map(Some)
@@ -689,7 +697,11 @@ mod tests {
         let mut variables = variables.to_vec();
         variables.extend([("HW_REGION_NAME", "eu-de"), ("HOME", "/home/me")]);
         let (settings, _) = resolve(block, &around(&variables, files), "1.11.4").map_err(|problems| {
-            problems.iter().map(|problem| format!("{}: {}", problem.summary, problem.detail)).collect::<Vec<_>>().join("; ")
+            problems
+                .iter()
+                .map(|problem| format!("{}: {}", problem.summary, problem.detail))
+                .collect::<Vec<_>>()
+                .join("; ")
         })?;
         Ok(match settings.credentials {
             cloud::Credentials::Key { access_key, secret_key, security_token } => format!(
@@ -720,9 +732,17 @@ mod tests {
             (&empty, env.as_slice(), "key HwAk HwSk HwSt"),
             (&empty, &os, "key OsAk OsSk OsSt"),
             (&empty, &both, "key HwAk HwSk HwSt"),
-            (&empty, &[("HW_ACCESS_KEY", ""), ("HW_SECRET_KEY", ""), ("OS_ACCESS_KEY", "OsAk"), ("OS_SECRET_KEY", "OsSk")], "key OsAk OsSk -"),
+            (
+                &empty,
+                &[("HW_ACCESS_KEY", ""), ("HW_SECRET_KEY", ""), ("OS_ACCESS_KEY", "OsAk"), ("OS_SECRET_KEY", "OsSk")],
+                "key OsAk OsSk -",
+            ),
             // A stale security token beside other keys would break every request.
-            (&empty, &[("HW_ACCESS_KEY", "HwAk"), ("HW_SECRET_KEY", "HwSk"), ("OS_SECURITY_TOKEN", "stale")], "key HwAk HwSk -"),
+            (
+                &empty,
+                &[("HW_ACCESS_KEY", "HwAk"), ("HW_SECRET_KEY", "HwSk"), ("OS_SECURITY_TOKEN", "stale")],
+                "key HwAk HwSk -",
+            ),
             (&keys, &both, "key Ak Sk -"),
             (&ProviderBlock { access_key: text("Ak"), ..ProviderBlock::default() }, &env, "key Ak HwSk -"),
             (&keys, &[("HW_AUTH_TOKEN", "T")], "key Ak Sk -"),
@@ -730,7 +750,11 @@ mod tests {
             (&ProviderBlock { token: hidden("Written"), ..keys.clone() }, &both, "token Written"),
             (&empty, &user, "password me acme pw"),
             (&empty, &[user.as_slice(), env.as_slice()].concat(), "key HwAk HwSk HwSt"),
-            (&empty, &[("HW_PROFILE", "p"), ("HW_ACCESS_KEY", "HwAk"), ("HW_SECRET_KEY", "HwSk")], "key FileAk FileSk -"),
+            (
+                &empty,
+                &[("HW_PROFILE", "p"), ("HW_ACCESS_KEY", "HwAk"), ("HW_SECRET_KEY", "HwSk")],
+                "key FileAk FileSk -",
+            ),
             (&keys, &[("HW_PROFILE", "p")], "key Ak Sk -"),
             (&empty, &[], "metadata"),
             // A cloud's name in clouds.yaml is no domain of ours.
@@ -746,7 +770,11 @@ mod tests {
         for (block, variables, why) in [
             (&empty, [("HW_ACCESS_KEY", "a")].as_slice(), "HW_ACCESS_KEY is set, but HW_SECRET_KEY is not"),
             (&empty, &[("OS_SECRET_KEY", "hush")], "OS_SECRET_KEY is set, but OS_ACCESS_KEY is not"),
-            (&ProviderBlock { secret_key: hidden("hush"), ..empty.clone() }, &[], "secret_key is set, but access_key is not"),
+            (
+                &ProviderBlock { secret_key: hidden("hush"), ..empty.clone() },
+                &[],
+                "secret_key is set, but access_key is not",
+            ),
             (&empty, &[("HW_USER_NAME", "me"), ("HW_USER_PASSWORD", "hush")], "not the account"),
             (&empty, &[("HW_USER_PASSWORD", "hush")], "no user"),
             (&ProviderBlock { user_name: text("me"), ..empty.clone() }, &[], "no password"),
@@ -779,13 +807,19 @@ mod tests {
             (ProviderBlock { auth_url: text("http://iam.example.com"), ..region.clone() }, &[], "auth_url", "https"),
             (region.clone(), &[("OS_CACERT", "/no/ca.pem")], "cacert_file", "/no/ca.pem"),
             (
-                ProviderBlock { endpoints: Attr::Known([("dss".to_owned(), text("https://x"))].into()), ..region.clone() },
+                ProviderBlock {
+                    endpoints: Attr::Known([("dss".to_owned(), text("https://x"))].into()),
+                    ..region.clone()
+                },
                 &[],
                 "endpoints[\"dss\"]",
                 "dds",
             ),
             (
-                ProviderBlock { endpoints: Attr::Known([("dds".to_owned(), text("http://10.0.0.1"))].into()), ..region.clone() },
+                ProviderBlock {
+                    endpoints: Attr::Known([("dds".to_owned(), text("http://10.0.0.1"))].into()),
+                    ..region.clone()
+                },
                 &[],
                 "endpoints[\"dds\"]",
                 "https",
@@ -829,7 +863,10 @@ mod tests {
         assert!(settings.insecure && settings.cacert.is_some());
         assert_eq!(warnings.iter().next().unwrap().summary, "TLS certificates are not checked");
         let role = settings.assume_role.unwrap();
-        assert_eq!((role.agency_name.as_str(), role.domain_name.as_deref(), role.duration_seconds), ("ops", Some("acme"), Some(900)));
+        assert_eq!(
+            (role.agency_name.as_str(), role.domain_name.as_deref(), role.duration_seconds),
+            ("ops", Some("acme"), Some(900))
+        );
         assert!(settings.user_agent.ends_with("Terraform/1.11.4 ci/1"), "{}", settings.user_agent);
     }
 }

@@ -69,7 +69,11 @@ impl Profile {
     pub(super) fn pick(text: &str, name: Option<&str>, path: &str) -> Result<Self, Diagnostic> {
         // serde's message could quote the file, and the file holds secrets: say where, not what.
         let file: File = serde_json::from_str(text).map_err(|why| {
-            problem(format!("{path} is not valid JSON of the expected form (line {}, column {}).", why.line(), why.column()))
+            problem(format!(
+                "{path} is not valid JSON of the expected form (line {}, column {}).",
+                why.line(),
+                why.column()
+            ))
         })?;
         let name = name.unwrap_or(&file.current);
         if name.is_empty() {
@@ -86,7 +90,10 @@ impl Profile {
     pub(super) fn keys(&self) -> Result<cloud::Credentials, Diagnostic> {
         let (access_key, secret_key, security_token) = if self.mode.eq_ignore_ascii_case("SSO") {
             let token = self.sso_auth.as_ref().and_then(|sso| sso.sts_token.as_ref()).ok_or_else(|| {
-                problem(format!("The profile {:?} signs in through SSO and holds no keys yet; sign in with KooCLI first.", self.name))
+                problem(format!(
+                    "The profile {:?} signs in through SSO and holds no keys yet; sign in with KooCLI first.",
+                    self.name
+                ))
             })?;
             (&token.access_key_id, &token.secret_access_key, &token.security_token)
         } else {

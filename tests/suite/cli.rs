@@ -9,7 +9,7 @@ use huaweidb_emulator::{Emulator, Fault, FaultKind, NewBackups, Options};
 use rustix::process::Signal;
 use serde_json::Value as Json;
 
-use crate::support::cli::{Workspace, cli};
+use crate::support::cli::{Debug, Workspace, cli};
 
 const ADDRESS: &str = "huaweidb_manual_backup.b";
 
@@ -120,7 +120,10 @@ fn switches_are_changed_in_place_without_a_call() {
     workspace.apply();
     emulator.clear_journal();
 
-    workspace.configure(&backup(&emulator, "  name = \"keep-me\"\n  on_destroy = \"retain\"\n  timeouts {\n    delete = \"5m\"\n  }"));
+    workspace.configure(&backup(
+        &emulator,
+        "  name = \"keep-me\"\n  on_destroy = \"retain\"\n  timeouts {\n    delete = \"5m\"\n  }",
+    ));
     workspace.run(&["plan"]).succeeded().says("0 to add, 1 to change, 0 to destroy");
     workspace.apply();
     assert!(emulator.journal().iter().all(|call| call.method == "GET"), "{:?}", emulator.journal());
@@ -404,10 +407,15 @@ fn a_provider_configuration_that_is_not_known_yet_does_not_fail_a_plan() {
     let emulator = emulator(0.2);
     let workspace = Workspace::new(&emulator);
     workspace.configure("");
-    let main = workspace.read("main.tf").replace("endpoints = var.endpoints", "endpoints = var.endpoints\n  region = terraform_data.r.output");
+    let main = workspace
+        .read("main.tf")
+        .replace("endpoints = var.endpoints", "endpoints = var.endpoints\n  region = terraform_data.r.output");
     workspace.write(
         "main.tf",
-        &format!("{main}\nresource \"terraform_data\" \"r\" {{\n  input = \"eu-de\"\n}}\n{}", backup(&emulator, "  name = \"later\"")),
+        &format!(
+            "{main}\nresource \"terraform_data\" \"r\" {{\n  input = \"eu-de\"\n}}\n{}",
+            backup(&emulator, "  name = \"later\"")
+        ),
     );
     workspace.run(&["plan"]).succeeded().says("2 to add");
     workspace.apply();
@@ -419,7 +427,10 @@ fn a_provider_configuration_that_is_not_known_yet_does_not_fail_a_plan() {
 fn line_34_missing_credentials_are_one_error_that_says_what_was_looked_for() {
     let emulator = emulator(0.2);
     for (variables, words) in [
-        ([("HW_ACCESS_KEY", "AK"), ("HW_REGION_NAME", "eu-de")].as_slice(), "HW_ACCESS_KEY is set, but HW_SECRET_KEY is not"),
+        (
+            [("HW_ACCESS_KEY", "AK"), ("HW_REGION_NAME", "eu-de")].as_slice(),
+            "HW_ACCESS_KEY is set, but HW_SECRET_KEY is not",
+        ),
         (&[("HW_ACCESS_KEY", "AK"), ("HW_SECRET_KEY", "SK")], "HW_REGION_NAME"),
         (&[("HW_REGION_NAME", "eu-de")], "No credentials were found"),
     ] {
@@ -475,7 +486,11 @@ fn the_data_source_says_what_it_did_not_find() {
     ran.succeeded();
     assert_eq!(workspace.output("d")["id"], failed.id.as_str());
 
-    search("  name = \"release-2\"").0.failed().says("No backup found").says("name \"release-2\", status \"COMPLETED\"");
+    search("  name = \"release-2\"")
+        .0
+        .failed()
+        .says("No backup found")
+        .says("name \"release-2\", status \"COMPLETED\"");
     search("  backup_id = \"no-such-id\"").0.failed().says("No backup found").says("no-such-id");
     search("  backup_id = \"x\"\n  most_recent = true").0.failed().says("Conflicting arguments");
 
@@ -514,7 +529,8 @@ fn line_16_log_lines_carry_their_level_and_none_is_unexpected() {
     workspace.configure(&backup(&emulator, "  name = \"logged\""));
     workspace.set("TF_LOG_PROVIDER", "DEBUG");
     let ran = workspace.apply();
-    let lines: Vec<&str> = ran.err.lines().filter(|line| line.contains("provider.terraform-provider-huaweidb")).collect();
+    let lines: Vec<&str> =
+        ran.err.lines().filter(|line| line.contains("provider.terraform-provider-huaweidb")).collect();
     assert!(lines.len() > 5, "{}", ran.err);
     for line in &lines {
         assert!(["[DEBUG]", "[INFO]", "[WARN]", "[ERROR]"].iter().any(|level| line.contains(level)), "{line}");
@@ -530,7 +546,7 @@ fn line_16_log_lines_carry_their_level_and_none_is_unexpected() {
 fn line_20_one_process_in_debug_mode_serves_many_runs() {
     let emulator = emulator(0.2);
     let mut workspace = Workspace::new(&emulator);
-    let debug = crate::support::Debug::start();
+    let debug = Debug::start();
     workspace.set("TF_REATTACH_PROVIDERS", debug.reattach());
     workspace.configure(&backup(&emulator, "  name = \"attached\""));
     for _ in 0..2 {
@@ -581,7 +597,8 @@ fn line_76_many_at_once_under_throttling_end_without_an_error() {
     for _ in 0..3 {
         emulator.fault(Fault::status(429).on("dds").header("Retry-After", "1").times(4));
     }
-    let instances = emulator.instances().into_iter().filter(|row| row.service == "dds").map(|row| row.id).collect::<Vec<_>>();
+    let instances =
+        emulator.instances().into_iter().filter(|row| row.service == "dds").map(|row| row.id).collect::<Vec<_>>();
     let workspace = Workspace::new(&emulator);
     workspace.configure(&format!(
         "locals {{ instances = {instances:?} }}\nresource \"huaweidb_manual_backup\" \"b\" {{\n  count       = 12\n  service     = \"dds\"\n  \

@@ -4,12 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each floor and what it may name below itself.
-const FLOORS: &[(&str, &[&str])] = &[
-    ("plugin", &[]),
-    ("cloud", &[]),
-    ("backup", &["cloud"]),
-    ("provider", &["plugin", "backup", "cloud"]),
-];
+const FLOORS: &[(&str, &[&str])] =
+    &[("plugin", &[]), ("cloud", &[]), ("backup", &["cloud"]), ("provider", &["plugin", "backup", "cloud"])];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -1,7 +1,9 @@
-//! The test suite that needs more than one module: the real binary under a hand-written host, and files compared with
-//! the tables they were written from.
+//! The test suite that needs more than one module: the real binary under a hand-written host and under the real CLI, and
+//! files compared with the tables and rules they follow.
 
 mod attached;
+mod cli;
 mod descriptors;
+mod layering;
 mod protocol;
 mod support;

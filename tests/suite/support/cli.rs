@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -24,27 +25,27 @@ terraform {
 "#;
 
 /// A folder with a configuration and a state, and the environment its commands run in.
-pub struct Workspace {
+pub(crate) struct Workspace {
     folder: TempDir,
     environment: Vec<(String, String)>,
 }
 
 /// What a finished command left.
 #[derive(Debug)]
-pub struct Ran {
-    pub code: i32,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 /// A command under way, in a process group of its own, as a shell would start it.
-pub struct Running {
+pub(crate) struct Running {
     child: Child,
     began: Instant,
 }
 
 /// The CLI to test with.
-pub fn cli() -> &'static str {
+pub(crate) fn cli() -> &'static str {
     static FOUND: std::sync::OnceLock<&'static str> = std::sync::OnceLock::new();
     FOUND.get_or_init(|| {
         ["terraform", "tofu"]
@@ -59,7 +60,7 @@ pub fn cli() -> &'static str {
 
 impl Workspace {
     /// An empty folder whose commands talk to this emulator.
-    pub fn new(emulator: &Emulator) -> Self {
+    pub(crate) fn new(emulator: &Emulator) -> Self {
         let ready: Json = emulator.ready();
         let text = |key: &str| ready[key].as_str().expect("the emulator says it").to_owned();
         let mut workspace = Workspace::bare();
@@ -72,7 +73,7 @@ impl Workspace {
     }
 
     /// An empty folder without any credentials.
-    pub fn bare() -> Self {
+    pub(crate) fn bare() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let binary = Path::new(env!("CARGO_BIN_EXE_terraform-provider-huaweidb"));
         let binaries = binary.parent().expect("a binary lies in a folder");
@@ -94,18 +95,18 @@ impl Workspace {
     }
 
     /// Sets an environment variable for all commands.
-    pub fn set(&mut self, name: &str, value: &str) {
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.environment.retain(|(known, _)| known != name);
         self.environment.push((name.to_owned(), value.to_owned()));
     }
 
     /// The folder.
-    pub fn folder(&self) -> PathBuf {
+    pub(crate) fn folder(&self) -> PathBuf {
         self.folder.path().to_owned()
     }
 
     /// Writes `main.tf`: the head, a provider block with the emulator's endpoints, and this.
-    pub fn configure(&self, body: &str) {
+    pub(crate) fn configure(&self, body: &str) {
         self.write(
             "main.tf",
             &format!(
@@ -116,12 +117,12 @@ impl Workspace {
     }
 
     /// Writes any file.
-    pub fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         fs::write(self.folder.path().join(name), text).expect("a temporary file can be written");
     }
 
     /// Reads any file.
-    pub fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.folder.path().join(name)).expect("the file is there")
     }
 
@@ -139,7 +140,7 @@ impl Workspace {
     }
 
     /// Runs a command to its end.
-    pub fn run(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         let mut arguments = arguments.to_vec();
         if takes_no_color(arguments[0]) {
             arguments.insert(1, "-no-color");
@@ -149,7 +150,7 @@ impl Workspace {
     }
 
     /// Starts a command in a process group of its own.
-    pub fn start(&self, arguments: &[&str]) -> Running {
+    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
         let mut arguments = arguments.to_vec();
         arguments.insert(1, "-no-color");
         let child = self
@@ -164,25 +165,25 @@ impl Workspace {
 
     /// Applies and expects success.
     #[track_caller]
-    pub fn apply(&self) -> Ran {
+    pub(crate) fn apply(&self) -> Ran {
         self.run(&["apply", "-auto-approve"]).succeeded()
     }
 
     /// Destroys and expects success.
     #[track_caller]
-    pub fn destroy(&self) -> Ran {
+    pub(crate) fn destroy(&self) -> Ran {
         self.run(&["destroy", "-auto-approve"]).succeeded()
     }
 
     /// Plans and expects that nothing is to be done.
     #[track_caller]
-    pub fn nothing_to_do(&self) {
+    pub(crate) fn nothing_to_do(&self) {
         let ran = self.run(&["plan", "-detailed-exitcode"]);
         assert_eq!(ran.code, 0, "the second plan is not empty:\n{}", ran.all());
     }
 
     /// The attributes of a resource in the state, and whether it is tainted; `None` if it is not there.
-    pub fn resource(&self, address: &str) -> Option<(Json, bool)> {
+    pub(crate) fn resource(&self, address: &str) -> Option<(Json, bool)> {
         let state: Json = serde_json::from_str(&self.run(&["state", "pull"]).out).ok()?;
         let (kind, name) = address.split_once('.').expect("type.name");
         let resource = state["resources"]
@@ -195,14 +196,17 @@ impl Workspace {
 
     /// The value of an output.
     #[track_caller]
-    pub fn output(&self, name: &str) -> Json {
+    pub(crate) fn output(&self, name: &str) -> Json {
         let ran = self.run(&["output", "-json", name]).succeeded();
         serde_json::from_str(&ran.out).expect("output -json is JSON")
     }
 }
 
 fn takes_no_color(command: &str) -> bool {
-    matches!(command, "plan" | "apply" | "destroy" | "validate" | "import" | "output" | "refresh" | "init" | "show" | "test")
+    matches!(
+        command,
+        "plan" | "apply" | "destroy" | "validate" | "import" | "output" | "refresh" | "init" | "show" | "test"
+    )
 }
 
 impl From<Output> for Ran {
@@ -217,34 +221,38 @@ impl From<Output> for Ran {
 
 impl Ran {
     /// Both streams.
-    pub fn all(&self) -> String {
+    pub(crate) fn all(&self) -> String {
         let mut all = self.out.clone();
         let _ = write!(all, "{}", self.err);
         all
     }
 
     /// Both streams without the frames and line breaks that the CLI puts around messages.
-    pub fn words(&self) -> String {
-        self.all().split(|c: char| c.is_whitespace() || matches!(c, '│' | '╷' | '╵')).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    pub(crate) fn words(&self) -> String {
+        self.all()
+            .split(|c: char| c.is_whitespace() || matches!(c, '│' | '╷' | '╵'))
+            .filter(|word| !word.is_empty())
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     /// Expects exit code 0.
     #[track_caller]
-    pub fn succeeded(self) -> Self {
+    pub(crate) fn succeeded(self) -> Self {
         assert_eq!(self.code, 0, "{}", self.all());
         self
     }
 
     /// Expects another exit code than 0.
     #[track_caller]
-    pub fn failed(self) -> Self {
+    pub(crate) fn failed(self) -> Self {
         assert_ne!(self.code, 0, "{}", self.all());
         self
     }
 
     /// Expects these words, wherever the CLI breaks its lines.
     #[track_caller]
-    pub fn says(self, words: &str) -> Self {
+    pub(crate) fn says(self, words: &str) -> Self {
         let all = self.words();
         let wanted = words.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(all.contains(&wanted), "{wanted:?} is not in:\n{}", self.all());
@@ -254,18 +262,55 @@ impl Ran {
 
 impl Running {
     /// Sends a signal to the whole process group, as a terminal does with Ctrl-C.
-    pub fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let group = Pid::from_child(&self.child);
         kill_process_group(group, signal).expect("the group is there");
     }
 
     /// How long it has been running.
-    pub fn elapsed(&self) -> Duration {
+    pub(crate) fn elapsed(&self) -> Duration {
         self.began.elapsed()
     }
 
     /// Waits for the end.
-    pub fn finished(self) -> Ran {
+    pub(crate) fn finished(self) -> Ran {
         Ran::from(self.child.wait_with_output().expect("the CLI ends"))
+    }
+}
+
+/// The real binary in debug mode, serving until it is dropped.
+pub(crate) struct Debug {
+    child: Child,
+    reattach: String,
+}
+
+impl Debug {
+    /// Starts it.
+    pub(crate) fn start() -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_terraform-provider-huaweidb"))
+            .arg("--debug")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the binary starts");
+        let mut line = String::new();
+        let out = child.stdout.take().expect("it is piped");
+        BufReader::new(out).read_line(&mut line).expect("it prints a line");
+        let reattach = line.trim().strip_prefix("TF_REATTACH_PROVIDERS='").and_then(|rest| rest.strip_suffix('\''));
+        let reattach = reattach.unwrap_or_else(|| panic!("{line:?} is no line for a shell")).to_owned();
+        Debug { child, reattach }
+    }
+
+    /// The value of `TF_REATTACH_PROVIDERS`.
+    pub(crate) fn reattach(&self) -> &str {
+        &self.reattach
+    }
+}
+
+impl Drop for Debug {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }

@@ -1,4 +1,5 @@
 //! What the tests have in common.
 
+pub(crate) mod cli;
 pub(crate) mod host;
 pub(crate) mod value;
