@@ -1,1 +1,590 @@
-//! stand-in
+//! Who we are: one source of what a request carries to be let in.
+//!
+//! Keys and ready tokens are used as they are. Whatever must be fetched (a password's token, the metadata service's
+//! keys, an agency's keys) is fetched on first use, kept, and renewed before it expires or once after it was refused.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use http::Method;
+use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value as Json, json};
+use tokio::time::Instant;
+use url::Url;
+
+use super::endpoint::{self, IAM};
+use super::slot::{Slot, within};
+use super::wire::{Answer, Ask, Proof, Tries, Wire};
+use super::{AssumeRole, Context, Credentials, Error, Settings};
+
+/// How long before the end of their life things are renewed, at most.
+const TOKEN_MARGIN: Duration = Duration::from_secs(10 * 60);
+const METADATA_MARGIN: Duration = Duration::from_secs(40 * 60);
+/// What we ask for when nobody says; the cloud would give 15 minutes.
+const ROLE_SECONDS: u32 = 3600;
+
+/// The source of all credentials, shared by all regions.
+#[derive(Debug, Default)]
+pub(super) struct Source {
+    held: Mutex<HashMap<Scope, Arc<Slot<Held>>>>,
+    /// A login that was refused. It is not tried again: repeated failures lock the user.
+    refused_login: tokio::sync::Mutex<Option<Error>>,
+    /// The account of the access key, if it could be found.
+    account_id: OnceLock<Option<String>>,
+    serial: AtomicU64,
+}
+
+/// What a token is good for. Keys are good for everything.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Scope {
+    /// Keys, wherever they are used.
+    Any,
+    /// What an agency is assumed with.
+    Account,
+    /// A project by its id.
+    ProjectId(String),
+    /// A project by its name.
+    ProjectName(String),
+}
+
+/// What we hold.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    pub(super) proof: Proof,
+    /// The project that a token is bound to.
+    pub(super) project_id: Option<String>,
+    /// Tells apart what was fetched at different times; zero for what cannot be fetched.
+    serial: u64,
+    renew_at: Option<Instant>,
+    expires_at: Option<Instant>,
+}
+
+impl Held {
+    fn permanent(proof: Proof) -> Self {
+        Held { proof, project_id: None, serial: 0, renew_at: None, expires_at: None }
+    }
+
+    /// Whether a new one may be had if this one is refused.
+    pub(super) fn renewable(&self) -> bool {
+        self.serial > 0
+    }
+
+    fn is_fresh(&self) -> bool {
+        self.renew_at.is_none_or(|moment| Instant::now() < moment)
+    }
+
+    fn is_usable(&self) -> bool {
+        self.expires_at.is_none_or(|moment| Instant::now() < moment)
+    }
+}
+
+/// What fetching needs.
+#[derive(Clone, Copy)]
+pub(super) struct Line<'a> {
+    pub(super) wire: &'a Wire,
+    pub(super) settings: &'a Settings,
+}
+
+impl Line<'_> {
+    fn iam(&self, path: &str, query: &[(&str, &str)]) -> Result<Url, Error> {
+        endpoint::join(&endpoint::iam(self.settings)?, path, query.iter().copied())
+    }
+}
+
+/// Checks what can be checked without asking anyone.
+pub(super) fn check(settings: &Settings) -> Result<(), Error> {
+    let setup = |text: String| Err(Error::Setup(text));
+    let blank = |text: &str| text.is_empty() || text.trim() != text;
+    match &settings.credentials {
+        Credentials::Key { access_key, secret_key, security_token } => {
+            let secrets =
+                [Some(("secret key", secret_key)), security_token.as_ref().map(|token| ("security token", token))];
+            if blank(access_key) {
+                return setup("the access key is empty, or begins or ends with white space".to_owned());
+            }
+            for (what, secret) in secrets.into_iter().flatten() {
+                if blank(secret.expose_secret()) {
+                    return setup(format!("the {what} is empty, or begins or ends with white space"));
+                }
+            }
+        }
+        Credentials::Token(token) if blank(token.expose_secret()) => {
+            return setup("the token is empty, or begins or ends with white space".to_owned());
+        }
+        Credentials::Token(_) => {}
+        Credentials::Password { user_name, user_id, domain_name, domain_id, .. } => {
+            if user_name.is_none() && user_id.is_none() {
+                return setup("a password needs a user: set `user_name`".to_owned());
+            }
+            if user_id.is_none() && domain_name.is_none() && domain_id.is_none() {
+                return setup("a user name needs its account: set `domain_name`".to_owned());
+            }
+        }
+        Credentials::Metadata { address, .. } => endpoint::check_metadata(address)?,
+    }
+    match &settings.assume_role {
+        Some(AssumeRole { agency_name, .. }) if agency_name.is_empty() => {
+            setup("an agency to assume needs a name".to_owned())
+        }
+        Some(AssumeRole { domain_name: None, domain_id: None, agency_name, .. }) => setup(format!(
+            "the agency {agency_name} needs the account that delegates: set `domain_name` or `domain_id`"
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Whether requests are signed: by keys of any origin.
+pub(super) fn signs(settings: &Settings) -> bool {
+    settings.assume_role.is_some()
+        || !matches!(settings.credentials, Credentials::Password { .. } | Credentials::Token(_))
+}
+
+impl Source {
+    /// What a request carries now, for a project in `scope`. `call` is what it is about, for errors.
+    pub(super) async fn held(
+        &self,
+        line: Line<'_>,
+        context: &Context,
+        call: &str,
+        scope: &Scope,
+    ) -> Result<Held, Error> {
+        match (&line.settings.assume_role, &line.settings.credentials) {
+            (Some(role), _) => {
+                let fetch = self.assume(line, context, call, role);
+                self.slot(&Scope::Any).get(context, call, Held::is_fresh, Held::is_usable, fetch).await
+            }
+            (None, Credentials::Metadata { .. }) => self.fetched(line, context, call, &Scope::Any).await,
+            (None, _) => self.fetched(line, context, call, scope).await,
+        }
+    }
+
+    /// Takes back what was refused, unless somebody has renewed it meanwhile.
+    pub(super) async fn reject(
+        &self,
+        settings: &Settings,
+        context: &Context,
+        call: &str,
+        scope: &Scope,
+        held: &Held,
+    ) -> Result<(), Error> {
+        let scope = if signs(settings) { &Scope::Any } else { scope };
+        self.slot(scope).drop_if(context, call, |now| now.serial == held.serial).await
+    }
+
+    /// The configured credentials themselves, without an agency.
+    async fn fetched(&self, line: Line<'_>, context: &Context, call: &str, scope: &Scope) -> Result<Held, Error> {
+        match &line.settings.credentials {
+            Credentials::Key { access_key, secret_key, security_token } => Ok(Held::permanent(Proof::Key {
+                access_key: access_key.clone(),
+                secret_key: secret_key.clone(),
+                security_token: security_token.clone(),
+            })),
+            Credentials::Token(token) => Ok(Held::permanent(Proof::Token(token.clone()))),
+            Credentials::Password { .. } => {
+                let fetch = self.log_in(line, context, scope);
+                self.slot(scope).get(context, call, Held::is_fresh, Held::is_usable, fetch).await
+            }
+            Credentials::Metadata { address, looked_for } => {
+                let fetch = self.ask_metadata(line, address, looked_for);
+                self.slot(scope).get(context, call, Held::is_fresh, Held::is_usable, fetch).await
+            }
+        }
+    }
+
+    fn slot(&self, scope: &Scope) -> Arc<Slot<Held>> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(held.entry(scope.clone()).or_default())
+    }
+
+    fn next_serial(&self) -> u64 {
+        self.serial.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// A token for user and password.
+    async fn log_in(&self, line: Line<'_>, context: &Context, scope: &Scope) -> Result<Held, Error> {
+        let url = line.iam("/v3/auth/tokens", &[("nocatalog", "true")])?;
+        let ask = Ask::post(IAM.key, url, login(&line.settings.credentials, scope)?);
+        let mut refused = within(context, &ask.named(), self.refused_login.lock()).await?;
+        if let Some(error) = &*refused {
+            return Err(error.clone());
+        }
+        let answer = line.wire.ask(context, &ask, &Proof::Nobody, &mut Tries::default()).await;
+        if let Err(error) = &answer
+            && error.refusal().is_some_and(|refusal| refusal.status == 401)
+        {
+            *refused = Some(error.clone());
+        }
+        let mut answer = answer?;
+        let Some(token) = answer.head.subject_token.take() else {
+            return Err(misread(&ask, &answer, "there is no header X-Subject-Token"));
+        };
+        let token_text = |pointer: &str| answer.body.pointer(pointer).and_then(Json::as_str);
+        let life =
+            life(token_text("/token/expires_at"), answer.head.date.or_else(|| time(token_text("/token/issued_at")?)));
+        Ok(Held {
+            project_id: token_text("/token/project/id").map(str::to_owned),
+            ..self.renewed(Proof::Token(token), life, |life| TOKEN_MARGIN.min(life / 24))
+        })
+    }
+
+    /// Keys of the agency that this machine was given.
+    async fn ask_metadata(&self, line: Line<'_>, address: &Url, looked_for: &str) -> Result<Held, Error> {
+        let failed =
+            |why: &str| Error::Setup(format!("{looked_for} The metadata service at {address} was of no use: {why}."));
+        let at = |path: &str| address.join(path).map_err(|why| failed(&why.to_string()));
+        let ask = |method, url, header| line.wire.ask_metadata(method, url, header);
+
+        let url = at("/meta-data/latest/api/token")?;
+        let token = match ask(Method::PUT, url, ("x-metadata-token-ttl-seconds", "21600")).await {
+            Ok((200..=299, text)) => String::from_utf8(text).map_err(|_| failed("its token is not text"))?,
+            // Older hosts have no such tokens.
+            Ok((404 | 405 | 503, _)) => String::new(),
+            Ok((status, _)) => return Err(failed(&format!("it answered with status {status}"))),
+            Err(why) => return Err(failed(&why)),
+        };
+        let url = at("/openstack/latest/securitykey")?;
+        let text = match ask(Method::GET, url, ("x-metadata-token", token.trim())).await {
+            Ok((200..=299, text)) => text,
+            Ok((_, text)) if String::from_utf8_lossy(&text).contains("configure Cloud Service Agency first") => {
+                return Err(failed("this instance has no agency"));
+            }
+            Ok((status, _)) => return Err(failed(&format!("it answered with status {status}"))),
+            Err(why) => return Err(failed(&why)),
+        };
+        let json = serde_json::from_slice::<Json>(&text).unwrap_or_default();
+        let (proof, expires_at) = temporary(&json, &CREDENTIAL).ok_or_else(|| failed("it handed out no keys"))?;
+        let life = life(Some(&expires_at), None);
+        Ok(self.renewed(proof, life, |life| METADATA_MARGIN.min(life / 2)))
+    }
+
+    /// Keys of an agency, with the configured credentials.
+    async fn assume(&self, line: Line<'_>, context: &Context, call: &str, role: &AssumeRole) -> Result<Held, Error> {
+        let mut renewed = false;
+        loop {
+            let base = self.fetched(line, context, call, &Scope::Account).await?;
+            match self.assume_with(line, context, role, &base).await {
+                Err(error)
+                    if !renewed
+                        && base.renewable()
+                        && error.refusal().is_some_and(super::Refusal::rejects_credentials) =>
+                {
+                    renewed = true;
+                    let slot = self.slot(&Scope::Account);
+                    slot.drop_if(context, call, |now| now.serial == base.serial).await?;
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    async fn assume_with(
+        &self,
+        line: Line<'_>,
+        context: &Context,
+        role: &AssumeRole,
+        base: &Held,
+    ) -> Result<Held, Error> {
+        let signed = matches!(base.proof, Proof::Key { .. });
+        let account_id = if signed { self.account_id(line, context, base).await? } else { None };
+        // The token service wants a signature; everything else can be had from IAM itself.
+        let sts = role.domain_id.as_deref().filter(|_| signed).zip(endpoint::sts(line.settings));
+        let (ask, names) = match sts {
+            Some((domain_id, sts)) => {
+                let url = endpoint::join(&sts?, "/v5/agencies/assume", [])?;
+                (Ask::post("sts", url, by_id(role, domain_id)), &CREDENTIALS_V5)
+            }
+            None => {
+                let url = line.iam("/v3.0/OS-CREDENTIAL/securitytokens", &[])?;
+                (Ask::post(IAM.key, url, by_name(role)), &CREDENTIAL)
+            }
+        };
+        let ask = ask.for_account(account_id.as_deref());
+        let answer = line.wire.ask(context, &ask, &base.proof, &mut Tries::default()).await?;
+        let (proof, expires_at) = temporary(&answer.body, names)
+            .ok_or_else(|| misread(&ask, &answer, "it holds no keys, or only some of them"))?;
+        let life = life(Some(&expires_at), answer.head.date);
+        Ok(self.renewed(proof, life, |life| TOKEN_MARGIN.min(life / 4)))
+    }
+
+    /// The account of the access key. Requests for an agency are signed for it; without it they mostly work, too.
+    async fn account_id(&self, line: Line<'_>, context: &Context, base: &Held) -> Result<Option<String>, Error> {
+        if let Some(id) = self.account_id.get() {
+            return Ok(id.clone());
+        }
+        let ask = Ask::get(IAM.key, line.iam("/v3/auth/domains", &[])?);
+        let id = match line.wire.ask(context, &ask, &base.proof, &mut Tries::default()).await {
+            Ok(answer) => answer.body.pointer("/domains/0/id").and_then(Json::as_str).map(str::to_owned),
+            Err(error @ (Error::Stopped { .. } | Error::DeadlinePassed { .. } | Error::Setup(_))) => return Err(error),
+            Err(error) if error.refusal().is_some_and(super::Refusal::rejects_credentials) => return Err(error),
+            Err(error) => {
+                tracing::debug!(%error, "the account of the access key is unknown");
+                return Ok(None);
+            }
+        };
+        Ok(self.account_id.get_or_init(|| id).clone())
+    }
+
+    fn renewed(&self, proof: Proof, life: Option<Duration>, margin: fn(Duration) -> Duration) -> Held {
+        let now = Instant::now();
+        // A life so long that it cannot be counted needs no renewal.
+        let after = |wait: Duration| now.checked_add(wait);
+        Held {
+            proof,
+            project_id: None,
+            serial: self.next_serial(),
+            renew_at: life.and_then(|life| after(life.saturating_sub(margin(life)))),
+            expires_at: life.and_then(after),
+        }
+    }
+}
+
+/// Where an answer has its keys.
+struct Names {
+    object: &'static str,
+    access_key: &'static str,
+    secret_key: &'static str,
+    security_token: &'static str,
+    expires_at: &'static str,
+}
+
+const CREDENTIAL: Names = Names {
+    object: "credential",
+    access_key: "access",
+    secret_key: "secret",
+    security_token: "securitytoken",
+    expires_at: "expires_at",
+};
+
+const CREDENTIALS_V5: Names = Names {
+    object: "credentials",
+    access_key: "access_key_id",
+    secret_key: "secret_access_key",
+    security_token: "security_token",
+    expires_at: "expiration",
+};
+
+/// Temporary keys and the text of their end.
+fn temporary(json: &Json, names: &Names) -> Option<(Proof, String)> {
+    let object = json.get(names.object)?;
+    let text = |name: &str| object.get(name).and_then(Json::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
+    let proof = Proof::Key {
+        access_key: text(names.access_key)?,
+        secret_key: SecretString::from(text(names.secret_key)?),
+        security_token: Some(SecretString::from(text(names.security_token)?)),
+    };
+    Some((proof, text(names.expires_at).unwrap_or_default()))
+}
+
+/// How long something lives, by the cloud's clock where it is known. Unknown if the text is no time: then it is used
+/// until it is refused.
+fn life(expires_at: Option<&str>, now: Option<Timestamp>) -> Option<Duration> {
+    let life = time(expires_at?)?.duration_since(now.unwrap_or_else(Timestamp::now));
+    Some(Duration::try_from(life).unwrap_or_default())
+}
+
+fn time(text: &str) -> Option<Timestamp> {
+    text.parse().ok().or_else(|| format!("{text}Z").parse().ok())
+}
+
+fn misread(ask: &Ask<'_>, answer: &Answer, reason: &str) -> Error {
+    let (product, call) = (ask.product, ask.named());
+    Error::Misread { product, call, reason: reason.to_owned(), request_id: answer.head.request_id.clone() }
+}
+
+fn login(credentials: &Credentials, scope: &Scope) -> Result<Json, Error> {
+    let Credentials::Password { user_name, user_id, password, domain_name, domain_id } = credentials else {
+        return Err(Error::Setup("only a user with a password can log in".to_owned()));
+    };
+    let domain = match (domain_id, domain_name) {
+        (Some(id), _) => Some(json!({ "id": id })),
+        (None, Some(name)) => Some(json!({ "name": name })),
+        (None, None) => None,
+    };
+    let mut user = match user_id {
+        Some(id) => json!({ "id": id }),
+        None => json!({ "name": user_name, "domain": domain }),
+    };
+    user["password"] = password.expose_secret().into();
+    let scope = match scope {
+        Scope::ProjectId(id) => json!({ "project": { "id": id } }),
+        Scope::ProjectName(name) => match domain {
+            Some(domain) => json!({ "project": { "name": name, "domain": domain } }),
+            None => json!({ "project": { "name": name } }),
+        },
+        Scope::Any | Scope::Account => match domain {
+            Some(domain) => json!({ "domain": domain }),
+            None => {
+                return Err(Error::Setup(
+                    "to assume an agency, a user needs its account: set `domain_name`".to_owned(),
+                ));
+            }
+        },
+    };
+    let identity = json!({ "methods": ["password"], "password": { "user": user } });
+    Ok(json!({ "auth": { "identity": identity, "scope": scope } }))
+}
+
+fn by_name(role: &AssumeRole) -> Json {
+    let mut wanted = json!({
+        "agency_name": role.agency_name,
+        "duration_seconds": role.duration_seconds.unwrap_or(ROLE_SECONDS),
+    });
+    match (&role.domain_name, &role.domain_id) {
+        (Some(name), _) => wanted["domain_name"] = name.as_str().into(),
+        (None, id) => wanted["domain_id"] = id.as_deref().into(),
+    }
+    json!({ "auth": { "identity": { "methods": ["assume_role"], "assume_role": wanted } } })
+}
+
+fn by_id(role: &AssumeRole, domain_id: &str) -> Json {
+    let name = &role.agency_name;
+    json!({
+        "agency_urn": format!("iam::{domain_id}:agency:{name}"),
+        "agency_session_name": name,
+        "duration_seconds": role.duration_seconds.unwrap_or(ROLE_SECONDS),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::settings;
+    use super::*;
+
+    fn user(name: bool, domain: Option<bool>) -> Credentials {
+        Credentials::Password {
+            user_name: name.then(|| "terraform".to_owned()),
+            user_id: (!name).then(|| "u1".to_owned()),
+            password: "********".to_owned().into(),
+            domain_name: domain.filter(|by_name| *by_name).map(|_| "ACME".to_owned()),
+            domain_id: domain.filter(|by_name| !*by_name).map(|_| "d1".to_owned()),
+        }
+    }
+
+    #[test]
+    fn logins_have_the_documented_form() {
+        let example = include_str!("../../tests/data/cloud-api/iam.token.request.json");
+        let mut example: Json = serde_json::from_str(example).unwrap();
+        // The documented body leaves the account out of the scope; the official clients always name it.
+        example["auth"]["scope"]["project"]["domain"] = json!({ "name": "ACME" });
+        let scope = Scope::ProjectName("eu-de".to_owned());
+        assert_eq!(login(&user(true, Some(true)), &scope).unwrap(), example);
+
+        for (by_name, domain, scope, expected_user, expected_scope) in [
+            (
+                true,
+                Some(false),
+                Scope::ProjectId("p1".to_owned()),
+                json!({"name": "terraform", "domain": {"id": "d1"}}),
+                json!({"project": {"id": "p1"}}),
+            ),
+            (false, None, scope.clone(), json!({"id": "u1"}), json!({"project": {"name": "eu-de"}})),
+            (
+                false,
+                Some(true),
+                scope,
+                json!({"id": "u1"}),
+                json!({"project": {"name": "eu-de", "domain": {"name": "ACME"}}}),
+            ),
+            (
+                true,
+                Some(true),
+                Scope::Account,
+                json!({"name": "terraform", "domain": {"name": "ACME"}}),
+                json!({"domain": {"name": "ACME"}}),
+            ),
+        ] {
+            let mut body = login(&user(by_name, domain), &scope).unwrap();
+            assert_eq!(body["auth"]["scope"], expected_scope);
+            let user = &mut body["auth"]["identity"]["password"]["user"];
+            assert_eq!(user.as_object_mut().unwrap().remove("password"), Some("********".into()));
+            assert_eq!(*user, expected_user);
+        }
+        assert!(matches!(login(&user(false, None), &Scope::Account), Err(Error::Setup(_))));
+    }
+
+    #[test]
+    fn agencies_are_asked_for_in_the_documented_form() {
+        let role = |domain_name: Option<&str>, domain_id: Option<&str>| AssumeRole {
+            agency_name: "terraform-agency".to_owned(),
+            domain_name: domain_name.map(str::to_owned),
+            domain_id: domain_id.map(str::to_owned),
+            duration_seconds: None,
+        };
+        let example = include_str!("../../tests/data/cloud-api/iam.assume-role.request.json");
+        let example: Json = serde_json::from_str(example).unwrap();
+        assert_eq!(by_name(&role(Some("TARGET"), Some("d1"))), example);
+        let asked = by_name(&role(None, Some("d1")));
+        assert_eq!(asked["auth"]["identity"]["assume_role"]["domain_id"], "d1");
+        let asked = by_id(&AssumeRole { duration_seconds: Some(900), ..role(None, Some("d1")) }, "d1");
+        let expected = json!({
+            "agency_urn": "iam::d1:agency:terraform-agency", "agency_session_name": "terraform-agency", "duration_seconds": 900
+        });
+        assert_eq!(asked, expected);
+    }
+
+    #[test]
+    fn keys_are_taken_as_a_set() {
+        let example: Json =
+            serde_json::from_str(include_str!("../../tests/data/cloud-api/iam.assume-role.response.json")).unwrap();
+        let (proof, expires_at) = temporary(&example, &CREDENTIAL).unwrap();
+        assert!(
+            matches!(proof, Proof::Key { access_key, security_token: Some(_), .. } if access_key == "AK0EXAMPLE000000TEMP")
+        );
+        assert_eq!(expires_at, "2025-06-03T09:00:00.000000Z");
+        let v5 = json!({"credentials": {
+            "access_key_id": "A", "secret_access_key": "S", "security_token": "T", "expiration": "2025-06-03T09:00:00Z"
+        }});
+        assert!(temporary(&v5, &CREDENTIALS_V5).is_some());
+        for field in ["access", "secret", "securitytoken"] {
+            let mut part = example.clone();
+            part["credential"][field] = "".into();
+            assert!(temporary(&part, &CREDENTIAL).is_none(), "{field}");
+        }
+    }
+
+    #[test]
+    fn lives_are_measured_by_the_clouds_clock() {
+        let now = Some("2025-06-03T08:00:00Z".parse().unwrap());
+        for (text, expected) in [
+            ("2025-06-03T09:00:00.000000Z", Some(3600)),
+            ("2025-06-03T09:00:00", Some(3600)),
+            ("2025-06-03T07:00:00Z", Some(0)),
+            ("tomorrow", None),
+            ("", None),
+        ] {
+            assert_eq!(life(Some(text), now), expected.map(Duration::from_secs), "{text}");
+        }
+    }
+
+    #[test]
+    fn half_given_credentials_are_refused_before_anything_is_sent() {
+        let key = |access: &str, secret: &str, token: Option<&str>| Credentials::Key {
+            access_key: access.to_owned(),
+            secret_key: secret.to_owned().into(),
+            security_token: token.map(|token| token.to_owned().into()),
+        };
+        let role = |name: &str, domain: Option<&str>| {
+            let domain_name = domain.map(str::to_owned);
+            Some(AssumeRole { agency_name: name.to_owned(), domain_name, domain_id: None, duration_seconds: None })
+        };
+        for (credentials, assume_role, expected) in [
+            (key("AK", "SK", None), None, ""),
+            (key("AK", "SK", Some("T")), role("a", Some("d")), ""),
+            (key("AK ", "SK", None), None, "access key"),
+            (key("AK", "SK\n", None), None, "secret key"),
+            (key("AK", "SK", Some("")), None, "security token"),
+            (Credentials::Token("a b ".to_owned().into()), None, "token"),
+            (user(true, None), None, "domain_name"),
+            (user(false, None), None, ""),
+            (key("AK", "SK", None), role("", Some("d")), "name"),
+            (key("AK", "SK", None), role("a", None), "domain_id"),
+        ] {
+            let checked = check(&Settings { credentials, assume_role, ..settings() });
+            let text = checked.err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(text.contains(expected) && text.is_empty() == expected.is_empty(), "{expected}: {text}");
+        }
+    }
+}

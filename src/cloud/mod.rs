@@ -2,21 +2,34 @@
 //!
 //! Reference: the API gateway's request signing (`SDK-HMAC-SHA256`), IAM v3 tokens, and the error bodies of the
 //! gateway, of IAM and of the database services.
+//!
+//! From the top: [`Cloud`] (`transport`) turns a [`Call`] into an address (`endpoint`) and asks with the proof of who
+//! we are (`credentials`, `project`; `slot` lets one fetch what many want). `wire` signs (`sign`), sends, reads
+//! (`decode`) and repeats (`retry`, `limiter`).
 
 mod credentials;
+mod decode;
 mod endpoint;
 mod error;
+mod limiter;
+mod project;
 mod retry;
 mod settings;
 mod sign;
+mod slot;
 mod transport;
+mod wire;
+
+#[cfg(test)]
+mod tests;
 
 use jiff::Timestamp;
 use serde_json::Value as Json;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-pub use error::{Error, Refusal};
+pub use endpoint::{IAM, check_address};
+pub use error::{Error, Refusal, advice};
 pub use http::Method;
 pub use settings::{AssumeRole, Credentials, Settings};
 pub use transport::Cloud;
@@ -120,7 +133,7 @@ impl Call {
     }
 }
 
-/// An id as one segment of a path, escaped.
+/// An id as one segment of a path, escaped. Sending refuses a path with an empty segment, `.` or `..`.
 pub fn segment(id: &str) -> String {
     sign::escape(id)
 }

@@ -82,4 +82,3 @@ pub struct AssumeRole {
     /// How long the keys shall live, in seconds.
     pub duration_seconds: Option<u32>,
 }
-

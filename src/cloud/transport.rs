@@ -1,19 +1,202 @@
-//! stand-in
-use super::{Call, Context, Error, Reply};
-/// x
-#[derive(Clone, Debug)]
-pub struct Cloud(String);
+//! The cloud, as the floors above see it: a [`Call`] in, a [`Reply`] out.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::credentials::{self, Held, Line, Scope, Source};
+use super::endpoint::{self, IAM};
+use super::project;
+use super::sign;
+use super::slot::Slot;
+use super::wire::{Answer, Ask, Patience, Tries, Wire};
+use super::{Call, Context, Credentials, Error, Reply, Settings};
+
+const PROJECT_ID: &str = "{project_id}";
+
+/// One region of the cloud, ready to be asked. Cheap to clone; regions share connections, credentials and patience.
+#[derive(Clone)]
+pub struct Cloud {
+    shared: Arc<Shared>,
+    region: Arc<Region>,
+}
+
+struct Shared {
+    settings: Settings,
+    wire: Wire,
+    source: Source,
+    regions: Mutex<HashMap<String, Arc<Region>>>,
+}
+
+struct Region {
+    name: String,
+    /// The project that calls of this region are for.
+    scope: Scope,
+    project_id: Slot<String>,
+}
+
+impl fmt::Debug for Cloud {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cloud").field("region", &self.region.name).finish_non_exhaustive()
+    }
+}
+
 impl Cloud {
-    /// x
-    pub async fn send(&self, _c: &Context, call: &Call) -> Result<Reply, Error> {
-        std::future::ready(Err(Error::Stopped { call: call.path.clone() })).await
+    /// Checks the settings. Nothing is read, resolved or connected before the first call.
+    pub fn new(settings: Settings) -> Result<Self, Error> {
+        Cloud::with_patience(settings, Patience::default())
     }
-    /// x
-    pub fn in_region(&self, region: &str) -> Cloud {
-        Cloud(region.to_owned())
+
+    pub(super) fn with_patience(settings: Settings, patience: Patience) -> Result<Self, Error> {
+        endpoint::check_name("the region", &settings.region, false)?;
+        if let Some(cloud) = &settings.cloud {
+            endpoint::check_name("the cloud", cloud, true)?;
+        }
+        for (key, url) in &settings.endpoints {
+            endpoint::check_address(url)
+                .map_err(|why| Error::Setup(format!("the endpoint of {key} cannot be used: {why}")))?;
+        }
+        endpoint::iam(&settings)?;
+        credentials::check(&settings)?;
+        let wire = Wire::new(&settings, patience)?;
+        let home = Region::new(&settings, &settings.region);
+        let regions = Mutex::new([(settings.region.clone(), Arc::clone(&home))].into());
+        let shared = Shared { settings, wire, source: Source::default(), regions };
+        Ok(Cloud { shared: Arc::new(shared), region: home })
     }
-    /// x
+
+    /// The region's name.
     pub fn region(&self) -> &str {
-        &self.0
+        &self.region.name
+    }
+
+    /// The same cloud in another region: its own endpoints and project, everything else shared. Whether the region can
+    /// be reached shows when it is called.
+    #[must_use]
+    pub fn in_region(&self, region: &str) -> Self {
+        let mut regions = self.shared.regions.lock().unwrap_or_else(PoisonError::into_inner);
+        let region = regions.entry(region.to_owned()).or_insert_with(|| Region::new(&self.shared.settings, region));
+        Cloud { shared: Arc::clone(&self.shared), region: Arc::clone(region) }
+    }
+
+    /// Sends a call until it is answered, within the limits of the context.
+    ///
+    /// What cannot have been carried out is tried again whatever it is; what may have been carried out, only if the
+    /// call is safe to repeat. A request under way is finished even if the stop signal comes.
+    pub async fn send(&self, context: &Context, call: &Call) -> Result<Reply, Error> {
+        let settings = &self.shared.settings;
+        let base = endpoint::base(settings, self.region(), call.product)?;
+        let regional = call.product.key != IAM.key && credentials::signs(settings);
+        let project_id =
+            if regional || call.path.contains(PROJECT_ID) { Some(self.project_id(context).await?) } else { None };
+        let path = call.path.replace(PROJECT_ID, &sign::escape(project_id.as_deref().unwrap_or_default()));
+        let query = call.query.iter().map(|(name, value)| (*name, value.as_str()));
+        let ask = Ask {
+            method: call.method.clone(),
+            body: call.body.clone(),
+            headers: &call.headers,
+            safe_to_repeat: call.safe_to_repeat,
+            project_id: project_id.as_deref().filter(|_| regional),
+            ..Ask::get(call.product.key, endpoint::join(&base, &path, query)?)
+        };
+        let Answer { head, body } = self.ask(context, &ask).await?;
+        Ok(Reply { status: head.status, body, date: head.date, request_id: head.request_id })
+    }
+
+    /// The id of the project that this region's calls are for: as configured, else the token's own, else looked up by
+    /// name, once.
+    pub async fn project_id(&self, context: &Context) -> Result<String, Error> {
+        if let Scope::ProjectId(id) = &self.region.scope {
+            return Ok(id.clone());
+        }
+        let looked_up = async { self.look_up_project(context).await };
+        self.region.project_id.get(context, "GET /v3/projects", |_| true, |_| true, looked_up).await
+    }
+
+    async fn look_up_project(&self, context: &Context) -> Result<String, Error> {
+        let settings = &self.shared.settings;
+        let Scope::ProjectName(name) = &self.region.scope else {
+            return Err(Error::Setup("a region's project has a name or an id".to_owned()));
+        };
+        // Before anybody is asked: a region of another cloud has no project here.
+        let at_iam =
+            |path: &str, query: &[(&str, &str)]| endpoint::join(&endpoint::iam(settings)?, path, query.iter().copied());
+        let own = match (&settings.assume_role, &settings.credentials) {
+            (None, Credentials::Password { .. }) => self.held(context, "POST /v3/auth/tokens").await?.project_id,
+            (None, Credentials::Token(_)) => {
+                let about_token = Ask { about_token: true, ..Ask::get(IAM.key, at_iam("/v3/auth/tokens", &[])?) };
+                match self.ask(context, &about_token).await {
+                    Ok(answer) => {
+                        let anywhere = self.region.name == settings.region && settings.project_name.is_none();
+                        project::of_token(&answer.body, name, anywhere)?
+                    }
+                    Err(Error::Refused { refusal, .. }) if matches!(refusal.status, 403 | 404) => None,
+                    Err(error) => return Err(error),
+                }
+            }
+            _ => None,
+        };
+        if let Some(id) = own {
+            return Ok(id);
+        }
+        let by_name = Ask::get(IAM.key, at_iam("/v3/projects", &[("name", name)])?);
+        let answer = match self.ask(context, &by_name).await {
+            Err(Error::Refused { refusal, .. }) if refusal.status == 403 => {
+                // Everybody may list the projects of his own.
+                let all = Ask::get(IAM.key, at_iam("/v3/auth/projects", &[])?);
+                match self.ask(context, &all).await {
+                    Err(Error::Refused { refusal, .. }) if matches!(refusal.status, 401 | 403 | 404) => {
+                        let request = refusal.request_id.map(|id| format!(" (request {id})")).unwrap_or_default();
+                        return Err(Error::Setup(format!(
+                            "these credentials may not list projects{request}, so the id of the project {name:?} cannot be \
+                             looked up: set `project_id`"
+                        )));
+                    }
+                    answer => answer?,
+                }
+            }
+            answer => answer?,
+        };
+        project::named(&answer.body, name, answer.head.request_id.as_deref())
+    }
+
+    /// Asks with our credentials, and once more with new ones if they are refused and can be renewed.
+    async fn ask(&self, context: &Context, ask: &Ask<'_>) -> Result<Answer, Error> {
+        let Shared { settings, wire, source, .. } = &*self.shared;
+        let call = ask.named();
+        let mut tries = Tries::default();
+        let mut renewed = false;
+        loop {
+            let held = self.held(context, &call).await?;
+            match wire.ask(context, ask, &held.proof, &mut tries).await {
+                Err(Error::Refused { refusal, .. })
+                    if !renewed && held.renewable() && refusal.rejects_credentials() =>
+                {
+                    renewed = true;
+                    let (status, code) = (refusal.status, refusal.code);
+                    tracing::info!(%call, status, code, "the credentials were refused: trying again with new ones");
+                    source.reject(settings, context, &call, &self.region.scope, &held).await?;
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    async fn held(&self, context: &Context, call: &str) -> Result<Held, Error> {
+        let Shared { settings, wire, source, .. } = &*self.shared;
+        source.held(Line { wire, settings }, context, call, &self.region.scope).await
+    }
+}
+
+impl Region {
+    fn new(settings: &Settings, name: &str) -> Arc<Self> {
+        // What is configured about the project belongs to the configured region.
+        let home = name == settings.region;
+        let scope = match (&settings.project_id, &settings.project_name) {
+            (Some(id), _) if home => Scope::ProjectId(id.clone()),
+            (_, Some(project)) if home => Scope::ProjectName(project.clone()),
+            _ => Scope::ProjectName(name.to_owned()),
+        };
+        Arc::new(Region { name: name.to_owned(), scope, project_id: Slot::default() })
     }
 }

@@ -1,0 +1,291 @@
+//! Answers as people and programs can use them. Pure, and never at a loss: gateways, load balancers and products all
+//! word their refusals differently, and some send a web page or nothing.
+
+use std::time::Duration;
+
+use http::HeaderMap;
+use http::header::{CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER};
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde_json::{Map, Value as Json};
+use url::Url;
+
+use super::Refusal;
+
+/// No message is longer than this many characters.
+const LONGEST_MESSAGE: usize = 600;
+/// How deep a code and a message may be nested.
+const DEEPEST: usize = 3;
+
+/// What the headers of an answer say.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) status: u16,
+    pub(super) request_id: Option<String>,
+    /// The cloud's clock.
+    pub(super) date: Option<Timestamp>,
+    /// A token, where IAM hands one out.
+    pub(super) subject_token: Option<SecretString>,
+    retry_after: Option<String>,
+    content_type: Option<String>,
+    location: Option<String>,
+}
+
+impl Head {
+    /// Reads what we need of the headers.
+    pub(super) fn new(status: u16, headers: &HeaderMap) -> Self {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        Head {
+            status,
+            request_id: text("x-request-id").or_else(|| text("x-iam-trace-id")).filter(|id| !id.is_empty()),
+            date: text(DATE.as_str()).as_deref().and_then(http_date),
+            subject_token: text("x-subject-token").map(SecretString::from),
+            retry_after: text(RETRY_AFTER.as_str()),
+            content_type: text(CONTENT_TYPE.as_str()),
+            location: text(LOCATION.as_str()),
+        }
+    }
+}
+
+/// The body of an answer with a good status; null if it is empty. The error says what is wrong with it.
+pub(super) fn reply_body(head: &Head, body: &[u8]) -> Result<Json, String> {
+    if body.trim_ascii().is_empty() {
+        return Ok(Json::Null);
+    }
+    serde_json::from_slice(body).map_err(|why| match &head.content_type {
+        Some(kind) if !kind.contains("json") => format!("the body is {kind}, not JSON"),
+        _ => format!("the body is not valid JSON ({why})"),
+    })
+}
+
+/// What the cloud means by a status that is not good. `now` is our clock, for a date in `Retry-After`.
+pub(super) fn refusal(head: &Head, body: &[u8], now: Timestamp) -> Refusal {
+    let json = serde_json::from_slice::<Json>(body).ok();
+    let found = json.as_ref().and_then(|json| said(json, 0));
+    let (code, message) = found.unwrap_or_else(|| (String::new(), plain_text(body)));
+    let message = match (&head.location, head.status) {
+        (location, 300..=399) => redirect(location.as_deref()),
+        _ => message,
+    };
+    let request_id = json.as_ref().and_then(|json| json.get("request_id")).and_then(Json::as_str);
+    Refusal {
+        status: head.status,
+        code,
+        message: shortened(message),
+        request_id: head.request_id.clone().or_else(|| request_id.map(str::to_owned)),
+        retry_after: head.retry_after.as_deref().and_then(|text| retry_after(text, head.date.unwrap_or(now))),
+        date: head.date,
+    }
+}
+
+/// The first pair of code and message, from the outside in.
+fn said(json: &Json, depth: usize) -> Option<(String, String)> {
+    let fields = json.as_object().filter(|_| depth <= DEEPEST)?;
+    let pair = |code: &str, message: &str| {
+        let (code, message) = (word(fields, code), word(fields, message));
+        (code.is_some() || message.is_some()).then(|| (code.unwrap_or_default(), message.unwrap_or_default()))
+    };
+    pair("error_code", "error_msg")
+        .or_else(|| pair("errCode", "externalMessage"))
+        // In `{"error": {"code": 401, …}}` the number only repeats the status.
+        .or_else(|| {
+            pair("code", "message")
+                .map(|(code, message)| (if is_number(&code) { String::new() } else { code }, message))
+        })
+        .or_else(|| fields.values().find_map(|inner| said(inner, depth + 1)))
+}
+
+fn word(fields: &Map<String, Json>, name: &str) -> Option<String> {
+    match fields.get(name)? {
+        Json::String(text) if !text.is_empty() => Some(text.clone()),
+        Json::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_digit())
+}
+
+/// Text without the tags of a web page, in one line.
+fn plain_text(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let mut plain = String::new();
+    let mut in_tag = false;
+    for c in text.chars().take(16 * LONGEST_MESSAGE) {
+        match c {
+            '<' => in_tag = true,
+            '>' if in_tag => {
+                in_tag = false;
+                plain.push(' ');
+            }
+            c if !in_tag => plain.push(c),
+            _ => {}
+        }
+    }
+    plain.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn redirect(location: Option<&str>) -> String {
+    let target = location.and_then(|text| Url::parse(text).ok());
+    match target.as_ref().and_then(Url::host_str) {
+        Some(host) => format!("a redirect to {host}, which is not followed"),
+        None => "a redirect, which is not followed".to_owned(),
+    }
+}
+
+fn shortened(text: String) -> String {
+    match text.char_indices().nth(LONGEST_MESSAGE) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+/// `Retry-After`: seconds, or a date that is compared with the cloud's own clock.
+fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
+    let text = text.trim();
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let wait = http_date(text)?.duration_since(now);
+    Some(Duration::try_from(wait).unwrap_or_default())
+}
+
+fn http_date(text: &str) -> Option<Timestamp> {
+    Timestamp::try_from(httpdate::parse_http_date(text).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn head(status: u16, headers: &[(&'static str, &'static str)]) -> Head {
+        let headers =
+            headers.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        Head::new(status, &headers.collect())
+    }
+
+    #[test]
+    fn every_shape_of_a_refusal_is_read() {
+        for (body, code, message) in [
+            (r#"{"error_code": "DBS.280001", "error_msg": "Parameter error."}"#, "DBS.280001", "Parameter error."),
+            (r#"{"error_msg":"m","error_code":"APIGW.0301","request_id":"r"}"#, "APIGW.0301", "m"),
+            (r#"{"error_code":"DBS.280063","error_msg":"m","encoded_authorization_message":"x"}"#, "DBS.280063", "m"),
+            (r#"{"errCode": "DBS.300101", "externalMessage": "Failed"}"#, "DBS.300101", "Failed"),
+            (r#"{"error": {"code": 401, "message": "m", "title": "Unauthorized"}}"#, "", "m"),
+            (r#"{"error": {"code": "401", "message": "m"}}"#, "", "m"),
+            (r#"{"error": {"message": "m", "title": "t"}}"#, "", "m"),
+            (r#"{"code": "X.1", "message": "m"}"#, "X.1", "m"),
+            (r#"{"code": "X.1"}"#, "X.1", ""),
+            (r#"{"badRequest": {"code": "X.2", "message": "m"}}"#, "X.2", "m"),
+            (r#"{"a": 1, "fault": {"error": {"error_code": "X.3", "error_msg": "m"}}}"#, "X.3", "m"),
+            (r#"{"error_code": 17, "error_msg": null}"#, "17", ""),
+            (r#"{"other": "thing"}"#, "", r#"{"other": "thing"}"#),
+            (r#"["x"]"#, "", r#"["x"]"#),
+            (r#"{"error_code": "DBS.2"#, "", r#"{"error_code": "DBS.2"#),
+            ("", "", ""),
+            (" \n ", "", ""),
+            ("upstream is down", "", "upstream is down"),
+            (
+                "<html><head><title>502 Bad Gateway</title></head>\r\n<body><h1>502</h1></body></html>",
+                "",
+                "502 Bad Gateway 502",
+            ),
+            ("<html", "", ""),
+        ] {
+            let refusal = refusal(&head(400, &[]), body.as_bytes(), Timestamp::UNIX_EPOCH);
+            assert_eq!((refusal.code.as_str(), refusal.message.as_str()), (code, message), "{body}");
+        }
+        let refusal = refusal(&head(500, &[]), &[0xff, 0xfe, b'x'], Timestamp::UNIX_EPOCH);
+        assert!(refusal.message.ends_with('x'));
+    }
+
+    #[test]
+    fn documented_examples_are_read() {
+        for (body, code) in [
+            (include_str!("../../tests/data/cloud-api/error.gateway.auth.401.response.json"), "APIGW.0301"),
+            (include_str!("../../tests/data/cloud-api/error.gateway.not-found.404.response.json"), "APIGW.0101"),
+            (include_str!("../../tests/data/cloud-api/error.gateway.throttled.429.response.json"), "APIGW.0308"),
+            (include_str!("../../tests/data/cloud-api/error.iam.401.response.json"), ""),
+            (include_str!("../../tests/data/cloud-api/error.service.permission.403.response.json"), "DBS.280063"),
+            (include_str!("../../tests/data/cloud-api/error.service.response.json"), "DBS.280001"),
+            (include_str!("../../tests/data/cloud-api/ddm.error.legacy.response.json"), "DBS.300101"),
+        ] {
+            let refusal = refusal(&head(400, &[]), body.as_bytes(), Timestamp::UNIX_EPOCH);
+            assert_eq!(refusal.code, code, "{body}");
+            assert!(!refusal.message.is_empty() && !refusal.message.contains('{'), "{body}");
+        }
+    }
+
+    #[test]
+    fn request_ids_come_from_header_or_body() {
+        let body = br#"{"error_code":"A.1","error_msg":"m","request_id":"body"}"#;
+        for (headers, expected) in [
+            (&[("x-request-id", "header")][..], Some("header")),
+            (&[("x-iam-trace-id", "trace")], Some("trace")),
+            (&[("x-request-id", "")], Some("body")),
+            (&[], Some("body")),
+        ] {
+            let refusal = refusal(&head(400, headers), body, Timestamp::UNIX_EPOCH);
+            assert_eq!(refusal.request_id.as_deref(), expected);
+        }
+        assert_eq!(refusal(&head(400, &[]), b"", Timestamp::UNIX_EPOCH).request_id, None);
+    }
+
+    #[test]
+    fn long_messages_are_cut() {
+        let body = "ü".repeat(5000);
+        let refusal = refusal(&head(500, &[]), body.as_bytes(), Timestamp::UNIX_EPOCH);
+        assert_eq!(refusal.message.chars().count(), LONGEST_MESSAGE + 1);
+    }
+
+    #[test]
+    fn a_redirect_names_the_host_only() {
+        for (location, expected) in [
+            (
+                &[("location", "https://evil.example.com/?token=abc")][..],
+                "a redirect to evil.example.com, which is not followed",
+            ),
+            (&[("location", "/login")], "a redirect, which is not followed"),
+            (&[], "a redirect, which is not followed"),
+        ] {
+            assert_eq!(refusal(&head(302, location), b"<html>moved</html>", Timestamp::UNIX_EPOCH).message, expected);
+        }
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now: Timestamp = "2025-06-03T08:00:00Z".parse().unwrap();
+        for (text, expected) in [
+            ("7", Some(7)),
+            (" 0 ", Some(0)),
+            ("Tue, 03 Jun 2025 08:00:30 GMT", Some(30)),
+            ("Tue, 03 Jun 2025 07:59:00 GMT", Some(0)),
+            ("soon", None),
+            ("-1", None),
+            ("1.5", None),
+            ("", None),
+        ] {
+            assert_eq!(retry_after(text, now), expected.map(Duration::from_secs), "{text}");
+        }
+        // Our clock may be wrong; the cloud's date is compared with the cloud's clock.
+        let both = [("date", "Tue, 03 Jun 2025 08:00:00 GMT"), ("retry-after", "Tue, 03 Jun 2025 08:00:05 GMT")];
+        let refusal = refusal(&head(429, &both), b"", Timestamp::UNIX_EPOCH);
+        assert_eq!(refusal.retry_after, Some(Duration::from_secs(5)));
+    }
+
+    #[test]
+    fn good_bodies_are_json_or_nothing() {
+        let json = head(200, &[("content-type", "application/json")]);
+        assert_eq!(reply_body(&json, b""), Ok(Json::Null));
+        assert_eq!(reply_body(&json, b"\n"), Ok(Json::Null));
+        assert_eq!(reply_body(&json, b"{}"), Ok(Json::Object(Map::new())));
+        let html = head(200, &[("content-type", "text/html")]);
+        assert!(reply_body(&html, b"<html>").unwrap_err().contains("text/html"));
+        assert!(reply_body(&html, b"{}").is_ok(), "some gateways name the wrong type");
+        assert!(reply_body(&json, b"{\"a\":").unwrap_err().contains("not valid JSON"));
+        assert!(reply_body(&json, "[".repeat(100_000).as_bytes()).is_err(), "nesting is bounded");
+    }
+}

@@ -1,0 +1,375 @@
+//! Where a product is: partitions, host names, overrides. Pure.
+//!
+//! Hosts follow one pattern, `<product>.<region>.<partition>`, so that regions that open tomorrow work today. Accounts
+//! and keys of one partition are unknown in another.
+
+use std::net::IpAddr;
+
+use percent_encoding::percent_decode_str;
+use url::{Host, Url};
+
+use super::sign;
+use super::{Error, Product, Settings};
+
+const HUAWEI: &str = "myhuaweicloud.com";
+const HUAWEI_EUROPE: &str = "myhuaweicloud.eu";
+const OTC: &str = "otc.t-systems.com";
+const OTC_SWISS: &str = "sc.otc.t-systems.com";
+/// Longer names before those that they end with.
+const PARTITIONS: [&str; 4] = [OTC_SWISS, OTC, HUAWEI_EUROPE, HUAWEI];
+
+/// Identity and access management: tokens, projects, agencies.
+pub static IAM: Product =
+    Product { key: "iam", host: |_, partition| if partition == OTC_SWISS { "iam-pub" } else { "iam" } };
+
+/// The security token service: agencies by account id.
+static STS: Product = Product { key: "sts", host: |_, _| "sts" };
+
+/// Whether credentials may be sent to this address: https anywhere, plain http to this machine only.
+///
+/// The error says what is wrong, without a full stop.
+pub fn check_address(url: &Url) -> Result<(), String> {
+    // The text of the address is not repeated: it may hold a password.
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err("the address has no host name".to_owned());
+    }
+    let host = url.host_str().unwrap_or_default();
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(format!("the address of {host} contains a user name or password, which belongs elsewhere"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(format!(
+            "the address of {host} contains a query or a fragment; only host, port and path are expected"
+        ));
+    }
+    match url.scheme() {
+        "https" => Ok(()),
+        "http" if is_loopback(url) => Ok(()),
+        "http" => {
+            Err(format!("{host} is to be called by plain http, which is allowed for this machine only; use https"))
+        }
+        scheme => Err(format!("{host} is to be called by {scheme:?}; use https")),
+    }
+}
+
+/// Whether the address is on this machine.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => {
+            address.is_loopback() || address.to_ipv4_mapped().is_some_and(|v4| v4.is_loopback())
+        }
+        None => false,
+    }
+}
+
+/// Whether the address can be a metadata service: link-local, or on this machine.
+pub(super) fn check_metadata(url: &Url) -> Result<(), Error> {
+    let link_local = match url.host() {
+        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_ipv4() && address.is_link_local(),
+        Some(Host::Ipv6(address)) => address.is_unicast_link_local() || address.is_unique_local(),
+        _ => false,
+    };
+    if link_local || is_loopback(url) {
+        return Ok(());
+    }
+    Err(Error::Setup(format!("the metadata service cannot be at {}", url.host_str().unwrap_or_default())))
+}
+
+/// Whether a region or a partition can be part of a host name.
+pub(super) fn check_name(what: &str, name: &str, dots: bool) -> Result<(), Error> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let parts = if dots { name.split('.').collect() } else { vec![name] };
+    if parts.iter().all(|part| !part.is_empty() && part.chars().all(fits)) {
+        return Ok(());
+    }
+    Err(Error::Setup(format!("{what} {name:?} cannot be part of a host name")))
+}
+
+/// The domain under which the region's hosts are: as configured, else by the address of IAM, else by the region.
+fn partition<'a>(settings: &'a Settings, region: &str) -> &'a str {
+    let named = settings
+        .cloud
+        .as_deref()
+        .or_else(|| settings.auth_url.as_ref().and_then(|url| partition_of_iam(url, settings)));
+    match named {
+        // The Swiss region has a domain of its own below the one that people name.
+        Some(OTC) if region == "eu-ch2" => OTC_SWISS,
+        Some(partition) => partition,
+        None => usual_partition(region),
+    }
+}
+
+fn usual_partition(region: &str) -> &'static str {
+    match region {
+        "eu-de" | "eu-nl" => OTC,
+        "eu-ch2" => OTC_SWISS,
+        _ if region.starts_with("eu-west-1") => HUAWEI_EUROPE,
+        _ => HUAWEI,
+    }
+}
+
+fn partition_of_iam<'a>(url: &'a Url, settings: &Settings) -> Option<&'a str> {
+    let rest = url.domain().and_then(|host| host.strip_prefix("iam.").or_else(|| host.strip_prefix("iam-pub.")))?;
+    if let Some(partition) = rest.strip_prefix(&settings.region).and_then(|rest| rest.strip_prefix('.')) {
+        return Some(partition);
+    }
+    PARTITIONS.into_iter().find(|known| rest == *known || rest.ends_with(&format!(".{known}")))
+}
+
+/// The root of a product in a region.
+pub(super) fn base(settings: &Settings, region: &str, product: &Product) -> Result<Url, Error> {
+    check_name("the region", region, false)?;
+    if product.key == IAM.key {
+        return iam(settings);
+    }
+    if let Some(url) = settings.endpoints.get(product.key) {
+        return overridden(settings, region, product, url);
+    }
+    let partition = partition(settings, region);
+    let home = self::partition(settings, &settings.region);
+    if settings.cloud.is_none() && partition != home {
+        return Err(Error::Setup(format!(
+            "the region {region} belongs to another cloud ({partition}) than the provider's region {} ({home}), whose \
+             credentials are unknown there: configure a second provider for it",
+            settings.region
+        )));
+    }
+    pattern(product, region, partition)
+}
+
+/// Where tokens and projects are asked for. IAM knows the same in every region of a partition: one address serves all.
+pub(super) fn iam(settings: &Settings) -> Result<Url, Error> {
+    if let Some(url) = settings.endpoints.get(IAM.key).or(settings.auth_url.as_ref()) {
+        check_address(url).map_err(|why| Error::Setup(format!("the address of IAM cannot be used: {why}")))?;
+        let mut url = url.clone();
+        let path = url.path().trim_end_matches('/');
+        let path = path.strip_suffix("/v3").unwrap_or(path).to_owned();
+        url.set_path(&path);
+        return Ok(url);
+    }
+    pattern(&IAM, &settings.region, partition(settings, &settings.region))
+}
+
+/// The security token service, where there is one. With an address of IAM of one's own it is not guessed.
+pub(super) fn sts(settings: &Settings) -> Option<Result<Url, Error>> {
+    if let Some(url) = settings.endpoints.get(STS.key) {
+        return Some(overridden(settings, &settings.region, &STS, url));
+    }
+    let partition = partition(settings, &settings.region);
+    let known = matches!(partition, HUAWEI | HUAWEI_EUROPE);
+    let own_iam = settings.auth_url.is_some() || settings.endpoints.contains_key(IAM.key);
+    (known && !own_iam).then(|| pattern(&STS, &settings.region, partition))
+}
+
+fn pattern(product: &Product, region: &str, partition: &str) -> Result<Url, Error> {
+    let host = (product.host)(region, partition);
+    Url::parse(&format!("https://{host}.{region}.{partition}")).map_err(|why| {
+        Error::Setup(format!("there is no address for {} in {region} of {partition}: {why}", product.key))
+    })
+}
+
+/// An address given by hand belongs to the configured region. It serves another one if the region is part of its name,
+/// or if it is on this machine.
+fn overridden(settings: &Settings, region: &str, product: &Product, url: &Url) -> Result<Url, Error> {
+    let key = product.key;
+    check_address(url).map_err(|why| Error::Setup(format!("the endpoint of {key} cannot be used: {why}")))?;
+    if region == settings.region || is_loopback(url) {
+        return Ok(url.clone());
+    }
+    let host = url.host_str().unwrap_or_default();
+    if !host.split('.').any(|label| label == settings.region) {
+        return Err(Error::Setup(format!(
+            "`endpoints` sets {key} to {host}, which is for the provider's region {}: for {region} configure a second \
+             provider",
+            settings.region
+        )));
+    }
+    let labels = host.split('.').map(|label| if label == settings.region { region } else { label });
+    let host = labels.collect::<Vec<_>>().join(".");
+    let mut url = url.clone();
+    url.set_host(Some(&host)).map_err(|why| Error::Setup(format!("{host:?} is no host name: {why}")))?;
+    Ok(url)
+}
+
+/// The address of one call. A path whose ids could climb out of it is refused.
+pub(super) fn join<'a>(
+    base: &Url,
+    path: &str,
+    query: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Result<Url, Error> {
+    let odd = |part: &str| matches!(percent_decode_str(part).collect::<Vec<u8>>().as_slice(), b"" | b"." | b"..");
+    let Some(parts) = path.strip_prefix('/').filter(|parts| !parts.contains(['?', '#', '\\'])) else {
+        return Err(Error::Setup(format!("{path:?} is no path")));
+    };
+    if parts.split('/').any(odd) {
+        return Err(Error::Setup(format!("{path:?} cannot be called: an id in it is empty, \".\" or \"..\"")));
+    }
+    let mut url = base.clone();
+    url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
+    let query = sign::query(query);
+    url.set_query((!query.is_empty()).then_some(query.as_str()));
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::settings;
+    use super::*;
+
+    static DDS: Product = Product { key: "dds", host: |_, _| "dds" };
+
+    fn at(region: &str) -> Settings {
+        Settings { region: region.to_owned(), ..settings() }
+    }
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    #[test]
+    fn hosts_follow_region_and_partition() {
+        for (region, cloud, auth_url, dds, iam) in [
+            ("cn-north-4", None, None, "dds.cn-north-4.myhuaweicloud.com", "iam.cn-north-4.myhuaweicloud.com"),
+            ("xx-new-9", None, None, "dds.xx-new-9.myhuaweicloud.com", "iam.xx-new-9.myhuaweicloud.com"),
+            ("eu-west-0", None, None, "dds.eu-west-0.myhuaweicloud.com", "iam.eu-west-0.myhuaweicloud.com"),
+            ("eu-west-101", None, None, "dds.eu-west-101.myhuaweicloud.eu", "iam.eu-west-101.myhuaweicloud.eu"),
+            ("eu-de", None, None, "dds.eu-de.otc.t-systems.com", "iam.eu-de.otc.t-systems.com"),
+            ("eu-nl", Some(OTC), None, "dds.eu-nl.otc.t-systems.com", "iam.eu-nl.otc.t-systems.com"),
+            ("eu-ch2", None, None, "dds.eu-ch2.sc.otc.t-systems.com", "iam-pub.eu-ch2.sc.otc.t-systems.com"),
+            ("eu-ch2", Some(OTC), None, "dds.eu-ch2.sc.otc.t-systems.com", "iam-pub.eu-ch2.sc.otc.t-systems.com"),
+            ("r1", Some("cloud.example.com"), None, "dds.r1.cloud.example.com", "iam.r1.cloud.example.com"),
+            ("r1", None, Some("https://iam.r1.example.com/v3"), "dds.r1.example.com", "iam.r1.example.com"),
+            (
+                "eu-de",
+                None,
+                Some("https://iam.eu-nl.otc.t-systems.com/v3"),
+                "dds.eu-de.otc.t-systems.com",
+                "iam.eu-nl.otc.t-systems.com",
+            ),
+            (
+                "cn-north-4",
+                None,
+                Some("https://iam.myhuaweicloud.com/v3"),
+                "dds.cn-north-4.myhuaweicloud.com",
+                "iam.myhuaweicloud.com",
+            ),
+            (
+                "cn-north-4",
+                None,
+                Some("https://keystone.example.com"),
+                "dds.cn-north-4.myhuaweicloud.com",
+                "keystone.example.com",
+            ),
+        ] {
+            let cloud = cloud.map(str::to_owned);
+            let settings = Settings { cloud, auth_url: auth_url.map(url), ..at(region) };
+            assert_eq!(base(&settings, region, &DDS).unwrap().as_str(), format!("https://{dds}/"), "{region}");
+            assert_eq!(base(&settings, region, &IAM).unwrap().as_str(), format!("https://{iam}/"), "{region}");
+        }
+    }
+
+    #[test]
+    fn iam_may_be_given_with_or_without_its_version() {
+        for (given, expected) in [
+            ("https://iam.example.com", "https://iam.example.com/v3/auth/tokens"),
+            ("https://iam.example.com/", "https://iam.example.com/v3/auth/tokens"),
+            ("https://iam.example.com/v3", "https://iam.example.com/v3/auth/tokens"),
+            ("https://iam.example.com/v3/", "https://iam.example.com/v3/auth/tokens"),
+            ("https://example.com:5000/identity/v3", "https://example.com:5000/identity/v3/auth/tokens"),
+            ("http://127.0.0.1:9/v3", "http://127.0.0.1:9/v3/auth/tokens"),
+        ] {
+            let settings = Settings { auth_url: Some(url(given)), ..at("r1") };
+            let base = iam(&settings).unwrap();
+            assert_eq!(join(&base, "/v3/auth/tokens", []).unwrap().as_str(), expected, "{given}");
+        }
+        let endpoints = [("iam".to_owned(), url("https://a.example.com"))].into();
+        let settings = Settings { auth_url: Some(url("https://b.example.com")), endpoints, ..at("r1") };
+        assert_eq!(iam(&settings).unwrap().as_str(), "https://a.example.com/");
+    }
+
+    #[test]
+    fn the_security_token_service_is_known_on_huawei_cloud_only() {
+        let found = |settings: &Settings| sts(settings).map(|url| url.unwrap().to_string());
+        assert_eq!(found(&at("cn-north-4")).as_deref(), Some("https://sts.cn-north-4.myhuaweicloud.com/"));
+        assert_eq!(found(&at("eu-de")), None);
+        let own_iam = Settings { auth_url: Some(url("http://127.0.0.1:1")), ..at("cn-north-4") };
+        assert_eq!(found(&own_iam), None);
+        let endpoints = [("sts".to_owned(), url("http://127.0.0.1:2"))].into();
+        assert_eq!(found(&Settings { endpoints, ..at("eu-de") }).as_deref(), Some("http://127.0.0.1:2/"));
+    }
+
+    #[test]
+    fn plain_http_stays_on_this_machine() {
+        for (text, fits) in [
+            ("https://dds.example.com", true),
+            ("https://dds.example.com:8443/root/", true),
+            ("http://127.0.0.1:8080", true),
+            ("http://127.8.8.8", true),
+            ("http://[::1]:1", true),
+            ("http://localhost:1", true),
+            ("http://dds.example.com", false),
+            ("http://localhost.example.com", false),
+            ("http://10.0.0.1", false),
+            ("http://169.254.169.254", false),
+            ("ftp://127.0.0.1", false),
+            ("file:///etc/passwd", false),
+            ("https://user:pass@example.com", false),
+            ("https://example.com/?a=b", false),
+            ("https://example.com/#a", false),
+        ] {
+            let checked = check_address(&url(text));
+            assert_eq!(checked.is_ok(), fits, "{text}: {checked:?}");
+            assert!(!format!("{checked:?}").contains("pass@"), "{checked:?}");
+        }
+    }
+
+    #[test]
+    fn metadata_is_near() {
+        for (text, fits) in [
+            ("http://169.254.169.254", true),
+            ("http://127.0.0.1:80", true),
+            ("http://metadata.example.com", false),
+            ("http://8.8.8.8", false),
+        ] {
+            assert_eq!(check_metadata(&url(text)).is_ok(), fits, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_override_serves_its_own_region() {
+        let with = |text| Settings { endpoints: [("dds".to_owned(), url(text))].into(), ..at("eu-de") };
+        let found = |text, region| base(&with(text), region, &DDS).map(|url| url.to_string());
+        assert_eq!(found("https://dds.example.com/root", "eu-de").unwrap(), "https://dds.example.com/root");
+        assert_eq!(found("https://dds.eu-de.example.com/", "eu-nl").unwrap(), "https://dds.eu-nl.example.com/");
+        assert_eq!(found("http://127.0.0.1:5/", "eu-nl").unwrap(), "http://127.0.0.1:5/");
+        assert!(found("https://dds.example.com/", "eu-nl").unwrap_err().to_string().contains("second provider"));
+        assert!(found("http://dds.example.com/", "eu-de").unwrap_err().to_string().contains("plain http"));
+    }
+
+    #[test]
+    fn another_partition_is_another_cloud() {
+        let error = base(&at("eu-de"), "cn-north-4", &DDS).unwrap_err();
+        assert!(error.to_string().contains("another cloud (myhuaweicloud.com)"), "{error}");
+        assert!(base(&at("eu-de"), "eu-nl", &DDS).is_ok());
+        let error = base(&at("eu-de"), "x.example.com/", &DDS).unwrap_err();
+        assert!(error.to_string().contains("host name"), "{error}");
+    }
+
+    #[test]
+    fn ids_cannot_climb() {
+        let base = url("https://dds.example.com/root/");
+        let made = |path: &str| join(&base, path, [("b", "x y"), ("a", "1+1")]).map(|url| url.to_string());
+        assert_eq!(made("/v3/p/backups").unwrap(), "https://dds.example.com/root/v3/p/backups?a=1%2B1&b=x%20y");
+        assert_eq!(
+            made(&format!("/v3/{}", sign::escape("a/b é"))).unwrap().split('?').next(),
+            Some("https://dds.example.com/root/v3/a%2Fb%20%C3%A9")
+        );
+        for path in
+            ["/v3//backups", "/v3/./x", "/v3/../x", "/v3/%2e%2E/x", "/v3/x/", "v3", "", "/v3/a?b", "/v3/a#b", "/v3\\x"]
+        {
+            assert!(matches!(made(path), Err(Error::Setup(_))), "{path}");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Which project a region's calls are for. Pure: lists in, an id or a sentence that helps out.
+
+use serde_json::Value as Json;
+
+use super::Error;
+
+/// The one project of that name. `trace_id` names the request, for people who ask the vendor.
+pub(super) fn named(list: &Json, name: &str, trace_id: Option<&str>) -> Result<String, Error> {
+    let trace = trace_id.map(|id| format!(" (request {id})")).unwrap_or_default();
+    let Some(projects) = list.get("projects").and_then(Json::as_array) else {
+        return Err(Error::Setup(format!("IAM did not list any projects{trace}: set `project_id`")));
+    };
+    let text = |project: &Json, field: &str| project.get(field).and_then(Json::as_str).unwrap_or_default().to_owned();
+    let hits = projects.iter().filter(|project| text(project, "name") == name).map(|project| text(project, "id"));
+    let hits = hits.filter(|id| !id.is_empty()).collect::<Vec<_>>();
+    match hits.as_slice() {
+        [id] => Ok(id.clone()),
+        [] => Err(Error::Setup(format!(
+            "IAM knows no project {name:?} for these credentials{trace}: the region may be misspelt or not enabled for the \
+             account, or the project has another name. Set `project_name` or `project_id`"
+        ))),
+        several => Err(Error::Setup(format!(
+            "IAM knows several projects {name:?}{trace}: {}. Set `project_id` to one of them",
+            several.join(", ")
+        ))),
+    }
+}
+
+/// The project of a ready token, if it fits. `anywhere`: any project will do, whatever its name.
+pub(super) fn of_token(body: &Json, name: &str, anywhere: bool) -> Result<Option<String>, Error> {
+    let text = |field: &str| body.pointer(&format!("/token/project/{field}")).and_then(Json::as_str);
+    let (Some(id), Some(own)) = (text("id"), text("name")) else { return Ok(None) };
+    if anywhere || own == name {
+        return Ok(Some(id.to_owned()));
+    }
+    Err(Error::Setup(format!(
+        "the token is for the project {own:?} and cannot be used for {name:?}: get a token for that project, or use access \
+         keys"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn exactly_one_project_has_the_name() {
+        let example: Json =
+            serde_json::from_str(include_str!("../../tests/data/cloud-api/iam.projects.response.json")).unwrap();
+        assert_eq!(named(&example, "eu-de", None).unwrap(), "619d3e78f61b4be68bc5aa0b59edcf7b");
+
+        let list = |names: &[(&str, &str)]| json!({ "projects": names.iter().map(|(id, name)| json!({"id": id, "name": name})).collect::<Vec<_>>() });
+        let found = named(&list(&[("1", "eu-de_team"), ("2", "eu-de")]), "eu-de", None);
+        assert_eq!(found.unwrap(), "2", "only the whole name counts");
+        for (list, words) in [
+            (list(&[]), ["knows no project \"eu-de\"", "request r1"]),
+            (list(&[("1", "eu-de_team")]), ["knows no project", "project_id"]),
+            (list(&[("1", "eu-de"), ("2", "eu-de")]), ["1, 2", "several"]),
+            (list(&[("", "eu-de")]), ["knows no project", ""]),
+            (json!({}), ["did not list", "project_id"]),
+            (json!({"projects": "x"}), ["did not list", ""]),
+            (json!({"projects": [1, null, {"name": 2}]}), ["knows no project", ""]),
+            (Json::Null, ["did not list", ""]),
+        ] {
+            let error = named(&list, "eu-de", Some("r1")).unwrap_err().to_string();
+            assert!(words.iter().all(|word| error.contains(word)), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_for_its_own_project() {
+        let example: Json =
+            serde_json::from_str(include_str!("../../tests/data/cloud-api/iam.token.response.json")).unwrap();
+        let id = Some("619d3e78f61b4be68bc5aa0b59edcf7b".to_owned());
+        assert_eq!(of_token(&example, "eu-de", false).unwrap(), id);
+        assert_eq!(of_token(&example, "eu-nl", true).unwrap(), id);
+        assert!(of_token(&example, "eu-nl", false).unwrap_err().to_string().contains("\"eu-de\""));
+        assert_eq!(of_token(&json!({"token": {}}), "eu-de", false).unwrap(), None);
+    }
+}

@@ -1,0 +1,665 @@
+//! Bytes out, bytes in: the only file that opens a socket.
+//!
+//! One request at a time is addressed, signed anew, sent, and repeated as [`retry`](super::retry) and
+//! [`limiter`](super::limiter) say. It does not know where credentials come from.
+
+use std::error::Error as _;
+use std::fmt;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value as Json;
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::{Instant, timeout_at};
+use url::Url;
+
+use super::decode::{self, Head};
+use super::endpoint;
+use super::limiter::{Ended, Limiter, Permit};
+use super::retry::{self, Next, Outcome, Policy};
+use super::sign;
+use super::slot::within;
+use super::{Context, Error, Refusal, Settings};
+
+/// How long we wait for what. Tests wait for less.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// For a connection.
+    pub(super) connect: Duration,
+    /// For the next byte.
+    pub(super) idle: Duration,
+    /// For a whole answer.
+    pub(super) total: Duration,
+    /// So much longer than the deadline may a request take that must not be sent twice: cut off, nobody would know
+    /// what became of it.
+    pub(super) grace: Duration,
+    /// For an answer of the metadata service.
+    pub(super) metadata: Duration,
+    /// The longest first wait between two attempts.
+    pub(super) first_wait: Duration,
+    /// The longest wait of our own between two attempts.
+    pub(super) longest_wait: Duration,
+    /// The largest answer, in bytes.
+    pub(super) largest_bytes: usize,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Patience {
+            connect: Duration::from_secs(10),
+            idle: Duration::from_secs(30),
+            total: Duration::from_secs(120),
+            grace: Duration::from_secs(5),
+            metadata: Duration::from_secs(3),
+            first_wait: Duration::from_secs(1),
+            longest_wait: Duration::from_secs(30),
+            largest_bytes: 16 * 1024 * 1024,
+        }
+    }
+}
+
+/// What a request carries to be let in.
+#[derive(Clone, Debug)]
+pub(super) enum Proof {
+    /// Nothing: a login, or the metadata service.
+    Nobody,
+    /// A signature.
+    Key { access_key: String, secret_key: SecretString, security_token: Option<SecretString> },
+    /// A token.
+    Token(SecretString),
+}
+
+impl Proof {
+    /// What must not be seen in what the cloud says: some gateways repeat the request they refuse.
+    fn secrets(&self) -> impl Iterator<Item = &SecretString> {
+        let pair = match self {
+            Proof::Nobody => [None, None],
+            Proof::Key { secret_key, security_token, .. } => [Some(secret_key), security_token.as_ref()],
+            Proof::Token(token) => [Some(token), None],
+        };
+        pair.into_iter().flatten()
+    }
+}
+
+/// One request, addressed. No `Debug`: the body of a login holds a password.
+pub(super) struct Ask<'a> {
+    /// Whom we ask.
+    pub(super) product: &'static str,
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) body: Option<Json>,
+    /// Headers beside the usual ones.
+    pub(super) headers: &'a [(&'static str, &'static str)],
+    pub(super) safe_to_repeat: bool,
+    pub(super) project_id: Option<&'a str>,
+    pub(super) domain_id: Option<&'a str>,
+    /// The token is also what the request is about.
+    pub(super) about_token: bool,
+}
+
+impl<'a> Ask<'a> {
+    /// A request that only reads.
+    pub(super) fn get(product: &'static str, url: Url) -> Self {
+        Ask {
+            product,
+            method: Method::GET,
+            url,
+            body: None,
+            headers: &[],
+            safe_to_repeat: true,
+            project_id: None,
+            domain_id: None,
+            about_token: false,
+        }
+    }
+
+    /// A request with a body that may be repeated: a login, or another request for credentials.
+    pub(super) fn post(product: &'static str, url: Url, body: Json) -> Self {
+        Ask { method: Method::POST, body: Some(body), ..Ask::get(product, url) }
+    }
+
+    /// What people read about it.
+    pub(super) fn named(&self) -> String {
+        format!("{} {}", self.method, self.url.path())
+    }
+
+    /// The same, signed for an account.
+    pub(super) fn for_account(self, domain_id: Option<&'a str>) -> Self {
+        Ask { domain_id, ..self }
+    }
+}
+
+/// A good answer. No `Debug`: it may hold keys.
+pub(super) struct Answer {
+    pub(super) head: Head,
+    pub(super) body: Json,
+}
+
+/// How often one call was tried, across renewals of its credentials.
+#[derive(Debug, Default)]
+pub(super) struct Tries {
+    made: u32,
+    last: Option<Box<Error>>,
+}
+
+/// How an attempt failed.
+enum Failure {
+    /// The connection could not be made.
+    NotSent(String),
+    /// No answer, or half of one.
+    Broken(String),
+    /// An answer with a good status that makes no sense.
+    Misread { reason: String, request_id: Option<String> },
+    /// The cloud said no.
+    Refused(Refusal),
+}
+
+/// Everything that calls share: connections, gates, and how patient we are.
+pub(super) struct Wire {
+    clients: [OnceLock<reqwest::Client>; 3],
+    limiter: Limiter,
+    policy: Policy,
+    patience: Patience,
+    user_agent: HeaderValue,
+    insecure: bool,
+    authorities: Vec<reqwest::Certificate>,
+    first_use: FirstUse,
+}
+
+/// How a host is reached.
+#[derive(Clone, Copy)]
+enum Route {
+    /// https, by the proxy that the environment names.
+    Usual,
+    /// https to this machine.
+    Local,
+    /// Plain http to this machine or to the metadata service: no proxy, no certificates.
+    Plain,
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wire").field("policy", &self.policy).field("patience", &self.patience).finish_non_exhaustive()
+    }
+}
+
+impl Wire {
+    /// Checks only; connections are made when there is something to send.
+    pub(super) fn new(settings: &Settings, patience: Patience) -> Result<Self, Error> {
+        let authorities = match &settings.cacert {
+            None => Vec::new(),
+            Some(pem) => reqwest::Certificate::from_pem_bundle(pem.as_bytes())
+                .ok()
+                .filter(|found| !found.is_empty())
+                .ok_or_else(|| Error::Setup("the CA file holds no certificate in PEM form".to_owned()))?,
+        };
+        let user_agent = HeaderValue::from_str(&settings.user_agent)
+            .map_err(|_| Error::Setup(format!("{:?} cannot be sent as user agent", settings.user_agent)))?;
+        Ok(Wire {
+            clients: Default::default(),
+            limiter: Limiter::default(),
+            policy: Policy {
+                max_retries: settings.max_retries,
+                first: patience.first_wait,
+                cap: patience.longest_wait,
+            },
+            patience,
+            user_agent,
+            insecure: settings.insecure,
+            authorities,
+            first_use: FirstUse::default(),
+        })
+    }
+
+    /// Sends a request until it is answered, within limits.
+    pub(super) async fn ask(
+        &self,
+        context: &Context,
+        ask: &Ask<'_>,
+        proof: &Proof,
+        tries: &mut Tries,
+    ) -> Result<Answer, Error> {
+        let call = ask.named();
+        let host = ask.url.authority().to_owned();
+        loop {
+            if context.stop.is_cancelled() {
+                return Err(Error::Stopped { call });
+            }
+            if Instant::now() >= context.deadline {
+                return Err(Error::DeadlinePassed { call, last: tries.last.take() });
+            }
+            let turn = self.first_use.turn(context, &call, proof).await?;
+            let permit = match self.limiter.enter(&host, context).await {
+                Ok(permit) => permit,
+                Err(Ended::Stopped) => return Err(Error::Stopped { call }),
+                Err(Ended::DeadlinePassed) => return Err(Error::DeadlinePassed { call, last: tries.last.take() }),
+            };
+            let limit = self.limit(context, ask);
+            let failure = match self.attempt(ask, proof, limit, tries.made + 1).await? {
+                Ok(answer) => {
+                    permit.passed();
+                    turn.ends(None);
+                    return Ok(answer);
+                }
+                Err(failure) => failure,
+            };
+            tries.made += 1;
+            let next = self.verdict(ask, &failure, tries.made, &permit);
+            let error = failure.explained(ask, &call);
+            turn.ends(Some(&error));
+            drop(permit);
+            let Next::Wait(wait) = next else { return Err(error) };
+            if Instant::now() + wait >= context.deadline {
+                return Err(Error::DeadlinePassed { call, last: Some(Box::new(error)) });
+            }
+            let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+            tracing::info!(%call, attempt = tries.made, wait_ms, reason = %error, "trying again");
+            tries.last = Some(Box::new(error));
+            tokio::select! {
+                biased;
+                () = context.stop.cancelled() => return Err(Error::Stopped { call }),
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Asks the metadata service: briefly, once, without credentials. The answer is any status with its text.
+    pub(super) async fn ask_metadata(
+        &self,
+        method: Method,
+        url: Url,
+        header: (&'static str, &str),
+    ) -> Result<(u16, Vec<u8>), String> {
+        let mut headers = HeaderMap::new();
+        if !header.1.is_empty() {
+            let value = HeaderValue::from_str(header.1).map_err(|_| "its token cannot be sent".to_owned())?;
+            headers.insert(header.0, sensitive(value));
+        }
+        let limit = Instant::now() + self.patience.metadata;
+        let client = self.client(Route::Plain).map_err(|error| error.to_string())?;
+        let fetch = async {
+            let request = client.request(method, url).headers(headers);
+            let mut response = request.send().await.map_err(|why| reason(&why))?;
+            let status = response.status().as_u16();
+            match self.body(&mut response).await {
+                Body::Whole(body) => Ok((status, body)),
+                Body::Part(_, why) | Body::TooLarge(why) => Err(why),
+            }
+        };
+        timeout_at(limit, fetch).await.unwrap_or_else(|_| Err("no answer in time".to_owned()))
+    }
+
+    /// When an attempt is cut off.
+    fn limit(&self, context: &Context, ask: &Ask<'_>) -> Instant {
+        let now = Instant::now();
+        let last_moment =
+            if ask.safe_to_repeat { context.deadline } else { context.deadline.max(now + self.patience.grace) };
+        last_moment.min(now + self.patience.total)
+    }
+
+    fn verdict(&self, ask: &Ask<'_>, failure: &Failure, made: u32, permit: &Permit) -> Next {
+        let outcome = match failure {
+            Failure::NotSent(_) => Outcome::NotSent,
+            Failure::Broken(_) => Outcome::Broken,
+            Failure::Misread { .. } => Outcome::Misread,
+            Failure::Refused(refusal) => Outcome::Refused(refusal),
+        };
+        let throttled = matches!(failure, Failure::Refused(refusal) if retry::throttled(refusal));
+        let step = if throttled { made.max(permit.throttles_with_this()) } else { made };
+        let dice = dice();
+        let next = retry::next(&self.policy, made, step, outcome, ask.safe_to_repeat, dice);
+        match (failure, throttled) {
+            (Failure::Refused(refusal), true) => {
+                // The others wait even if this call is not repeated.
+                let patient = Policy { max_retries: u32::MAX, ..self.policy };
+                let Next::Wait(wait) = retry::next(&patient, made, step, outcome, ask.safe_to_repeat, dice) else {
+                    return next;
+                };
+                tracing::debug!(retry_after = ?refusal.retry_after, "throttled");
+                permit.throttled(wait);
+            }
+            (Failure::Refused(_) | Failure::Misread { .. }, _) => permit.passed(),
+            (Failure::NotSent(_) | Failure::Broken(_), _) => {}
+        }
+        next
+    }
+
+    /// Signs and sends once. The outer error is ours: nothing was sent.
+    async fn attempt(
+        &self,
+        ask: &Ask<'_>,
+        proof: &Proof,
+        limit: Instant,
+        attempt: u32,
+    ) -> Result<Result<Answer, Failure>, Error> {
+        let body = ask.body.as_ref().map(Json::to_string).unwrap_or_default();
+        let signed_at = Timestamp::now();
+        let headers = self.headers(ask, proof, &body, signed_at)?;
+        let client = self.client(route(&ask.url))?;
+        let mut request = reqwest::Request::new(ask.method.clone(), ask.url.clone());
+        *request.headers_mut() = headers;
+        if !body.is_empty() {
+            *request.body_mut() = Some(body.clone().into());
+        }
+        let begun = Instant::now();
+        let ended = match timeout_at(limit, self.exchange(client, request)).await {
+            Ok(ended) => ended,
+            Err(_) => Err(Failure::Broken(format!("no complete answer within {:?}", rounded(begun.elapsed())))),
+        };
+        let ended = ended.and_then(|(head, body)| read(head, &body));
+        let ended = ended.map_err(|failure| failure.scrubbed(ask, proof).with_clock(signed_at));
+        log(ask, &ended, begun.elapsed(), attempt);
+        if let Err(Failure::Refused(refusal)) = &ended
+            && refusal.message.contains("verify aksk signature fail")
+        {
+            tracing::debug!(canonical_request = canonical(ask, proof, &body, signed_at), "what was signed");
+        }
+        Ok(ended)
+    }
+
+    fn headers(&self, ask: &Ask<'_>, proof: &Proof, body: &str, now: Timestamp) -> Result<HeaderMap, Error> {
+        let mut headers = HeaderMap::new();
+        headers.insert(USER_AGENT, self.user_agent.clone());
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if body.is_empty() && matches!(ask.method, Method::POST | Method::PUT) {
+            // Some gateways answer 411 to a request that could have a body and does not say that it has none.
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        for (name, value) in ask.headers {
+            put(&mut headers, name, value, false)?;
+        }
+        match proof {
+            Proof::Nobody => {}
+            Proof::Token(token) => {
+                put(&mut headers, "X-Auth-Token", token.expose_secret(), true)?;
+                if ask.about_token {
+                    put(&mut headers, "X-Subject-Token", token.expose_secret(), true)?;
+                }
+            }
+            Proof::Key { access_key, secret_key, security_token } => {
+                let date = sign::date_text(now);
+                let security_token = security_token.as_ref().map(ExposeSecret::expose_secret);
+                let ours = sign::headers(&ask.url, &date, ask.project_id, ask.domain_id, security_token);
+                for (name, value) in ours.iter().filter(|(name, _)| *name != "Host") {
+                    put(&mut headers, name, value, *name == "X-Security-Token")?;
+                }
+                let request = sign::Request {
+                    method: ask.method.as_str(),
+                    url: &ask.url,
+                    headers: &signed(ask, &ours),
+                    body: body.as_bytes(),
+                };
+                let key = sign::Key { access_key, secret_key: secret_key.expose_secret() };
+                put(&mut headers, AUTHORIZATION.as_str(), &sign::authorization(request, key, &date), true)?;
+            }
+        }
+        Ok(headers)
+    }
+
+    async fn exchange(&self, client: &reqwest::Client, request: reqwest::Request) -> Result<(Head, Vec<u8>), Failure> {
+        let mut response = client.execute(request).await.map_err(|error| match error.is_connect() {
+            true if error.is_timeout() => {
+                Failure::NotSent(format!("no connection within {:?}", rounded(self.patience.connect)))
+            }
+            true => Failure::NotSent(format!("the connection could not be made: {}", reason(&error))),
+            false if error.is_timeout() => {
+                Failure::Broken(format!("nothing was heard for {:?}", rounded(self.patience.idle)))
+            }
+            false => Failure::Broken(format!("the connection broke before the answer: {}", reason(&error))),
+        })?;
+        let status = response.status();
+        let head = Head::new(status.as_u16(), response.headers());
+        match (self.body(&mut response).await, status.is_success()) {
+            (Body::Whole(body), _) => Ok((head, body)),
+            // The status says enough.
+            (Body::Part(body, _), false) => Ok((head, body)),
+            (Body::TooLarge(_), false) => Ok((head, Vec::new())),
+            (Body::Part(_, why), true) => Err(Failure::Broken(format!("the answer broke off: {why}"))),
+            (Body::TooLarge(reason), true) => Err(Failure::Misread { reason, request_id: head.request_id }),
+        }
+    }
+
+    async fn body(&self, response: &mut reqwest::Response) -> Body {
+        let largest = self.patience.largest_bytes;
+        let too_large = || Body::TooLarge(format!("the body is larger than {largest} bytes"));
+        let announced = response.content_length().is_some_and(|length| length > largest as u64);
+        if announced {
+            return too_large();
+        }
+        let mut body = Vec::new();
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if body.len() + chunk.len() > largest => return too_large(),
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) => return Body::Whole(body),
+                Err(error) if error.is_timeout() => {
+                    return Body::Part(body, format!("nothing was heard for {:?}", rounded(self.patience.idle)));
+                }
+                Err(error) => return Body::Part(body, reason(&error)),
+            }
+        }
+    }
+
+    /// Connections are kept and shared by all calls that take the same route.
+    fn client(&self, route: Route) -> Result<&reqwest::Client, Error> {
+        let slot = &self.clients[route as usize];
+        if let Some(client) = slot.get() {
+            return Ok(client);
+        }
+        let builder = reqwest::Client::builder()
+            .http1_only()
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .connect_timeout(self.patience.connect)
+            .read_timeout(self.patience.idle)
+            // Shorter than what gateways keep: a request on a connection that is just being closed gets no answer.
+            .pool_idle_timeout(Duration::from_secs(20));
+        let builder = match route {
+            Route::Usual => builder,
+            Route::Local | Route::Plain => builder.no_proxy(),
+        };
+        let builder = match route {
+            Route::Plain => builder.tls_certs_only([]),
+            Route::Usual | Route::Local => {
+                builder.tls_certs_merge(self.authorities.iter().cloned()).tls_danger_accept_invalid_certs(self.insecure)
+            }
+        };
+        let client = builder.build().map_err(|why| Error::Setup(format!("TLS cannot be set up: {}", reason(&why))))?;
+        Ok(slot.get_or_init(|| client))
+    }
+}
+
+enum Body {
+    Whole(Vec<u8>),
+    Part(Vec<u8>, String),
+    TooLarge(String),
+}
+
+impl Failure {
+    fn explained(self, ask: &Ask<'_>, call: &str) -> Error {
+        let (product, call) = (ask.product, call.to_owned());
+        match self {
+            Failure::NotSent(reason) => Error::Unanswered { product, call, reason, may_be_applied: false },
+            Failure::Broken(reason) => Error::Unanswered { product, call, reason, may_be_applied: true },
+            Failure::Misread { reason, request_id } => Error::Misread { product, call, reason, request_id },
+            Failure::Refused(refusal) => Error::Refused { product, call, refusal },
+        }
+    }
+
+    /// Without our own secrets.
+    fn scrubbed(mut self, ask: &Ask<'_>, proof: &Proof) -> Self {
+        let texts: &mut [&mut String] = match &mut self {
+            Failure::NotSent(text) | Failure::Broken(text) => &mut [text],
+            Failure::Misread { reason, .. } => &mut [reason],
+            Failure::Refused(refusal) => &mut [&mut refusal.message, &mut refusal.code],
+        };
+        let password = ask.body.as_ref().and_then(|body| body.pointer("/auth/identity/password/user/password"));
+        let secrets = proof.secrets().map(ExposeSecret::expose_secret).chain(password.and_then(Json::as_str));
+        for secret in secrets.filter(|secret| !secret.is_empty()) {
+            for text in texts.iter_mut().filter(|text| text.contains(secret)) {
+                **text = text.replace(secret, "***");
+            }
+        }
+        self
+    }
+
+    /// When the cloud finds our signature too old, both clocks are what people need to see.
+    fn with_clock(mut self, signed_at: Timestamp) -> Self {
+        if let Failure::Refused(refusal) = &mut self
+            && refusal.message.contains("signature expired")
+            && let Some(theirs) = refusal.date
+        {
+            let ours = signed_at.strftime("%Y-%m-%dT%H:%M:%SZ");
+            refusal.message = format!("{} (this machine's clock: {ours}, the cloud's: {theirs})", refusal.message);
+        }
+        self
+    }
+}
+
+/// The first use of an access key goes alone: five wrong signatures in a row lock the key, and Terraform asks for ten
+/// things at once. Once the key has been accepted there is nothing to wait for; once it was refused, it is not shown
+/// again.
+#[derive(Debug, Default)]
+struct FirstUse {
+    accepted: AtomicBool,
+    refusal: Mutex<Option<Error>>,
+}
+
+/// A call's turn. Others wait for its end if the key is still unproven.
+struct Turn<'a> {
+    accepted: &'a AtomicBool,
+    refusal: Option<MutexGuard<'a, Option<Error>>>,
+}
+
+impl FirstUse {
+    async fn turn(&self, context: &Context, call: &str, proof: &Proof) -> Result<Turn<'_>, Error> {
+        // Temporary keys are renewed when they are refused, and other kinds of proof cannot be locked.
+        let permanent = matches!(proof, Proof::Key { security_token: None, .. });
+        if !permanent || self.accepted.load(Ordering::Acquire) {
+            return Ok(Turn { accepted: &self.accepted, refusal: None });
+        }
+        let refusal = within(context, call, self.refusal.lock()).await?;
+        if let Some(error) = &*refusal {
+            return Err(error.clone());
+        }
+        let unproven = !self.accepted.load(Ordering::Acquire);
+        Ok(Turn { accepted: &self.accepted, refusal: unproven.then_some(refusal) })
+    }
+}
+
+impl Turn<'_> {
+    fn ends(self, error: Option<&Error>) {
+        let Some(mut refusal) = self.refusal else { return };
+        match error.map(|error| (error, error.refusal())) {
+            Some((error, Some(said))) if said.rejects_key() => *refusal = Some(error.clone()),
+            // Whoever looks at the request itself has accepted its signature.
+            None | Some((_, Some(Refusal { status: 400 | 403 | 409, .. }))) => {
+                self.accepted.store(true, Ordering::Release);
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+fn route(url: &Url) -> Route {
+    match url.scheme() {
+        "http" => Route::Plain,
+        _ if endpoint::is_loopback(url) => Route::Local,
+        _ => Route::Usual,
+    }
+}
+
+/// The headers that are signed: ours and every other `x-` header.
+fn signed<'a>(ask: &Ask<'a>, ours: &[(&'static str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let others = ask.headers.iter().filter(|(name, _)| name.to_ascii_lowercase().starts_with("x-"));
+    ours.iter().chain(others).copied().collect()
+}
+
+/// What was signed, for comparison with what the gateway says it saw; without the security token.
+fn canonical(ask: &Ask<'_>, proof: &Proof, body: &str, now: Timestamp) -> String {
+    let date = sign::date_text(now);
+    let token = match proof {
+        Proof::Key { security_token: Some(_), .. } => Some("***"),
+        _ => None,
+    };
+    let ours = sign::headers(&ask.url, &date, ask.project_id, ask.domain_id, token);
+    let headers = signed(ask, &ours);
+    sign::canonical(sign::Request {
+        method: ask.method.as_str(),
+        url: &ask.url,
+        headers: &headers,
+        body: body.as_bytes(),
+    })
+}
+
+fn put(headers: &mut HeaderMap, name: &str, value: &str, secret: bool) -> Result<(), Error> {
+    let unfit = || Error::Setup(format!("the value for the header {name} contains characters that cannot be sent"));
+    let value = HeaderValue::from_str(value.trim()).map_err(|_| unfit())?;
+    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unfit())?;
+    headers.insert(name, if secret { sensitive(value) } else { value });
+    Ok(())
+}
+
+fn sensitive(mut value: HeaderValue) -> HeaderValue {
+    value.set_sensitive(true);
+    value
+}
+
+fn read(head: Head, body: &[u8]) -> Result<Answer, Failure> {
+    let good = StatusCode::from_u16(head.status).is_ok_and(|status| status.is_success());
+    if !good {
+        return Err(Failure::Refused(decode::refusal(&head, body, Timestamp::now())));
+    }
+    match decode::reply_body(&head, body) {
+        Ok(body) => Ok(Answer { head, body }),
+        Err(reason) => Err(Failure::Misread { reason, request_id: head.request_id }),
+    }
+}
+
+/// Method, address, status, ids and times: never headers or bodies.
+fn log(ask: &Ask<'_>, ended: &Result<Answer, Failure>, took: Duration, attempt: u32) {
+    let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    let (method, url) = (&ask.method, &ask.url);
+    let (status, request_id) = match ended {
+        Ok(answer) => (answer.head.status, answer.head.request_id.as_deref()),
+        Err(Failure::Refused(refusal)) => (refusal.status, refusal.request_id.as_deref()),
+        Err(Failure::Misread { reason, request_id }) => {
+            tracing::debug!(%method, %url, attempt, took_ms, reason, request_id, "an answer that makes no sense");
+            return;
+        }
+        Err(Failure::NotSent(reason) | Failure::Broken(reason)) => {
+            tracing::debug!(%method, %url, attempt, took_ms, reason, "no answer");
+            return;
+        }
+    };
+    tracing::debug!(%method, %url, attempt, took_ms, status, request_id, "answered");
+}
+
+/// The innermost cause: the ones around it only say that something failed.
+fn reason(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    if error.source().is_none() { "the request failed".to_owned() } else { cause.to_string() }
+}
+
+fn rounded(duration: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// A number from 0 to 1.
+fn dice() -> f64 {
+    let mut bytes = [0; 4];
+    // Without randomness we wait the full time.
+    match aws_lc_rs::rand::fill(&mut bytes) {
+        Ok(()) => f64::from(u32::from_ne_bytes(bytes)) / f64::from(u32::MAX),
+        Err(_) => 1.0,
+    }
+}
