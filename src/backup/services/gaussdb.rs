@@ -1,8 +1,8 @@
-//! `GaussDB` (openGauss).
+//! GaussDB (openGauss).
 //!
-//! Reference: `GaussDB` API, "Backup and Restoration". Times carry an offset, sizes count in MB. `/v3` of the list is the
+//! Reference: GaussDB API, "Backup and Restoration". Times carry an offset, sizes count in MB. `/v3` of the list is the
 //! version that every cloud has. A stop ends all full and differential backups of the instance. The endpoint has two names
-//! by region, one of which is `TaurusDB`'s elsewhere.
+//! by region, one of which is TaurusDB's elsewhere.
 
 use super::super::{
     Backup, BackupRef, Facts, Filter, Instance, Job, Misread, NewBackup, Page, Service, Started, StopScope,

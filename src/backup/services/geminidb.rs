@@ -1,6 +1,6 @@
-//! `GeminiDB` (`GaussDB` NoSQL): Cassandra, and on Huawei Cloud also Mongo, Influx and Redis instances.
+//! GeminiDB (GaussDB NoSQL): Cassandra, and on Huawei Cloud also Mongo, Influx and Redis instances.
 //!
-//! Reference: `GeminiDB` API, "Backup and Restoration". Times carry an offset, sizes count in KB and may have fractions.
+//! Reference: GeminiDB API, "Backup and Restoration". Times carry an offset, sizes count in KB and may have fractions.
 //! "Busy" comes as 403, "gone" as 400. Instance backups and table backups are listed apart. The page of the create calls
 //! `description` required; the service accepts its absence.
 

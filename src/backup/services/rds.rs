@@ -1,8 +1,8 @@
-//! Relational Database Service: `MySQL`, `PostgreSQL`, SQL Server, `MariaDB`.
+//! Relational Database Service: MySQL, PostgreSQL, SQL Server, MariaDB.
 //!
 //! Reference: RDS API, "Backup and Restoration". Times carry an offset or none (then UTC), sizes count in KB. A create names
 //! no job. The list needs the instance, also to look up one backup. A stop ends everything that runs on the instance, and
-//! only `PostgreSQL` has it. The list does not tell descriptions.
+//! only PostgreSQL has it. The list does not tell descriptions.
 
 use serde::Deserialize;
 use serde_json::json;

@@ -1,6 +1,6 @@
-//! `TaurusDB` (`GaussDB` for `MySQL`).
+//! TaurusDB (GaussDB for MySQL).
 //!
-//! Reference: `TaurusDB` API, "Backup Management": creating a manual backup, querying backups, deleting a manual backup.
+//! Reference: TaurusDB API, "Backup Management": creating a manual backup, querying backups, deleting a manual backup.
 //! Times carry an offset, sizes count in MB, `AVAILABLE` is another word for completed. There is no stop operation. The
 //! endpoint has three names by region.
 

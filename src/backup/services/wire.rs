@@ -183,7 +183,7 @@ pub(super) fn started_whole(reply: &Reply) -> Result<Started, Misread> {
 /// The list of backups of all services but DDM.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Listed {
+struct Listed {
     backups: Option<Vec<Item>>,
     #[serde(deserialize_with = "number")]
     total_count: Option<f64>,
