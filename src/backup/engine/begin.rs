@@ -96,7 +96,11 @@ impl Creation<'_> {
                 match self.errand.interruption() {
                     Some(Interruption::Stop) => return Err(cloud::Error::Stopped { call: label(self.call) }.into()),
                     Some(Interruption::Deadline) => return Err(error.into()),
-                    None if verdict == Some(Verdict::Busy) => self.wait(error).await?,
+                    None if verdict == Some(Verdict::Busy) => {
+                        if let Some(backup) = self.wait(error).await? {
+                            return Ok(adopted(backup));
+                        }
+                    }
                     None if times > RESENDS => return Err(error.into()),
                     None => info!(name = self.want.name, "the create did not arrive: it is sent again"),
                 }
@@ -113,13 +117,9 @@ impl Creation<'_> {
                     return Err(Error::NameTaken { existing: self.holder().await.map(Box::new), cause: error });
                 }
                 Some(Verdict::Busy) => {
-                    // After a lost answer it may be our own backup that keeps the instance busy.
-                    if self.lost.is_some()
-                        && let Some(backup) = self.look(&error, &[Duration::ZERO], 1).await?
-                    {
+                    if let Some(backup) = self.wait(error).await? {
                         return Ok(adopted(backup));
                     }
-                    self.wait(error).await?;
                 }
                 _ => {
                     return Err(match (self.busy.take(), interruption_of(&error)) {
@@ -247,13 +247,18 @@ impl Creation<'_> {
         None
     }
 
-    /// Waits until the instance is idle, or until it is worth another try.
-    async fn wait(&mut self, cause: cloud::Error) -> Result<(), Error> {
+    /// Waits until the instance is idle, or until it is worth another try. After a lost answer it may be our own backup that
+    /// keeps the instance busy: then that is what comes back.
+    async fn wait(&mut self, cause: cloud::Error) -> Result<Option<Backup>, Error> {
+        if let Some(backup) = self.look_again(&cause).await? {
+            return Ok(Some(backup));
+        }
         let busy = if let Some(busy) = self.busy.take() {
-            Busy { cause, ..busy }
+            Busy { cause: cause.clone(), ..busy }
         } else {
             let running = self.running().await;
-            if let Some(twin) = running.as_ref().filter(|running| self.is_foreign_twin(running)) {
+            let twin = running.as_ref().filter(|running| self.lost.is_none() && self.is_foreign_twin(running));
+            if let Some(twin) = twin {
                 return Err(Error::NameTaken { existing: Some(Box::new(twin.clone())), cause });
             }
             let what =
@@ -262,20 +267,29 @@ impl Creation<'_> {
                 instance_id = self.want.instance_id,
                 "the instance is busy with {what}, waiting until it is idle: {cause}"
             );
-            Busy { since: Instant::now(), running: running.map(Box::new), cause }
+            Busy { since: Instant::now(), running: running.map(Box::new), cause: cause.clone() }
         };
-        let Busy { since, .. } = *self.busy.insert(busy);
+        let since = self.busy.insert(busy).since;
         let tried = Instant::now();
         loop {
-            match self.errand.rest(interval(since.elapsed())).await {
-                Ok(()) => {}
+            let rest = self.errand.rest(interval(since.elapsed())).await;
+            if let Some(backup) = self.look_again(&cause).await? {
+                return Ok(Some(backup));
+            }
+            match rest {
+                Ok(()) if tried.elapsed() < TRY_ANYWAY && self.is_busy().await => {}
+                // At the deadline the next send says so, and then we say what the instance was busy with.
+                Ok(()) | Err(Interruption::Deadline) => return Ok(None),
                 Err(Interruption::Stop) => return Err(cloud::Error::Stopped { call: label(self.call) }.into()),
-                // The next send says so, and then we say what the instance was busy with.
-                Err(Interruption::Deadline) => return Ok(()),
             }
-            if tried.elapsed() >= TRY_ANYWAY || !self.is_busy().await {
-                return Ok(());
-            }
+        }
+    }
+
+    /// A single look, if an answer was lost before.
+    async fn look_again(&self, cause: &cloud::Error) -> Result<Option<Backup>, Error> {
+        match self.lost {
+            Some(_) => self.look(cause, &[Duration::ZERO], 1).await,
+            None => Ok(None),
         }
     }
 

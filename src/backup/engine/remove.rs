@@ -149,10 +149,10 @@ async fn gone(watch: &mut Watch<'_>, job_id: Option<&str>, patience: Duration) -
         if let (Some(reason), Some(backup)) = (job_failed.take(), seen.clone()) {
             return Err(Error::JobFailed { operation: "delete", backup, reason });
         }
-        job_failed = watch.failed_job(job_id, true).await.map(|job| job.fail_reason);
+        let deleting = seen.is_none_or(|seen| seen.status == Status::Deleting);
+        job_failed = watch.failed_job(job_id, !deleting).await.map(|job| job.fail_reason);
         watch.tell(&());
         watch.rest().await?;
-        let deleting = seen.is_none_or(|seen| seen.status == Status::Deleting);
         if !deleting && job_failed.is_none() && since.elapsed() >= patience {
             return Ok(false);
         }
@@ -229,7 +229,7 @@ async fn stopped(
         if let (Some(reason), Some(backup)) = (job_failed.take(), seen.clone()) {
             return Err(Error::JobFailed { operation: "stop", backup, reason });
         }
-        job_failed = watch.failed_job(job_id, true).await.map(|job| job.fail_reason);
+        job_failed = watch.failed_job(job_id, false).await.map(|job| job.fail_reason);
         watch.tell(&());
         watch.rest().await?;
         if job_failed.is_none() && since.elapsed() >= patience {

@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Value as Json, json};
 
 use super::super::{Backup, Datastore, Instance, Job, JobStatus, Misread, Page, Started, Status, Unsupported, Verdict};
-use crate::backup::NewBackup;
-use crate::cloud::{Refusal, Reply};
+use crate::backup::{Filter, NewBackup};
+use crate::cloud::{Call, Refusal, Reply};
 
 /// Reads a body. `what` names it in the complaint.
 pub(super) fn read<T: DeserializeOwned>(reply: &Reply, what: &str) -> Result<T, Misread> {
@@ -104,6 +104,22 @@ pub(super) fn description(want: &NewBackup) -> Option<&str> {
     want.description.as_deref().filter(|description| !description.is_empty())
 }
 
+/// The filter by type, if it is one of the words the service has.
+pub(super) fn kind(filter: &Filter, words: &[&'static str]) -> Option<&'static str> {
+    let kind = filter.kind.as_deref()?;
+    words.iter().copied().find(|word| *word == kind)
+}
+
+/// The same with messages in English; not every service has the header.
+pub(super) fn english(call: Call) -> Call {
+    call.header("X-Language", "en-us")
+}
+
+/// Whether a partition is Open Telekom Cloud or its Swiss sibling.
+pub(super) fn is_otc(partition: &str) -> bool {
+    partition == "otc.t-systems.com" || partition.ends_with(".otc.t-systems.com")
+}
+
 /// Refuses a choice of databases where the service backs up the whole instance.
 pub(super) fn whole_instance(want: &NewBackup, title: &str) -> Result<(), Unsupported> {
     if want.databases.is_empty() {
@@ -167,7 +183,7 @@ pub(super) fn started_whole(reply: &Reply) -> Result<Started, Misread> {
 /// The list of backups of all services but DDM.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Listed {
+struct Listed {
     backups: Option<Vec<Item>>,
     #[serde(deserialize_with = "number")]
     total_count: Option<f64>,
@@ -246,6 +262,38 @@ pub(super) fn listed(reply: &Reply, unit: f64, status: fn(&str) -> Status) -> Re
     let items = body.backups.ok_or_else(|| Misread("the list of backups has no `backups`".to_owned()))?;
     let items = items.into_iter().map(|item| item.backup(unit, status)).collect::<Result<_, _>>()?;
     Ok(Page { items, total: count(body.total_count) })
+}
+
+/// What became of one backup of a batch delete.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct BatchItem {
+    #[serde(deserialize_with = "text")]
+    backup_id: Option<String>,
+    #[serde(deserialize_with = "text")]
+    error_code: Option<String>,
+    #[serde(deserialize_with = "text")]
+    error_msg: Option<String>,
+}
+
+impl BatchItem {
+    /// RDS lists successes too.
+    pub(super) fn succeeded(&self) -> bool {
+        matches!(self.error_code.as_deref(), None | Some("" | "0"))
+    }
+
+    /// The refusal of this one. The whole reply has a good status; each part counts as the 400 it is when asked alone.
+    pub(super) fn refusal(self, reply: &Reply) -> Result<(String, Refusal), Misread> {
+        let refusal = Refusal {
+            status: 400,
+            code: self.error_code.unwrap_or_default(),
+            message: self.error_msg.unwrap_or_default(),
+            request_id: reply.request_id.clone(),
+            retry_after: None,
+            date: reply.date,
+        };
+        Ok((id(self.backup_id, "a part of the batch")?, refusal))
+    }
 }
 
 /// A job, wherever it is found in the reply.
@@ -399,5 +447,90 @@ fn brief(error: &serde_json::Error) -> String {
     match text.char_indices().nth(200) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::proofs::reply;
+    use super::*;
+
+    #[test]
+    fn times() {
+        for (written, expected) in [
+            ("2018-08-06 10:41:14", "2018-08-06T10:41:14Z"),
+            ("2018-08-06T10:41:14", "2018-08-06T10:41:14Z"),
+            ("2018-08-06T10:41:14Z", "2018-08-06T10:41:14Z"),
+            ("2020-07-07T01:17:05+0800", "2020-07-06T17:17:05Z"),
+            ("2020-07-07T01:17:05+08:00", "2020-07-06T17:17:05Z"),
+            ("2020-07-07T01:17:05-0330", "2020-07-07T04:47:05Z"),
+            ("2020-07-07 01:17:05 +0800", "2020-07-06T17:17:05Z"),
+            ("2020-07-07T01:17:05.5+08", "2020-07-06T17:17:05.5Z"),
+            (" 2020-07-07T01:17:05Z ", "2020-07-07T01:17:05Z"),
+        ] {
+            assert_eq!(time(written), Some(expected.parse().unwrap()), "{written}");
+        }
+        for odd in [
+            "",
+            "-",
+            "now",
+            "2018-08-06T10:41:14 CET",
+            "2018-08-06T10:41:14+8",
+            "2018-08-06T10:41:14+99:99",
+            "2018-13-06 10:41:14",
+            "9999-12-31T23:59:59-2300",
+            "äöüäöüäöüäöü+0800",
+        ] {
+            assert_eq!(time(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn scalars_are_lenient() {
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Both {
+            #[serde(deserialize_with = "text")]
+            word: Option<String>,
+            #[serde(deserialize_with = "number")]
+            size: Option<f64>,
+        }
+        for (body, word, size) in [
+            ("{}", None, None),
+            (r#"{"word": null, "size": null}"#, None, None),
+            (r#"{"word": 8635, "size": "29.4"}"#, Some("8635"), Some(29.4)),
+            (r#"{"word": true, "size": ""}"#, Some("true"), None),
+            (r#"{"word": "x", "size": 280, "more": [1]}"#, Some("x"), Some(280.0)),
+            (r#"{"word": 12345678901234567890123, "size": -1e3}"#, Some("12345678901234567890123"), Some(-1000.0)),
+        ] {
+            let both: Both = read(&reply(body), "it").unwrap();
+            assert_eq!((both.word.as_deref(), both.size), (word, size), "{body}");
+        }
+        for bad in
+            ["", "[]", "\"x\"", r#"{"word": []}"#, r#"{"size": "big"}"#, r#"{"size": true}"#, r#"{"size": 1e999}"#]
+        {
+            assert!(read::<Both>(&reply(bad), "it").is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn complaints_stay_short() {
+        let body = format!(r#"{{"backups": "{}"}}"#, "ä".repeat(10_000));
+        let Misread(complaint) = listed(&reply(&body), KB, status).unwrap_err();
+        assert!(complaint.starts_with("the list of backups: ") && complaint.chars().count() < 230, "{complaint}");
+    }
+
+    #[test]
+    fn sizes() {
+        for (size, unit, expected) in [
+            (None, KB, None),
+            (Some(0.0), KB, Some(0)),
+            (Some(-1.0), KB, None),
+            (Some(29.4), KB, Some(30_106)),
+            (Some(104.5), MB, Some(109_576_192)),
+            (Some(1e300), MB, Some(u64::MAX)),
+        ] {
+            assert_eq!(bytes(size, unit), expected, "{size:?}");
+        }
     }
 }

@@ -1,0 +1,381 @@
+//! Creates: exactly one backup, whatever happens to the answer.
+
+use super::*;
+use crate::backup::Error;
+
+/// A refusal that says "something else runs on the instance".
+const BUSY: Say = Say::No(403, "DBS.200019");
+const TAKEN: Say = Say::No(400, "DBS.201201");
+
+async fn begin(script: &Script, context: &Context) -> Result<crate::backup::Started, Error> {
+    script.backups().begin(context, dds(), &want("nightly")).await
+}
+
+fn id(started: Result<crate::backup::Started, Error>) -> String {
+    started.expect("a backup was begun").backup_id
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_create_one_call() {
+    let script = Script::new().says(POST, [begun("b1")]);
+    let started = begin(&script, &within(seconds(60))).await.unwrap();
+    assert_eq!(started.backup(), b1());
+    assert_eq!(started.job_id.as_deref(), Some("j1"));
+    assert_eq!(script.calls(), [POST]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_create_that_arrived_is_adopted() {
+    for lost in [
+        Say::Lost,
+        Say::No(500, ""),
+        Say::No(504, ""),
+        Say::Ok(Json::Null),
+        Say::Ok(json!({ "job_id": "j1" })),
+        Say::Ok(json!("<html>")),
+    ] {
+        // It is listed a moment later; an older one has the name too, and others have other names or types.
+        let older = item("old", "COMPLETED", -600);
+        let other = with(item("other", "BUILDING", 1), &json!({ "name": "nightly2" }));
+        let auto = with(item("auto", "COMPLETED", 1), &json!({ "type": "Auto" }));
+        let before = list(&[auto.clone(), other.clone(), older.clone()]);
+        let script = Script::new()
+            .says(POST, [lost.clone()])
+            .says(OF_INSTANCE, [before, list(&[item("b1", "BUILDING", 0), auto, other, older])]);
+        let started = begin(&script, &within(seconds(60))).await.unwrap();
+        assert_eq!(started.backup(), b1(), "{lost:?}");
+        assert_eq!(started.begin, Some(EPOCH.parse().unwrap()));
+        assert_eq!(script.count(POST), 1, "{lost:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_create_that_did_not_arrive_is_sent_again() {
+    let older = list(&[item("old", "COMPLETED", -600)]);
+    let script = Script::new().says(POST, [Say::Lost, begun("b1")]).says(OF_INSTANCE, [older]);
+    assert_eq!(id(begin(&script, &within(seconds(60))).await), "b1");
+    assert_eq!(script.count(POST), 2);
+    assert!(script.count(OF_INSTANCE) >= 2, "its absence is confirmed");
+    let times = script.times(POST);
+    assert!(times[1] >= times[0] + seconds(3), "lists lag behind: {times:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_is_not_sent_for_ever() {
+    let script = Script::new().says(POST, [Say::Lost]).says(OF_INSTANCE, [empty()]);
+    let error = begin(&script, &within(seconds(600))).await.unwrap_err();
+    assert!(matches!(error, Error::Cloud(cloud::Error::Unanswered { .. })), "{error:?}");
+    assert_eq!(script.count(POST), 3);
+    assert!(script.calls().last().unwrap().starts_with("GET"), "nothing of it is left behind, and that was looked up");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_sent_is_not_searched() {
+    let script = Script::new().says(POST, [Say::Unreachable]);
+    let error = begin(&script, &within(seconds(60))).await.unwrap_err();
+    assert!(matches!(error, Error::Cloud(cloud::Error::Unanswered { .. })), "{error:?}");
+    assert_eq!(script.calls(), [POST]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn several_candidates_are_named() {
+    let both = list(&[item("b2", "BUILDING", 1), item("b1", "FAILED", 0)]);
+    let script = Script::new().says(POST, [Say::Lost]).says(OF_INSTANCE, [both]);
+    let Err(Error::Unclear { candidates, .. }) = begin(&script, &within(seconds(60))).await else { panic!() };
+    assert_eq!(ids(&candidates), ["b2", "b1"]);
+    assert_eq!(script.count(POST), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_clock_nothing_is_adopted() {
+    let undated = with(item("b1", "BUILDING", 0), &json!({ "begin_time": null }));
+    for (say, name) in [
+        (Say::Dateless(json!({ "backups": [item("b1", "BUILDING", 0)] })), "no Date header"),
+        (list(&[undated]), "no begin time"),
+    ] {
+        let script = Script::new().says(POST, [Say::Lost]).says(OF_INSTANCE, [say]);
+        let Err(Error::Unclear { candidates, .. }) = begin(&script, &within(seconds(60))).await else {
+            panic!("{name}")
+        };
+        assert_eq!(ids(&candidates), ["b1"], "{name}");
+        assert_eq!(script.count(POST), 1, "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_search_survives_passing_trouble() {
+    let script = Script::new()
+        .says(POST, [Say::Lost])
+        .says(OF_INSTANCE, [Say::No(503, ""), Say::Lost, Say::Ok(Json::Null), b1_is("BUILDING")]);
+    assert_eq!(id(begin(&script, &within(seconds(60))).await), "b1");
+    assert_eq!(script.count(POST), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_search_that_is_refused_leaves_it_unclear() {
+    for say in [Say::No(403, "DBS.280063"), Say::Lost] {
+        let script = Script::new().says(POST, [Say::Lost]).says(OF_INSTANCE, [say]);
+        let Err(Error::Unclear { candidates, .. }) = begin(&script, &within(seconds(60))).await else { panic!() };
+        assert_eq!(ids(&candidates), [""; 0]);
+        assert_eq!(script.count(POST), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_lost_create_the_name_may_be_taken_by_ourselves() {
+    // It came to be seen only after it was sent again.
+    let script = Script::new()
+        .says(POST, [Say::Lost, TAKEN])
+        .on(OF_INSTANCE, |_, elapsed| if elapsed < seconds(4) { empty() } else { b1_is("BUILDING") });
+    assert_eq!(id(begin(&script, &within(seconds(60))).await), "b1");
+    assert_eq!(script.count(POST), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_lost_create_the_instance_may_be_busy_with_our_own() {
+    // It comes to be seen late: at once, and long before it ends.
+    for seen_after in [4, 30].map(seconds) {
+        let script = Script::new()
+            .says(POST, [Say::Lost, BUSY])
+            .on(OF_INSTANCE, move |_, elapsed| if elapsed < seen_after { empty() } else { b1_is("BUILDING") })
+            .says(THE_INSTANCE, [instance(&["BACKUP"])]);
+        assert_eq!(id(begin(&script, &within(seconds(60))).await), "b1");
+        assert_eq!(script.count(POST), 2);
+        assert!(script.elapsed() < seen_after + seconds(4), "{:?}", script.elapsed());
+    }
+    // Stopped meanwhile, it is not clear whose the running backup is.
+    let script = Script::new()
+        .says(POST, [Say::Lost, BUSY])
+        .says(OF_INSTANCE, [empty()])
+        .says(THE_INSTANCE, [instance(&["BACKUP"])]);
+    let error = begin(&script, &stopped_after(seconds(30))).await.unwrap_err();
+    assert!(matches!(error, Error::Unclear { .. }), "{error:?}");
+    assert!(script.elapsed() < seconds(32), "{:?}", script.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_taken_name_tells_who_has_it() {
+    let script = Script::new().says(POST, [TAKEN]).says(OF_INSTANCE, [list(&[item("b0", "COMPLETED", -90)])]);
+    let Err(Error::NameTaken { existing: Some(existing), .. }) = begin(&script, &within(seconds(60))).await else {
+        panic!()
+    };
+    assert_eq!(existing.id, "b0");
+    assert_eq!(script.count(POST), 1);
+
+    // On another instance of the project.
+    let elsewhere = with(item("b9", "COMPLETED", -90), &json!({ "instance_id": "i9" }));
+    let script = Script::new()
+        .says(POST, [TAKEN])
+        .says(OF_INSTANCE, [empty()])
+        .says("GET /v3/{project_id}/backups?backup_type=Manual", [list(&[elsewhere])]);
+    let Err(Error::NameTaken { existing: Some(existing), .. }) = begin(&script, &within(seconds(60))).await else {
+        panic!()
+    };
+    assert_eq!((&*existing.id, &*existing.instance_id), ("b9", "i9"));
+
+    // Not to be found.
+    let script = Script::new().says(POST, [TAKEN]).says("GET", [Say::No(500, "")]);
+    let error = begin(&script, &within(seconds(60))).await.unwrap_err();
+    assert!(matches!(error, Error::NameTaken { existing: None, .. }), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_is_final() {
+    for say in [Say::No(400, "DBS.280127"), Say::No(404, "DBS.200002"), Say::No(403, "DBS.280063"), Say::No(401, "")] {
+        let script = Script::new().says(POST, [say]);
+        let error = begin(&script, &within(seconds(60))).await.unwrap_err();
+        assert!(matches!(error, Error::Cloud(cloud::Error::Refused { .. })), "{error:?}");
+        assert_eq!(script.calls(), [POST]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_instance_is_awaited() {
+    let other = with(item("b0", "BUILDING", -5), &json!({ "name": "weekly" }));
+    let idle_after = seconds(100);
+    let script = Script::new()
+        .on(POST, move |_, elapsed| if elapsed < idle_after { BUSY } else { begun("b1") })
+        .says(OF_INSTANCE, [list(&[other])])
+        .on(THE_INSTANCE, move |_, elapsed| instance(if elapsed < idle_after { &["BACKUP"] } else { &[] }));
+    assert_eq!(id(begin(&script, &within(seconds(3600))).await), "b1");
+    assert!(script.elapsed() < seconds(110), "{:?}", script.elapsed());
+    assert!(script.count(POST) <= 4, "{:?}", script.times(POST));
+    assert!(script.count(THE_INSTANCE) < 80, "{}", script.count(THE_INSTANCE));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_that_never_gets_idle_does_not_stop_us() {
+    let script = Script::new()
+        .on(POST, |_, elapsed| if elapsed < seconds(30) { BUSY } else { begun("b1") })
+        .says(OF_INSTANCE, [empty()])
+        .says(THE_INSTANCE, [Say::Ok(json!({ "instances": [{ "id": INSTANCE, "status": "abnormal" }] }))]);
+    assert_eq!(id(begin(&script, &within(seconds(3600))).await), "b1");
+    assert!(script.elapsed() < seconds(90), "{:?}", script.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_instance_that_refuses_is_asked_with_pauses() {
+    let script = Script::new().says(POST, [BUSY]).says(OF_INSTANCE, [empty()]).says(THE_INSTANCE, [instance(&[])]);
+    let error = begin(&script, &within(seconds(3600))).await.unwrap_err();
+    assert!(matches!(error, Error::Busy { running: None, .. }), "{error:?}");
+    assert!(script.count(POST) < 400, "{}", script.count(POST));
+}
+
+#[tokio::test(start_paused = true)]
+async fn busy_until_the_deadline() {
+    let other = with(item("b0", "BUILDING", -5), &json!({ "name": "weekly" }));
+    let script = Script::new()
+        .says(POST, [BUSY])
+        .says(OF_INSTANCE, [list(&[other])])
+        .says(THE_INSTANCE, [instance(&["BACKUP"])]);
+    let Err(Error::Busy { running: Some(running), cause }) = begin(&script, &within(seconds(90))).await else {
+        panic!()
+    };
+    assert_eq!(running.id, "b0");
+    assert_eq!(cause.refusal().map(|refusal| &*refusal.code), Some("DBS.200019"), "what the cloud said, not the clock");
+    assert!(script.elapsed() < seconds(91), "{:?}", script.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_running_twin_of_an_earlier_run_is_not_doubled() {
+    let script = Script::new().says(POST, [BUSY]).says(OF_INSTANCE, [list(&[item("b0", "BUILDING", -5)])]);
+    let Err(Error::NameTaken { existing: Some(existing), .. }) = begin(&script, &within(seconds(90))).await else {
+        panic!()
+    };
+    assert_eq!(existing.id, "b0");
+    assert!(script.elapsed() < seconds(1), "no use waiting");
+}
+
+#[tokio::test(start_paused = true)]
+async fn our_own_backup_of_that_name_is_awaited() {
+    // TaurusDB lets two backups have one name.
+    let post = "POST /v3/{project_id}/backups/create";
+    let body = |id: &str| Say::Ok(json!({ "backup": { "id": id } }));
+    let script = Script::new()
+        .says(post, [body("b1"), Say::No(409, "DBS.201205"), body("b2")])
+        .says("GET /v3/{project_id}/backups?instance_id=i1&backup_type=manual", [list(&[item("b1", "BUILDING", 0)])])
+        .says(THE_INSTANCE, [Say::Ok(json!({ "instances": [{ "id": INSTANCE, "status": "ACTIVE" }] }))]);
+    let (backups, context) = (script.backups(), within(seconds(90)));
+    let first = backups.begin(&context, service("taurusdb"), &want("nightly")).await.unwrap();
+    let second = backups.begin(&context, service("taurusdb"), &want("nightly")).await.unwrap();
+    assert_eq!((&*first.backup_id, &*second.backup_id), ("b1", "b2"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_create_does_not_adopt_what_we_began_before() {
+    let post = "POST /v3/{project_id}/backups/create";
+    let script = Script::new().says(post, [Say::Ok(json!({ "backup": { "id": "b1" } })), Say::Lost]).says(
+        "GET /v3/{project_id}/backups?instance_id=i1&backup_type=manual",
+        [list(&[item("b1", "COMPLETED", 0)]), list(&[item("b2", "BUILDING", 0), item("b1", "COMPLETED", 0)])],
+    );
+    let (backups, context) = (script.backups(), within(seconds(90)));
+    backups.begin(&context, service("taurusdb"), &want("nightly")).await.unwrap();
+    let second = backups.begin(&context, service("taurusdb"), &want("nightly")).await.unwrap();
+    assert_eq!(second.backup_id, "b2");
+    assert_eq!(script.count(post), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn creates_on_one_instance_take_turns_in_order() {
+    let script = Script::new().on(POST, |nth, _| Say::Late(seconds(10), Box::new(begun(&format!("b{nth}")))));
+    let backups = script.backups();
+    let elsewhere = NewBackup { instance_id: "i2".to_owned(), ..want("other") };
+    let context = within(seconds(600));
+    let mut running = Vec::new();
+    for name in ["first", "second", "third"] {
+        let (backups, context) = (backups.in_region("eu-nl"), context.clone());
+        running.push(tokio::spawn(async move { backups.begin(&context, dds(), &want(name)).await.unwrap().backup_id }));
+        tokio::task::yield_now().await;
+    }
+    let other = backups.begin(&context, dds(), &elsewhere).await.unwrap();
+    assert_eq!(other.backup_id, "b1", "the other instance does not wait");
+    let mut begun = Vec::new();
+    for task in running {
+        begun.push(task.await.unwrap());
+    }
+    assert_eq!(begun, ["b0", "b2", "b3"]);
+    let times = script.times(POST);
+    assert!(times[2] >= times[0] + seconds(10) && times[3] >= times[2] + seconds(10), "{times:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_for_a_turn_ends_with_the_stop_or_the_deadline() {
+    let script = Script::new().says(POST, [Say::Late(seconds(100), Box::new(begun("b1")))]);
+    let backups = script.backups();
+    let first = {
+        let (backups, context) = (backups.clone(), within(seconds(600)));
+        tokio::spawn(async move { backups.begin(&context, dds(), &want("first")).await })
+    };
+    tokio::task::yield_now().await;
+    let error = backups.begin(&stopped_after(seconds(5)), dds(), &want("second")).await.unwrap_err();
+    assert!(matches!(error, Error::Cloud(cloud::Error::Stopped { .. })), "{error:?}");
+    assert!(script.elapsed() < seconds(6));
+    let error = backups.begin(&within(seconds(20)), dds(), &want("third")).await.unwrap_err();
+    assert!(matches!(error, Error::Busy { cause: cloud::Error::DeadlinePassed { .. }, .. }), "{error:?}");
+    assert!(script.elapsed() < seconds(26));
+    assert!(first.await.unwrap().is_ok());
+    assert_eq!(script.count(POST), 1, "who gave up sent nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_before_sending_sends_nothing() {
+    let script = Script::new();
+    let context = within(seconds(60));
+    context.stop.cancel();
+    let error = begin(&script, &context).await.unwrap_err();
+    assert!(matches!(error, Error::Cloud(cloud::Error::Stopped { .. })), "{error:?}");
+    assert_eq!(script.calls(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_ends_the_wait_for_an_idle_instance_at_once() {
+    let script =
+        Script::new().says(POST, [BUSY]).says(OF_INSTANCE, [empty()]).says(THE_INSTANCE, [instance(&["BACKUP"])]);
+    let error = begin(&script, &stopped_after(seconds(100))).await.unwrap_err();
+    assert!(matches!(error, Error::Cloud(cloud::Error::Stopped { .. })), "{error:?}");
+    assert!(script.elapsed() < Duration::from_millis(100_200), "{:?}", script.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_while_the_answer_is_lost_still_finds_the_backup() {
+    let lost = Say::Late(seconds(10), Box::new(Say::Lost));
+    let script = Script::new().says(POST, [lost.clone()]).says(OF_INSTANCE, [empty(), b1_is("BUILDING")]);
+    assert_eq!(id(begin(&script, &stopped_after(seconds(5))).await), "b1");
+    assert!(script.elapsed() < seconds(12), "{:?}", script.elapsed());
+
+    // Or says that it is not clear: there was no time for proof.
+    let script = Script::new().says(POST, [lost]).says(OF_INSTANCE, [empty()]);
+    let error = begin(&script, &stopped_after(seconds(5))).await.unwrap_err();
+    assert!(matches!(error, Error::Unclear { .. }), "{error:?}");
+    assert_eq!(script.count(POST), 1);
+    assert!(script.elapsed() < seconds(12), "{:?}", script.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_search_that_hangs_ends_soon_after_the_stop() {
+    let hangs = Say::Late(seconds(100), Box::new(empty()));
+    let script = Script::new().says(POST, [Say::Lost]).says(OF_INSTANCE, [hangs]);
+    let error = begin(&script, &stopped_after(seconds(5))).await.unwrap_err();
+    assert!(matches!(error, Error::Unclear { .. }), "{error:?}");
+    assert!(script.elapsed() < seconds(7), "{:?}", script.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_lost_at_the_deadline_is_looked_up_all_the_same() {
+    let lost = Say::Late(seconds(10), Box::new(Say::Lost));
+    let script = Script::new().says(POST, [lost.clone()]).says(OF_INSTANCE, [empty(), b1_is("BUILDING")]);
+    assert_eq!(id(begin(&script, &within(seconds(5))).await), "b1");
+
+    let script = Script::new().says(POST, [lost]).says(OF_INSTANCE, [empty()]);
+    let error = begin(&script, &within(seconds(5))).await.unwrap_err();
+    assert!(matches!(error, Error::Cloud(cloud::Error::Unanswered { .. })), "{error:?}");
+    assert_eq!(script.count(POST), 1, "too late to send it again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_cannot_create_says_so() {
+    let script = Script::new();
+    let error = script.backups().begin(&within(seconds(5)), service("ddm"), &want("nightly")).await.unwrap_err();
+    assert!(matches!(error, Error::Unsupported(_)), "{error:?}");
+    assert_eq!(script.calls(), [""; 0]);
+}

@@ -1,0 +1,257 @@
+//! One backup by its id, and lists.
+
+use super::*;
+use crate::backup::{DataNode, Error, Filter, Status};
+
+async fn find(script: &Script, key: &str) -> Result<Option<Backup>, Error> {
+    script.backups().find(&within(seconds(60)), service(key), &b1()).await
+}
+
+fn page(first: usize, count: usize, total: usize) -> Say {
+    let items: Vec<_> =
+        (first..first + count).map(|nth| item(&format!("b{nth}"), "COMPLETED", -i64::try_from(nth).unwrap())).collect();
+    Say::Ok(json!({ "backups": items, "total_count": total }))
+}
+
+async fn all(script: &Script) -> Result<Vec<Backup>, Error> {
+    script.backups().list(&within(seconds(6000)), dds(), &Filter::default()).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backup_is_found_with_one_call() {
+    let script = Script::new().says(BY_ID, [b1_is("COMPLETED")]);
+    assert_eq!(find(&script, "dds").await.unwrap().unwrap().id, "b1");
+    assert_eq!(script.calls(), [BY_ID]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn gone_is_only_what_is_proven() {
+    for say in [empty(), Say::No(400, "DBS.201214"), Say::No(400, "DBS.201502"), Say::No(404, "DBS.201010")] {
+        let script = Script::new().says(BY_ID, [say.clone()]);
+        assert!(matches!(find(&script, "dds").await, Ok(None)), "{say:?}");
+    }
+    for say in [
+        Say::Ok(Json::Null),
+        Say::Ok(json!({})),
+        Say::Ok(json!([])),
+        Say::Ok(json!({ "backups": null })),
+        Say::Ok(json!({ "backups": [{ "name": "nightly" }] })),
+        Say::No(404, ""),
+        Say::No(404, "APIGW.0101"),
+        Say::No(400, "DBS.280001"),
+        Say::No(403, "DBS.280063"),
+        Say::No(500, ""),
+        Say::Lost,
+        Say::Unreachable,
+    ] {
+        let script = Script::new().says(BY_ID, [say.clone()]);
+        assert!(matches!(find(&script, "dds").await, Err(Error::Cloud(_))), "{say:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ignored_id_filter_is_seen_through() {
+    let others = list(&[item("b7", "COMPLETED", 0), item("b8", "COMPLETED", 0)]);
+    let script = Script::new().says(BY_ID, [others]).on("GET /v3/{project_id}/backups?offset=", |nth, _| match nth {
+        0 => page(50, 100, 101),
+        _ => b1_is("COMPLETED"),
+    });
+    assert_eq!(find(&script, "dds").await.unwrap().unwrap().id, "b1", "on the second page");
+    let script = Script::new().says("GET", [list(&[item("b7", "COMPLETED", 0)])]);
+    assert!(matches!(find(&script, "dds").await, Ok(None)), "the complete list lacks it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn geminidb_is_asked_for_both_types() {
+    let (instance, table) = (
+        "GET /v4/{project_id}/backups?backup_id=b1&type=Instance",
+        "GET /v4/{project_id}/backups?backup_id=b1&type=Dat",
+    );
+    for first in [empty(), Say::No(400, "DBS.201214")] {
+        let script = Script::new().says(instance, [first.clone()]).says(table, [b1_is("COMPLETED")]);
+        assert!(find(&script, "geminidb").await.unwrap().is_some());
+        let script = Script::new().says(instance, [first]).says(table, [empty()]);
+        assert!(find(&script, "geminidb").await.unwrap().is_none());
+        assert_eq!(script.calls().len(), 2);
+    }
+    let script = Script::new().says(instance, [empty()]).says(table, [Say::No(500, "")]);
+    assert!(find(&script, "geminidb").await.is_err(), "half a proof is none");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rds_needs_the_instance() {
+    let script = Script::new().says("GET /v3/{project_id}/backups?instance_id=i1&backup_id=b1", [empty()]);
+    assert!(find(&script, "rds").await.unwrap().is_none());
+    let bare = BackupRef { instance_id: None, ..b1() };
+    let error = script.backups().find(&within(seconds(5)), service("rds"), &bare).await.unwrap_err();
+    assert!(matches!(error, Error::Unsupported(_)), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn ddm_is_found_in_the_list_and_completed_by_its_details() {
+    let listed = json!({ "id": "b1", "name": "n", "status": "normal", "instance_id": INSTANCE, "file_size": 5.5 });
+    let body = |items: Vec<Json>| Say::Ok(json!({ "backups": items, "total": 1 }));
+    let details = json!({ "id": "b1", "related_data_nodes": [{ "instance_id": "r1", "instance_name": "node" }] });
+    let show = "GET /v3/{project_id}/instances/i1/backups/b1";
+    let script =
+        Script::new().says("GET /v3/{project_id}/backups", [body(vec![listed.clone()])]).says(show, [Say::Ok(details)]);
+    let found = find(&script, "ddm").await.unwrap().unwrap();
+    assert_eq!(found.status, Status::Completed);
+    assert_eq!(found.data_nodes, [DataNode { instance_id: "r1".into(), instance_name: "node".into() }]);
+
+    let script =
+        Script::new().says("GET /v3/{project_id}/backups", [body(vec![listed])]).says(show, [Say::No(500, "")]);
+    assert!(find(&script, "ddm").await.is_err(), "half of it is not told as if it were all");
+    let script = Script::new().says("GET /v3/{project_id}/backups", [body(Vec::new())]);
+    assert!(find(&script, "ddm").await.unwrap().is_none());
+    assert_eq!(script.calls().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_slips_between_pages_is_not_taken_for_gone() {
+    // While page two is fetched a newer backup is deleted, and ours moves to page one.
+    let items = |ids: std::ops::Range<usize>| {
+        let items: Vec<_> = ids.map(|nth| json!({ "id": format!("b{nth}"), "status": "normal" })).collect();
+        Say::Ok(json!({ "backups": items, "total": 140 }))
+    };
+    let script = Script::new().on("GET /v3/{project_id}/backups", move |nth, _| match nth {
+        0 => items(10..138),
+        1 => items(139..145),
+        _ => items(0..128),
+    });
+    let backups = script.backups();
+    let details = "GET /v3/{project_id}/instances/i1/backups/b1";
+    let script = script.says(details, [Say::Ok(json!({ "id": "b1" }))]);
+    let found = backups.find(&within(seconds(60)), service("ddm"), &b1()).await.unwrap();
+    assert_eq!(found.unwrap().instance_id, INSTANCE, "what the list leaves out is filled in");
+    assert_eq!(script.count("GET /v3/{project_id}/backups"), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_is_read_to_its_end() {
+    let script = Script::new().on("GET", |nth, _| match nth {
+        0 => page(0, 100, 250),
+        1 => page(100, 100, 250),
+        _ => page(200, 50, 250),
+    });
+    assert_eq!(all(&script).await.unwrap().len(), 250);
+    let offsets: Vec<_> = script.calls().iter().map(|call| call.split(['=', '&']).nth(1).unwrap().to_owned()).collect();
+    assert_eq!(offsets, ["0", "100", "200"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_total_is_not_believed() {
+    // Too small: as if the page were all.
+    let script = Script::new().on("GET", |nth, _| if nth == 0 { page(0, 100, 100) } else { page(100, 7, 7) });
+    assert_eq!(all(&script).await.unwrap().len(), 107);
+    // Too big.
+    for end in [page(0, 0, 900), page(0, 7, 900)] {
+        let script = Script::new().on("GET", move |nth, _| if nth == 0 { page(0, 7, 900) } else { end.clone() });
+        assert_eq!(all(&script).await.unwrap().len(), 7);
+        assert_eq!(script.calls().len(), 2);
+    }
+    // None at all.
+    let script = Script::new().says("GET", [Say::Ok(json!({ "backups": [item("b1", "COMPLETED", 0)] }))]);
+    assert_eq!(all(&script).await.unwrap().len(), 1);
+    assert_eq!(script.calls().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repeated_page_ends_the_list() {
+    let script = Script::new().says("GET", [page(0, 100, 1000)]);
+    assert_eq!(all(&script).await.unwrap().len(), 100);
+    assert_eq!(script.calls().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_that_move_between_pages_come_once() {
+    let script = Script::new().on("GET", |nth, _| if nth == 0 { page(0, 100, 150) } else { page(98, 52, 150) });
+    assert_eq!(all(&script).await.unwrap().len(), 150);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_without_end_is_an_error() {
+    let script = Script::new().on("GET", |nth, _| page(nth * 100, 100, usize::MAX >> 12));
+    let error = all(&script).await.unwrap_err();
+    assert!(error.to_string().contains("no end"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_fails_fails_the_list() {
+    for say in [Say::No(500, ""), Say::Ok(json!({ "total_count": 150 })), Say::Lost] {
+        let script = Script::new().says("GET", [page(0, 100, 150), say]);
+        assert!(all(&script).await.is_err());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_filter_is_applied_here_too() {
+    let items = [
+        item("match", "COMPLETED", 10),
+        with(item("name", "COMPLETED", 10), &json!({ "name": "nightly2" })),
+        with(item("instance", "COMPLETED", 10), &json!({ "instance_id": "i2" })),
+        with(item("kind", "COMPLETED", 10), &json!({ "type": "Auto" })),
+        with(item("no kind", "COMPLETED", 10), &json!({ "type": null })),
+        item("status", "FAILED", 10),
+        item("early", "COMPLETED", 4),
+        item("late", "COMPLETED", 21),
+        with(item("no begin", "COMPLETED", 10), &json!({ "begin_time": null })),
+    ];
+    let script = Script::new().says("GET", [list(&items)]);
+    let filter = Filter {
+        instance_id: Some(INSTANCE.to_owned()),
+        name: Some("nightly".to_owned()),
+        name_prefix: Some("night".to_owned()),
+        kind: Some("manual".to_owned()),
+        status: Some(Status::Completed),
+        begin_after: Some(after(seconds(5))),
+        begin_before: Some(after(seconds(20))),
+    };
+    let context = within(seconds(60));
+    assert_eq!(ids(&script.backups().list(&context, dds(), &filter).await.unwrap()), ["match"]);
+    let prefix = Filter { name_prefix: Some("nightly2".to_owned()), ..Filter::default() };
+    assert_eq!(ids(&script.backups().list(&context, dds(), &prefix).await.unwrap()), ["name"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn lists_are_newest_first() {
+    let undated = with(item("undated", "COMPLETED", 0), &json!({ "begin_time": "" }));
+    let items = [undated, item("old", "COMPLETED", 1), item("new", "COMPLETED", 3), item("middle", "COMPLETED", 2)];
+    let script = Script::new().says("GET", [list(&items)]);
+    assert_eq!(ids(&all(&script).await.unwrap()), ["new", "middle", "old", "undated"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn instances_are_found_by_exact_name() {
+    let instances = Say::Ok(json!({ "instances": [
+        { "id": "i1", "name": "shop", "status": "normal", "actions": [] },
+        { "id": "i2", "name": "shop-2", "status": "normal", "actions": ["BACKUP"] },
+    ] }));
+    let script = Script::new().says("GET /v3/{project_id}/instances", [instances]);
+    let (backups, context) = (script.backups(), within(seconds(60)));
+    let both = backups.instances(&context, dds(), None).await.unwrap();
+    assert_eq!(
+        both.iter().map(|instance| (&*instance.id, instance.idle)).collect::<Vec<_>>(),
+        [("i1", Some(true)), ("i2", Some(false))]
+    );
+    let one = backups.instances(&context, dds(), Some("shop")).await.unwrap();
+    assert_eq!(one.len(), 1);
+    assert_eq!(one[0].id, "i1");
+}
+
+#[test]
+fn every_operation_can_run_in_a_task() {
+    fn sendable<T: Send>(_: T) {}
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let _entered = runtime.enter();
+    let (backups, context) = (Script::new().backups(), within(seconds(1)));
+    let (want, filter, started) = (want("nightly"), Filter::default(), crate::backup::Started::from(b1()));
+    sendable(backups.begin(&context, dds(), &want));
+    sendable(backups.settled(&context, dds(), &started, &()));
+    sendable(backups.find(&context, dds(), &b1()));
+    sendable(backups.list(&context, dds(), &filter));
+    sendable(backups.instances(&context, dds(), None));
+    sendable(backups.stop(&context, dds(), &b1()));
+    sendable(backups.delete(&context, dds(), &b1()));
+    sendable(backups);
+}

@@ -1,0 +1,257 @@
+//! The engine against a scripted cloud, in paused time: no sockets, and an hour takes no time.
+
+mod beginning;
+mod finding;
+mod removing;
+mod settling;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Value as Json, json};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::Backups;
+use super::errand::{Answer, Ask, label};
+use crate::backup::{Backup, BackupRef, NewBackup, Service, named};
+use crate::cloud::{self, Call, Context, Refusal, Reply};
+
+/// How long every answer takes.
+const LATENCY: Duration = Duration::from_millis(50);
+/// What the cloud's clock says when a test begins.
+const EPOCH: &str = "2025-06-03T08:00:00Z";
+
+const INSTANCE: &str = "i1";
+const POST: &str = "POST /v3/{project_id}/backups";
+const BY_ID: &str = "GET /v3/{project_id}/backups?backup_id=b1";
+const OF_INSTANCE: &str = "GET /v3/{project_id}/backups?instance_id=i1&backup_type=Manual";
+const THE_INSTANCE: &str = "GET /v3/{project_id}/instances?id=i1";
+const THE_JOB: &str = "GET /v3/{project_id}/jobs?id=j1";
+const DELETE: &str = "DELETE /v3/{project_id}/backups/b1";
+const PUT: &str = "PUT /v3/{project_id}/backups/b1";
+
+/// What the scripted cloud says.
+#[derive(Clone, Debug)]
+enum Say {
+    /// Status 200 with that body.
+    Ok(Json),
+    /// The same without a `Date` header.
+    Dateless(Json),
+    /// An error status and code.
+    No(u16, &'static str),
+    /// The answer is lost; the request was carried out, or was not.
+    Lost,
+    /// The connection is refused: nothing was sent.
+    Unreachable,
+    /// This, after so long.
+    Late(Duration, Box<Say>),
+}
+
+type Rule = (&'static str, Box<dyn Fn(usize, Duration) -> Say + Send + Sync>);
+
+/// A cloud that follows a script: the first rule whose beginning a call has answers it, knowing how often it was asked
+/// before and how long the test runs.
+#[derive(Clone)]
+struct Script(Arc<Inner>);
+
+struct Inner {
+    begun: Instant,
+    rules: Mutex<Vec<(Rule, usize)>>,
+    calls: Mutex<Vec<(Duration, String)>>,
+}
+
+impl Script {
+    fn new() -> Self {
+        Script(Arc::new(Inner { begun: Instant::now(), rules: Mutex::default(), calls: Mutex::default() }))
+    }
+
+    /// Calls that begin so are answered by what the function says.
+    fn on(self, beginning: &'static str, says: impl Fn(usize, Duration) -> Say + Send + Sync + 'static) -> Self {
+        self.0.rules.lock().unwrap().push(((beginning, Box::new(says)), 0));
+        self
+    }
+
+    /// Calls that begin so get these answers in turn, the last one for ever.
+    fn says(self, beginning: &'static str, answers: impl Into<Vec<Say>>) -> Self {
+        let answers = answers.into();
+        self.on(beginning, move |nth, _| answers[nth.min(answers.len() - 1)].clone())
+    }
+
+    fn backups(&self) -> Backups {
+        Backups::asking(Arc::new(self.clone()))
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.0.begun.elapsed()
+    }
+
+    /// All calls so far.
+    fn calls(&self) -> Vec<String> {
+        self.0.calls.lock().unwrap().iter().map(|(_, call)| call.clone()).collect()
+    }
+
+    /// How many calls began so.
+    fn count(&self, beginning: &str) -> usize {
+        self.calls().iter().filter(|call| call.starts_with(beginning)).count()
+    }
+
+    /// When calls that began so were sent.
+    fn times(&self, beginning: &str) -> Vec<Duration> {
+        let calls = self.0.calls.lock().unwrap();
+        calls.iter().filter(|(_, call)| call.starts_with(beginning)).map(|(at, _)| *at).collect()
+    }
+}
+
+impl Ask for Script {
+    fn ask<'a>(&'a self, context: &'a Context, call: &'a Call) -> Answer<'a> {
+        Box::pin(async move {
+            if context.stop.is_cancelled() {
+                return Err(cloud::Error::Stopped { call: label(call) });
+            }
+            if Instant::now() >= context.deadline {
+                return Err(cloud::Error::DeadlinePassed { call: label(call), last: None });
+            }
+            let query: Vec<_> = call.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let line = format!("{}{}{}", label(call), if query.is_empty() { "" } else { "?" }, query.join("&"));
+            self.0.calls.lock().unwrap().push((self.elapsed(), line.clone()));
+            let mut say = {
+                let mut rules = self.0.rules.lock().unwrap();
+                let rule = rules.iter_mut().find(|((beginning, _), _)| line.starts_with(beginning));
+                let ((_, says), asked) = rule.unwrap_or_else(|| panic!("the script has no answer to {line}"));
+                *asked += 1;
+                says(*asked - 1, self.elapsed())
+            };
+            sleep(LATENCY).await;
+            while let Say::Late(time, what) = say {
+                sleep(time).await;
+                say = *what;
+            }
+            let product = call.product.key;
+            let unanswered = |may_be_applied| cloud::Error::Unanswered {
+                product,
+                call: label(call),
+                reason: "connection closed".to_owned(),
+                may_be_applied,
+            };
+            let date = Some(after(self.elapsed()));
+            match say {
+                Say::Ok(body) => Ok(Reply { status: 200, body, date, request_id: None }),
+                Say::Dateless(body) => Ok(Reply { status: 200, body, date: None, request_id: None }),
+                Say::Lost => Err(unanswered(true)),
+                Say::Unreachable => Err(unanswered(false)),
+                Say::No(status, code) => Err(cloud::Error::Refused {
+                    product,
+                    call: label(call),
+                    refusal: Refusal {
+                        status,
+                        code: code.to_owned(),
+                        message: String::new(),
+                        request_id: None,
+                        retry_after: None,
+                        date,
+                    },
+                }),
+                Say::Late(..) => unreachable!("unwrapped above"),
+            }
+        })
+    }
+
+    fn in_region(&self, _: &str) -> Arc<dyn Ask> {
+        Arc::new(self.clone())
+    }
+
+    fn region(&self) -> &'static str {
+        "eu-de"
+    }
+}
+
+fn service(key: &str) -> &'static dyn Service {
+    named(key).expect("the service exists")
+}
+
+fn dds() -> &'static dyn Service {
+    service("dds")
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// The cloud's clock so long after the test's begin.
+fn after(elapsed: Duration) -> Timestamp {
+    EPOCH.parse::<Timestamp>().unwrap() + elapsed
+}
+
+/// A context with that much time.
+fn within(time: Duration) -> Context {
+    Context { deadline: Instant::now() + time, stop: CancellationToken::new() }
+}
+
+/// A context that is stopped after that time.
+fn stopped_after(time: Duration) -> Context {
+    let context = within(seconds(3600));
+    let stop = context.stop.clone();
+    tokio::spawn(async move {
+        sleep(time).await;
+        stop.cancel();
+    });
+    context
+}
+
+fn want(name: &str) -> NewBackup {
+    NewBackup { instance_id: INSTANCE.to_owned(), name: name.to_owned(), description: None, databases: Vec::new() }
+}
+
+fn b1() -> BackupRef {
+    BackupRef { id: "b1".to_owned(), instance_id: Some(INSTANCE.to_owned()) }
+}
+
+/// A manual backup `nightly` of the instance, begun so many seconds after the test's begin.
+fn item(id: &str, status: &str, after: i64) -> Json {
+    let begin = EPOCH.parse::<Timestamp>().unwrap() + jiff::SignedDuration::from_secs(after);
+    json!({
+        "id": id, "name": "nightly", "instance_id": INSTANCE, "status": status, "type": "Manual", "size": 4,
+        "begin_time": begin.strftime("%Y-%m-%d %H:%M:%S").to_string(), "end_time": "",
+    })
+}
+
+/// The same with some fields changed.
+fn with(mut item: Json, changes: &Json) -> Json {
+    for (name, value) in changes.as_object().unwrap() {
+        item[name] = value.clone();
+    }
+    item
+}
+
+fn list(items: &[Json]) -> Say {
+    Say::Ok(json!({ "backups": items, "total_count": items.len() }))
+}
+
+fn empty() -> Say {
+    list(&[])
+}
+
+/// A list with the backup `b1` in that status.
+fn b1_is(status: &str) -> Say {
+    list(&[item("b1", status, 0)])
+}
+
+/// What a create answers.
+fn begun(id: &str) -> Say {
+    Say::Ok(json!({ "backup_id": id, "job_id": "j1" }))
+}
+
+fn job(status: &str, reason: &str) -> Say {
+    Say::Ok(json!({ "job": { "id": "j1", "status": status, "progress": "40%", "fail_reason": reason } }))
+}
+
+/// The instance, with something running on it or not.
+fn instance(actions: &[&str]) -> Say {
+    Say::Ok(json!({ "instances": [{ "id": INSTANCE, "name": "x", "status": "normal", "actions": actions }] }))
+}
+
+fn ids(backups: &[Backup]) -> Vec<&str> {
+    backups.iter().map(|backup| &*backup.id).collect()
+}

@@ -1,0 +1,341 @@
+//! Stopping and deleting.
+
+use super::*;
+use crate::backup::engine::Stop;
+use crate::backup::{Datastore, Error, Status};
+
+const BY_ID_RDS: &str = "GET /v3/{project_id}/backups?instance_id=i1&backup_id=b1";
+const OF_INSTANCE_RDS: &str = "GET /v3/{project_id}/backups?instance_id=i1&offset=";
+const STOP_RDS: &str = "POST /v3/{project_id}/instances/i1/backups/stop";
+
+async fn delete(script: &Script, key: &str, context: &Context) -> Result<(), Error> {
+    script.backups().delete(context, service(key), &b1()).await
+}
+
+async fn stop(script: &Script, key: &str, context: &Context) -> Result<Stop, Error> {
+    script.backups().stop(context, service(key), &b1()).await
+}
+
+fn accepted() -> Say {
+    Say::Ok(json!({ "job_id": "j1" }))
+}
+
+/// `b1` is in these statuses in turn until the delete, and gone so long after it.
+fn deletable(statuses: &'static [&'static str], takes: Duration) -> Script {
+    let deleted: Arc<Mutex<Option<Duration>>> = Arc::default();
+    let at = Arc::clone(&deleted);
+    Script::new()
+        .on(BY_ID, move |nth, elapsed| match *at.lock().unwrap() {
+            Some(at) if elapsed >= at + takes => empty(),
+            Some(_) => b1_is("DELETING"),
+            None => b1_is(statuses[nth.min(statuses.len() - 1)]),
+        })
+        .on(DELETE, move |_, elapsed| {
+            deleted.lock().unwrap().get_or_insert(elapsed);
+            accepted()
+        })
+        .says(THE_JOB, [job("Running", "")])
+}
+
+fn postgres(id: &str, status: &str) -> Json {
+    with(item(id, status, 0), &json!({ "datastore": { "type": "PostgreSQL", "version": "16" } }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deletion_is_awaited() {
+    let script = deletable(&["COMPLETED"], seconds(0));
+    delete(&script, "dds", &within(seconds(60))).await.unwrap();
+    assert_eq!(script.calls(), [BY_ID, DELETE, BY_ID], "the fewest calls");
+    let script = deletable(&["FAILED"], seconds(100));
+    delete(&script, "dds", &within(seconds(600))).await.unwrap();
+    assert_eq!(script.count(DELETE), 1);
+    assert!((seconds(100)..seconds(110)).contains(&script.elapsed()), "{:?}", script.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn already_gone_is_done() {
+    let script = Script::new().says(BY_ID, [empty()]);
+    delete(&script, "dds", &within(seconds(60))).await.unwrap();
+    assert_eq!(script.calls(), [BY_ID]);
+    // Gone between the look and the delete.
+    let script = Script::new().says(BY_ID, [b1_is("COMPLETED"), empty()]).says(DELETE, [Say::No(400, "DBS.201214")]);
+    delete(&script, "dds", &within(seconds(60))).await.unwrap();
+    // "Gone", but it is still there: not believed.
+    let script = Script::new()
+        .on(BY_ID, |_, elapsed| if elapsed < seconds(30) { b1_is("COMPLETED") } else { empty() })
+        .says(DELETE, [Say::No(400, "DBS.201204")]);
+    delete(&script, "dds", &within(seconds(60))).await.unwrap();
+    assert!(script.elapsed() >= seconds(30));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_delete_is_repeated_until_it_is_seen_to_have_worked() {
+    for lost in [Say::Lost, Say::No(500, ""), Say::Unreachable] {
+        let script = Script::new().says(BY_ID, [b1_is("COMPLETED"), empty()]).says(DELETE, [lost.clone()]);
+        delete(&script, "dds", &within(seconds(60))).await.unwrap();
+        assert_eq!(script.count(DELETE), 1, "{lost:?}");
+        let script = Script::new()
+            .on(BY_ID, |_, elapsed| if elapsed < seconds(12) { b1_is("COMPLETED") } else { empty() })
+            .says(DELETE, [lost.clone(), lost.clone(), accepted()])
+            .says(THE_JOB, [job("Running", "")]);
+        delete(&script, "dds", &within(seconds(60))).await.unwrap();
+        assert_eq!(script.count(DELETE), 3, "{lost:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_that_did_nothing_is_repeated() {
+    let script = Script::new()
+        .on(BY_ID, |_, elapsed| if elapsed < seconds(70) { b1_is("COMPLETED") } else { empty() })
+        .says(DELETE, [accepted()])
+        .says(THE_JOB, [job("Completed", "")]);
+    delete(&script, "dds", &within(seconds(600))).await.unwrap();
+    assert_eq!(script.count(DELETE), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_being_deleted_is_only_awaited() {
+    let script = Script::new().says(BY_ID, [b1_is("DISABLED"), b1_is("DELETING"), empty()]);
+    delete(&script, "dds", &within(seconds(60))).await.unwrap();
+    assert_eq!(script.count(DELETE), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_running_backup_is_stopped_first() {
+    let script = deletable(&["BUILDING", "BUILDING", "FAILED"], seconds(1)).says(PUT, [accepted()]);
+    delete(&script, "dds", &within(seconds(60))).await.unwrap();
+    let changes: Vec<_> = script.calls().into_iter().filter(|call| !call.starts_with("GET")).collect();
+    assert_eq!(changes, [PUT, DELETE]);
+    // Stopped, the cloud drops it by itself.
+    let script = Script::new().says(BY_ID, [b1_is("BUILDING"), empty()]).says(PUT, [accepted()]);
+    delete(&script, "dds", &within(seconds(60))).await.unwrap();
+    assert_eq!(script.count(DELETE), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_no_stop_is_offered_the_end_is_awaited() {
+    for refusal in
+        [Say::No(404, "APIGW.0101"), Say::No(404, "APIG.0101"), Say::No(400, "DBS.280001"), Say::No(403, "DBS.280063")]
+    {
+        let deleted: Arc<Mutex<bool>> = Arc::default();
+        let gone = Arc::clone(&deleted);
+        let script = Script::new()
+            .on(BY_ID, move |_, elapsed| match (*gone.lock().unwrap(), elapsed < seconds(100)) {
+                (true, _) => empty(),
+                (false, true) => b1_is("BUILDING"),
+                (false, false) => b1_is("COMPLETED"),
+            })
+            .says(PUT, [refusal])
+            .on(DELETE, move |_, elapsed| {
+                assert!(elapsed >= seconds(100), "not while it runs");
+                *deleted.lock().unwrap() = true;
+                accepted()
+            });
+        delete(&script, "dds", &within(seconds(600))).await.unwrap();
+        assert_eq!((script.count(PUT), script.count(DELETE)), (1, 1));
+    }
+    // TaurusDB has no such operation at all.
+    let script = deletable(&["BUILDING", "BUILDING", "BUILDING", "AVAILABLE"], seconds(0));
+    delete(&script, "taurusdb", &within(seconds(60))).await.unwrap();
+    assert_eq!((script.count("PUT"), script.count("POST"), script.count(DELETE)), (0, 0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_peoples_backups_are_not_stopped() {
+    let script = Script::new()
+        .says(BY_ID_RDS, [list(&[postgres("b1", "BUILDING")]), list(&[postgres("b1", "COMPLETED")]), empty()])
+        .says(
+            OF_INSTANCE_RDS,
+            [list(&[postgres("b2", "BUILDING"), postgres("b1", "BUILDING"), postgres("b0", "COMPLETED")])],
+        )
+        .says(DELETE, [Say::Ok(Json::Null)]);
+    delete(&script, "rds", &within(seconds(60))).await.unwrap();
+    assert_eq!((script.count(STOP_RDS), script.count(DELETE)), (0, 1));
+
+    let Err(Error::OthersRun { others }) = stop(
+        &Script::new()
+            .says(BY_ID_RDS, [list(&[postgres("b1", "BUILDING")])])
+            .says(OF_INSTANCE_RDS, [list(&[postgres("b2", "BUILDING"), postgres("b1", "BUILDING")])]),
+        "rds",
+        &within(seconds(60)),
+    )
+    .await
+    else {
+        panic!()
+    };
+    assert_eq!(ids(&others), ["b2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn our_own_is_stopped_when_it_runs_alone() {
+    let script = Script::new()
+        .says(BY_ID_RDS, [list(&[postgres("b1", "BUILDING")]), list(&[postgres("b1", "FAILED")]), empty()])
+        .says(OF_INSTANCE_RDS, [list(&[postgres("b1", "BUILDING"), postgres("b0", "COMPLETED")])])
+        .says(STOP_RDS, [accepted()])
+        .says(DELETE, [Say::Ok(Json::Null)]);
+    delete(&script, "rds", &within(seconds(60))).await.unwrap();
+    assert_eq!((script.count(STOP_RDS), script.count(DELETE)), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_postgresql_is_stopped_in_rds() {
+    let mysql = with(item("b1", "BUILDING", 0), &json!({ "datastore": { "type": "MySQL" } }));
+    let script = Script::new().says(BY_ID_RDS, [list(&[mysql])]);
+    let error = stop(&script, "rds", &within(seconds(60))).await.unwrap_err();
+    assert!(matches!(error, Error::Unsupported(_)), "{error:?}");
+    assert_eq!(script.calls().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_stop_is_repeated_until_it_is_seen_to_have_worked() {
+    let script =
+        Script::new().says(BY_ID, [b1_is("BUILDING"), b1_is("BUILDING"), b1_is("FAILED")]).says(PUT, [Say::Lost]);
+    let Ok(Stop::Stopped(Some(backup))) = stop(&script, "dds", &within(seconds(60))).await else { panic!() };
+    assert_eq!((backup.status, script.count(PUT)), (Status::Failed, 1));
+    let script = Script::new()
+        .on(BY_ID, |_, elapsed| b1_is(if elapsed < seconds(8) { "BUILDING" } else { "FAILED" }))
+        .says(PUT, [Say::Lost, accepted()])
+        .says(THE_JOB, [job("Running", "")]);
+    assert!(matches!(stop(&script, "dds", &within(seconds(60))).await, Ok(Stop::Stopped(Some(_)))));
+    assert_eq!(script.count(PUT), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn stops_have_clear_results() {
+    let context = within(seconds(60));
+    // Not running.
+    for status in ["COMPLETED", "FAILED", "DELETING"] {
+        let script = Script::new().says(BY_ID, [b1_is(status)]);
+        assert!(matches!(stop(&script, "dds", &context).await, Ok(Stop::NotRunning(_))), "{status}");
+        assert_eq!(script.calls(), [BY_ID]);
+    }
+    // It completed just before the stop came.
+    let script =
+        Script::new().says(BY_ID, [b1_is("BUILDING"), b1_is("COMPLETED")]).says(PUT, [Say::No(400, "DBS.201202")]);
+    assert!(matches!(stop(&script, "dds", &context).await, Ok(Stop::NotRunning(_))));
+    // The cloud dropped it.
+    let script = Script::new().says(BY_ID, [b1_is("BUILDING"), empty()]).says(PUT, [accepted()]);
+    assert_eq!(stop(&script, "dds", &context).await.unwrap(), Stop::Stopped(None));
+    // Not there, not offered, not possible, not allowed.
+    let script = Script::new().says(BY_ID, [empty()]);
+    assert!(matches!(stop(&script, "dds", &context).await, Err(Error::Vanished { .. })));
+    let script = Script::new().says(BY_ID, [b1_is("BUILDING")]).says(PUT, [Say::No(404, "APIGW.0101")]);
+    assert!(matches!(stop(&script, "dds", &context).await, Err(Error::NotOffered { .. })));
+    assert!(matches!(stop(&Script::new(), "taurusdb", &context).await, Err(Error::Unsupported(_))));
+    let script = Script::new().says(BY_ID, [b1_is("BUILDING")]).says(PUT, [Say::No(403, "DBS.280063")]);
+    assert!(matches!(stop(&script, "dds", &context).await, Err(Error::Cloud(_))));
+    // The job failed.
+    let script = Script::new()
+        .says(BY_ID, [b1_is("BUILDING")])
+        .says(PUT, [accepted()])
+        .says(THE_JOB, [job("Failed", "too late")]);
+    let Err(Error::JobFailed { operation: "stop", reason, .. }) = stop(&script, "dds", &context).await else {
+        panic!()
+    };
+    assert_eq!(reason.as_deref(), Some("too late"));
+    // Never accepted.
+    let script = Script::new().says(BY_ID, [b1_is("BUILDING")]).says(PUT, [Say::No(403, "DBS.200011")]);
+    assert!(matches!(stop(&script, "dds", &context).await, Err(Error::Cloud(_))));
+    assert!(script.count(PUT) <= 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_delete_waits() {
+    for (status, code) in [(403, "DBS.200019"), (400, "DBS.201202"), (400, "DBS.201319"), (429, "DBS.280443")] {
+        let deleted: Arc<Mutex<bool>> = Arc::default();
+        let gone = Arc::clone(&deleted);
+        let script = Script::new()
+            .on(BY_ID, move |_, _| if *gone.lock().unwrap() { empty() } else { b1_is("COMPLETED") })
+            .on(DELETE, move |_, elapsed| {
+                if elapsed < seconds(50) {
+                    return Say::No(status, code);
+                }
+                *deleted.lock().unwrap() = true;
+                accepted()
+            });
+        delete(&script, "dds", &within(seconds(600))).await.unwrap();
+        assert!(script.elapsed() < seconds(56), "{code}: {:?}", script.elapsed());
+        assert!(script.count(DELETE) < 70, "{code}: {}", script.count(DELETE));
+    }
+    let script = Script::new().says(BY_ID, [b1_is("COMPLETED")]).says(DELETE, [Say::No(403, "DBS.200019")]);
+    let Err(Error::Busy { running: Some(backup), cause }) = delete(&script, "dds", &within(seconds(60))).await else {
+        panic!()
+    };
+    assert_eq!((&*backup.id, cause.refusal().unwrap().status), ("b1", 403));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_that_is_refused_says_so() {
+    let context = within(seconds(60));
+    let script = Script::new().says(BY_ID, [b1_is("COMPLETED")]).says(DELETE, [Say::No(403, "DBS.280063")]);
+    assert!(matches!(delete(&script, "dds", &context).await, Err(Error::Cloud(cloud::Error::Refused { .. }))));
+    assert_eq!(script.count(DELETE), 1);
+    let script = Script::new().says(BY_ID, [b1_is("COMPLETED")]).says(DELETE, [Say::No(404, "APIGW.0101")]);
+    assert!(matches!(delete(&script, "dds", &context).await, Err(Error::NotOffered { .. })));
+    let script = Script::new()
+        .says(BY_ID, [b1_is("COMPLETED")])
+        .says(DELETE, [accepted()])
+        .says(THE_JOB, [job("Failed", "in use")]);
+    let Err(Error::JobFailed { operation: "delete", reason, backup }) = delete(&script, "dds", &context).await else {
+        panic!()
+    };
+    assert_eq!((reason.as_deref(), &*backup.id), (Some("in use"), "b1"));
+    // "Could not tell" is neither gone nor deleted.
+    let script = Script::new().says(BY_ID, [Say::No(403, "DBS.280063")]);
+    assert!(matches!(delete(&script, "dds", &context).await, Err(Error::OutOfSight { .. })));
+    assert_eq!(script.count(DELETE), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ddm_says_parameter_error_for_gone() {
+    let body = |items: Vec<Json>| Say::Ok(json!({ "backups": items, "total": items.len() }));
+    let listed = json!({ "id": "b1", "status": "normal", "instance_id": INSTANCE });
+    let script = Script::new()
+        .says("GET /v3/{project_id}/backups", [body(vec![listed]), body(Vec::new())])
+        .says(DELETE, [Say::No(400, "DBS.280001")]);
+    delete(&script, "ddm", &within(seconds(60))).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_ends_with_the_stop_signal_or_the_deadline() {
+    for (statuses, takes) in [(&["COMPLETED"], 1000), (&["BUILDING"], 0)] {
+        let script = deletable(statuses, seconds(takes)).says(PUT, [Say::No(404, "APIGW.0101")]);
+        let error = delete(&script, "dds", &stopped_after(seconds(50))).await.unwrap_err();
+        assert!(matches!(error, Error::Stopped { last: Some(_), .. }), "{error:?}");
+        assert!(script.elapsed() < Duration::from_millis(50_200), "{:?}", script.elapsed());
+        let script = deletable(statuses, seconds(takes)).says(PUT, [Say::No(404, "APIGW.0101")]);
+        let error = delete(&script, "dds", &within(seconds(50))).await.unwrap_err();
+        assert!(matches!(error, Error::StillRunning { last: Some(_), .. }), "{error:?}");
+        assert!(script.elapsed() < seconds(51), "{:?}", script.elapsed());
+    }
+    let context = within(seconds(50));
+    context.stop.cancel();
+    let script = Script::new();
+    assert!(matches!(delete(&script, "dds", &context).await, Err(Error::Stopped { .. })));
+    assert_eq!(script.calls(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn passing_trouble_does_not_end_a_delete() {
+    let script = Script::new()
+        .says(BY_ID, [Say::No(503, ""), Say::Lost, b1_is("COMPLETED"), Say::Ok(Json::Null), Say::No(502, ""), empty()])
+        .says(DELETE, [accepted()])
+        .says(THE_JOB, [Say::No(500, "")]);
+    delete(&script, "dds", &within(seconds(60))).await.unwrap();
+    assert_eq!(script.count(DELETE), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_status_does_not_keep_a_backup_from_being_deleted() {
+    let script = deletable(&["ABNORMAL"], seconds(0));
+    delete(&script, "dds", &within(seconds(60))).await.unwrap();
+    assert_eq!(script.count(DELETE), 1);
+}
+
+#[test]
+fn the_engine_of_a_backup_is_kept() {
+    let datastore = Datastore { kind: "PostgreSQL".to_owned(), version: Some("16".to_owned()) };
+    let body =
+        Reply { status: 200, body: json!({ "backups": [postgres("b1", "BUILDING")] }), date: None, request_id: None };
+    assert_eq!(service("rds").listed(&body).unwrap().items[0].datastore, Some(datastore));
+}

@@ -1,0 +1,266 @@
+//! GeminiDB (GaussDB NoSQL): Cassandra, and on Huawei Cloud also Mongo, Influx and Redis instances.
+//!
+//! Reference: GeminiDB API, "Backup and Restoration". Times carry an offset, sizes count in KB and may have fractions.
+//! "Busy" comes as 403, "gone" as 400. Instance backups and table backups are listed apart. The page of the create calls
+//! `description` required; the service accepts its absence.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::super::{
+    Backup, BackupRef, Facts, Filter, Instance, Job, Misread, NewBackup, Page, Service, Started, StopScope,
+    Unsupported, Verdict,
+};
+use super::wire;
+use crate::cloud::{Call, Product, Refusal, Reply, segment};
+
+/// The service.
+pub(super) struct GeminiDb;
+
+static PRODUCT: Product = Product { key: "geminidb", host: |_, _| "gaussdb-nosql" };
+
+static FACTS: Facts = Facts {
+    product: &PRODUCT,
+    title: "GeminiDB (GaussDB NoSQL)",
+    reference: "https://support.huaweicloud.com/intl/en-us/geminidb/index.html",
+    instance_suffixes: &["in06"],
+    no_create: None,
+    needs_instance: false,
+    description_advised: true,
+    takes_databases: false,
+    page_limit: 100,
+    batch_limit: 10,
+    stop: StopScope::Backup,
+};
+
+const LIST: &str = "/v4/{project_id}/backups";
+const BACKUPS: &str = "/v3/{project_id}/backups";
+const JOBS: &str = "/v3/{project_id}/jobs";
+const INSTANCES: &str = "/v3/{project_id}/instances";
+
+/// The values of the `type` filter. Without it only the first kind is listed, also when asked for by id.
+const TYPES: [&str; 2] = ["Instance", "DatabaseTable"];
+
+const CODES: &[wire::Codes] = &[
+    (&[400], &["DBS.201204", "DBS.201214", "DBS.201502"], Verdict::Gone),
+    (&[400, 403, 409], &["DBS.200076", "DBS.201000"], Verdict::Busy),
+    (&[400, 403, 409, 500], &["DBS.200019", "DBS.201015", "DBS.280005"], Verdict::Busy),
+    (&[400], &["CBC.99003651"], Verdict::Busy),
+    (&[400, 403], &["DBS.201208", "DBS.201319"], Verdict::WrongState),
+];
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Jobs {
+    jobs: Option<Vec<wire::JobItem>>,
+}
+
+impl Service for GeminiDb {
+    fn facts(&self) -> &'static Facts {
+        &FACTS
+    }
+
+    fn create(&self, want: &NewBackup) -> Result<Call, Unsupported> {
+        wire::whole_instance(want, FACTS.title)?;
+        let mut body = json!({ "name": want.name });
+        if let Some(description) = wire::description(want) {
+            body["description"] = description.into();
+        }
+        Ok(Call::post(&PRODUCT, format!("{INSTANCES}/{}/backups", segment(&want.instance_id)), Some(body)))
+    }
+
+    fn started(&self, reply: &Reply) -> Result<Started, Misread> {
+        wire::started_by_id(reply)
+    }
+
+    fn find(&self, backup: &BackupRef) -> Result<Vec<Call>, Unsupported> {
+        let call = |kind: &&str| Call::get(&PRODUCT, LIST).with("backup_id", &*backup.id).with("type", *kind);
+        Ok(TYPES.iter().map(call).collect())
+    }
+
+    fn list(&self, filter: &Filter, offset: u64, limit: u64) -> Result<Vec<Call>, Unsupported> {
+        let kind = match filter.kind.as_deref() {
+            Some("auto") => Some("Auto"),
+            Some("manual") => Some("Manual"),
+            _ => None,
+        };
+        let call = |scope: &&str| {
+            Call::get(&PRODUCT, LIST)
+                .with_some("instance_id", filter.instance_id.as_deref())
+                .with_some("backup_type", kind)
+                .with("type", *scope)
+                .with("offset", offset.to_string())
+                .with("limit", limit.to_string())
+        };
+        Ok(TYPES.iter().map(call).collect())
+    }
+
+    fn listed(&self, reply: &Reply) -> Result<Page<Backup>, Misread> {
+        wire::listed(reply, wire::KB, wire::status)
+    }
+
+    fn stop(&self, backup: &Backup) -> Option<Call> {
+        let path = format!("{BACKUPS}/{}", segment(&backup.id));
+        Some(Call::put(&PRODUCT, path, Some(json!({ "action": "stop" }))))
+    }
+
+    fn delete(&self, id: &str) -> Call {
+        Call::delete(&PRODUCT, format!("{BACKUPS}/{}", segment(id)))
+    }
+
+    fn delete_many(&self, ids: &[String]) -> Option<Call> {
+        let mut call = Call::delete(&PRODUCT, format!("{INSTANCES}/backups"));
+        call.body = Some(json!({ "backup_ids": ids }));
+        Some(call)
+    }
+
+    fn job(&self, job_id: &str) -> Option<Call> {
+        Some(Call::get(&PRODUCT, JOBS).with("id", job_id))
+    }
+
+    fn job_read(&self, reply: &Reply) -> Result<Option<Job>, Misread> {
+        let body: Jobs = wire::read(reply, "the list of jobs")?;
+        let jobs = body.jobs.ok_or_else(|| Misread("the list of jobs has no `jobs`".to_owned()))?;
+        jobs.into_iter().next().map(wire::JobItem::job).transpose()
+    }
+
+    fn instance(&self, id: &str) -> Call {
+        Call::get(&PRODUCT, INSTANCES).with("id", id)
+    }
+
+    fn instances(&self, name: Option<&str>, offset: u64, limit: u64) -> Call {
+        Call::get(&PRODUCT, INSTANCES)
+            .with_some("name", name)
+            .with("offset", offset.to_string())
+            .with("limit", limit.to_string())
+    }
+
+    fn instances_read(&self, reply: &Reply) -> Result<Page<Instance>, Misread> {
+        wire::instances(reply, &["normal"], true)
+    }
+
+    fn verdict(&self, refusal: &Refusal) -> Verdict {
+        wire::verdict(refusal, CODES)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::proofs::{example, json, line, lines, manual, of, reply, verdicts, want};
+    use super::*;
+    use crate::backup::{Datastore, JobStatus, Status};
+
+    const INSTANCE: &str = "a4d8ea2584e047439a667703c0684119in06";
+    const BACKUP: &str = "646d88d0b03f4fd2ae944ae2a33bcb6ain06";
+
+    #[test]
+    fn create() {
+        let call = GeminiDb.create(&want(INSTANCE, "backup-4f57", "manual backup")).unwrap();
+        assert_eq!(line(&call), format!("POST /v3/{{project_id}}/instances/{INSTANCE}/backups"));
+        assert_eq!(call.body, Some(json(example!("geminidb.create.request"))));
+        let bare = GeminiDb.create(&want(INSTANCE, "backup-4f57", "")).unwrap();
+        assert_eq!(bare.body, Some(json!({"name": "backup-4f57"})));
+        let started = GeminiDb.started(&reply(example!("geminidb.create.response"))).unwrap();
+        assert_eq!(started.backup_id, BACKUP);
+        assert_eq!(started.job_id.as_deref(), Some("8061ceaf-b319-4315-9338-7f3de8e26f05"));
+        assert!(GeminiDb.started(&reply("{}")).is_err());
+    }
+
+    #[test]
+    fn find_and_list() {
+        assert_eq!(
+            lines(&GeminiDb.find(&of(BACKUP, INSTANCE)).unwrap()),
+            [
+                format!("GET /v4/{{project_id}}/backups?backup_id={BACKUP}&type=Instance"),
+                format!("GET /v4/{{project_id}}/backups?backup_id={BACKUP}&type=DatabaseTable"),
+            ]
+        );
+        let query = format!("instance_id={INSTANCE}&backup_type=Manual");
+        assert_eq!(
+            lines(&GeminiDb.list(&manual(INSTANCE), 0, 100).unwrap()),
+            [
+                format!("GET /v4/{{project_id}}/backups?{query}&type=Instance&offset=0&limit=100"),
+                format!("GET /v4/{{project_id}}/backups?{query}&type=DatabaseTable&offset=0&limit=100"),
+            ]
+        );
+    }
+
+    #[test]
+    fn listed() {
+        let page = GeminiDb.listed(&reply(example!("geminidb.list.response"))).unwrap();
+        let expected = Backup {
+            id: BACKUP.into(),
+            instance_id: INSTANCE.into(),
+            instance_name: Some("nosql-events".into()),
+            name: "backup-4f57".into(),
+            description: Some("manual backup".into()),
+            status: Status::Completed,
+            kind: Some("manual".into()),
+            datastore: Some(Datastore { kind: "cassandra".into(), version: Some("3.11".into()) }),
+            begin: Some("2025-06-03T08:12:40Z".parse().unwrap()),
+            end: Some("2025-06-03T08:16:11Z".parse().unwrap()),
+            size_bytes: Some(30_106), // 29.4 KB
+            data_nodes: Vec::new(),
+        };
+        assert_eq!(page.items, [expected]);
+        let tables = GeminiDb.listed(&reply(example!("geminidb.list.table-level.response"))).unwrap();
+        assert_eq!(tables.items[0].name, "backup-tables-01");
+    }
+
+    #[test]
+    fn stop_and_delete() {
+        let backup = GeminiDb.listed(&reply(example!("geminidb.list.response"))).unwrap().items.remove(0);
+        let stop = GeminiDb.stop(&backup).unwrap();
+        assert_eq!(line(&stop), format!("PUT /v3/{{project_id}}/backups/{BACKUP}"));
+        assert_eq!(stop.body, Some(json(example!("geminidb.stop.request"))));
+        assert!(GeminiDb.job_id(&reply(example!("geminidb.stop.response"))).is_some());
+        assert_eq!(line(&GeminiDb.delete(BACKUP)), format!("DELETE /v3/{{project_id}}/backups/{BACKUP}"));
+        assert!(GeminiDb.job_id(&reply(example!("geminidb.delete.response"))).is_some());
+        let batch = GeminiDb.delete_many(&[BACKUP.to_owned()]).unwrap();
+        assert_eq!(line(&batch), "DELETE /v3/{project_id}/instances/backups");
+        assert_eq!(batch.body, Some(json(example!("geminidb.batch-delete.request"))));
+    }
+
+    #[test]
+    fn jobs() {
+        assert_eq!(line(&GeminiDb.job("j1").unwrap()), "GET /v3/{project_id}/jobs?id=j1");
+        let read = |text| GeminiDb.job_read(&reply(text));
+        let running = read(example!("geminidb.jobs.running.response")).unwrap().unwrap();
+        assert_eq!((running.status, running.progress.as_deref()), (JobStatus::Running, Some("60%")));
+        let completed = read(example!("geminidb.jobs.completed.response")).unwrap().unwrap();
+        assert_eq!((completed.status, completed.progress, completed.fail_reason), (JobStatus::Completed, None, None));
+        assert_eq!(read(example!("geminidb.jobs.empty.response")), Ok(None));
+        assert!(read("{}").is_err());
+    }
+
+    #[test]
+    fn instances() {
+        assert_eq!(line(&GeminiDb.instance(INSTANCE)), format!("GET /v3/{{project_id}}/instances?id={INSTANCE}"));
+        let page = GeminiDb.instances_read(&reply(example!("geminidb.instances.response"))).unwrap();
+        let instance = &page.items[0];
+        assert_eq!((&*instance.id, &*instance.name, instance.idle), (INSTANCE, "nosql-events", Some(true)));
+        assert_eq!(instance.mode.as_deref(), Some("Cluster"));
+    }
+
+    #[test]
+    fn refusals() {
+        verdicts(
+            &GeminiDb,
+            &[
+                (400, &["DBS.201204", "DBS.201214", "DBS.201502", "DBS.200543"], Verdict::Gone),
+                (
+                    403,
+                    &["DBS.200011", "DBS.200018", "DBS.200019", "DBS.200076", "DBS.201000", "DBS.201014", "DBS.201015"],
+                    Verdict::Busy,
+                ),
+                (400, &["DBS.200047", "DBS.201202", "CBC.99003651"], Verdict::Busy),
+                (500, &["DBS.200019", "DBS.200998", "DBS.201015", "DBS.280005"], Verdict::Busy),
+                (429, &["DBS.280443"], Verdict::Busy),
+                (400, &["DBS.201201"], Verdict::NameTaken),
+                (400, &["DBS.201319", "DBS.201208"], Verdict::WrongState),
+                // An invalid retention period, a parameter template, invalid information: not what they are elsewhere.
+                (400, &["DBS.280214", "DBS.212006", "DBS.301024", "DBS.201212", "DBS.280063"], Verdict::Final),
+            ],
+        );
+    }
+}

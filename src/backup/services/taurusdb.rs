@@ -1,0 +1,291 @@
+//! TaurusDB (GaussDB for MySQL).
+//!
+//! Reference: TaurusDB API, "Backup Management": creating a manual backup, querying backups, deleting a manual backup.
+//! Times carry an offset, sizes count in MB, `AVAILABLE` is another word for completed. There is no stop operation. The
+//! endpoint has three names by region.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::super::{
+    Backup, BackupRef, Facts, Filter, Instance, Job, Misread, NewBackup, Page, Service, Started, Status, StopScope,
+    Unsupported, Verdict,
+};
+use super::wire;
+use crate::cloud::{Call, Product, Refusal, Reply, segment};
+
+/// The service.
+pub(super) struct TaurusDb;
+
+static PRODUCT: Product = Product { key: "taurusdb", host };
+
+static FACTS: Facts = Facts {
+    product: &PRODUCT,
+    title: "TaurusDB (GaussDB for MySQL)",
+    reference: "https://support.huaweicloud.com/intl/en-us/taurusdb/index.html",
+    instance_suffixes: &["in07"],
+    no_create: None,
+    needs_instance: false,
+    description_advised: false,
+    takes_databases: false,
+    page_limit: 100,
+    batch_limit: 50,
+    stop: StopScope::Never,
+};
+
+const BACKUPS: &str = "/v3/{project_id}/backups";
+const JOBS: &str = "/v3/{project_id}/jobs";
+const INSTANCES: &str = "/v3/{project_id}/instances";
+
+const CODES: &[wire::Codes] = &[
+    (&[400], &["DBS.201203", "DBS.280214"], Verdict::Gone),
+    (&[400, 403, 409], &["DBS.05000084", "DBS.212006", "DBS.212033"], Verdict::Busy),
+    (&[400], &["DBS.201208"], Verdict::WrongState),
+];
+
+fn host(region: &str, partition: &str) -> &'static str {
+    match region {
+        _ if wire::is_otc(partition) => "gaussdb-mysql",
+        "ap-southeast-1" | "ap-southeast-2" | "cn-north-11" | "me-east-1" | "tr-west-1" => "gaussdbformysql",
+        "af-south-1" | "cn-east-5" | "la-north-2" => "gaussdb-mysql",
+        _ => "gaussdb",
+    }
+}
+
+fn status(word: &str) -> Status {
+    if word.eq_ignore_ascii_case("AVAILABLE") { Status::Completed } else { wire::status(word) }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Batch {
+    failed_results: Option<Vec<wire::BatchItem>>,
+}
+
+impl Service for TaurusDb {
+    fn facts(&self) -> &'static Facts {
+        &FACTS
+    }
+
+    fn create(&self, want: &NewBackup) -> Result<Call, Unsupported> {
+        wire::whole_instance(want, FACTS.title)?;
+        Ok(wire::english(Call::post(&PRODUCT, format!("{BACKUPS}/create"), Some(wire::flat_create(want)))))
+    }
+
+    fn started(&self, reply: &Reply) -> Result<Started, Misread> {
+        wire::started_whole(reply)
+    }
+
+    fn find(&self, backup: &BackupRef) -> Result<Vec<Call>, Unsupported> {
+        Ok(vec![wire::english(Call::get(&PRODUCT, BACKUPS).with("backup_id", &*backup.id))])
+    }
+
+    fn list(&self, filter: &Filter, offset: u64, limit: u64) -> Result<Vec<Call>, Unsupported> {
+        let call = Call::get(&PRODUCT, BACKUPS)
+            .with_some("instance_id", filter.instance_id.as_deref())
+            .with_some("backup_type", wire::kind(filter, &["auto", "manual"]))
+            .with("offset", offset.to_string())
+            .with("limit", limit.to_string());
+        Ok(vec![wire::english(call)])
+    }
+
+    fn listed(&self, reply: &Reply) -> Result<Page<Backup>, Misread> {
+        wire::listed(reply, wire::MB, status)
+    }
+
+    fn stop(&self, _: &Backup) -> Option<Call> {
+        None
+    }
+
+    fn delete(&self, id: &str) -> Call {
+        wire::english(Call::delete(&PRODUCT, format!("{BACKUPS}/{}", segment(id))))
+    }
+
+    fn delete_many(&self, ids: &[String]) -> Option<Call> {
+        let mut call = wire::english(Call::delete(&PRODUCT, BACKUPS));
+        call.body = Some(json!({ "backup_ids": ids }));
+        Some(call)
+    }
+
+    fn deleted_many(&self, reply: &Reply) -> Result<Vec<(String, Refusal)>, Misread> {
+        let body: Batch = wire::read(reply, "the reply to the delete")?;
+        body.failed_results.unwrap_or_default().into_iter().map(|item| item.refusal(reply)).collect()
+    }
+
+    fn job(&self, job_id: &str) -> Option<Call> {
+        Some(wire::english(Call::get(&PRODUCT, JOBS).with("id", job_id)))
+    }
+
+    fn job_read(&self, reply: &Reply) -> Result<Option<Job>, Misread> {
+        wire::one_job(reply)
+    }
+
+    fn instance(&self, id: &str) -> Call {
+        wire::english(Call::get(&PRODUCT, INSTANCES).with("id", id))
+    }
+
+    fn instances(&self, name: Option<&str>, offset: u64, limit: u64) -> Call {
+        let call = Call::get(&PRODUCT, INSTANCES)
+            .with_some("name", name)
+            .with("offset", offset.to_string())
+            .with("limit", limit.to_string());
+        wire::english(call)
+    }
+
+    fn instances_read(&self, reply: &Reply) -> Result<Page<Instance>, Misread> {
+        // The second word is that of the unified statuses of `/v3.1`.
+        wire::instances(reply, &["ACTIVE", "normal"], false)
+    }
+
+    fn verdict(&self, refusal: &Refusal) -> Verdict {
+        wire::verdict(refusal, CODES)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::proofs::{example, json, line, lines, manual, of, reply, verdicts, want};
+    use super::*;
+    use crate::backup::{Datastore, JobStatus};
+
+    const INSTANCE: &str = "07033b125fd94a8a96896f8bcfee6ddain07";
+    const BACKUP: &str = "2f4ddb93-b901-4b08-93d8-1d2e472f30fe";
+
+    #[test]
+    fn hosts() {
+        for (region, partition, expected) in [
+            ("cn-north-4", "myhuaweicloud.com", "gaussdb"),
+            ("eu-west-101", "myhuaweicloud.eu", "gaussdb"),
+            ("ap-southeast-3", "myhuaweicloud.com", "gaussdb"),
+            ("ap-southeast-1", "myhuaweicloud.com", "gaussdbformysql"),
+            ("tr-west-1", "myhuaweicloud.com", "gaussdbformysql"),
+            ("la-north-2", "myhuaweicloud.com", "gaussdb-mysql"),
+            ("eu-de", "otc.t-systems.com", "gaussdb-mysql"),
+            ("eu-ch2", "sc.otc.t-systems.com", "gaussdb-mysql"),
+        ] {
+            assert_eq!(host(region, partition), expected, "{region}");
+        }
+    }
+
+    #[test]
+    fn create() {
+        let call = TaurusDb.create(&want(INSTANCE, "backup-1", "Manual backup")).unwrap();
+        assert_eq!(line(&call), "POST /v3/{project_id}/backups/create");
+        assert_eq!(call.body, Some(json(example!("taurusdb.create.request"))));
+        assert_eq!(call.headers, [("X-Language", "en-us")]);
+        let expected = Started {
+            backup_id: BACKUP.into(),
+            instance_id: Some(INSTANCE.into()),
+            job_id: Some("e0fbbfc8-1ac4-4721-b9e9-7dd685c5bdd7".into()),
+            begin: Some("2020-07-06T17:17:05Z".parse().unwrap()),
+        };
+        assert_eq!(TaurusDb.started(&reply(example!("taurusdb.create.response"))), Ok(expected));
+        assert!(TaurusDb.started(&reply(r#"{"job_id": "j"}"#)).is_err());
+        assert!(TaurusDb.started(&reply(r#"{"backup": {"name": "n"}}"#)).is_err());
+    }
+
+    #[test]
+    fn find_and_list() {
+        assert_eq!(
+            lines(&TaurusDb.find(&of(BACKUP, INSTANCE)).unwrap()),
+            [format!("GET /v3/{{project_id}}/backups?backup_id={BACKUP}")]
+        );
+        assert_eq!(
+            lines(&TaurusDb.list(&manual(INSTANCE), 0, 100).unwrap()),
+            [format!("GET /v3/{{project_id}}/backups?instance_id={INSTANCE}&backup_type=manual&offset=0&limit=100")]
+        );
+    }
+
+    #[test]
+    fn listed() {
+        let page = TaurusDb.listed(&reply(example!("taurusdb.list.response"))).unwrap();
+        let expected = Backup {
+            id: BACKUP.into(),
+            instance_id: INSTANCE.into(),
+            instance_name: Some("taurus-crm".into()),
+            name: "backup-1".into(),
+            description: Some("Manual backup".into()),
+            status: Status::Completed,
+            kind: Some("manual".into()),
+            datastore: Some(Datastore { kind: "gaussdb-mysql".into(), version: Some("8.0".into()) }),
+            begin: Some("2020-07-06T17:17:05Z".parse().unwrap()),
+            end: Some("2020-07-06T17:19:21Z".parse().unwrap()),
+            size_bytes: Some(280 * 1024 * 1024),
+            data_nodes: Vec::new(),
+        };
+        assert_eq!(page.items, [expected]);
+        assert_eq!(TaurusDb.listed(&reply(example!("taurusdb.list.empty.response"))).unwrap().items, []);
+        assert_eq!(status("AVAILABLE"), Status::Completed);
+        assert_eq!(status("BUILDING"), Status::Building);
+    }
+
+    #[test]
+    fn stop_and_delete() {
+        let backup = TaurusDb.listed(&reply(example!("taurusdb.list.response"))).unwrap().items.remove(0);
+        assert!(TaurusDb.stop(&backup).is_none());
+        assert_eq!(line(&TaurusDb.delete(BACKUP)), format!("DELETE /v3/{{project_id}}/backups/{BACKUP}"));
+        assert_eq!(TaurusDb.job_id(&reply(example!("taurusdb.delete.response"))), None);
+        let batch =
+            TaurusDb.delete_many(&[BACKUP.to_owned(), "b1182ccdda034f2b9535f3dca5c47e71br07".to_owned()]).unwrap();
+        assert_eq!(line(&batch), "DELETE /v3/{project_id}/backups");
+        assert_eq!(batch.body, Some(json(example!("taurusdb.batch-delete.request"))));
+        let failed = TaurusDb.deleted_many(&reply(example!("taurusdb.batch-delete.response"))).unwrap();
+        assert_eq!(failed.len(), 1);
+        let (id, refusal) = &failed[0];
+        assert_eq!((&**id, &*refusal.code), ("b1182ccdda034f2b9535f3dca5c47e71br07", "DBS.201208"));
+        assert_eq!(TaurusDb.verdict(refusal), Verdict::WrongState, "a part that failed is judged like a whole");
+        assert_eq!(TaurusDb.deleted_many(&reply(r#"{"success_count": 2}"#)), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn jobs() {
+        let job = TaurusDb.job_read(&reply(example!("taurusdb.job.response"))).unwrap().unwrap();
+        assert_eq!((job.status, job.progress.as_deref(), job.fail_reason), (JobStatus::Running, Some("35%"), None));
+        let pending = TaurusDb.job_read(&reply(r#"{"job": {"status": "Pending"}}"#)).unwrap().unwrap();
+        assert_eq!(pending.status, JobStatus::Running);
+    }
+
+    #[test]
+    fn instances() {
+        assert_eq!(line(&TaurusDb.instance(INSTANCE)), format!("GET /v3/{{project_id}}/instances?id={INSTANCE}"));
+        for text in [example!("taurusdb.instances.response"), example!("taurusdb.instances.unified.response")] {
+            let instance = TaurusDb.instances_read(&reply(text)).unwrap().items.remove(0);
+            assert_eq!((&*instance.name, instance.idle), ("taurus-crm", Some(true)));
+            assert_eq!(instance.mode.as_deref(), Some("Cluster"));
+        }
+        let busy = reply(r#"{"instances": [{"id": "i", "status": "BACKING UP"}]}"#);
+        assert_eq!(TaurusDb.instances_read(&busy).unwrap().items[0].idle, Some(false));
+    }
+
+    #[test]
+    fn refusals() {
+        verdicts(
+            &TaurusDb,
+            &[
+                (404, &["DBS.201010"], Verdict::Gone),
+                (400, &["DBS.201203", "DBS.280214", "DBS.200543"], Verdict::Gone),
+                (
+                    409,
+                    &[
+                        "DBS.200011",
+                        "DBS.200019",
+                        "DBS.200047",
+                        "DBS.201014",
+                        "DBS.201015",
+                        "DBS.201202",
+                        "DBS.201205",
+                        "DBS.212006",
+                        "DBS.212033",
+                        "DBS.05000084",
+                    ],
+                    Verdict::Busy,
+                ),
+                (400, &["DBS.201014"], Verdict::Busy),
+                (400, &["DBS.201208"], Verdict::WrongState),
+                (409, &["DBS.200316"], Verdict::Final),
+                (400, &["DBS.200086", "DBS.280449"], Verdict::Final),
+                (403, &["DBS.200044", "DBS.201003"], Verdict::Final),
+            ],
+        );
+    }
+}
