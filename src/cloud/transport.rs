@@ -103,6 +103,11 @@ impl Cloud {
         Ok(Reply { status: head.status, body, date: head.date, request_id: head.request_id })
     }
 
+    /// Makes sure that there is something to sign in with, before any product is called.
+    pub async fn sign_in(&self, context: &Context) -> Result<(), Error> {
+        self.held(context, "the sign-in").await.map(drop)
+    }
+
     /// The id of the project that this region's calls are for: as configured, else the token's own, else looked up by
     /// name, once.
     pub async fn project_id(&self, context: &Context) -> Result<String, Error> {

@@ -1,6 +1,9 @@
 //! What a provider implements, and the list of what it offers.
 
 use std::collections::BTreeMap;
+use std::future::Future;
+
+use tokio_util::sync::CancellationToken;
 
 use super::erased::{AnyDataSource, AnyResource, Held};
 use super::{DataSource, Diagnostics, Model, Resource, Schema};
@@ -27,14 +30,16 @@ pub trait Provider: Send + Sync + 'static {
         Diagnostics::new()
     }
 
-    /// Makes the client. No calls: nothing is read from a network before an operation needs it. `Ok(None)` while
-    /// settings that matter are unknown, which happens during plan only.
+    /// Makes the client. Nothing is asked of a network that an operation could ask later; what cannot wait ends early
+    /// when `stop` is cancelled. `None` while settings that matter are unknown, which happens during plan only, and after
+    /// an error.
     fn configure(
         &self,
         settings: Self::Settings,
         terraform_version: &str,
+        stop: &CancellationToken,
         diagnostics: &mut Diagnostics,
-    ) -> Option<Self::Client>;
+    ) -> impl Future<Output = Option<Self::Client>> + Send;
 
     /// The resources and data sources.
     fn catalogue(&self) -> Catalogue<Self::Client>;

@@ -409,17 +409,18 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
             let config = read(request.config.as_ref(), inner.schema().value_type())?;
             let settings = P::Settings::from_value(some(config)).map_err(unreadable)?;
             let mut diagnostics = Diagnostics::new();
-            let client = inner.provider.configure(settings, &request.terraform_version, &mut diagnostics);
+            if inner.hosted == Hosted::Attached {
+                // The same process serves the next run; the last one's Ctrl-C is not meant for it.
+                inner.stop.reset();
+            }
+            let stop = inner.stop.token();
+            let client = inner.provider.configure(settings, &request.terraform_version, &stop, &mut diagnostics).await;
             let configured = match client {
                 _ if diagnostics.has_errors() => Configured::NotYet,
                 Some(client) => Configured::With(Arc::new(client)),
                 None => Configured::Unknown,
             };
             *inner.configured.write().unwrap_or_else(PoisonError::into_inner) = configured;
-            if inner.hosted == Hosted::Attached {
-                // The same process serves the next run; the last one's Ctrl-C is not meant for it.
-                inner.stop.reset();
-            }
             Ok(Response { diagnostics: diagnostics.into_wire() })
         })
         .await

@@ -48,7 +48,7 @@ model! {
 pub(super) struct BackupsDataSource;
 
 /// Thousands of backups take many pages, and a throttled cloud takes its time.
-const READ_LIMIT: Duration = Duration::from_secs(20 * 60);
+const READ_LIMIT: Duration = Duration::from_mins(20);
 
 impl DataSource<Backups> for BackupsDataSource {
     type Model = FoundBackups;
@@ -108,7 +108,7 @@ impl DataSource<Backups> for BackupsDataSource {
                         text("instance_name").describe("Name of the instance, where the service tells it."),
                         text("description").describe("Description, where the service tells it."),
                         text("status").describe("`BUILDING`, `COMPLETED`, `FAILED` or `DELETING`."),
-                        text("type").describe("`manual`, `auto`, …"),
+                        text("type").describe("`manual`, `auto` or another type of the service."),
                         fields::datastore_attribute(),
                         text("begin_time").describe("When it was begun: RFC 3339, UTC."),
                         text("end_time").describe("When it ended: RFC 3339, UTC. Absent while it runs."),

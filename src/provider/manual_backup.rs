@@ -42,7 +42,6 @@ model! {
 /// `huaweidb_manual_backup`
 pub(super) struct ManualBackupResource;
 
-const MINUTE: Duration = Duration::from_secs(60);
 const RETAIN: &str = "retain";
 const DELETE: &str = "delete";
 
@@ -107,7 +106,7 @@ impl Resource<Backups> for ManualBackupResource {
         .attribute(Attribute::string("type").computed().keeps().describe("`manual`."))
         .attributes(fields::described())
         .block(databases::block())
-        .timeouts(Timeouts { create: 60 * MINUTE, update: 60 * MINUTE, delete: 30 * MINUTE, read: 5 * MINUTE })
+        .timeouts(Timeouts { create: Duration::from_hours(1), update: Duration::from_hours(1), delete: Duration::from_mins(30), read: Duration::from_mins(5) })
     }
 
     fn validate(&self, config: &ManualBackup) -> Diagnostics {
@@ -256,13 +255,11 @@ impl Resource<Backups> for ManualBackupResource {
         let service = services::required(&state.service)?;
         let client = regional(client, &mut state);
         let found = client.find(&context(life), service, &reference(&state)).await;
-        match found.map_err(|error| explain(Doing::Read, about(&state), &error))? {
-            Some(backup) => Ok(Some(filled(state, &backup))),
-            None => {
-                life.warn(gone(&state));
-                Ok(None)
-            }
+        let found = found.map_err(|error| explain(Doing::Read, about(&state), &error))?;
+        if found.is_none() {
+            life.warn(gone(&state));
         }
+        Ok(found.map(|backup| filled(state, &backup)))
     }
 
     async fn update(

@@ -11,11 +11,19 @@ mod services;
 mod settings;
 mod shared_config;
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
 pub use settings::{AssumeRoleBlock, ProviderBlock};
 
 use crate::backup::Backups;
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, Context, Credentials, Error, Settings};
 use crate::plugin::{Catalogue, Diagnostics, Provider, Schema};
+
+/// How long the metadata service may take.
+const SIGN_IN_LIMIT: Duration = Duration::from_secs(10);
 
 /// The provider `huaweidb`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,10 +49,11 @@ impl Provider for HuaweiDb {
         settings::validate(block)
     }
 
-    fn configure(
+    async fn configure(
         &self,
         block: Self::Settings,
         terraform_version: &str,
+        stop: &CancellationToken,
         diagnostics: &mut Diagnostics,
     ) -> Option<Self::Client> {
         if block.has_unknown() {
@@ -61,7 +70,7 @@ impl Provider for HuaweiDb {
                 return None;
             }
         };
-        match Cloud::new(settings) {
+        match signed_in(settings, stop).await {
             Ok(cloud) => Some(Backups::new(cloud)),
             Err(error) => {
                 diagnostics.push(explain::setup(&error));
@@ -77,4 +86,16 @@ impl Provider for HuaweiDb {
             .data_source("backups", backups::BackupsDataSource)
             .data_source("instances", instances::InstancesDataSource)
     }
+}
+
+/// Without any credentials only the metadata service of this machine is left, and where there is none, the first plan
+/// shall say so, not the apply after it. Everything else waits until an operation needs it.
+async fn signed_in(settings: Settings, stop: &CancellationToken) -> Result<Cloud, Error> {
+    let only_metadata = matches!(settings.credentials, Credentials::Metadata { .. });
+    let cloud = Cloud::new(settings)?;
+    if only_metadata {
+        let context = Context { deadline: Instant::now() + SIGN_IN_LIMIT, stop: stop.clone() };
+        cloud.sign_in(&context).await?;
+    }
+    Ok(cloud)
 }

@@ -53,12 +53,15 @@ model! {
     }
 }
 
+type Variable = dyn Fn(&str) -> Option<String>;
+type TextFile = dyn Fn(&FilePath) -> io::Result<String>;
+
 /// Where settings that are not written down may come from. Values, so that tests can make their own.
 pub(super) struct Surroundings {
     /// Reads an environment variable.
-    pub(super) variable: Box<dyn Fn(&str) -> Option<String>>,
+    pub(super) variable: Box<Variable>,
     /// Reads a text file.
-    pub(super) file: Box<dyn Fn(&FilePath) -> io::Result<String>>,
+    pub(super) file: Box<TextFile>,
 }
 
 impl Surroundings {
@@ -302,114 +305,104 @@ pub(super) fn resolve(
     if problems.has_errors() {
         return Err(problems);
     }
-    let profile = match profile(block, around) {
-        Ok(profile) => profile,
-        Err(problem) => return Err(problem.into()),
-    };
+    let profile = profile(block, around)?;
     let given = |argument: &Attr<String>, names: &[&'static str]| {
         argument.known().filter(|value| !value.is_empty()).cloned().or_else(|| around.value(names))
     };
     let from_profile =
         |pick: fn(&Profile) -> &String| profile.as_ref().map(pick).filter(|value| !value.is_empty()).cloned();
 
-    let region = filled(&block.region).or_else(|| from_profile(|p| &p.region)).or_else(|| around.value(REGION));
-    let region = region.unwrap_or_else(|| {
-        problems.push(
-            Diagnostic::error(
-                "No region",
-                format!("The provider does not know which region to call. Set `region` in the provider block, or one of {}.", listed(REGION)),
-            )
-            .at(Path::attribute("region")),
-        );
-        String::new()
-    });
-    let project_id =
-        filled(&block.project_id).or_else(|| from_profile(|p| &p.project_id)).or_else(|| around.value(PROJECT_ID));
+    let given_project = filled(&block.project_id).or_else(|| from_profile(|p| &p.project_id));
+    let given_region = filled(&block.region).or_else(|| from_profile(|p| &p.region));
+    let region = noted(given_region.or_else(|| around.value(REGION)).ok_or_else(no_region), &mut problems);
     let cloud = given(&block.cloud, CLOUD);
     if let Some(Err(why)) = cloud.as_deref().map(domain) {
         problems.push(wrong(Path::attribute("cloud"), &why));
     }
-    let auth_url = match given(&block.auth_url, AUTH_URL).map(|text| address(&text)).transpose() {
-        Ok(url) => url,
-        Err(why) => {
-            problems.push(wrong(Path::attribute("auth_url"), &format!("The address of IAM cannot be used: {why}.")));
-            None
-        }
-    };
-    let insecure = match block.insecure.known() {
-        Some(insecure) => *insecure,
-        None => around.first(INSECURE).is_some_and(|(value, name)| {
-            truth(&value).unwrap_or_else(|| {
-                problems.push(wrong(
-                    Path::attribute("insecure"),
-                    &format!("{name} is {value:?}; allowed are true, false, 1, 0."),
-                ));
-                false
-            })
-        }),
-    };
+    let auth_url = given(&block.auth_url, AUTH_URL).map(|text| {
+        let cannot = |why| wrong(Path::attribute("auth_url"), &format!("The address of IAM cannot be used: {why}."));
+        address(&text).map_err(cannot)
+    });
+    let auth_url = noted(auth_url.transpose(), &mut problems).flatten();
+    let insecure = noted(insecure(block, around), &mut problems).unwrap_or_default();
     if insecure {
-        warnings.push(
-            Diagnostic::warning(
-                "TLS certificates are not checked",
-                "`insecure` is on: anybody on the way to the cloud can read and change what is sent, credentials \
-                 included. Use `cacert_file` to trust a private authority instead.",
-            )
-            .at(Path::attribute("insecure")),
-        );
+        warnings.push(unchecked_certificates());
     }
-    let cacert = match given(&block.cacert_file, CACERT).map(|text| certificates(&text, around)).transpose() {
-        Ok(text) => text,
-        Err(why) => {
-            problems.push(wrong(Path::attribute("cacert_file"), &why));
-            None
-        }
-    };
-    let max_retries = match block.max_retries.known() {
-        Some(count) => u32::try_from(*count).unwrap_or(DEFAULT_MAX_RETRIES),
-        None => around.first(MAX_RETRIES).map_or(DEFAULT_MAX_RETRIES, |(value, name)| match value.parse() {
-            Ok(count @ 0..=100) => count,
-            _ => {
-                problems.push(wrong(
-                    Path::attribute("max_retries"),
-                    &format!("{name} is {value:?}; allowed are 0 to 100."),
-                ));
-                DEFAULT_MAX_RETRIES
-            }
-        }),
-    };
+    let cacert = given(&block.cacert_file, CACERT)
+        .map(|text| certificates(&text, around).map_err(|why| wrong(Path::attribute("cacert_file"), &why)));
+    let cacert = noted(cacert.transpose(), &mut problems).flatten();
+    let max_retries = noted(max_retries(block, around), &mut problems).unwrap_or(DEFAULT_MAX_RETRIES);
     let endpoints = block.endpoints.known().map_or_else(BTreeMap::new, |endpoints| {
         endpoints.iter().filter_map(|(key, url)| Some((key.clone(), address(url.known()?).ok()?))).collect()
     });
-    let assume_role = assume_role(block, profile.as_ref(), around, &mut problems);
-    let credentials = match credentials(block, profile.as_ref(), around) {
-        Ok(credentials) => Some(credentials),
-        Err(problem) => {
-            problems.push(problem);
-            None
-        }
+    let assume_role = noted(assume_role(block, profile.as_ref(), around), &mut problems).flatten();
+    let credentials = noted(credentials(block, profile.as_ref(), around), &mut problems);
+    let (Some(region), Some(credentials), false) = (region, credentials, problems.has_errors()) else {
+        return Err(problems);
     };
-    let project_name = given(&block.project_name, PROJECT_NAME);
-    match credentials {
-        Some(credentials) if !problems.has_errors() => Ok((
-            cloud::Settings {
-                region,
-                cloud,
-                credentials,
-                assume_role,
-                project_id,
-                project_name,
-                endpoints,
-                auth_url,
-                insecure,
-                cacert,
-                max_retries,
-                user_agent: user_agent(terraform_version, around),
-            },
-            warnings,
-        )),
-        _ => Err(problems),
+    let settings = cloud::Settings {
+        region,
+        cloud,
+        credentials,
+        assume_role,
+        project_id: given_project.or_else(|| around.value(PROJECT_ID)),
+        project_name: given(&block.project_name, PROJECT_NAME),
+        endpoints,
+        auth_url,
+        insecure,
+        cacert,
+        max_retries,
+        user_agent: user_agent(terraform_version, around),
+    };
+    Ok((settings, warnings))
+}
+
+/// The value, or nothing and one problem more: a person wants to hear of all of them at once.
+fn noted<T>(found: Result<T, Diagnostic>, problems: &mut Diagnostics) -> Option<T> {
+    found.map_err(|problem| problems.push(problem)).ok()
+}
+
+fn no_region() -> Diagnostic {
+    let detail = format!(
+        "The provider does not know which region to call. Set `region` in the provider block, or one of {}.",
+        listed(REGION)
+    );
+    Diagnostic::error("No region", detail).at(Path::attribute("region"))
+}
+
+fn insecure(block: &ProviderBlock, around: &Surroundings) -> Result<bool, Diagnostic> {
+    if let Some(insecure) = block.insecure.known() {
+        return Ok(*insecure);
     }
+    let Some((value, name)) = around.first(INSECURE) else {
+        return Ok(false);
+    };
+    truth(&value).ok_or_else(|| {
+        wrong(Path::attribute("insecure"), &format!("{name} is {value:?}; allowed are true, false, 1, 0."))
+    })
+}
+
+fn unchecked_certificates() -> Diagnostic {
+    Diagnostic::warning(
+        "TLS certificates are not checked",
+        "`insecure` is on: anybody on the way to the cloud can read and change what is sent, credentials included. Use \
+         `cacert_file` to trust a private authority instead.",
+    )
+    .at(Path::attribute("insecure"))
+}
+
+fn max_retries(block: &ProviderBlock, around: &Surroundings) -> Result<u32, Diagnostic> {
+    if let Some(count) = block.max_retries.known() {
+        return Ok(u32::try_from(*count).unwrap_or(DEFAULT_MAX_RETRIES));
+    }
+    let Some((value, name)) = around.first(MAX_RETRIES) else {
+        return Ok(DEFAULT_MAX_RETRIES);
+    };
+    value
+        .parse()
+        .ok()
+        .filter(|count| *count <= 100)
+        .ok_or_else(|| wrong(Path::attribute("max_retries"), &format!("{name} is {value:?}; allowed are 0 to 100.")))
 }
 
 /// How to sign in: what is written in the block, else the profile that was asked for, else the environment; a token
@@ -541,8 +534,7 @@ fn assume_role(
     block: &ProviderBlock,
     profile: Option<&Profile>,
     around: &Surroundings,
-    problems: &mut Diagnostics,
-) -> Option<cloud::AssumeRole> {
+) -> Result<Option<cloud::AssumeRole>, Diagnostic> {
     let written = block.assume_role.known();
     let pick = |argument: fn(&AssumeRoleBlock) -> &Attr<String>, from: fn(&Profile) -> &String, name: &'static str| {
         written
@@ -550,47 +542,32 @@ fn assume_role(
             .or_else(|| profile.map(from).filter(|value| !value.is_empty()).cloned())
             .or_else(|| around.value(&[name]))
     };
+    let lacks = |detail: &str| wrong(Path::attribute("assume_role"), detail);
     let agency_name = pick(|b| &b.agency_name, |p| &p.agency_name, "HW_ASSUME_ROLE_AGENCY_NAME");
     let domain_name = pick(|b| &b.domain_name, |p| &p.agency_domain_name, "HW_ASSUME_ROLE_DOMAIN_NAME");
     let domain_id = pick(|b| &b.domain_id, |p| &p.agency_domain_id, "HW_ASSUME_ROLE_DOMAIN_ID");
     let Some(agency_name) = agency_name else {
-        if written.is_some() {
-            problems.push(
-                Diagnostic::error(
-                    "Invalid provider configuration",
-                    "`assume_role` names no agency. Set `agency_name`, or HW_ASSUME_ROLE_AGENCY_NAME.",
-                )
-                .at(Path::attribute("assume_role")),
-            );
-        }
-        return None;
+        return match written {
+            Some(_) => Err(lacks("`assume_role` names no agency. Set `agency_name`, or HW_ASSUME_ROLE_AGENCY_NAME.")),
+            None => Ok(None),
+        };
     };
     if domain_name.is_none() && domain_id.is_none() {
-        problems.push(
-            Diagnostic::error(
-                "Invalid provider configuration",
-                "`assume_role` names an agency, but not the account it belongs to. Set `domain_name` or `domain_id`, \
-                 or HW_ASSUME_ROLE_DOMAIN_NAME or HW_ASSUME_ROLE_DOMAIN_ID.",
-            )
-            .at(Path::attribute("assume_role")),
-        );
-        return None;
+        return Err(lacks(
+            "`assume_role` names an agency, but not the account it belongs to. Set `domain_name` or `domain_id`, or \
+             HW_ASSUME_ROLE_DOMAIN_NAME or HW_ASSUME_ROLE_DOMAIN_ID.",
+        ));
     }
     let variable = "HW_ASSUME_ROLE_DURATION";
-    let duration_seconds = match written.and_then(|block| block.duration.known()) {
-        Some(seconds) => u32::try_from(*seconds).ok(),
-        None => around.value(&[variable]).and_then(|value| match value.parse() {
-            Ok(seconds @ 900..=86_400) => Some(seconds),
-            _ => {
-                problems.push(wrong(
-                    Path::attribute("assume_role"),
-                    &format!("{variable} is {value:?}; allowed are 900 to 86400 seconds."),
-                ));
-                None
-            }
-        }),
+    let duration_seconds = if let Some(seconds) = written.and_then(|block| block.duration.known()) {
+        u32::try_from(*seconds).ok()
+    } else if let Some(value) = around.value(&[variable]) {
+        let seconds = value.parse().ok().filter(|seconds| (900..=86_400).contains(seconds));
+        Some(seconds.ok_or_else(|| lacks(&format!("{variable} is {value:?}; allowed are 900 to 86400 seconds.")))?)
+    } else {
+        None
     };
-    Some(cloud::AssumeRole { agency_name, domain_name, domain_id, duration_seconds })
+    Ok(Some(cloud::AssumeRole { agency_name, domain_name, domain_id, duration_seconds }))
 }
 
 /// A CA bundle, from a path or as it is.

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::net::UnixStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use crate::support::host::Host;
 use crate::support::host::proto::tfplugin6 as tf;
@@ -67,7 +68,7 @@ impl Provider for Toy {
         Schema::new("A toy.").attribute(Attribute::string("label").optional().describe("Anything."))
     }
 
-    fn configure(&self, _: Settings, _: &str, _: &mut Diagnostics) -> Option<Toy> {
+    async fn configure(&self, _: Settings, _: &str, _: &CancellationToken, _: &mut Diagnostics) -> Option<Toy> {
         Some(self.clone())
     }
 

@@ -9,7 +9,7 @@ use huaweidb_emulator::{Emulator, Fault, FaultKind, NewBackups, Options};
 use rustix::process::Signal;
 use serde_json::Value as Json;
 
-use crate::support::cli::{Debug, Workspace, cli};
+use crate::support::cli::{Debug, Ran, Workspace, cli};
 
 const ADDRESS: &str = "huaweidb_manual_backup.b";
 
@@ -456,6 +456,7 @@ fn the_data_source_says_what_it_did_not_find() {
             name: Some(name.to_owned()),
             status: status.to_owned(),
             kind: kind.to_owned(),
+            begin_time: Some("2025-06-03T08:12:40Z".to_owned()),
             ..NewBackups::default()
         })[0]
             .clone()
@@ -500,7 +501,6 @@ fn the_data_source_says_what_it_did_not_find() {
         count: 1,
         name: Some("release-3".to_owned()),
         status: "COMPLETED".to_owned(),
-        begin_time: Some("2030-01-01T00:00:00Z".to_owned()),
         ..NewBackups::default()
     })[0]
         .clone();
@@ -546,7 +546,7 @@ fn line_16_log_lines_carry_their_level_and_none_is_unexpected() {
 fn line_20_one_process_in_debug_mode_serves_many_runs() {
     let emulator = emulator(0.2);
     let mut workspace = Workspace::new(&emulator);
-    let debug = Debug::start();
+    let debug = Debug::start(&workspace);
     workspace.set("TF_REATTACH_PROVIDERS", debug.reattach());
     workspace.configure(&backup(&emulator, "  name = \"attached\""));
     for _ in 0..2 {
@@ -627,7 +627,7 @@ fn no_secret_shows_up_anywhere() {
     workspace.set("HW_SECURITY_TOKEN", &secrets[1]);
     outputs.push(workspace.run(&["plan"]));
     outputs.push(workspace.run(&["destroy", "-auto-approve"]));
-    let mut texts: Vec<String> = outputs.iter().map(|ran| ran.all()).collect();
+    let mut texts: Vec<String> = outputs.iter().map(Ran::all).collect();
     texts.push(workspace.read("terraform.tfstate"));
     for text in texts {
         // The CLI itself never sees the environment variable's value in a value; what it logs of its own start is not ours.

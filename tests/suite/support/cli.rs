@@ -4,9 +4,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 use huaweidb_emulator::Emulator;
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -41,7 +40,6 @@ pub(crate) struct Ran {
 /// A command under way, in a process group of its own, as a shell would start it.
 pub(crate) struct Running {
     child: Child,
-    began: Instant,
 }
 
 /// The CLI to test with.
@@ -78,14 +76,11 @@ impl Workspace {
         let binary = Path::new(env!("CARGO_BIN_EXE_terraform-provider-huaweidb"));
         let binaries = binary.parent().expect("a binary lies in a folder");
         let settings = folder.path().join("cli.tfrc");
-        fs::write(
-            &settings,
-            format!(
-                "provider_installation {{\n  dev_overrides {{\n    \"localhost/huaweidb/huaweidb\" = {:?}\n  }}\n  direct {{}}\n}}\n",
-                binaries
-            ),
-        )
-        .expect("the CLI's settings can be written");
+        let binaries = serde_json::to_string(binaries).expect("a path is text");
+        let text = format!(
+            "provider_installation {{\n  dev_overrides {{\n    \"localhost/huaweidb/huaweidb\" = {binaries}\n  }}\n  direct {{}}\n}}\n"
+        );
+        fs::write(&settings, text).expect("the CLI's settings can be written");
         let mut workspace = Workspace { folder, environment: Vec::new() };
         workspace.set("TF_CLI_CONFIG_FILE", settings.to_str().expect("a temporary path is text"));
         workspace.set("CHECKPOINT_DISABLE", "1");
@@ -98,11 +93,6 @@ impl Workspace {
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.environment.retain(|(known, _)| known != name);
         self.environment.push((name.to_owned(), value.to_owned()));
-    }
-
-    /// The folder.
-    pub(crate) fn folder(&self) -> PathBuf {
-        self.folder.path().to_owned()
     }
 
     /// Writes `main.tf`: the head, a provider block with the emulator's endpoints, and this.
@@ -160,7 +150,7 @@ impl Workspace {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the CLI runs");
-        Running { child, began: Instant::now() }
+        Running { child }
     }
 
     /// Applies and expects success.
@@ -267,11 +257,6 @@ impl Running {
         kill_process_group(group, signal).expect("the group is there");
     }
 
-    /// How long it has been running.
-    pub(crate) fn elapsed(&self) -> Duration {
-        self.began.elapsed()
-    }
-
     /// Waits for the end.
     pub(crate) fn finished(self) -> Ran {
         Ran::from(self.child.wait_with_output().expect("the CLI ends"))
@@ -286,9 +271,10 @@ pub(crate) struct Debug {
 
 impl Debug {
     /// Starts it.
-    pub(crate) fn start() -> Self {
+    pub(crate) fn start(workspace: &Workspace) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_terraform-provider-huaweidb"))
             .arg("--debug")
+            .envs(workspace.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
