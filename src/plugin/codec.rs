@@ -412,7 +412,7 @@ fn length(count: usize) -> Result<u32, Mismatch> {
 /// The type that a value without one most likely has. Nulls and unknowns inside stay open.
 pub(super) fn type_of(value: &Value) -> Type {
     match value {
-        Value::Null | Value::Unknown(_) => Type::Dynamic,
+        Value::Null | Value::Unknown(_) | Value::Dynamic(_) => Type::Dynamic,
         Value::Bool(_) => Type::Bool,
         Value::Number(_) => Type::Number,
         Value::String(_) => Type::String,
@@ -420,7 +420,6 @@ pub(super) fn type_of(value: &Value) -> Type {
         Value::Map(members) => {
             Type::Object(members.iter().map(|(name, member)| (name.clone(), type_of(member))).collect())
         }
-        Value::Dynamic(_) => Type::Dynamic,
     }
 }
 
