@@ -560,7 +560,7 @@ fn read_type(json: &Json, depth: usize) -> Result<Type, Mismatch> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::{MAX_DEPTH, decode, decode_json, encode, from_stored, from_wire, parse, read_type, type_to_json};
@@ -786,7 +786,8 @@ mod tests {
         ]
     }
 
-    fn any_value(ty: Type) -> BoxedStrategy<Value> {
+    /// Any value of this type, null and unknown included, at every depth.
+    pub(in crate::plugin) fn any_value(ty: Type) -> BoxedStrategy<Value> {
         let known = match ty {
             Type::String => any::<String>().prop_map(Value::String).boxed(),
             Type::Number => any_number().prop_map(Value::Number).boxed(),

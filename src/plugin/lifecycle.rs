@@ -750,12 +750,15 @@ impl Shaping<'_> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::{Value as Json, json};
 
     use super::{
         ENOUGH, answered, draft, finish, fits, imported, kept, overlay, refreshed, same_but_timeouts, settled,
         validate, with_write_only,
     };
+    use crate::plugin::codec;
+    use crate::plugin::codec::tests::any_value;
     use crate::plugin::erased::Hooked;
     use crate::plugin::schema::Compiled;
     use crate::plugin::{Attribute, Diagnostics, NestedBlock, Path, Schema, Timeouts, Type, Value};
@@ -1070,5 +1073,38 @@ mod tests {
         let rules: Vec<Json> = (0..10_000).map(|_| json!({ "port": null, "note": null })).collect();
         let diagnostics = validate(compiled().block(), &thing(&json!({ "rule": rules })), true);
         assert_eq!(diagnostics.len(), ENOUGH);
+    }
+
+    fn any_thing() -> impl Strategy<Value = Value> {
+        any_value(compiled().value_type().clone())
+    }
+
+    proptest! {
+        /// Whatever a host sends, the answer can be encoded, is the same each time, and ends in a state that is known.
+        #[test]
+        fn no_input_breaks_a_plan_or_a_result(
+            config in any_thing(), prior in any_thing(), proposed in any_thing(), result in any_thing()
+        ) {
+            let compiled = compiled();
+            let prior = (!prior.is_null()).then_some(prior);
+            let plan = || {
+                let draft = draft(&compiled, &config, prior.as_ref(), proposed.clone());
+                let before = compiled.without_timeouts(draft.planned.clone());
+                let after = compiled.without_timeouts(result.clone());
+                let hooked = Hooked { before, after, replace: Vec::new(), diagnostics: Diagnostics::new() };
+                finish(&compiled, &config, prior.as_ref(), draft, hooked)
+            };
+            let planned = plan();
+            prop_assert_eq!(&planned.state, &plan().state);
+            prop_assert!(codec::encode(&planned.state, compiled.value_type()).is_ok());
+            let (as_planned, diagnostics) = settled(&compiled, &planned.state, planned.state.clone());
+            prop_assert!(diagnostics.is_empty(), "{diagnostics:?}");
+            for state in [as_planned, settled(&compiled, &planned.state, result.clone()).0] {
+                prop_assert!(state.is_wholly_known());
+                prop_assert!(codec::encode(&state, compiled.value_type()).is_ok());
+                prop_assert!(state.is_null() || !state.get("rule").is_null(), "blocks are empty, not null");
+            }
+            validate(compiled.block(), &config, false);
+        }
     }
 }
