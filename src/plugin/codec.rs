@@ -412,7 +412,7 @@ fn length(count: usize) -> Result<u32, Mismatch> {
 /// The type that a value without one most likely has. Nulls and unknowns inside stay open.
 pub(super) fn type_of(value: &Value) -> Type {
     match value {
-        Value::Null | Value::Unknown(_) => Type::Dynamic,
+        Value::Null | Value::Unknown(_) | Value::Dynamic(_) => Type::Dynamic,
         Value::Bool(_) => Type::Bool,
         Value::Number(_) => Type::Number,
         Value::String(_) => Type::String,
@@ -420,7 +420,6 @@ pub(super) fn type_of(value: &Value) -> Type {
         Value::Map(members) => {
             Type::Object(members.iter().map(|(name, member)| (name.clone(), type_of(member))).collect())
         }
-        Value::Dynamic(_) => Type::Dynamic,
     }
 }
 
@@ -561,7 +560,7 @@ fn read_type(json: &Json, depth: usize) -> Result<Type, Mismatch> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::{MAX_DEPTH, decode, decode_json, encode, from_stored, from_wire, parse, read_type, type_to_json};
@@ -787,7 +786,8 @@ mod tests {
         ]
     }
 
-    fn any_value(ty: Type) -> BoxedStrategy<Value> {
+    /// Any value of this type, null and unknown included, at every depth.
+    pub(in crate::plugin) fn any_value(ty: Type) -> BoxedStrategy<Value> {
         let known = match ty {
             Type::String => any::<String>().prop_map(Value::String).boxed(),
             Type::Number => any_number().prop_map(Value::Number).boxed(),

@@ -245,3 +245,26 @@ fn bug(panic: &(dyn Any + Send)) -> Diagnostic {
         ),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::caught;
+    use crate::plugin::Diagnostics;
+
+    #[tokio::test]
+    async fn a_panic_before_and_after_a_pause_becomes_an_error() {
+        assert_eq!(caught(async { Ok(1) }).await, Ok(1));
+        assert_eq!(caught(async { Err::<(), _>(Diagnostics::new()) }).await, Err(Diagnostics::new()));
+        let number = std::hint::black_box(3);
+        let plain = caught(async { if number == 3 { panic!("plain") } else { Ok(()) } }).await;
+        let formatted = caught(async {
+            tokio::task::yield_now().await;
+            if number == 3 { panic!("formatted {number}") } else { Ok(()) }
+        });
+        for (outcome, message) in [(plain, "plain"), (formatted.await, "formatted 3")] {
+            let diagnostics = outcome.unwrap_err();
+            let detail = &diagnostics.iter().next().unwrap().detail;
+            assert!(detail.starts_with(&format!("This is a bug in the provider: {message}.")), "{detail}");
+        }
+    }
+}

@@ -180,9 +180,9 @@ impl<P: Provider> Inner<P> {
             return Err(Diagnostic::error(SUMMARY, detail).into());
         }
         let compiled = resource.compiled();
-        let stored = match codec::parse(&raw.json).map_err(|error| error.explained(SUMMARY))? {
-            serde_json::Value::Object(stored) => stored,
-            _ => return Err(Diagnostic::error(SUMMARY, "The state holds no object.").into()),
+        let json = codec::parse(&raw.json).map_err(|error| error.explained(SUMMARY))?;
+        let serde_json::Value::Object(stored) = json else {
+            return Err(Diagnostic::error(SUMMARY, "The state holds no object.").into());
         };
         let current = compiled.schema.version;
         let stored = match version {
@@ -208,10 +208,6 @@ fn read(wire: Option<&wire::DynamicValue>, ty: &Type) -> Result<Value, Diagnosti
 fn write(value: &Value, ty: &Type) -> Result<Option<wire::DynamicValue>, Diagnostics> {
     let cannot = |mismatch: Mismatch| mismatch.explained("Provider made a value that does not fit the schema");
     Ok(Some(codec::to_wire(value, ty).map_err(cannot)?))
-}
-
-fn null() -> Option<wire::DynamicValue> {
-    Some(wire::DynamicValue { msgpack: vec![0xc0], json: Vec::new() })
 }
 
 fn counted(diagnostics: &[wire::Diagnostic]) -> (usize, usize) {
@@ -452,7 +448,7 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
                     let new_state = lifecycle::refreshed(compiled, &state, found).map_err(|e| with(&warnings, e))?;
                     (write(&new_state, compiled.value_type())?, private.write(request.private))
                 }
-                Ok(None) => (null(), Vec::new()),
+                Ok(None) => (write(&Value::Null, compiled.value_type())?, Vec::new()),
                 Err(diagnostics) => return Err(with(&warnings, diagnostics)),
             };
             let new_identity = request.current_identity;
@@ -483,7 +479,7 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
             let client = inner.client_if_known()?;
             let plan = plan(resource, client.as_deref(), &config, prior, proposed).await?;
             Ok(Response {
-                planned_state: write(&plan.planned, ty)?,
+                planned_state: write(&plan.state, ty)?,
                 requires_replace: plan.replace.into_iter().map(Path::into_wire).collect(),
                 planned_private: request.prior_private,
                 planned_identity: request.prior_identity,
@@ -687,7 +683,7 @@ async fn plan<C: Send + Sync + 'static>(
             Some(prior) => resource.plan_delete(client, compiled.without_timeouts(prior)).await,
             None => Diagnostics::new(),
         };
-        return Ok(lifecycle::Planned { planned: Value::Null, replace: Vec::new(), diagnostics });
+        return Ok(lifecycle::Planned { state: Value::Null, replace: Vec::new(), diagnostics });
     }
     let draft = lifecycle::draft(compiled, config, prior.as_ref(), proposed);
     let seen = |value: &Value| compiled.without_timeouts(value.clone());

@@ -34,6 +34,7 @@ pub struct Block {
 
 /// One attribute.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent properties, as in the protocol")]
 pub struct Attribute {
     /// Lower-case letters, digits, underscores.
     pub name: &'static str,
@@ -439,10 +440,9 @@ impl Attribute {
         if self.default.is_some() && self.mode != Mode::OptionalComputed {
             fault("has a default but is not optional and computed");
         }
-        if let Some(default) = &self.default {
-            if codec::encode(default, &self.value_type()).is_err() || !default.is_wholly_known() {
-                fault("has a default that does not fit its type");
-            }
+        let fits = |default: &Value| default.is_wholly_known() && codec::encode(default, &self.value_type()).is_ok();
+        if self.default.as_ref().is_some_and(|default| !fits(default)) {
+            fault("has a default that does not fit its type");
         }
         if self.keeps && !self.mode.is_computed() {
             fault("keeps its value but is not computed");
@@ -453,7 +453,7 @@ impl Attribute {
         if self.write_only && (self.mode.is_computed() || inside.set) {
             fault("is write-only, so it must neither be computed nor sit inside a set");
         }
-        if !self.checks.is_empty() && self.mode == Mode::Computed {
+        if self.checks.iter().any(|check| !matches!(check, Check::Integer)) && self.mode == Mode::Computed {
             fault("is read-only, so there is nothing to check");
         }
         match &self.shape {
@@ -784,5 +784,113 @@ impl Compiled {
             members.insert(timeouts::BLOCK.to_owned(), source.get(timeouts::BLOCK).clone());
         }
         object
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Attribute, Check, Compiled, NestedBlock, Schema, Shape};
+    use crate::plugin::{Nesting, Number, Timeouts, Type, Value};
+
+    fn described(attribute: Attribute) -> Attribute {
+        attribute.describe("Text.")
+    }
+
+    fn with(attribute: Attribute) -> Schema {
+        Schema::new("Text.").attribute(described(attribute))
+    }
+
+    fn with_block(block: NestedBlock) -> Schema {
+        Schema::new("Text.").block(block)
+    }
+
+    #[test]
+    fn every_rule_about_schemas_is_checked() {
+        let child = || described(Attribute::string("a"));
+        let dynamic = || described(Attribute::dynamic("a"));
+        for (schema, fault) in [
+            (with(Attribute::string("a").required().default("x").required()), "default but is not"),
+            (with(Attribute::string("a").default(1)), "does not fit its type"),
+            (with(Attribute::string("a").default(Value::UNKNOWN)), "does not fit its type"),
+            (with(Attribute::string("a").keeps()), "is not computed"),
+            (with(Attribute::string("a").computed().replaces()), "read-only"),
+            (with(Attribute::string("a").computed().length(1, 2)), "nothing to check"),
+            (with(Attribute::string("a").computed().write_only()), "write-only"),
+            (with(Attribute::set_of("a", [described(Attribute::string("b").write_only())])), "write-only"),
+            (with(Attribute::set("a", Type::Dynamic)), "inside a set"),
+            (with(Attribute::list("a", Type::set(Type::Dynamic))), "inside a set"),
+            (with(Attribute::set_of("a", [dynamic()])), "inside a set"),
+            (with(Attribute::string("Name")), "lower-case"),
+            (with(Attribute::string("1a")), "lower-case"),
+            (with(Attribute::string("count")), "keeps for itself"),
+            (with(Attribute::object("a", [])), "no attributes"),
+            (with(Attribute::object("a", [child(), child()])), "occurs twice"),
+            (with(Attribute::new("a", Shape::Nested(Nesting::Group, vec![child()]))), "group"),
+            (Schema::new("Text.").attribute(Attribute::string("a")), "no description"),
+            (Schema::new(""), "no description"),
+            (Schema::new("Text.").version(-1), "negative"),
+            (with(Attribute::string("a")).block(NestedBlock::list("a", "Text.")), "occurs twice"),
+            (with_block(NestedBlock::list("a", "Text.").attribute(dynamic())), "nested attribute"),
+            (with_block(NestedBlock::list("a", "Text.").at_least(2).at_most(1)), "cannot occur"),
+            (with_block(NestedBlock::map("a", "Text.").at_least(1)), "cannot occur"),
+            (with_block(NestedBlock::single("a", "Text.").at_least(1)), "cannot occur"),
+            (with_block(NestedBlock::list("a-b", "Text.")), "lower-case"),
+        ] {
+            let faults = schema.faults(&["count"]);
+            assert!(faults.iter().any(|one| one.contains(fault)), "{fault}: {faults:?}");
+        }
+        let sound = with(Attribute::object("a", [child(), described(Attribute::dynamic("b"))]))
+            .block(NestedBlock::single("b", "Text.").required().attribute(dynamic()))
+            .timeouts(Timeouts::default());
+        assert_eq!(sound.faults(&["count"]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_wire_form_has_either_a_type_or_nested_attributes() {
+        let schema = with(Attribute::list_of("a", [described(Attribute::integer("b").default(1))]))
+            .attribute(described(Attribute::map("c", Type::String).required().sensitive().deprecated("Use a.")))
+            .read_timeout(Duration::from_mins(1));
+        let compiled = Compiled::new(schema);
+        let block = compiled.wire().block.clone().unwrap();
+        let [a, c] = block.attributes.as_slice() else { panic!("{block:?}") };
+        assert!(a.r#type.is_empty());
+        let nested = a.nested_type.as_ref().unwrap();
+        assert_eq!(nested.nesting, 2);
+        let b = &nested.attributes[0];
+        assert_eq!((b.required, b.optional, b.computed, b.r#type.as_slice()), (false, true, true, &b"\"number\""[..]));
+        assert_eq!((c.r#type.as_slice(), c.sensitive, c.deprecated), (&br#"["map","string"]"#[..], true, true));
+        assert_eq!(c.deprecation_message, "Use a.");
+        let timeouts = &block.block_types[0];
+        assert_eq!((timeouts.nesting, timeouts.min_items, timeouts.max_items), (1, 0, 0));
+        assert_eq!(timeouts.block.as_ref().unwrap().attributes.len(), 1);
+        assert!(timeouts.block.as_ref().unwrap().attributes[0].description.ends_with("Defaults to `1m`."));
+    }
+
+    #[test]
+    fn complaints_say_what_is_allowed() {
+        for (check, value, complaint) in [
+            (Check::OneOf(vec!["a".into()]), Value::from("a"), None),
+            (Check::OneOf(vec!["a".into()]), Value::from("b"), Some(r#"`x` must be "a", not "b"."#)),
+            (
+                Check::OneOf(vec!["a".into(), "b".into(), "c".into()]),
+                Value::from("d"),
+                Some(r#"`x` must be one of "a", "b" or "c", not "d"."#),
+            ),
+            (Check::Length(1, 3), Value::from("äöü"), None),
+            (Check::Length(1, 3), Value::from(""), Some(r#"`x` must be 1 to 3 characters long, not ""."#)),
+            (Check::Integer, Value::Number(Number::parse("1e30").unwrap()), None),
+            (Check::Integer, Value::Number(Number::Float(0.5)), Some("`x` must be a whole number, not 0.5.")),
+            (Check::Between(1, 9), Value::from(10), Some("`x` must be a whole number from 1 to 9, not 10.")),
+            (Check::Text(|_| Err("No.".to_owned())), Value::from("a"), Some("No.")),
+            (Check::Any(|_| Err("Never.".to_owned())), Value::from(true), Some("Never.")),
+        ] {
+            assert_eq!(check.complaint("x", &value, false).as_deref(), complaint);
+        }
+        let secret = Check::Length(8, 9).complaint("x", &Value::from("hush"), true);
+        assert_eq!(secret.as_deref(), Some("`x` must be 8 to 9 characters long."));
+        let long = Check::OneOf(vec![]).complaint("x", &Value::from("y".repeat(1000)), false).unwrap();
+        assert!(long.len() < 200);
     }
 }

@@ -10,7 +10,7 @@ use super::{Attribute, NestedBlock, Value};
 pub(super) const BLOCK: &str = "timeouts";
 
 /// Limit of an operation whose schema names none.
-const DEFAULT: Duration = Duration::from_secs(20 * 60);
+const DEFAULT: Duration = Duration::from_mins(20);
 
 /// Default limits of a resource's operations, and which of them the `timeouts` block offers.
 ///
@@ -127,7 +127,7 @@ pub(super) fn parse(text: &str) -> Result<Duration, String> {
     }
     match Duration::try_from_secs_f64(total_ns / 1e9) {
         // A year is longer than any operation, and far from where clocks overflow.
-        Ok(duration) if duration <= Duration::from_secs(366 * 24 * 3600) => Ok(duration),
+        Ok(duration) if duration <= Duration::from_hours(366 * 24) => Ok(duration),
         _ => explain("is longer than a year"),
     }
 }
@@ -198,12 +198,12 @@ mod tests {
 
     #[test]
     fn what_is_written_counts_before_the_default() {
-        let timeouts = Timeouts { create: Duration::from_secs(3600), ..Timeouts::default() };
+        let timeouts = Timeouts { create: Duration::from_hours(1), ..Timeouts::default() };
         let block = Value::Map(BTreeMap::from([("create".to_owned(), Value::from("5m"))]));
         let object = Value::Map(BTreeMap::from([("timeouts".to_owned(), block)]));
-        assert_eq!(timeouts.limit(Operation::Create, &object), Duration::from_secs(300));
-        assert_eq!(timeouts.limit(Operation::Create, &Value::Null), Duration::from_secs(3600));
-        assert_eq!(timeouts.limit(Operation::Delete, &object), Duration::from_secs(1200));
+        assert_eq!(timeouts.limit(Operation::Create, &object), Duration::from_mins(5));
+        assert_eq!(timeouts.limit(Operation::Create, &Value::Null), Duration::from_hours(1));
+        assert_eq!(timeouts.limit(Operation::Delete, &object), Duration::from_mins(20));
     }
 
     #[test]

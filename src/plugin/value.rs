@@ -372,10 +372,9 @@ impl Number {
     /// becomes [`Number::Int`]; everything else is kept digit by digit.
     pub fn parse(text: &str) -> Option<Self> {
         let plain = text.strip_prefix('-').unwrap_or(text);
-        if !plain.is_empty() && plain.bytes().all(|byte| byte.is_ascii_digit()) {
-            if let Ok(number) = text.parse() {
-                return Some(Number::Int(number));
-            }
+        let whole = !plain.is_empty() && plain.bytes().all(|byte| byte.is_ascii_digit());
+        if let (true, Ok(number)) = (whole, text.parse()) {
+            return Some(Number::Int(number));
         }
         Decimal::parse(text)?;
         Some(Number::Decimal(text.to_owned()))
@@ -399,7 +398,7 @@ impl Number {
     pub fn as_i64(&self) -> Option<i64> {
         match self {
             Number::Int(number) => Some(*number),
-            Number::Float(_) | Number::Decimal(_) => self.with_decimal(|decimal| decimal.to_i64())?,
+            Number::Float(_) | Number::Decimal(_) => self.with_decimal(Decimal::to_i64)?,
         }
     }
 
@@ -498,8 +497,7 @@ impl Decimal {
     fn parse(text: &str) -> Option<Self> {
         let (negative, rest) = match text.as_bytes() {
             [b'-', rest @ ..] => (true, rest),
-            [b'+', rest @ ..] => (false, rest),
-            rest => (false, rest),
+            [b'+', rest @ ..] | rest => (false, rest),
         };
         let (mantissa, exponent) = match rest.iter().position(|byte| matches!(byte, b'e' | b'E')) {
             Some(at) => (&rest[..at], parse_exponent(&rest[at + 1..])?),

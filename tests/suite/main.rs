@@ -5,5 +5,7 @@ mod attached;
 mod cli;
 mod descriptors;
 mod layering;
+mod life;
 mod protocol;
 mod support;
+mod toy;
