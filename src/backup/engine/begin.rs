@@ -82,7 +82,7 @@ impl Creation<'_> {
                 Err(error) => error,
             };
             let verdict = self.errand.verdict(&error);
-            if error.may_be_applied() {
+            if self.errand.is_lost(&error) {
                 let lost = self.lost.get_or_insert(Lost { since: sent, times: 0 });
                 lost.times += 1;
                 let times = lost.times;

@@ -75,9 +75,27 @@ impl Errand<'_> {
         self.read(&call, |reply| self.service.job_read(reply)).await.ok().flatten()
     }
 
-    /// What the service takes a refusal for; `None` if it is none.
+    /// What the service takes its refusal for; `None` if it is none, or somebody else's: IAM is asked before.
     pub(super) fn verdict(&self, error: &cloud::Error) -> Option<Verdict> {
-        error.refusal().map(|refusal| self.service.verdict(refusal))
+        error.refusal().filter(|_| self.is_the_services(error)).map(|refusal| self.service.verdict(refusal))
+    }
+
+    /// Whether the service may have carried out a request although it has no usable answer. Where the trouble was with
+    /// IAM, the service has not even been asked.
+    pub(super) fn is_lost(&self, error: &cloud::Error) -> bool {
+        error.may_be_applied() && self.is_the_services(error)
+    }
+
+    fn is_the_services(&self, error: &cloud::Error) -> bool {
+        match error {
+            cloud::Error::Refused { product, .. }
+            | cloud::Error::Unanswered { product, .. }
+            | cloud::Error::Misread { product, .. } => *product == self.service.facts().key(),
+            cloud::Error::DeadlinePassed { last: Some(last), .. } => self.is_the_services(last),
+            cloud::Error::DeadlinePassed { last: None, .. } | cloud::Error::Setup(_) | cloud::Error::Stopped { .. } => {
+                false
+            }
+        }
     }
 
     /// Whether asking the same later may well have another answer.

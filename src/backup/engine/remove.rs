@@ -184,13 +184,13 @@ async fn halt(watch: &mut Watch<'_>, running: Backup) -> Result<Stop, Error> {
                 if let Some(interruption) = interruption_of(&error) {
                     return Err(watch.interrupted(interruption));
                 }
-                asked |= error.may_be_applied();
+                asked |= errand.is_lost(&error);
                 let patience = match errand.verdict(&error) {
                     Some(Verdict::NotOffered) => {
                         return Err(Error::NotOffered { operation: "to stop a backup", cause: error });
                     }
                     Some(Verdict::Gone | Verdict::Busy | Verdict::WrongState) => Duration::ZERO,
-                    _ if error.may_be_applied() || errand.is_transient(&error) => UNANSWERED,
+                    _ if errand.is_transient(&error) => UNANSWERED,
                     _ => return Err(error.into()),
                 };
                 info!(backup_id = running.id, "the stop was not accepted yet: {error}");

@@ -78,6 +78,16 @@ async fn what_was_not_sent_is_not_searched() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn trouble_with_iam_is_no_lost_create() {
+    for say in [Say::IamLost, Say::IamNo(500, ""), Say::IamNo(401, ""), Say::IamNo(404, "APIGW.0101")] {
+        let script = Script::new().says(POST, [say]);
+        let error = begin(&script, &within(seconds(60))).await.unwrap_err();
+        assert!(matches!(error, Error::Cloud(_)), "{error:?}");
+        assert_eq!(script.calls(), [POST]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn several_candidates_are_named() {
     let both = list(&[item("b2", "BUILDING", 1), item("b1", "FAILED", 0)]);
     let script = Script::new().says(POST, [Say::Lost]).says(OF_INSTANCE, [both]);

@@ -45,6 +45,9 @@ enum Say {
     Lost,
     /// The connection is refused: nothing was sent.
     Unreachable,
+    /// What was asked of IAM before has no answer, or is refused: the service was not asked.
+    IamLost,
+    IamNo(u16, &'static str),
     /// This, after so long.
     Late(Duration, Box<Say>),
 }
@@ -128,7 +131,8 @@ impl Ask for Script {
                 sleep(time).await;
                 say = *what;
             }
-            let product = call.product.key;
+            let iam = matches!(say, Say::IamLost | Say::IamNo(..));
+            let product = if iam { "iam" } else { call.product.key };
             let unanswered = |may_be_applied| cloud::Error::Unanswered {
                 product,
                 call: label(call),
@@ -139,9 +143,9 @@ impl Ask for Script {
             match say {
                 Say::Ok(body) => Ok(Reply { status: 200, body, date, request_id: None }),
                 Say::Dateless(body) => Ok(Reply { status: 200, body, date: None, request_id: None }),
-                Say::Lost => Err(unanswered(true)),
+                Say::Lost | Say::IamLost => Err(unanswered(true)),
                 Say::Unreachable => Err(unanswered(false)),
-                Say::No(status, code) => Err(cloud::Error::Refused {
+                Say::No(status, code) | Say::IamNo(status, code) => Err(cloud::Error::Refused {
                     product,
                     call: label(call),
                     refusal: Refusal {

@@ -280,6 +280,9 @@ async fn a_delete_that_is_refused_says_so() {
         panic!()
     };
     assert_eq!((reason.as_deref(), &*backup.id), (Some("in use"), "b1"));
+    // It is IAM that is not there, not the operation.
+    let script = Script::new().says(BY_ID, [b1_is("COMPLETED")]).says(DELETE, [Say::IamNo(404, "APIGW.0101")]);
+    assert!(matches!(delete(&script, "dds", &context).await, Err(Error::Cloud(_))));
     // "Could not tell" is neither gone nor deleted.
     let script = Script::new().says(BY_ID, [Say::No(403, "DBS.280063")]);
     assert!(matches!(delete(&script, "dds", &context).await, Err(Error::OutOfSight { .. })));
