@@ -26,6 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             .build_client(!server)
             .build_transport(false)
             .generate_default_stubs(true)
+            .btree_map(".") // sorted, so that equal messages are equal bytes
             .out_dir(&folder)
             .compile_fds(descriptors.clone())?;
     }

@@ -95,7 +95,6 @@ pub fn debug<P: Provider>(provider: P) -> ExitCode {
 /// Serves a provider from within this process, as an acceptance test does.
 ///
 /// There is no TLS: the socket's directory keeps others out.
-#[expect(clippy::unused_async, reason = "it needs a runtime around it, and says so by its form")]
 pub async fn attach<P: Provider>(provider: P) -> io::Result<Attached> {
     let door = Door::open(&Terms::default())?;
     let address = door.address().clone();

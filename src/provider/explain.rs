@@ -51,10 +51,8 @@ pub(super) fn explain(doing: Doing, about: About<'_>, error: &backup::Error) -> 
 
 /// What did not happen. Constant per situation, no ids.
 fn summary(doing: Doing, error: &backup::Error) -> &'static str {
-    if matches!(error, backup::Error::Cloud(cloud::Error::Setup(_))) {
-        return "The cloud cannot be reached with this configuration";
-    }
     match (doing, error) {
+        (_, backup::Error::Cloud(cloud::Error::Setup(_))) => "The cloud cannot be reached with this configuration",
         (_, backup::Error::Failed { .. }) => "Backup failed",
         (_, backup::Error::Vanished { .. }) => "Backup disappeared",
         (Doing::Create, backup::Error::NameTaken { .. }) => "Backup was not created: the name is taken",
@@ -65,9 +63,7 @@ fn summary(doing: Doing, error: &backup::Error) -> &'static str {
         (Doing::Wait, _) => "Backup was not seen to complete",
         (Doing::Read, _) => "Backup was not read",
         (Doing::Search, _) => "Search failed",
-        (Doing::Delete, backup::Error::StillRunning { .. } | backup::Error::Busy { .. }) => {
-            "Backup was not deleted in time"
-        }
+        (Doing::Delete, backup::Error::StillRunning { .. }) => "Backup was not deleted in time",
         (Doing::Delete, _) => "Backup was not deleted",
     }
 }
@@ -84,7 +80,7 @@ fn detail(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
 
 fn what_happened(error: &backup::Error) -> String {
     match error {
-        backup::Error::Cloud(cause) => said(cause),
+        backup::Error::Cloud(cause) | backup::Error::OutOfSight { cause, .. } => said(cause),
         backup::Error::Unsupported(why) => why.to_string(),
         backup::Error::NotOffered { operation, cause } => {
             format!("This cloud does not offer {operation}, though the service has it elsewhere: {}", said(cause))
@@ -124,7 +120,6 @@ fn what_happened(error: &backup::Error) -> String {
             named(others)
         ),
         backup::Error::Vanished { id } => format!("The backup {id} was there and is no longer listed by the cloud"),
-        backup::Error::OutOfSight { cause, .. } => said(cause),
         backup::Error::StillRunning { last: Some(backup), .. } => {
             format!("When the time was over, the backup was {}", backup.status)
         }

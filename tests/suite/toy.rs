@@ -13,6 +13,7 @@ use huaweidb::plugin::{
     Provider, Resource, Schema, Stored, Timeouts, Type, Value, model,
 };
 use secrecy::{ExposeSecret, SecretString};
+use tokio_util::sync::CancellationToken;
 
 /// The provider. Its client is the label it was configured with.
 pub(crate) struct Toy;
@@ -55,7 +56,13 @@ impl Provider for Toy {
         }
     }
 
-    fn configure(&self, settings: Settings, version: &str, diagnostics: &mut Diagnostics) -> Option<Client> {
+    async fn configure(
+        &self,
+        settings: Settings,
+        version: &str,
+        _: &CancellationToken,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Client> {
         match settings.label {
             Attr::Unknown => None,
             Attr::Known(label) if label == "broken" => {
