@@ -7,5 +7,6 @@ mod descriptors;
 mod layering;
 mod life;
 mod protocol;
+mod services;
 mod support;
 mod toy;
