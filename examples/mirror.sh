@@ -5,7 +5,7 @@ set -euo pipefail
 binary=$1
 mirror=$2
 
-version=$("$binary" --version | sed -n '1s/^[^ ]* \([^ ]*\).*/\1/p')
+version=$("$binary" --version | sed -n '1s/^[^ ]* \([^ ,]*\).*/\1/p')
 case $(uname -s) in
   Darwin) os=darwin ;;
   Linux) os=linux ;;
