@@ -21,8 +21,8 @@ use super::wire::{Answer, Ask, Proof, Tries, Wire};
 use super::{AssumeRole, Context, Credentials, Error, Settings};
 
 /// How long before the end of their life things are renewed, at most.
-const TOKEN_MARGIN: Duration = Duration::from_secs(10 * 60);
-const METADATA_MARGIN: Duration = Duration::from_secs(40 * 60);
+const TOKEN_MARGIN: Duration = Duration::from_mins(10);
+const METADATA_MARGIN: Duration = Duration::from_mins(40);
 /// What we ask for when nobody says; the cloud would give 15 minutes.
 const ROLE_SECONDS: u32 = 3600;
 
@@ -153,7 +153,7 @@ impl Source {
     ) -> Result<Held, Error> {
         match (&line.settings.assume_role, &line.settings.credentials) {
             (Some(role), _) => {
-                let fetch = self.assume(line, context, call, role);
+                let fetch = Box::pin(self.assume(line, context, call, role));
                 self.slot(&Scope::Any).get(context, call, Held::is_fresh, Held::is_usable, fetch).await
             }
             (None, Credentials::Metadata { .. }) => self.fetched(line, context, call, &Scope::Any).await,
@@ -184,11 +184,11 @@ impl Source {
             })),
             Credentials::Token(token) => Ok(Held::permanent(Proof::Token(token.clone()))),
             Credentials::Password { .. } => {
-                let fetch = self.log_in(line, context, scope);
+                let fetch = Box::pin(self.log_in(line, context, scope));
                 self.slot(scope).get(context, call, Held::is_fresh, Held::is_usable, fetch).await
             }
             Credentials::Metadata { address, looked_for } => {
-                let fetch = self.ask_metadata(line, address, looked_for);
+                let fetch = Box::pin(self.ask_metadata(line, address, looked_for));
                 self.slot(scope).get(context, call, Held::is_fresh, Held::is_usable, fetch).await
             }
         }
@@ -222,11 +222,11 @@ impl Source {
             return Err(misread(&ask, &answer, "there is no header X-Subject-Token"));
         };
         let token_text = |pointer: &str| answer.body.pointer(pointer).and_then(Json::as_str);
-        let life =
+        let ends_in =
             life(token_text("/token/expires_at"), answer.head.date.or_else(|| time(token_text("/token/issued_at")?)));
         Ok(Held {
             project_id: token_text("/token/project/id").map(str::to_owned),
-            ..self.renewed(Proof::Token(token), life, |life| TOKEN_MARGIN.min(life / 24))
+            ..self.renewed(Proof::Token(token), ends_in, |life| TOKEN_MARGIN.min(life / 24))
         })
     }
 
@@ -256,8 +256,8 @@ impl Source {
         };
         let json = serde_json::from_slice::<Json>(&text).unwrap_or_default();
         let (proof, expires_at) = temporary(&json, &CREDENTIAL).ok_or_else(|| failed("it handed out no keys"))?;
-        let life = life(Some(&expires_at), None);
-        Ok(self.renewed(proof, life, |life| METADATA_MARGIN.min(life / 2)))
+        let ends_in = life(Some(&expires_at), None);
+        Ok(self.renewed(proof, ends_in, |life| METADATA_MARGIN.min(life / 2)))
     }
 
     /// Keys of an agency, with the configured credentials.
@@ -291,22 +291,19 @@ impl Source {
         let account_id = if signed { self.account_id(line, context, base).await? } else { None };
         // The token service wants a signature; everything else can be had from IAM itself.
         let sts = role.domain_id.as_deref().filter(|_| signed).zip(endpoint::sts(line.settings));
-        let (ask, names) = match sts {
-            Some((domain_id, sts)) => {
-                let url = endpoint::join(&sts?, "/v5/agencies/assume", [])?;
-                (Ask::post("sts", url, by_id(role, domain_id)), &CREDENTIALS_V5)
-            }
-            None => {
-                let url = line.iam("/v3.0/OS-CREDENTIAL/securitytokens", &[])?;
-                (Ask::post(IAM.key, url, by_name(role)), &CREDENTIAL)
-            }
+        let (ask, names) = if let Some((domain_id, sts)) = sts {
+            let url = endpoint::join(&sts?, "/v5/agencies/assume", [])?;
+            (Ask::post("sts", url, by_id(role, domain_id)), &CREDENTIALS_V5)
+        } else {
+            let url = line.iam("/v3.0/OS-CREDENTIAL/securitytokens", &[])?;
+            (Ask::post(IAM.key, url, by_name(role)), &CREDENTIAL)
         };
         let ask = ask.for_account(account_id.as_deref());
         let answer = line.wire.ask(context, &ask, &base.proof, &mut Tries::default()).await?;
         let (proof, expires_at) = temporary(&answer.body, names)
             .ok_or_else(|| misread(&ask, &answer, "it holds no keys, or only some of them"))?;
-        let life = life(Some(&expires_at), answer.head.date);
-        Ok(self.renewed(proof, life, |life| TOKEN_MARGIN.min(life / 4)))
+        let ends_in = life(Some(&expires_at), answer.head.date);
+        Ok(self.renewed(proof, ends_in, |life| TOKEN_MARGIN.min(life / 4)))
     }
 
     /// The account of the access key. Requests for an agency are signed for it; without it they mostly work, too.

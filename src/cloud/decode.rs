@@ -14,6 +14,8 @@ use super::Refusal;
 
 /// No message is longer than this many characters.
 const LONGEST_MESSAGE: usize = 600;
+/// No wait that the cloud asks for is longer.
+const LONGEST_WAIT: Duration = Duration::from_hours(24);
 /// How deep a code and a message may be nested.
 const DEEPEST: usize = 3;
 
@@ -141,14 +143,15 @@ fn shortened(text: String) -> String {
     }
 }
 
-/// `Retry-After`: seconds, or a date that is compared with the cloud's own clock.
+/// `Retry-After`: seconds, or a date that is compared with the cloud's own clock. A day is as good as for ever, and can
+/// be added to any time.
 fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
     let text = text.trim();
-    if let Ok(seconds) = text.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let wait = http_date(text)?.duration_since(now);
-    Some(Duration::try_from(wait).unwrap_or_default())
+    let wait = match text.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => Duration::try_from(http_date(text)?.duration_since(now)).unwrap_or_default(),
+    };
+    Some(wait.min(LONGEST_WAIT))
 }
 
 fn http_date(text: &str) -> Option<Timestamp> {
@@ -263,6 +266,8 @@ mod tests {
             (" 0 ", Some(0)),
             ("Tue, 03 Jun 2025 08:00:30 GMT", Some(30)),
             ("Tue, 03 Jun 2025 07:59:00 GMT", Some(0)),
+            ("18446744073709551615", Some(86400)),
+            ("Tue, 31 Dec 2999 23:59:59 GMT", Some(86400)),
             ("soon", None),
             ("-1", None),
             ("1.5", None),

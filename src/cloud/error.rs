@@ -111,7 +111,7 @@ pub enum Error {
         /// What we asked: method and path.
         call: String,
         /// What it said.
-        refusal: Refusal,
+        refusal: Box<Refusal>,
     },
     /// No answer came, or it broke off.
     #[error("{product} did not answer {call}: {reason}")]
@@ -218,8 +218,11 @@ mod tests {
 
     #[test]
     fn doubt_counts_as_applied() {
-        let refused =
-            |status, code| Error::Refused { product: "dds", call: String::new(), refusal: refusal(status, code, "") };
+        let refused = |status, code| Error::Refused {
+            product: "dds",
+            call: String::new(),
+            refusal: refusal(status, code, "").into(),
+        };
         let unanswered = |may_be_applied| Error::Unanswered {
             product: "dds",
             call: String::new(),

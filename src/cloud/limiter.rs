@@ -3,7 +3,7 @@
 //! After a throttled call the host is closed. When the time is over one call goes first; if it passes, others follow, a
 //! few more with each success. So a throttled gateway gets one question at a time instead of a storm.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Context;
 
-/// So many successes in a row let one more call run side by side.
-const CALM: u32 = 8;
+/// So many successes let one more call run side by side.
+const CALM: u32 = 16;
 /// Beyond this many calls side by side there is no limit again.
 const UNLIMITED: usize = 64;
 
@@ -37,6 +37,12 @@ pub(super) struct Permit {
     epoch: u64,
 }
 
+/// A place in the queue. Dropping it leaves the queue.
+struct Place<'a> {
+    host: &'a Host,
+    ticket: u64,
+}
+
 #[derive(Debug)]
 struct Host {
     gate: Mutex<Gate>,
@@ -51,12 +57,17 @@ struct Gate {
     epoch: u64,
     /// Throttled answers in a row.
     throttles: u32,
+    /// Answers that were not throttled, ever.
+    passes: u64,
     under_way: usize,
     /// How many calls may be under way.
     limit: usize,
     /// The limit once a first call has passed.
     goal: usize,
     successes: u32,
+    /// Tickets of those who wait, first come, first served.
+    queue: BTreeSet<u64>,
+    next_ticket: u64,
 }
 
 enum Admission {
@@ -69,13 +80,14 @@ impl Limiter {
     /// Waits until a call to this host may begin.
     pub(super) async fn enter(&self, host: &str, context: &Context) -> Result<Permit, Ended> {
         let host = self.host(host);
+        let place = Place { host: &host, ticket: host.gate().draw_ticket() };
         loop {
             let mut changed = std::pin::pin!(host.changed.notified());
             changed.as_mut().enable();
-            let admission = host.gate().admit(Instant::now());
+            let admission = host.gate().admit(place.ticket, Instant::now());
             let opens_at = match admission {
                 Admission::Now(epoch) => return Ok(Permit { host: Arc::clone(&host), epoch }),
-                Admission::At(moment) if moment > context.deadline => return Err(Ended::DeadlinePassed),
+                Admission::At(moment) if moment >= context.deadline => return Err(Ended::DeadlinePassed),
                 Admission::At(moment) => moment,
                 Admission::AfterAnother => context.deadline,
             };
@@ -109,6 +121,11 @@ impl Permit {
         if gate.epoch == self.epoch { gate.throttles + 1 } else { gate.throttles.max(1) }
     }
 
+    /// How often this host has let somebody through. As long as this grows, waiting is worth while.
+    pub(super) fn passes(&self) -> u64 {
+        self.host.gate().passes
+    }
+
     /// The cloud throttled this call: nobody asks this host for so long.
     pub(super) fn throttled(&self, wait: Duration) {
         self.host.gate().close(self.epoch, Instant::now(), wait);
@@ -127,6 +144,13 @@ impl Drop for Permit {
     }
 }
 
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.host.gate().queue.remove(&self.ticket);
+        self.host.changed.notify_waiters();
+    }
+}
+
 impl Host {
     fn gate(&self) -> MutexGuard<'_, Gate> {
         self.gate.lock().unwrap_or_else(PoisonError::into_inner)
@@ -135,16 +159,36 @@ impl Host {
 
 impl Gate {
     fn new(now: Instant) -> Self {
-        Gate { opens_at: now, epoch: 0, throttles: 0, under_way: 0, limit: usize::MAX, goal: usize::MAX, successes: 0 }
+        Gate {
+            opens_at: now,
+            epoch: 0,
+            throttles: 0,
+            passes: 0,
+            under_way: 0,
+            limit: usize::MAX,
+            goal: usize::MAX,
+            successes: 0,
+            queue: BTreeSet::new(),
+            next_ticket: 0,
+        }
     }
 
-    fn admit(&mut self, now: Instant) -> Admission {
+    fn draw_ticket(&mut self) -> u64 {
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        self.queue.insert(ticket);
+        ticket
+    }
+
+    fn admit(&mut self, ticket: u64, now: Instant) -> Admission {
         if now < self.opens_at {
             return Admission::At(self.opens_at);
         }
-        if self.under_way >= self.limit {
+        let is_first = self.queue.first() == Some(&ticket);
+        if self.under_way >= self.limit || (self.limit < usize::MAX && !is_first) {
             return Admission::AfterAnother;
         }
+        self.queue.remove(&ticket);
         self.under_way += 1;
         Admission::Now(self.epoch)
     }
@@ -153,9 +197,9 @@ impl Gate {
         if epoch == self.epoch {
             self.epoch += 1;
             self.throttles += 1;
-            // Half of what was too much, once the gate has opened again.
-            let before = if self.limit == 1 && self.throttles > 1 { self.goal } else { self.under_way };
-            self.goal = (before / 2).max(1);
+            // A quarter of what was too much, once the gate has opened again.
+            let before = if self.throttles > 1 { self.goal } else { self.under_way };
+            self.goal = (before / 4).max(1);
             self.limit = 1;
             self.successes = 0;
             self.opens_at = now + wait;
@@ -165,13 +209,12 @@ impl Gate {
     }
 
     fn pass(&mut self, epoch: u64) {
+        self.passes += 1;
         if epoch != self.epoch || self.limit == usize::MAX {
             return;
         }
         self.throttles = 0;
-        if self.limit < self.goal {
-            self.limit = self.goal;
-        }
+        self.limit = self.limit.max(self.goal);
         self.successes += 1;
         if self.successes >= CALM {
             self.successes = 0;
@@ -179,7 +222,8 @@ impl Gate {
             self.goal = self.limit;
         }
         if self.limit > UNLIMITED {
-            *self = Gate { under_way: self.under_way, epoch: self.epoch, ..Gate::new(self.opens_at) };
+            self.limit = usize::MAX;
+            self.goal = usize::MAX;
         }
     }
 }
@@ -188,6 +232,8 @@ impl Gate {
 mod tests {
     use tokio_util::sync::CancellationToken;
 
+    use super::super::Refusal;
+    use super::super::retry::{self, Next, Outcome, Policy};
     use super::*;
 
     fn context(seconds: u64) -> Context {
@@ -195,7 +241,10 @@ mod tests {
     }
 
     fn admitted(gate: &mut Gate, now: Instant) -> Option<u64> {
-        match gate.admit(now) {
+        let ticket = gate.draw_ticket();
+        let admission = gate.admit(ticket, now);
+        gate.queue.remove(&ticket);
+        match admission {
             Admission::Now(epoch) => Some(epoch),
             _ => None,
         }
@@ -218,7 +267,7 @@ mod tests {
         gate.pass(probe);
         gate.under_way -= 1;
         let more = std::iter::from_fn(|| admitted(&mut gate, later)).take(100).count();
-        assert_eq!(more, 10, "half of the wave that was too much");
+        assert_eq!(more, 5, "a quarter of the wave that was too much");
     }
 
     #[test]
@@ -295,5 +344,75 @@ mod tests {
         assert_eq!(limiter.enter("a", &self::context(3)).await.unwrap_err(), Ended::DeadlinePassed, "one at a time");
         drop(first);
         assert!(limiter.enter("a", &self::context(3)).await.is_ok());
+    }
+
+    /// A gateway that lets 60 calls through per window, and 64 who want 20 calls each through it, as Terraform would.
+    /// Returns how many calls were made, and how many retries one of them needed at most.
+    async fn simulated(window: Duration, says_when: bool) -> (u32, u32) {
+        const WORKERS: u32 = 64;
+        const CALLS: u32 = 20;
+        let limiter = Arc::new(Limiter::default());
+        let begun = Instant::now();
+        // The window that is open, and how many calls it has seen.
+        let gateway = Arc::new(Mutex::new((0, 0)));
+        let policy = Policy { max_retries: 5, first: Duration::from_secs(1), cap: Duration::from_secs(30) };
+        let workers = (0..WORKERS).map(|worker| {
+            let (limiter, gateway) = (Arc::clone(&limiter), Arc::clone(&gateway));
+            tokio::spawn(async move {
+                let (mut made, mut most) = (0, 0);
+                for number in 0..CALLS {
+                    let (mut tries, mut passes) = (0, 0);
+                    loop {
+                        let permit = limiter.enter("a", &context(100_000)).await.unwrap();
+                        made += 1;
+                        sleep_until(Instant::now() + Duration::from_millis(u64::from(5 + (worker + number) % 7))).await;
+                        let now = begun.elapsed();
+                        let current = now.as_millis() / window.as_millis();
+                        let seen = {
+                            let mut gateway = gateway.lock().unwrap();
+                            *gateway = if gateway.0 == current { (current, gateway.1 + 1) } else { (current, 1) };
+                            gateway.1
+                        };
+                        if seen <= 60 {
+                            permit.passed();
+                            break;
+                        }
+                        tries = if permit.passes() == passes { tries + 1 } else { 1 };
+                        passes = permit.passes();
+                        let rest = window.saturating_mul(u32::try_from(current).unwrap() + 1).saturating_sub(now);
+                        let retry_after = says_when.then(|| Duration::from_secs(rest.as_secs() + 1));
+                        let refusal = Refusal { status: 429, retry_after, ..Refusal::default() };
+                        let step = permit.throttles_with_this().max(tries);
+                        let dice = f64::from((worker * 7 + number * 13 + tries * 5) % 10) / 10.0;
+                        match retry::next(&policy, tries, step, Outcome::Refused(&refusal), false, dice) {
+                            Next::Wait(wait) => permit.throttled(wait),
+                            Next::GiveUp => panic!("gave up after {tries} retries"),
+                        }
+                    }
+                    most = most.max(tries);
+                }
+                (made, most)
+            })
+        });
+        let (mut made, mut most) = (0, 0);
+        for worker in workers.collect::<Vec<_>>() {
+            let (its_calls, its_retries) = worker.await.unwrap();
+            made += its_calls;
+            most = most.max(its_retries);
+        }
+        assert!(made >= WORKERS * CALLS);
+        (made, most)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_throttling_gateway_is_not_stormed() {
+        // Without `Retry-After` a long window must be felt for: a few questions per minute.
+        for (window_ms, says_when, most_calls) in
+            [(600, false, 1500), (600, true, 1500), (60_000, false, 1650), (60_000, true, 1500)]
+        {
+            let (made, most) = simulated(Duration::from_millis(window_ms), says_when).await;
+            assert!(made <= most_calls, "{window_ms} {says_when}: {made} calls for 1280");
+            assert!(most <= 2, "{window_ms} {says_when}: a call was throttled {most} times while others got through");
+        }
     }
 }

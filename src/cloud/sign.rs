@@ -17,6 +17,9 @@ const CONTENT_HASH: &str = "x-sdk-content-sha256";
 /// Everything but letters, digits, `-`, `_`, `.` and `~`: one rule for paths, names and values.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
+/// A name and a value of a query, unescaped.
+type Pair<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
+
 /// What is signed: the request as it goes on the wire.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Request<'a> {
@@ -53,7 +56,7 @@ pub(super) fn query<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> 
     canonical_query(pairs.into_iter().map(|(name, value)| (name.as_bytes().into(), value.as_bytes().into())).collect())
 }
 
-fn canonical_query(mut pairs: Vec<(Cow<'_, [u8]>, Cow<'_, [u8]>)>) -> String {
+fn canonical_query(mut pairs: Vec<Pair<'_>>) -> String {
     pairs.sort();
     let pairs = pairs.iter().map(|(name, value)| format!("{}={}", escape_bytes(name), escape_bytes(value)));
     pairs.collect::<Vec<_>>().join("&")
@@ -113,7 +116,7 @@ fn canonical_path(path: &str) -> String {
 }
 
 /// `+` is itself here: our queries are never form-encoded.
-fn pairs(url: &Url) -> Vec<(Cow<'_, [u8]>, Cow<'_, [u8]>)> {
+fn pairs(url: &Url) -> Vec<Pair<'_>> {
     let parts = url.query().unwrap_or_default().split('&').filter(|part| !part.is_empty());
     parts
         .map(|part| part.split_once('=').unwrap_or((part, "")))

@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     fn context() -> Context {
-        Context { deadline: Instant::now() + Duration::from_secs(60), stop: CancellationToken::new() }
+        Context { deadline: Instant::now() + Duration::from_mins(1), stop: CancellationToken::new() }
     }
 
     async fn ten(result: fn() -> Result<u32, Error>) -> (u32, Vec<Result<u32, Error>>) {

@@ -114,7 +114,7 @@ impl Cloud {
         if let Scope::ProjectId(id) = &self.region.scope {
             return Ok(id.clone());
         }
-        let looked_up = async { self.look_up_project(context).await };
+        let looked_up = Box::pin(self.look_up_project(context));
         self.region.project_id.get(context, "GET /v3/projects", |_| true, |_| true, looked_up).await
     }
 
@@ -123,7 +123,6 @@ impl Cloud {
         let Scope::ProjectName(name) = &self.region.scope else {
             return Err(Error::Setup("a region's project has a name or an id".to_owned()));
         };
-        // Before anybody is asked: a region of another cloud has no project here.
         let at_iam =
             |path: &str, query: &[(&str, &str)]| endpoint::join(&endpoint::iam(settings)?, path, query.iter().copied());
         let own = match (&settings.assume_role, &settings.credentials) {

@@ -53,7 +53,7 @@ impl Default for Patience {
         Patience {
             connect: Duration::from_secs(10),
             idle: Duration::from_secs(30),
-            total: Duration::from_secs(120),
+            total: Duration::from_mins(2),
             grace: Duration::from_secs(5),
             metadata: Duration::from_secs(3),
             first_wait: Duration::from_secs(1),
@@ -75,7 +75,7 @@ pub(super) enum Proof {
 }
 
 impl Proof {
-    /// What must not be seen in what the cloud says: some gateways repeat the request they refuse.
+    /// What must never be seen.
     fn secrets(&self) -> impl Iterator<Item = &SecretString> {
         let pair = match self {
             Proof::Nobody => [None, None],
@@ -144,6 +144,8 @@ pub(super) struct Answer {
 #[derive(Debug, Default)]
 pub(super) struct Tries {
     made: u32,
+    /// How often the host had let somebody through when it throttled this call last.
+    passes: u64,
     last: Option<Box<Error>>,
 }
 
@@ -172,7 +174,7 @@ pub(super) struct Wire {
 }
 
 /// How a host is reached.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Route {
     /// https, by the proxy that the environment names.
     Usual,
@@ -249,7 +251,13 @@ impl Wire {
                 Err(failure) => failure,
             };
             tries.made += 1;
-            let next = self.verdict(ask, &failure, tries.made, &permit);
+            let throttled = matches!(&failure, Failure::Refused(refusal) if retry::throttled(refusal));
+            if throttled && tries.passes != permit.passes() {
+                // The host lets calls through, in turn: that it was not ours is no reason to lose patience.
+                tries.made = 1;
+                tries.passes = permit.passes();
+            }
+            let next = self.verdict(ask, &failure, throttled, tries.made, &permit);
             let error = failure.explained(ask, &call);
             turn.ends(Some(&error));
             drop(permit);
@@ -260,6 +268,10 @@ impl Wire {
             let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
             tracing::info!(%call, attempt = tries.made, wait_ms, reason = %error, "trying again");
             tries.last = Some(Box::new(error));
+            if throttled {
+                // The gate of the host is closed for so long, and whoever waits there keeps to the queue.
+                continue;
+            }
             tokio::select! {
                 biased;
                 () = context.stop.cancelled() => return Err(Error::Stopped { call }),
@@ -302,14 +314,13 @@ impl Wire {
         last_moment.min(now + self.patience.total)
     }
 
-    fn verdict(&self, ask: &Ask<'_>, failure: &Failure, made: u32, permit: &Permit) -> Next {
+    fn verdict(&self, ask: &Ask<'_>, failure: &Failure, throttled: bool, made: u32, permit: &Permit) -> Next {
         let outcome = match failure {
             Failure::NotSent(_) => Outcome::NotSent,
             Failure::Broken(_) => Outcome::Broken,
             Failure::Misread { .. } => Outcome::Misread,
             Failure::Refused(refusal) => Outcome::Refused(refusal),
         };
-        let throttled = matches!(failure, Failure::Refused(refusal) if retry::throttled(refusal));
         let step = if throttled { made.max(permit.throttles_with_this()) } else { made };
         let dice = dice();
         let next = retry::next(&self.policy, made, step, outcome, ask.safe_to_repeat, dice);
@@ -340,6 +351,8 @@ impl Wire {
         let body = ask.body.as_ref().map(Json::to_string).unwrap_or_default();
         let signed_at = Timestamp::now();
         let headers = self.headers(ask, proof, &body, signed_at)?;
+        let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let signature = authorization.rsplit_once('=').map(|(_, signature)| signature.to_owned());
         let client = self.client(route(&ask.url))?;
         let mut request = reqwest::Request::new(ask.method.clone(), ask.url.clone());
         *request.headers_mut() = headers;
@@ -347,12 +360,12 @@ impl Wire {
             *request.body_mut() = Some(body.clone().into());
         }
         let begun = Instant::now();
-        let ended = match timeout_at(limit, self.exchange(client, request)).await {
+        let ended = match timeout_at(limit, Box::pin(self.exchange(client, request))).await {
             Ok(ended) => ended,
             Err(_) => Err(Failure::Broken(format!("no complete answer within {:?}", rounded(begun.elapsed())))),
         };
         let ended = ended.and_then(|(head, body)| read(head, &body));
-        let ended = ended.map_err(|failure| failure.scrubbed(ask, proof).with_clock(signed_at));
+        let ended = ended.map_err(|failure| failure.scrubbed(ask, proof, signature.as_deref()).with_clock(signed_at));
         log(ask, &ended, begun.elapsed(), attempt);
         if let Err(Failure::Refused(refusal)) = &ended
             && refusal.message.contains("verify aksk signature fail")
@@ -416,9 +429,8 @@ impl Wire {
         let status = response.status();
         let head = Head::new(status.as_u16(), response.headers());
         match (self.body(&mut response).await, status.is_success()) {
-            (Body::Whole(body), _) => Ok((head, body)),
-            // The status says enough.
-            (Body::Part(body, _), false) => Ok((head, body)),
+            // A bad status says enough, even if the words are cut.
+            (Body::Whole(body), _) | (Body::Part(body, _), false) => Ok((head, body)),
             (Body::TooLarge(_), false) => Ok((head, Vec::new())),
             (Body::Part(_, why), true) => Err(Failure::Broken(format!("the answer broke off: {why}"))),
             (Body::TooLarge(reason), true) => Err(Failure::Misread { reason, request_id: head.request_id }),
@@ -488,19 +500,20 @@ impl Failure {
             Failure::NotSent(reason) => Error::Unanswered { product, call, reason, may_be_applied: false },
             Failure::Broken(reason) => Error::Unanswered { product, call, reason, may_be_applied: true },
             Failure::Misread { reason, request_id } => Error::Misread { product, call, reason, request_id },
-            Failure::Refused(refusal) => Error::Refused { product, call, refusal },
+            Failure::Refused(refusal) => Error::Refused { product, call, refusal: refusal.into() },
         }
     }
 
-    /// Without our own secrets.
-    fn scrubbed(mut self, ask: &Ask<'_>, proof: &Proof) -> Self {
+    /// Without our own secrets: some gateways repeat the request they refuse.
+    fn scrubbed(mut self, ask: &Ask<'_>, proof: &Proof, signature: Option<&str>) -> Self {
         let texts: &mut [&mut String] = match &mut self {
             Failure::NotSent(text) | Failure::Broken(text) => &mut [text],
             Failure::Misread { reason, .. } => &mut [reason],
             Failure::Refused(refusal) => &mut [&mut refusal.message, &mut refusal.code],
         };
         let password = ask.body.as_ref().and_then(|body| body.pointer("/auth/identity/password/user/password"));
-        let secrets = proof.secrets().map(ExposeSecret::expose_secret).chain(password.and_then(Json::as_str));
+        let secrets =
+            proof.secrets().map(ExposeSecret::expose_secret).chain(password.and_then(Json::as_str)).chain(signature);
         for secret in secrets.filter(|secret| !secret.is_empty()) {
             for text in texts.iter_mut().filter(|text| text.contains(secret)) {
                 **text = text.replace(secret, "***");
@@ -661,5 +674,31 @@ fn dice() -> f64 {
     match aws_lc_rs::rand::fill(&mut bytes) {
         Ok(()) => f64::from(u32::from_ne_bytes(bytes)) / f64::from(u32::MAX),
         Err(_) => 1.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_is_reached_without_a_proxy() {
+        for (url, expected) in [
+            ("https://dds.eu-de.otc.t-systems.com/v3", "Usual"),
+            ("https://10.0.0.1/", "Usual"),
+            ("https://127.0.0.1:8443/", "Local"),
+            ("https://localhost/", "Local"),
+            ("http://127.0.0.1:8080/", "Plain"),
+            ("http://169.254.169.254/", "Plain"),
+        ] {
+            assert_eq!(format!("{:?}", route(&Url::parse(url).unwrap())), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn dice_fall_between_zero_and_one() {
+        let rolls = (0..1000).map(|_| dice()).collect::<Vec<_>>();
+        assert!(rolls.iter().all(|roll| (0.0..=1.0).contains(roll)));
+        assert!(rolls.iter().any(|roll| *roll < 0.5) && rolls.iter().any(|roll| *roll > 0.5));
     }
 }
