@@ -148,14 +148,14 @@ impl Ask for Script {
                 Say::No(status, code) | Say::IamNo(status, code) => Err(cloud::Error::Refused {
                     product,
                     call: label(call),
-                    refusal: Refusal {
+                    refusal: Box::new(Refusal {
                         status,
                         code: code.to_owned(),
                         message: String::new(),
                         request_id: None,
                         retry_after: None,
                         date,
-                    },
+                    }),
                 }),
                 Say::Late(..) => unreachable!("unwrapped above"),
             }
