@@ -1,12 +1,15 @@
 //! The test suite that needs more than one module: the real binary under a hand-written host and under the real CLI, and
 //! files compared with the tables and rules they follow.
 
+mod all_services;
 mod attached;
+mod binary;
 mod cli;
 mod descriptors;
 mod layering;
 mod life;
 mod protocol;
 mod services;
+mod sign_in;
 mod support;
 mod toy;
