@@ -88,7 +88,7 @@ pub(super) fn check_name(what: &str, name: &str, dots: bool) -> Result<(), Error
 }
 
 /// The domain under which the region's hosts are: as configured, else by the address of IAM, else by the region.
-fn partition<'a>(settings: &'a Settings, region: &str) -> &'a str {
+pub(super) fn partition<'a>(settings: &'a Settings, region: &str) -> &'a str {
     let named = settings
         .cloud
         .as_deref()

@@ -52,6 +52,8 @@ pub struct Call {
     pub method: Method,
     /// The path, with `{project_id}` where the project id belongs. Ids in it must be escaped with [`segment`].
     pub path: String,
+    /// Partitions that publish the operation under another path: how their domain ends, and the path there.
+    pub path_in: Option<(&'static str, String)>,
     /// Query pairs, unescaped.
     pub query: Vec<(&'static str, String)>,
     /// The JSON body.
@@ -121,6 +123,21 @@ impl Call {
         }
     }
 
+    /// The same, with another path in partitions whose domain ends so.
+    #[must_use]
+    pub fn path_in(mut self, domain: &'static str, path: impl Into<String>) -> Self {
+        self.path_in = Some((domain, path.into()));
+        self
+    }
+
+    /// The path in a partition.
+    fn path_there(&self, partition: &str) -> &str {
+        match &self.path_in {
+            Some((domain, path)) if partition.ends_with(domain) => path,
+            _ => &self.path,
+        }
+    }
+
     /// The same with a header more.
     #[must_use]
     pub fn header(mut self, name: &'static str, value: &'static str) -> Self {
@@ -129,7 +146,16 @@ impl Call {
     }
 
     fn new(product: &'static Product, method: Method, path: impl Into<String>, safe_to_repeat: bool) -> Self {
-        Call { product, method, path: path.into(), query: Vec::new(), body: None, headers: Vec::new(), safe_to_repeat }
+        Call {
+            product,
+            method,
+            path: path.into(),
+            path_in: None,
+            query: Vec::new(),
+            body: None,
+            headers: Vec::new(),
+            safe_to_repeat,
+        }
     }
 }
 

@@ -1058,3 +1058,17 @@ async fn a_wrong_clock_shows_both_times() {
     assert!(advice(refusal).unwrap().contains("clock"));
     assert_eq!(server.seen().len(), 1, "a signature failure is never repeated");
 }
+
+#[test]
+fn a_path_may_differ_by_partition() {
+    let call = Call::get(&DDS, "/v3.1/x").path_in("otc.t-systems.com", "/v3/x");
+    for (partition, path) in [
+        ("myhuaweicloud.com", "/v3.1/x"),
+        ("otc.t-systems.com", "/v3/x"),
+        ("sc.otc.t-systems.com", "/v3/x"),
+        ("private.example.com", "/v3.1/x"),
+    ] {
+        assert_eq!(call.path_there(partition), path, "{partition}");
+    }
+    assert_eq!(Call::get(&DDS, "/v3/y").path_there("otc.t-systems.com"), "/v3/y");
+}

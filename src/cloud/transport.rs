@@ -89,7 +89,8 @@ impl Cloud {
         let regional = call.product.key != IAM.key && credentials::signs(settings);
         let project_id =
             if regional || call.path.contains(PROJECT_ID) { Some(self.project_id(context).await?) } else { None };
-        let path = call.path.replace(PROJECT_ID, &sign::escape(project_id.as_deref().unwrap_or_default()));
+        let path = call.path_there(endpoint::partition(settings, self.region()));
+        let path = path.replace(PROJECT_ID, &sign::escape(project_id.as_deref().unwrap_or_default()));
         let query = call.query.iter().map(|(name, value)| (*name, value.as_str()));
         let ask = Ask {
             method: call.method.clone(),

@@ -1,7 +1,7 @@
 //! GaussDB (openGauss).
 //!
-//! Reference: GaussDB API, "Backup and Restoration". Times carry an offset, sizes count in MB. `/v3` of the list is the
-//! version that every cloud has. A stop ends all full and differential backups of the instance. The endpoint has two names
+//! Reference: GaussDB API, "Backup and Restoration". Times carry an offset, sizes count in MB. Lists are asked
+//! for under `/v3.1`, and under `/v3` on Open Telekom Cloud, which publishes no other. A stop ends all full and differential backups of the instance. The endpoint has two names
 //! by region, one of which is TaurusDB's elsewhere.
 
 use super::super::{
@@ -31,6 +31,7 @@ static FACTS: Facts = Facts {
 };
 
 const BACKUPS: &str = "/v3/{project_id}/backups";
+const LIST: &str = "/v3.1/{project_id}/backups";
 const JOBS: &str = "/v3/{project_id}/jobs";
 const INSTANCES: &str = "/v3/{project_id}/instances";
 
@@ -66,11 +67,11 @@ impl Service for GaussDb {
     }
 
     fn find(&self, backup: &BackupRef) -> Result<Vec<Call>, Unsupported> {
-        Ok(vec![wire::english(Call::get(&PRODUCT, BACKUPS).with("backup_id", &*backup.id))])
+        Ok(vec![wire::english(listing().with("backup_id", &*backup.id))])
     }
 
     fn list(&self, filter: &Filter, offset: u64, limit: u64) -> Result<Vec<Call>, Unsupported> {
-        let call = Call::get(&PRODUCT, BACKUPS)
+        let call = listing()
             .with_some("instance_id", filter.instance_id.as_deref())
             .with_some("backup_type", wire::kind(filter, &["auto", "manual"]))
             .with("offset", offset.to_string())
@@ -127,6 +128,11 @@ impl Service for GaussDb {
     }
 }
 
+/// The list, under the version that the cloud publishes.
+fn listing() -> Call {
+    Call::get(&PRODUCT, LIST).path_in("otc.t-systems.com", BACKUPS)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::proofs::{example, json, line, lines, manual, of, reply, verdicts, want};
@@ -167,12 +173,14 @@ mod tests {
     fn find_and_list() {
         assert_eq!(
             lines(&GaussDb.find(&of(BACKUP, INSTANCE)).unwrap()),
-            [format!("GET /v3/{{project_id}}/backups?backup_id={BACKUP}")]
+            [format!("GET /v3.1/{{project_id}}/backups?backup_id={BACKUP}")]
         );
         assert_eq!(
             lines(&GaussDb.list(&manual(INSTANCE), 0, 100).unwrap()),
-            [format!("GET /v3/{{project_id}}/backups?instance_id={INSTANCE}&backup_type=manual&offset=0&limit=100")]
+            [format!("GET /v3.1/{{project_id}}/backups?instance_id={INSTANCE}&backup_type=manual&offset=0&limit=100")]
         );
+        let (partition, path) = listing().path_in.unwrap();
+        assert_eq!((partition, path.as_str()), ("otc.t-systems.com", "/v3/{project_id}/backups"));
     }
 
     #[test]
