@@ -15,7 +15,7 @@ lint:           ## formatting, clippy, documentation and the examples' layout
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
-	terraform fmt -check -recursive examples || tofu fmt -check -recursive examples
+	$$(command -v terraform || command -v tofu) fmt -check -recursive examples
 
 build:          ## the release binary, target/release/terraform-provider-huaweidb
 	cargo build --release --bin terraform-provider-huaweidb
