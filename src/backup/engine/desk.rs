@@ -107,7 +107,7 @@ struct Watches {
 pub(super) struct Sweep {
     /// When the first page was asked for.
     pub(super) sent: Instant,
-    /// The watched backups that are in it.
+    /// The backups on the pages that were read: also those that somebody begins to watch meanwhile.
     pub(super) found: HashMap<String, Backup>,
     /// Whether it was read to its end without a gap.
     pub(super) complete: bool,

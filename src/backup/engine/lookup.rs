@@ -196,11 +196,9 @@ async fn sweep(errand: Errand<'_>, scope: &Scope, watched: &HashSet<String>) -> 
             let before = known.len();
             for backup in page.items {
                 known.insert(backup.id.clone());
-                if watched.contains(&backup.id) {
-                    swept.found.insert(backup.id.clone(), backup);
-                }
+                swept.found.insert(backup.id.clone(), backup);
             }
-            if swept.found.len() == watched.len() || gap {
+            if watched.iter().all(|id| swept.found.contains_key(id)) || gap {
                 return Ok(swept);
             }
             let through = offset + length;
