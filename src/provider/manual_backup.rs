@@ -298,10 +298,14 @@ impl Resource<Backups> for ManualBackupResource {
         }
         let service = services::required(&state.service)?;
         let client = regional(client, &mut state);
-        client
-            .delete(&context(life), service, &reference(&state))
-            .await
-            .map_err(|error| explain(Doing::Delete, about(&state), &error).into())
+        let (context, reference) = (context(life), reference(&state));
+        // What has ended does not begin again, so it need not be looked at.
+        let ended = state.status.known().is_some_and(|word| Status::named(word).is_final());
+        let deleted = match ended {
+            true => client.delete_ended(&context, service, &reference).await,
+            false => client.delete(&context, service, &reference).await,
+        };
+        deleted.map_err(|error| explain(Doing::Delete, about(&state), &error).into())
     }
 
     fn import(&self, id: &str) -> Result<ManualBackup, Diagnostics> {

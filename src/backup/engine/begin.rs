@@ -11,11 +11,11 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::errand::{Errand, Interruption, interruption_of, interval, label};
+use super::errand::{Errand, Interruption, interruption_of, interval, label, misread};
 use super::pages;
 use super::turns::{Begun, Turns};
 use super::watch::runs;
-use crate::backup::{Backup, Error, Filter, NewBackup, Started, Verdict};
+use crate::backup::{Backup, Error, Filter, Misread, NewBackup, Started, Verdict};
 use crate::cloud::{self, Call, Context};
 
 /// How often a create that was lost and did not arrive is sent again.
@@ -134,7 +134,9 @@ impl Creation<'_> {
     }
 
     async fn send(&self) -> Result<Started, cloud::Error> {
-        let mut started = self.errand.read(self.call, |reply| self.errand.service.started(reply)).await?;
+        let reply = self.errand.change(self.call).await?;
+        let started = self.errand.service.started(&reply);
+        let mut started = started.map_err(|Misread(reason)| misread(self.call, &reply, reason))?;
         started.instance_id.get_or_insert_with(|| self.want.instance_id.clone());
         Ok(started)
     }
@@ -272,7 +274,7 @@ impl Creation<'_> {
         let since = self.busy.insert(busy).since;
         let tried = Instant::now();
         loop {
-            let rest = self.errand.rest(interval(since.elapsed())).await;
+            let rest = self.errand.rest(interval(since.elapsed(), None)).await;
             if let Some(backup) = self.look_again(&cause).await? {
                 return Ok(Some(backup));
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::lookup::Lookup;
+use super::lookup::{self, Lookup};
 use crate::backup::{Backup, BackupRef, Error, Job, Misread, Service, Verdict};
 use crate::cloud::{self, Call, Cloud, Context, Reply};
 
@@ -64,9 +64,19 @@ impl Errand<'_> {
         read(&reply).map_err(|Misread(reason)| misread(call, &reply, reason))
     }
 
-    /// The backup of that id; `None` only on proof that it is gone. Without details.
+    /// The backup of that id as it is now; `None` only on proof that it is gone. Without details.
     pub(super) async fn find(&self, backup: &BackupRef) -> Result<Option<Backup>, Error> {
-        self.lookup.by_id(*self, backup).await
+        lookup::by_id(*self, backup).await
+    }
+
+    /// Sends what changes something in the cloud: what was seen before does not count any more, and what is seen while
+    /// the cloud is at it does not count afterwards.
+    pub(super) async fn change(&self, call: &Call) -> Result<Reply, cloud::Error> {
+        let desk = self.lookup.desk(*self);
+        desk.wrote();
+        let reply = self.send(call).await;
+        desk.wrote();
+        reply
     }
 
     /// How far a job is; `None` if that cannot be told.
@@ -142,9 +152,10 @@ pub(super) fn interruption_of(error: &cloud::Error) -> Option<Interruption> {
 }
 
 /// How long to wait before the next look after so long a wait: what is awaited is noticed with little delay, measured by
-/// the time it took.
-pub(super) fn interval(waited: Duration) -> Duration {
-    waited.mul_f64(0.08).clamp(Duration::from_millis(200), Duration::from_secs(15))
+/// the time it took, or by the time it took before.
+pub(super) fn interval(waited: Duration, expected: Option<Duration>) -> Duration {
+    let soon = waited.mul_f64(0.08).max(expected.unwrap_or_default().mul_f64(0.06));
+    soon.clamp(Duration::from_millis(200), Duration::from_secs(15))
 }
 
 /// A call in messages.

@@ -1,49 +1,246 @@
 //! Who asks the cloud for a backup by its id.
+//!
+//! Everybody who needs one backup comes here, and what the cloud is asked serves all who come together:
+//!
+//! * A *reader* who comes alone asks by id: one call. Several at once are a walk, as Terraform's refresh is: its readers
+//!   share the pages of one listing as long as that costs less than asking for each, turn a page only when somebody
+//!   misses something, and take from a page what it has for whoever comes later in the same walk. A backup that is asked
+//!   for twice, or that no page has, is asked for by id: absence is never believed of a page.
+//! * *Watchers* look at their backups again and again. Alone, one asks by id; in company, one looks through the newest
+//!   records for all.
+//!
+//! Our own writes drop all pages. Every call runs within the limits of whoever makes it; if those end, the next in line
+//! makes it instead.
 
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use super::errand::Errand;
+use tokio::time::{Instant, sleep_until};
+
+use super::desk::{Cursor, Desk, Next, Scope, Sweep, Told, Watcher};
+use super::errand::{Errand, interruption_of};
 use super::pages;
 use crate::backup::{Backup, BackupRef, Error, Filter, Verdict};
+use crate::cloud::{self, Call, Context};
 
-/// Answers "where is the backup of that id?". Everybody who needs one backup comes here, so that waiters and readers of one
-/// region can share what the cloud was asked. Today each question is one call.
-#[derive(Clone, Debug)]
-pub(super) struct Lookup(());
+/// The first of many who come together waits so long for the others.
+const GATHER: Duration = Duration::from_millis(5);
+/// Everybody in company lets the looks of all be so much rarer.
+const PER_WATCHER: Duration = Duration::from_millis(100);
+/// The looks of all are at least, and need not be more than, so far apart.
+const BETWEEN_LOOKS: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];
+
+/// Answers "where is the backup of that id?". Cheap to clone; the clones know the same.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lookup(Arc<Mutex<Desks>>);
+
+/// By region and service.
+type Desks = HashMap<(String, &'static str), Arc<Desk>>;
 
 impl Lookup {
-    pub(super) fn new() -> Self {
-        Lookup(())
+    /// The desk where the backups of the errand's service are known.
+    pub(super) fn desk(&self, errand: Errand<'_>) -> Arc<Desk> {
+        let key = (errand.cloud.region().to_owned(), errand.service.facts().key());
+        Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default())
     }
 
-    /// The backup; `None` only on proof: every direct question was answered "no such backup", or the complete list lacks it.
-    pub(super) async fn by_id(&self, errand: Errand<'_>, backup: &BackupRef) -> Result<Option<Backup>, Error> {
+    /// The backup, as it was when the question came or within the same walk; `None` only on proof. Without details.
+    pub(super) async fn read(&self, errand: Errand<'_>, backup: &BackupRef) -> Result<Option<Backup>, Error> {
         let calls = errand.service.find(backup)?;
-        if calls.is_empty() {
-            return in_list(errand, backup).await;
-        }
-        for call in &calls {
-            match errand.read(call, |reply| errand.service.listed(reply)).await {
-                Ok(page) if page.items.is_empty() => {}
-                Ok(page) => match page.items.into_iter().find(|item| item.id == backup.id) {
-                    Some(found) => return Ok(Some(completed(found, backup))),
-                    // The filter was ignored, so this page proves nothing.
-                    None => return in_list(errand, backup).await,
-                },
-                Err(error) if errand.verdict(&error) == Some(Verdict::Gone) => {}
-                Err(error) => return Err(error.into()),
+        let (desk, scope, since) = (self.desk(errand), scope(errand, backup), Instant::now());
+        let Some(reader) = desk.read(&scope, &backup.id, since) else { return by_id(errand, backup).await };
+        let found = walked(errand, &desk, &scope, backup, &calls, since).await;
+        let found = match found {
+            Ok(Some(found)) => Ok(Some(completed(found, backup))),
+            Ok(None) => by_id(errand, backup).await,
+            Err(error) => Err(error.into()),
+        };
+        drop(reader);
+        found
+    }
+
+    /// A place among those who watch.
+    pub(super) fn watch(&self, errand: Errand<'_>, backup: &BackupRef) -> Watcher {
+        self.desk(errand).watch(&scope(errand, backup), &backup.id)
+    }
+
+    /// The watched backup as it was at `since` or later. Where its deletion was accepted, a complete list that lacks it is
+    /// proof enough.
+    pub(super) async fn look(
+        &self,
+        errand: Errand<'_>,
+        backup: &BackupRef,
+        watcher: &Watcher,
+        since: Instant,
+        accepted: bool,
+    ) -> Result<Option<Backup>, Error> {
+        while watcher.in_company() {
+            match watcher.told(since) {
+                Told::Seen(seen) => return Ok(Some(completed(*seen, backup))),
+                Told::Absent if accepted => return Ok(None),
+                Told::Absent | Told::Unseen => break,
+                Told::Nothing => {}
+            }
+            let (turn, _) = watcher.turn();
+            let Some(turn) = in_time(errand.context, turn.lock_owned()).await else { break };
+            if !matches!(watcher.told(since), Told::Nothing) {
+                continue;
+            }
+            let (_, last) = watcher.turn();
+            let ids = watcher.watched();
+            if let Some(last) = last {
+                let apart = PER_WATCHER * u32::try_from(ids.len()).unwrap_or(u32::MAX).min(100);
+                let due = last + apart.clamp(BETWEEN_LOOKS[0], BETWEEN_LOOKS[1]);
+                if errand.rest(due.saturating_duration_since(Instant::now())).await.is_err() {
+                    break;
+                }
+            }
+            let swept = sweep(errand, watcher.scope(), &watcher.watched()).await;
+            drop(turn);
+            match swept {
+                Ok(swept) => watcher.desk().swept(watcher.scope(), swept),
+                Err(Error::Cloud(error)) if interruption_of(&error).is_none() && !errand.is_transient(&error) => {
+                    watcher.desk().unlisted(watcher.scope());
+                }
+                Err(error) => return Err(error),
             }
         }
-        Ok(None)
+        let found = by_id(errand, backup).await?;
+        if let Some(found) = &found {
+            watcher.desk().saw(found);
+        }
+        Ok(found)
     }
+}
+
+/// What the pages of this walk say; `None` if they do not.
+async fn walked(
+    errand: Errand<'_>,
+    desk: &Desk,
+    scope: &Scope,
+    backup: &BackupRef,
+    calls: &[Call],
+    since: Instant,
+) -> Result<Option<Backup>, cloud::Error> {
+    let facts = errand.service.facts();
+    let filter = Filter { instance_id: scope.clone(), ..Filter::default() };
+    let Ok(kinds) = errand.service.list(&filter, 0, facts.page_limit).map(|calls| calls.len()) else { return Ok(None) };
+    if calls.is_empty() || kinds == 0 {
+        return Ok(None);
+    }
+    if !desk.has_pages(scope) && errand.rest(GATHER).await.is_err() {
+        return Ok(None);
+    }
+    loop {
+        let (cursor, turn) = match desk.next(scope, &backup.id, facts, kinds, since, Instant::now()) {
+            Next::Here(backup) => return Ok(Some(*backup)),
+            Next::Turn(cursor, turn) => (cursor, turn),
+            Next::Failed(error) => return Err(error),
+            Next::ById => return Ok(None),
+        };
+        let Some(_turn) = in_time(errand.context, turn.lock_owned()).await else { return Ok(None) };
+        // Somebody may have turned the page meanwhile.
+        match desk.next(scope, &backup.id, facts, kinds, since, Instant::now()) {
+            Next::Turn(now, _) if now == cursor => {}
+            Next::Here(backup) => return Ok(Some(*backup)),
+            _ => continue,
+        }
+        let sent = Instant::now();
+        match page(errand, &filter, cursor).await {
+            Ok(Some(page)) => {
+                if !desk.page(scope, cursor, page, facts, kinds, sent) {
+                    return Ok(None);
+                }
+            }
+            Ok(None) => return Ok(None),
+            Err(error) if interruption_of(&error).is_some() => return Err(error),
+            Err(error) => {
+                // Trouble that passes is everybody's; a list that is refused says nothing about asking by id.
+                let shared = errand.is_transient(&error);
+                desk.failed(scope, sent, shared.then(|| error.clone()));
+                return if shared { Err(error) } else { Ok(None) };
+            }
+        }
+    }
+}
+
+async fn page(
+    errand: Errand<'_>,
+    filter: &Filter,
+    cursor: Cursor,
+) -> Result<Option<crate::backup::Page<Backup>>, cloud::Error> {
+    let limit = errand.service.facts().page_limit;
+    let Ok(calls) = errand.service.list(filter, cursor.offset, limit) else { return Ok(None) };
+    let Some(call) = calls.into_iter().nth(cursor.kind) else { return Ok(None) };
+    errand.read(&call, |reply| errand.service.listed(reply)).await.map(Some)
+}
+
+/// Looks through the newest records until all who are watched have been seen, or it costs more than asking for each.
+async fn sweep(errand: Errand<'_>, scope: &Scope, watched: &HashSet<String>) -> Result<Sweep, Error> {
+    let limit = errand.service.facts().page_limit;
+    let filter = Filter { instance_id: scope.clone(), ..Filter::default() };
+    let mut swept = Sweep { sent: Instant::now(), found: HashMap::new(), complete: false };
+    let mut allowed = (watched.len() / 2).max(1);
+    for kind in 0..errand.service.list(&filter, 0, limit)?.len() {
+        let (mut offset, mut known) = (0, HashSet::new());
+        loop {
+            let Some(page) = page(errand, &filter, Cursor { kind, offset, ..Cursor::default() }).await? else {
+                return Ok(swept);
+            };
+            allowed = allowed.saturating_sub(1);
+            let length = page.items.len() as u64;
+            // Pages overlap by one record. If that is another one now, records have moved, and one may be missed.
+            let gap = offset > 0 && page.items.first().is_none_or(|first| !known.contains(&first.id));
+            let before = known.len();
+            for backup in page.items {
+                known.insert(backup.id.clone());
+                swept.found.insert(backup.id.clone(), backup);
+            }
+            if watched.iter().all(|id| swept.found.contains_key(id)) || gap {
+                return Ok(swept);
+            }
+            let through = offset + length;
+            if length == 0 || (length < limit && page.total.is_none_or(|total| through >= total)) {
+                break;
+            }
+            if allowed == 0 || known.len() == before {
+                return Ok(swept);
+            }
+            offset = through - 1;
+        }
+    }
+    swept.complete = true;
+    Ok(swept)
+}
+
+/// Asks for one backup; `None` only on proof: every direct question was answered "no such backup", or the complete list
+/// lacks it.
+pub(super) async fn by_id(errand: Errand<'_>, backup: &BackupRef) -> Result<Option<Backup>, Error> {
+    let calls = errand.service.find(backup)?;
+    if calls.is_empty() {
+        return in_list(errand, backup).await;
+    }
+    for call in &calls {
+        match errand.read(call, |reply| errand.service.listed(reply)).await {
+            Ok(page) if page.items.is_empty() => {}
+            Ok(page) => match page.items.into_iter().find(|item| item.id == backup.id) {
+                Some(found) => return Ok(Some(completed(found, backup))),
+                // The filter was ignored, so this page proves nothing.
+                None => return in_list(errand, backup).await,
+            },
+            Err(error) if errand.verdict(&error) == Some(Verdict::Gone) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(None)
 }
 
 /// Searches the list. Records move between pages while others are deleted, so that a list of several pages lacks it only
 /// if it lacks it twice.
 async fn in_list(errand: Errand<'_>, backup: &BackupRef) -> Result<Option<Backup>, Error> {
-    // The instance is a filter only where it must be: a wrong one would hide the backup.
-    let instance_id = backup.instance_id.clone().filter(|_| errand.service.facts().needs_instance);
-    let filter = Filter { instance_id, ..Filter::default() };
+    let filter = Filter { instance_id: scope(errand, backup), ..Filter::default() };
     for _ in 0..2 {
         let mut found = None;
         let walked = pages::backups(errand, &filter, |item| {
@@ -64,10 +261,25 @@ async fn in_list(errand: Errand<'_>, backup: &BackupRef) -> Result<Option<Backup
     Ok(None)
 }
 
+/// The list a backup is in. The instance is a filter only where it must be: a wrong one would hide the backup.
+fn scope(errand: Errand<'_>, backup: &BackupRef) -> Scope {
+    backup.instance_id.clone().filter(|_| errand.service.facts().needs_instance)
+}
+
 /// Some lists leave out what everybody knows.
 fn completed(mut found: Backup, backup: &BackupRef) -> Backup {
     if let (true, Some(instance_id)) = (found.instance_id.is_empty(), &backup.instance_id) {
         found.instance_id.clone_from(instance_id);
     }
     found
+}
+
+/// Waits for something within the limits of a context; `None` if they come first.
+async fn in_time<T>(context: &Context, what: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        () = context.stop.cancelled() => None,
+        got = what => Some(got),
+        () = sleep_until(context.deadline) => None,
+    }
 }

@@ -4,9 +4,13 @@
 //! * `errand`: one operation under way: whom it asks, about which service, within what limits.
 //! * `turns`: creates on one instance go one after the other.
 //! * `begin`, `settle`, `remove`: the operations that wait.
-//! * `lookup`, `pages`: one backup by its id, and lists that always end.
+//! * `lookup`, `desk`: who asks the cloud for a backup by its id, for all who want one at the same time.
+//! * `batch`: deletes that come together share a call.
+//! * `pages`: lists that always end.
 
+mod batch;
 mod begin;
+mod desk;
 mod errand;
 mod lookup;
 mod pages;
@@ -27,7 +31,8 @@ use self::turns::Turns;
 use super::{Backup, BackupRef, Error, Filter, Instance, NewBackup, Service, Started, Status};
 use crate::cloud::{Cloud, Context};
 
-/// Backups in one region. Cheap to clone; all clones, also those of other regions, share the turns that creates take.
+/// Backups in one region. Cheap to clone; all clones, also those of other regions, share the turns that creates take and
+/// what the cloud was asked.
 #[derive(Clone)]
 pub struct Backups {
     cloud: Arc<dyn Ask>,
@@ -62,13 +67,13 @@ impl Backups {
     }
 
     fn asking(cloud: Arc<dyn Ask>) -> Self {
-        Backups { lookup: Lookup::new(), cloud, turns: Arc::default() }
+        Backups { lookup: Lookup::default(), cloud, turns: Arc::default() }
     }
 
     /// The same in another region.
     #[must_use]
     pub fn in_region(&self, region: &str) -> Self {
-        Backups { cloud: self.cloud.in_region(region), lookup: Lookup::new(), turns: Arc::clone(&self.turns) }
+        Backups { cloud: self.cloud.in_region(region), lookup: self.lookup.clone(), turns: Arc::clone(&self.turns) }
     }
 
     /// The region.
@@ -98,6 +103,9 @@ impl Backups {
     }
 
     /// Looks for one backup, details included. `None` only on proof that it is gone.
+    ///
+    /// Those who look at the same time, as a refresh does, share listings: an answer may then be as old as that refresh,
+    /// but never older than a write of ours. Asked again, the cloud is asked again.
     pub async fn find(
         &self,
         context: &Context,
@@ -105,7 +113,7 @@ impl Backups {
         backup: &BackupRef,
     ) -> Result<Option<Backup>, Error> {
         let errand = self.errand(context, service);
-        let Some(found) = errand.find(backup).await? else { return Ok(None) };
+        let Some(found) = self.lookup.read(errand, backup).await? else { return Ok(None) };
         let Some(call) = service.details(&found) else { return Ok(Some(found)) };
         Ok(Some(errand.read(&call, |reply| service.detailed(found.clone(), reply)).await?))
     }
@@ -133,7 +141,17 @@ impl Backups {
     /// Deletes a backup and waits until it is gone; "already gone" is success. One that runs is stopped first, or awaited
     /// where it cannot be stopped alone. Every error means that the backup exists as far as we know.
     pub async fn delete(&self, context: &Context, service: &dyn Service, backup: &BackupRef) -> Result<(), Error> {
-        remove::delete(self.errand(context, service), backup).await
+        remove::delete(self.errand(context, service), backup, false).await
+    }
+
+    /// The same for a backup that is known to have ended, as completed or failed: it is not looked at before.
+    pub async fn delete_ended(
+        &self,
+        context: &Context,
+        service: &dyn Service,
+        backup: &BackupRef,
+    ) -> Result<(), Error> {
+        remove::delete(self.errand(context, service), backup, true).await
     }
 
     fn errand<'a>(&'a self, context: &'a Context, service: &'a dyn Service) -> Errand<'a> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use super::Stop;
+use super::batch;
 use super::errand::{Errand, Interruption, interruption_of};
 use super::pages;
 use super::watch::{Look, Watch, runs};
@@ -31,27 +32,22 @@ pub(super) async fn stop(errand: Errand<'_>, backup: &BackupRef) -> Result<Stop,
     }
 }
 
-pub(super) async fn delete(errand: Errand<'_>, backup: &BackupRef) -> Result<(), Error> {
+/// `ended`: the backup is known to run no more, so that it need not be looked at before.
+pub(super) async fn delete(errand: Errand<'_>, backup: &BackupRef, ended: bool) -> Result<(), Error> {
     let mut watch = Watch::new(errand, backup);
-    let Some(mut seen) = seen(&mut watch).await? else { return Ok(()) };
-    if seen.status == Status::Building {
-        match ended(&mut watch, seen).await? {
-            Some(ended) => seen = ended,
-            None => return Ok(()),
-        }
-    }
-    // One that is being deleted already is only awaited, for a while.
-    if seen.status == Status::Deleting && gone(&mut watch, None, ACCEPTED).await? {
+    if !ended && !deletable(&mut watch).await? {
         return Ok(());
     }
-    let call = errand.service.delete(&backup.id);
     loop {
-        match errand.send(&call).await {
-            Ok(reply) => {
-                let job_id = errand.service.job_id(&reply);
+        let sent = batch::delete(errand, &backup.id).await;
+        watch.changed();
+        match sent {
+            Ok(job_id) => {
+                watch.accepted = true;
                 if gone(&mut watch, job_id.as_deref(), ACCEPTED).await? {
                     return Ok(());
                 }
+                watch.accepted = false;
                 warn!(backup_id = backup.id, "the backup is still there: the delete is sent again");
             }
             Err(error) => {
@@ -61,6 +57,19 @@ pub(super) async fn delete(errand: Errand<'_>, backup: &BackupRef) -> Result<(),
             }
         }
     }
+}
+
+/// Makes sure that a backup can be deleted; false if it is gone.
+async fn deletable(watch: &mut Watch<'_>) -> Result<bool, Error> {
+    let Some(mut seen) = seen(watch).await? else { return Ok(false) };
+    if seen.status == Status::Building {
+        match ended(watch, seen).await? {
+            Some(ended) => seen = ended,
+            None => return Ok(false),
+        }
+    }
+    // One that is being deleted already is only awaited, for a while.
+    Ok(seen.status != Status::Deleting || !gone(watch, None, ACCEPTED).await?)
 }
 
 /// The backup, as soon as the cloud lets us look at it.
@@ -139,9 +148,17 @@ fn waits(errand: Errand<'_>, error: &cloud::Error) -> bool {
 async fn gone(watch: &mut Watch<'_>, job_id: Option<&str>, patience: Duration) -> Result<bool, Error> {
     let since = tokio::time::Instant::now();
     let mut job_failed = None;
+    if watch.accepted {
+        watch.doze().await?;
+    }
     loop {
         let seen = match watch.look().await? {
-            Look::Absent => return Ok(true),
+            Look::Absent => {
+                if watch.accepted {
+                    watch.took(since.elapsed());
+                }
+                return Ok(true);
+            }
             Look::Seen(seen) => Some(seen),
             Look::Unsure => None,
         };
@@ -175,7 +192,9 @@ async fn halt(watch: &mut Watch<'_>, running: Backup) -> Result<Stop, Error> {
                 return Err(Error::OthersRun { others });
             }
         }
-        let (job_id, patience) = match errand.send(&call).await {
+        let sent = errand.change(&call).await;
+        watch.changed();
+        let (job_id, patience) = match sent {
             Ok(reply) => {
                 asked = true;
                 (errand.service.job_id(&reply), ACCEPTED)

@@ -5,12 +5,15 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
+use super::desk::{Told, Watcher};
 use super::errand::{Errand, Interruption, interruption_of, interval};
 use crate::backup::{Backup, BackupRef, Error, Job, JobStatus, Progress, Status};
 use crate::cloud;
 
 /// So long answers may make no sense before we give up watching: longer than a proxy's hiccup.
 const NONSENSE: Duration = Duration::from_mins(2);
+/// A first look is not put off longer than this.
+const LONGEST_DOZE: Duration = Duration::from_secs(5);
 /// With a job to ask, every so many looks it is asked too.
 const JOB_EVERY: u32 = 8;
 
@@ -22,7 +25,12 @@ pub(super) struct Watch<'a> {
     pub(super) last: Option<Backup>,
     /// When the watch began.
     pub(super) since: Instant,
+    /// The cloud has accepted to delete it.
+    pub(super) accepted: bool,
     looks: u32,
+    watcher: Watcher,
+    /// What was seen before this is too old.
+    fresh_since: Instant,
     nonsense_since: Option<Instant>,
     tell_at: Duration,
 }
@@ -41,7 +49,24 @@ pub(super) enum Look {
 impl<'a> Watch<'a> {
     pub(super) fn new(errand: Errand<'a>, backup: &'a BackupRef) -> Self {
         let tell_at = Duration::from_secs(10);
-        Watch { errand, backup, last: None, since: Instant::now(), looks: 0, nonsense_since: None, tell_at }
+        let now = Instant::now();
+        Watch {
+            errand,
+            backup,
+            last: None,
+            since: now,
+            accepted: false,
+            looks: 0,
+            watcher: errand.lookup.watch(errand, backup),
+            fresh_since: now,
+            nonsense_since: None,
+            tell_at,
+        }
+    }
+
+    /// We changed it: what was seen before is too old.
+    pub(super) fn changed(&mut self) {
+        self.fresh_since = Instant::now();
     }
 
     /// Looks once. Passing trouble is not an error; the end of the errand is.
@@ -50,7 +75,10 @@ impl<'a> Watch<'a> {
             return Err(self.interrupted(interruption));
         }
         self.looks += 1;
-        let error = match self.errand.find(self.backup).await {
+        let seen =
+            self.errand.lookup.look(self.errand, self.backup, &self.watcher, self.fresh_since, self.accepted).await;
+        self.fresh_since = Instant::now();
+        let error = match seen {
             Ok(found) => {
                 self.nonsense_since = None;
                 return Ok(match found {
@@ -81,10 +109,37 @@ impl<'a> Watch<'a> {
         Err(Error::OutOfSight { id: self.backup.id.clone(), last: self.boxed(), cause: error })
     }
 
-    /// Waits until the next look is due.
+    /// Waits until the next look is due, or until somebody else's look has shown this backup.
     pub(super) async fn rest(&mut self) -> Result<(), Error> {
-        let rest = self.errand.rest(interval(self.since.elapsed())).await;
+        let expected = self.watcher.desk().expected(self.backup.instance_id.as_deref());
+        let due = Instant::now() + interval(self.since.elapsed(), expected);
+        loop {
+            let mut news = std::pin::pin!(self.watcher.desk().news.notified());
+            news.as_mut().enable();
+            if matches!(self.watcher.told(self.fresh_since), Told::Seen(_)) {
+                return Ok(());
+            }
+            tokio::select! {
+                rest = self.errand.rest(due.saturating_duration_since(Instant::now())) => {
+                    return rest.map_err(|interruption| self.interrupted(interruption));
+                }
+                () = news => {}
+            }
+        }
+    }
+
+    /// Waits, in company, as long as deletions took before: an earlier look would only have to be repeated.
+    pub(super) async fn doze(&mut self) -> Result<(), Error> {
+        let Some(time) = self.watcher.desk().deletes_take().filter(|_| self.watcher.in_company()) else {
+            return Ok(());
+        };
+        let rest = self.errand.rest(time.min(LONGEST_DOZE)).await;
         rest.map_err(|interruption| self.interrupted(interruption))
+    }
+
+    /// The accepted deletion was seen to be done after so long.
+    pub(super) fn took(&self, time: Duration) {
+        self.watcher.desk().deletion_took(time);
     }
 
     /// Tells now and then how it goes on.

@@ -4,6 +4,7 @@ mod beginning;
 mod finding;
 mod removing;
 mod settling;
+mod sharing;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -52,7 +53,7 @@ enum Say {
     Late(Duration, Box<Say>),
 }
 
-type Rule = (&'static str, Box<dyn Fn(usize, Duration) -> Say + Send + Sync>);
+type Rule = (&'static str, Box<dyn Fn(usize, Duration, &str) -> Say + Send + Sync>);
 
 /// A cloud that follows a script: the first rule whose beginning a call has answers it, knowing how often it was asked
 /// before and how long the test runs.
@@ -62,17 +63,39 @@ struct Script(Arc<Inner>);
 struct Inner {
     begun: Instant,
     rules: Mutex<Vec<(Rule, usize)>>,
+    firsts: Mutex<Vec<(&'static str, Say)>>,
     calls: Mutex<Vec<(Duration, String)>>,
 }
 
 impl Script {
     fn new() -> Self {
-        Script(Arc::new(Inner { begun: Instant::now(), rules: Mutex::default(), calls: Mutex::default() }))
+        Script(Arc::new(Inner {
+            begun: Instant::now(),
+            rules: Mutex::default(),
+            firsts: Mutex::default(),
+            calls: Mutex::default(),
+        }))
     }
 
     /// Calls that begin so are answered by what the function says.
     fn on(self, beginning: &'static str, says: impl Fn(usize, Duration) -> Say + Send + Sync + 'static) -> Self {
-        self.0.rules.lock().unwrap().push(((beginning, Box::new(says)), 0));
+        self.rule(beginning, Box::new(move |nth, elapsed, _| says(nth, elapsed)))
+    }
+
+    /// Calls that begin so are answered by what the function says, which is told the call, the ids in its body, and when
+    /// it came: see [`elapsed_of`].
+    fn heard(self, beginning: &'static str, says: impl Fn(&str) -> Say + Send + Sync + 'static) -> Self {
+        self.rule(beginning, Box::new(move |_, elapsed, call| says(&format!("{call} at={}", elapsed.as_millis()))))
+    }
+
+    /// The first call that begins so is answered by this, whatever the other rules say.
+    fn first(self, beginning: &'static str, say: Say) -> Self {
+        self.0.firsts.lock().unwrap().push((beginning, say));
+        self
+    }
+
+    fn rule(self, beginning: &'static str, says: Box<dyn Fn(usize, Duration, &str) -> Say + Send + Sync>) -> Self {
+        self.0.rules.lock().unwrap().push(((beginning, says), 0));
         self
     }
 
@@ -119,12 +142,22 @@ impl Ask for Script {
             let query: Vec<_> = call.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
             let line = format!("{}{}{}", label(call), if query.is_empty() { "" } else { "?" }, query.join("&"));
             self.0.calls.lock().unwrap().push((self.elapsed(), line.clone()));
-            let mut say = {
+            let ids = call.body.as_ref().and_then(|body| body.get("backup_ids")).and_then(Json::as_array);
+            let ids = ids.map(|ids| ids.iter().filter_map(Json::as_str).collect::<Vec<_>>().join(","));
+            let told = ids.map_or(line.clone(), |ids| format!("{line} ids={ids}"));
+            let first = {
+                let mut firsts = self.0.firsts.lock().unwrap();
+                let place = firsts.iter().position(|(beginning, _)| line.starts_with(beginning));
+                place.map(|place| firsts.remove(place).1)
+            };
+            let mut say = if let Some(first) = first {
+                first
+            } else {
                 let mut rules = self.0.rules.lock().unwrap();
                 let rule = rules.iter_mut().find(|((beginning, _), _)| line.starts_with(beginning));
                 let ((_, says), asked) = rule.unwrap_or_else(|| panic!("the script has no answer to {line}"));
                 *asked += 1;
-                says(*asked - 1, self.elapsed())
+                says(*asked - 1, self.elapsed(), &told)
             };
             sleep(LATENCY).await;
             while let Say::Late(time, what) = say {
@@ -169,6 +202,12 @@ impl Ask for Script {
     fn region(&self) -> &'static str {
         "eu-de"
     }
+}
+
+/// When a call that was [`Script::heard`] came.
+fn elapsed_of(call: &str) -> Duration {
+    let (_, at) = call.rsplit_once(" at=").expect("every call that is heard says it");
+    Duration::from_millis(at.parse().expect("a number"))
 }
 
 fn service(key: &str) -> &'static dyn Service {

@@ -1,0 +1,94 @@
+//! Deletes that come together share a call, where the service has one for several.
+
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use super::desk::{Deleted, Desk};
+use super::errand::{Errand, interruption_of, misread};
+use crate::backup::{Misread, Verdict};
+use crate::cloud;
+
+/// A delete waits for company until nobody new has come for so long.
+const GATHER: Duration = Duration::from_millis(20);
+/// But not more often than this.
+const GATHERINGS: u32 = 5;
+
+/// Asks the cloud to delete a backup, alone or together with others. What comes back concerns this backup only: the job,
+/// where one is named, or why it was not accepted.
+pub(super) async fn delete(errand: Errand<'_>, id: &str) -> Result<Option<String>, cloud::Error> {
+    let limit = errand.service.facts().batch_limit;
+    let desk = errand.lookup.desk(errand);
+    let Some(answer) = (limit > 1).then(|| desk.queue(id)).flatten() else { return alone(errand, id).await };
+    let mut queued = 0;
+    for _ in 0..GATHERINGS {
+        let before = std::mem::replace(&mut queued, desk.queued());
+        if queued <= before || queued >= limit || errand.rest(GATHER).await.is_err() {
+            break;
+        }
+    }
+    let mut taken = desk.take(id, limit);
+    let ids: Vec<String> = taken.iter().map(|(id, _)| id.clone()).collect();
+    match &*ids {
+        [] => match answer.await {
+            Ok(Deleted::Accepted) => return Ok(None),
+            Ok(Deleted::Refused(error)) => return Err(error),
+            // Whoever sent it had no time any more, or had to give up.
+            Ok(Deleted::Alone) | Err(_) => return alone(errand, id).await,
+        },
+        [_] => return alone(errand, id).await,
+        _ => {}
+    }
+    taken.remove(0);
+    let mut deleted = together(errand, &desk, &ids).await;
+    let mine = deleted.remove(0);
+    for ((_, waits), deleted) in taken.into_iter().zip(deleted) {
+        // Who waits no more has had to stop.
+        let _ = waits.send(deleted);
+    }
+    match mine {
+        Deleted::Accepted => Ok(None),
+        Deleted::Refused(error) => Err(error),
+        Deleted::Alone => alone(errand, id).await,
+    }
+}
+
+async fn alone(errand: Errand<'_>, id: &str) -> Result<Option<String>, cloud::Error> {
+    let reply = errand.change(&errand.service.delete(id)).await?;
+    Ok(errand.service.job_id(&reply))
+}
+
+/// Sends one call for several; what became of each, in order.
+async fn together(errand: Errand<'_>, desk: &Desk, ids: &[String]) -> Vec<Deleted> {
+    let all = |deleted: Deleted| vec![deleted; ids.len()];
+    let Some(call) = errand.service.delete_many(ids) else { return all(Deleted::Alone) };
+    info!("{} backups are deleted with one call", ids.len());
+    let reply = match errand.change(&call).await {
+        Ok(reply) => reply,
+        Err(error) if interruption_of(&error).is_some() => return all(Deleted::Alone),
+        // The call as such is refused: one of them may be the reason, or that there are several.
+        Err(error) if error.refusal().is_some_and(|refusal| refusal.status < 500 && refusal.status != 429) => {
+            desk.batch(false, errand.verdict(&error) != Some(Verdict::NotOffered));
+            warn!("the backups cannot be deleted with one call, so they are deleted one by one: {error}");
+            return all(Deleted::Alone);
+        }
+        // It may have been carried out: a look at each backup will tell.
+        Err(error) => return all(Deleted::Refused(error)),
+    };
+    desk.batch(true, true);
+    match errand.service.deleted_many(&reply) {
+        Ok(failed) => {
+            let refused = |id: &String| failed.iter().find(|(failed, _)| failed == id);
+            let deleted = ids.iter().map(|id| match refused(id) {
+                None => Deleted::Accepted,
+                Some((_, refusal)) => Deleted::Refused(cloud::Error::Refused {
+                    product: call.product.key,
+                    call: format!("{} {}", call.method, call.path),
+                    refusal: refusal.clone(),
+                }),
+            });
+            deleted.collect()
+        }
+        Err(Misread(reason)) => all(Deleted::Refused(misread(&call, &reply, reason))),
+    }
+}

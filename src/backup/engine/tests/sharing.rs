@@ -1,0 +1,462 @@
+//! What many ask at once is asked of the cloud once.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use super::*;
+use crate::backup::{Backups, Error, Status};
+
+const ANY: &str = "GET /v3/{project_id}/backups?";
+const PAGE: &str = "GET /v3/{project_id}/backups?offset=";
+const ANY_BY_ID: &str = "GET /v3/{project_id}/backups?backup_id=";
+const BATCH: &str = "DELETE /v3/{project_id}/instances/backups";
+
+fn query<'a>(call: &'a str, name: &str) -> Option<&'a str> {
+    let (_, query) = call.split_once('?')?;
+    query.split(['&', ' ']).find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+}
+
+fn body(ids: impl IntoIterator<Item = String>, total: usize) -> Say {
+    let items: Vec<_> = ids.into_iter().map(|id| item(&id, "COMPLETED", 0)).collect();
+    Say::Ok(json!({ "backups": items, "total_count": total }))
+}
+
+/// A project with so many completed backups `b0`, `b1`, …; `gone` are listed by no call.
+fn project(count: usize, gone: &'static [usize]) -> Script {
+    let there = move |nth: &usize| *nth < count && !gone.contains(nth);
+    Script::new().heard(ANY, move |call| {
+        if let Some(id) = query(call, "backup_id") {
+            let nth: usize = id[1..].parse().unwrap();
+            return body(Some(nth).filter(there).map(|nth| format!("b{nth}")), 1);
+        }
+        let number = |name| query(call, name).unwrap().parse::<usize>().unwrap();
+        let all: Vec<_> = (0..count).filter(there).collect();
+        let page = all.iter().skip(number("offset")).take(number("limit")).map(|nth| format!("b{nth}"));
+        body(page, all.len())
+    })
+}
+
+fn of(nth: usize) -> BackupRef {
+    BackupRef { id: format!("b{nth}"), instance_id: Some(INSTANCE.to_owned()) }
+}
+
+/// Reads these, so many at the same time, as Terraform does; what was found.
+async fn refresh(backups: &Backups, key: &'static str, ids: Vec<BackupRef>, at_once: usize) -> BTreeSet<String> {
+    let (queue, found) = (Mutex::new(ids.into_iter()), Mutex::new(BTreeSet::new()));
+    let reader = || async {
+        loop {
+            let next = queue.lock().unwrap().next();
+            let Some(backup) = next else { return };
+            let read = backups.find(&within(seconds(60)), service(key), &backup).await.unwrap();
+            if let Some(read) = read {
+                assert_eq!(read.id, backup.id);
+                found.lock().unwrap().insert(read.id);
+            }
+        }
+    };
+    let mut readers: Vec<std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>>> = Vec::new();
+    for _ in 0..at_once {
+        readers.push(Box::pin(reader()));
+    }
+    all_of(readers).await;
+    found.into_inner().unwrap()
+}
+
+/// All of them at the same time.
+async fn all_of<T>(mut futures: Vec<std::pin::Pin<Box<dyn Future<Output = T> + Send + '_>>>) -> Vec<T> {
+    let mut results: Vec<Option<T>> = futures.iter().map(|_| None).collect();
+    std::future::poll_fn(|context| {
+        for (future, result) in futures.iter_mut().zip(&mut results) {
+            if result.is_none()
+                && let std::task::Poll::Ready(value) = future.as_mut().poll(context)
+            {
+                *result = Some(value);
+            }
+        }
+        if results.iter().all(Option::is_some) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+    results.into_iter().flatten().collect()
+}
+
+/// Every `step`th, in an order that jumps about.
+fn jumbled(count: usize) -> Vec<BackupRef> {
+    (0..count).map(|nth| of(nth * 7919 % count)).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_walk_is_answered_from_pages() {
+    for (count, at_once, most) in [(1000, 10, 12), (1000, 64, 12), (100, 10, 3), (3000, 64, 36), (3000, 10, 60)] {
+        let script = project(count, &[]);
+        let found = refresh(&script.backups(), "dds", jumbled(count), at_once).await;
+        assert_eq!(found.len(), count);
+        let calls = script.calls().len();
+        assert!(calls <= most, "{count} by {at_once}: {calls} calls");
+    }
+    // One after the other it is a walk, too, only noticed later.
+    let script = project(1000, &[]);
+    assert_eq!(refresh(&script.backups(), "dds", jumbled(1000), 1).await.len(), 1000);
+    assert!(script.calls().len() < 40, "{}", script.calls().len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_or_two_among_thousands_are_asked_for_by_id() {
+    let script = project(5000, &[]);
+    assert_eq!(refresh(&script.backups(), "dds", vec![of(4321)], 1).await.len(), 1);
+    assert_eq!(script.calls().len(), 1);
+    let script = project(5000, &[]);
+    assert_eq!(refresh(&script.backups(), "dds", vec![of(4321), of(17)], 2).await.len(), 2);
+    assert_eq!(script.calls().len(), 2);
+    // Ten are worth a try, not fifty pages.
+    let script = project(5000, &[]);
+    assert_eq!(refresh(&script.backups(), "dds", (0..10).map(|nth| of(4000 + nth * 50)).collect(), 10).await.len(), 10);
+    assert!(script.calls().len() <= 11, "{}", script.calls().len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn absence_is_confirmed_by_id() {
+    let script = project(200, &[3, 150]);
+    let found = refresh(&script.backups(), "dds", jumbled(200), 10).await;
+    assert_eq!(found.len(), 198);
+    assert_eq!(script.count(&format!("{ANY_BY_ID}b3")), 1);
+    assert_eq!(script.count(&format!("{ANY_BY_ID}b150")), 1);
+    assert!(script.calls().len() <= 6, "{:?}", script.calls());
+    // A page that leaves out what is there is not believed.
+    let script = Script::new().heard(ANY, |call| match query(call, "backup_id") {
+        Some(id) => body([id.to_owned()], 1),
+        None => body(["b0".to_owned(), "b1".to_owned()], 2),
+    });
+    assert_eq!(refresh(&script.backups(), "dds", jumbled(10), 10).await.len(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_instance_of_rds_has_a_list_of_its_own() {
+    let script = Script::new().heard(ANY, |call| {
+        let instance = query(call, "instance_id").unwrap();
+        match query(call, "backup_id") {
+            Some(id) => body([id.to_owned()], 1),
+            None => body((0..100).map(|nth| format!("{instance}-{nth}")), 100),
+        }
+    });
+    let ids = (0..1000).map(|nth| {
+        let instance = format!("i{}", nth % 10);
+        BackupRef { id: format!("{instance}-{}", nth / 10), instance_id: Some(instance) }
+    });
+    assert_eq!(refresh(&script.backups(), "rds", ids.collect(), 10).await.len(), 1000);
+    assert!(script.calls().len() <= 20, "{} calls", script.calls().len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_again_is_told_anew() {
+    let gone: Arc<AtomicBool> = Arc::default();
+    let now = Arc::clone(&gone);
+    let script = Script::new().heard(ANY, move |call| match query(call, "backup_id") {
+        Some("b0") if now.load(Ordering::Relaxed) => empty(),
+        Some(id) => body([id.to_owned()], 1),
+        None => body((0..10).map(|nth| format!("b{nth}")), 10),
+    });
+    let backups = script.backups();
+    assert_eq!(refresh(&backups, "dds", jumbled(9), 9).await.len(), 9);
+    gone.store(true, Ordering::Relaxed);
+    assert!(refresh(&backups, "dds", vec![of(0)], 1).await.is_empty(), "the page is not asked twice");
+}
+
+#[tokio::test(start_paused = true)]
+async fn our_own_write_drops_the_pages() {
+    let deleted: Arc<AtomicBool> = Arc::default();
+    let now = Arc::clone(&deleted);
+    let script = Script::new()
+        .heard(ANY, move |call| {
+            let status = |id: &str| if id == "b9" && now.load(Ordering::Relaxed) { "DELETING" } else { "COMPLETED" };
+            let ids = query(call, "backup_id")
+                .map_or_else(|| (0..10).map(|nth| format!("b{nth}")).collect(), |id| vec![id.to_owned()]);
+            list(&ids.iter().map(|id| item(id, status(id), 0)).collect::<Vec<_>>())
+        })
+        .on("DELETE", move |_, _| {
+            deleted.store(true, Ordering::Relaxed);
+            Say::Ok(Json::Null)
+        });
+    let backups = script.backups();
+    assert_eq!(refresh(&backups, "dds", jumbled(9), 9).await.len(), 9);
+    let context = stopped_after(seconds(1));
+    assert!(backups.delete_ended(&context, dds(), &of(9)).await.is_err(), "stopped while it is being deleted");
+    let read = backups.find(&within(seconds(60)), dds(), &of(9)).await.unwrap().unwrap();
+    assert_eq!(read.status, Status::Deleting, "older than our own write");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_changes_by_itself_is_not_told_old() {
+    let script = Script::new().heard(ANY, |call| match query(call, "backup_id") {
+        Some(id) => body([id.to_owned()], 1),
+        None => list(&(0..10).map(|nth| item(&format!("b{nth}"), "BUILDING", 0)).collect::<Vec<_>>()),
+    });
+    let backups = script.backups();
+    refresh(&backups, "dds", jumbled(5), 5).await;
+    for nth in 5..9 {
+        sleep(Duration::from_millis(900)).await;
+        let read = backups.find(&within(seconds(60)), dds(), &of(nth * 7919 % 5 + 5)).await.unwrap().unwrap();
+        let old = script.elapsed() > seconds(3);
+        assert_eq!(read.status == Status::Completed, old || nth == 8, "{nth} at {:?}", script.elapsed());
+        if old {
+            break;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_stop_of_one_reader_is_not_the_end_of_the_others() {
+    let script =
+        project(300, &[]).first("GET /v3/{project_id}/backups?offset=0", Say::Late(seconds(3), Box::new(Say::Lost)));
+    let backups = script.backups();
+    let read = |context: Context, nth: usize| {
+        let backups = backups.clone();
+        let found: std::pin::Pin<Box<dyn Future<Output = Result<Option<Backup>, Error>> + Send>> =
+            Box::pin(async move { backups.find(&context, dds(), &of(nth)).await });
+        found
+    };
+    // The first turns the page; the second has no time to wait for it, the third is stopped.
+    let readers =
+        vec![read(within(seconds(60)), 0), read(within(seconds(1)), 1), read(stopped_after(seconds(1)), 2), {
+            read(within(seconds(60)), 250)
+        }];
+    let mut ended = all_of(readers).await.into_iter();
+    assert!(matches!(ended.next().unwrap(), Err(Error::Cloud(cloud::Error::Unanswered { .. }))));
+    assert!(matches!(ended.next().unwrap(), Err(Error::Cloud(cloud::Error::DeadlinePassed { .. }))));
+    assert!(matches!(ended.next().unwrap(), Err(Error::Cloud(cloud::Error::Stopped { .. }))));
+    assert!(matches!(ended.next().unwrap(), Err(Error::Cloud(cloud::Error::Unanswered { .. }))), "the same trouble");
+    // One whose own time ends while it turns a page leaves that to the next.
+    let script = project(300, &[]);
+    let backups = script.backups();
+    let context = within(Duration::from_millis(3));
+    let first = of(0);
+    let tight = backups.find(&context, dds(), &first);
+    let others = refresh(&backups, "dds", (1..100).map(of).collect(), 10);
+    let (tight, others) = tokio::join!(tight, others);
+    assert!(tight.is_err());
+    assert_eq!(others.len(), 99);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_is_refused_leaves_the_ids() {
+    let script = Script::new().heard(ANY, |call| match query(call, "backup_id") {
+        Some(id) => body([id.to_owned()], 1),
+        None => Say::No(403, "DBS.280063"),
+    });
+    assert_eq!(refresh(&script.backups(), "dds", jumbled(30), 10).await.len(), 30);
+    assert_eq!(script.count(PAGE), 1, "not tried again and again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn regions_do_not_share_what_they_know() {
+    let script = project(10, &[]);
+    let here = script.backups();
+    refresh(&here, "dds", jumbled(9), 9).await;
+    let before = script.calls().len();
+    refresh(&here.in_region("eu-nl"), "dds", vec![of(9)], 1).await;
+    // The scripted cloud calls every region `eu-de`, so the page answers: the key is the region's name.
+    assert_eq!(script.calls().len(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_waiters_ask_once_a_second_in_all() {
+    for count in [10, 50] {
+        let script = Script::new().heard(ANY, move |call| {
+            let begun = |nth: usize| seconds(20) * u32::try_from(nth / 10 + 1).unwrap();
+            let status = |nth: usize, elapsed| if elapsed >= begun(nth) { "COMPLETED" } else { "BUILDING" };
+            let elapsed = elapsed_of(call);
+            let ids =
+                query(call, "backup_id").map_or_else(|| (0..count).collect(), |id| vec![id[1..].parse().unwrap()]);
+            let items: Vec<_> = ids.into_iter().map(|nth| item(&format!("b{nth}"), status(nth, elapsed), 0)).collect();
+            Say::Ok(json!({ "backups": items, "total_count": items.len() }))
+        });
+        let backups = script.backups();
+        // Ten at a time, as Terraform creates them.
+        let lane = |lane: usize| {
+            let backups = backups.clone();
+            let lane: std::pin::Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move {
+                for round in 0..count / 10 {
+                    let started = crate::backup::Started::from(of(round * 10 + lane));
+                    let begun = Instant::now();
+                    backups.settled(&within(seconds(600)), dds(), &started, &()).await.unwrap();
+                    let took = begun.elapsed();
+                    assert!(took < Duration::from_millis(22_500), "{took:?} for 20 s");
+                }
+            });
+            lane
+        };
+        all_of((0..10).map(lane).collect()).await;
+        let (calls, took) = (script.calls().len(), script.elapsed());
+        assert!(calls as u64 <= took.as_secs(), "{calls} calls in {took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_who_wait_notice_the_end_soon() {
+    for duration in [1, 3, 20, 300].map(seconds) {
+        let script = Script::new().heard(ANY, move |call| {
+            let status = if elapsed_of(call) >= duration { "COMPLETED" } else { "BUILDING" };
+            let ids = query(call, "backup_id").map_or_else(|| vec!["b0", "b1"], |id| vec![id]);
+            list(&ids.iter().map(|id| item(id, status, 0)).collect::<Vec<_>>())
+        });
+        let backups = script.backups();
+        let context = within(seconds(3600));
+        let (first, second) = (crate::backup::Started::from(of(0)), crate::backup::Started::from(of(1)));
+        let (first, second) =
+            tokio::join!(backups.settled(&context, dds(), &first, &()), backups.settled(&context, dds(), &second, &()));
+        assert!(first.is_ok() && second.is_ok());
+        let granted = duration.mul_f64(0.1).clamp(Duration::from_millis(250), seconds(15)) + 2 * LATENCY;
+        assert!(script.elapsed() - duration <= granted, "{duration:?}: {:?}", script.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn earlier_backups_make_looks_rarer() {
+    let with_history = |history: bool| {
+        let script = Script::new().heard(ANY, move |call| {
+            let status = if elapsed_of(call) >= seconds(100) { "COMPLETED" } else { "BUILDING" };
+            let id = query(call, "backup_id").unwrap_or("b0");
+            if id == "b7" && history {
+                let ended = json!({ "end_time": "2025-06-03 08:01:40" });
+                return list(&[with(item("b7", "COMPLETED", 0), &ended)]);
+            }
+            list(&[item(id, if id == "b7" { "COMPLETED" } else { status }, 0)])
+        });
+        async move {
+            let backups = script.backups();
+            for nth in [7, 0] {
+                let started = crate::backup::Started::from(of(nth));
+                backups.settled(&within(seconds(600)), dds(), &started, &()).await.unwrap();
+            }
+            assert!(script.elapsed() < seconds(110), "{:?}", script.elapsed());
+            script.calls().len()
+        }
+    };
+    let (without, with) = (with_history(false).await, with_history(true).await);
+    assert!(with * 2 < without, "{with} calls instead of {without}");
+}
+
+/// A cloud that deletes what it is asked to, after a second; `refuse` says no to a batch.
+fn deleting(count: usize, refuse: impl Fn(usize) -> Option<Say> + Send + Sync + 'static) -> (Script, Arc<AtomicUsize>) {
+    let gone: Arc<Mutex<Vec<(String, Duration)>>> = Arc::default();
+    let (listed, single, batch) = (Arc::clone(&gone), Arc::clone(&gone), gone);
+    let most: Arc<AtomicUsize> = Arc::default();
+    let largest = Arc::clone(&most);
+    let script = Script::new()
+        .heard(ANY, move |call| {
+            let gone = listed.lock().unwrap();
+            let there =
+                |id: &String| !gone.iter().any(|(known, at)| known == id && elapsed_of(call) > *at + seconds(1));
+            if let Some(id) = query(call, "backup_id") {
+                return body(Some(id.to_owned()).filter(|id| there(id)), 1);
+            }
+            let number = |name| query(call, name).unwrap().parse::<usize>().unwrap();
+            let all: Vec<_> = (0..count).map(|nth| format!("b{nth}")).filter(there).collect();
+            body(all.iter().skip(number("offset")).take(number("limit")).cloned(), all.len())
+        })
+        .heard("DELETE", move |call| {
+            let at = elapsed_of(call);
+            let Some((_, ids)) = call.split_once(" ids=") else {
+                let id = call.split(['/', ' ']).find(|part| part.starts_with('b') && part.len() < 6).unwrap();
+                single.lock().unwrap().push((id.to_owned(), at));
+                return Say::Ok(json!({ "job_id": "j1" }));
+            };
+            let ids: Vec<_> = ids.split(' ').next().unwrap().split(',').map(str::to_owned).collect();
+            largest.fetch_max(ids.len(), Ordering::Relaxed);
+            if let Some(say) = refuse(ids.len()) {
+                return say;
+            }
+            let count = ids.len();
+            batch.lock().unwrap().extend(ids.into_iter().map(|id| (id, at)));
+            Say::Ok(json!({ "success_count": count, "failed_count": 0 }))
+        })
+        .says("GET /v3/{project_id}/jobs", [job("Running", "")]);
+    (script, most)
+}
+
+async fn destroy(backups: &Backups, key: &'static str, count: usize, at_once: usize) -> Vec<(usize, Error)> {
+    let (queue, failed) = (Mutex::new(0..count), Mutex::new(Vec::new()));
+    let deleter = || async {
+        loop {
+            let next = queue.lock().unwrap().next();
+            let Some(nth) = next else { return };
+            let deleted = backups.delete_ended(&within(seconds(600)), service(key), &of(nth)).await;
+            if let Err(error) = deleted {
+                failed.lock().unwrap().push((nth, error));
+            }
+        }
+    };
+    let mut deleters: Vec<std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>>> = Vec::new();
+    for _ in 0..at_once {
+        deleters.push(Box::pin(deleter()));
+    }
+    all_of(deleters).await;
+    failed.into_inner().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn deletes_that_come_together_share_calls() {
+    for (at_once, most) in [(10, 60), (50, 40), (64, 40)] {
+        let (script, largest) = deleting(200, |_| None);
+        assert!(destroy(&script.backups(), "dds", 200, at_once).await.is_empty());
+        let calls = script.calls().len();
+        assert!(calls <= most, "{at_once} at once: {calls} calls");
+        assert_eq!(largest.load(Ordering::Relaxed), 10, "never more than the service takes");
+    }
+    let (script, largest) = deleting(200, |_| None);
+    assert!(destroy(&script.backups(), "taurusdb", 200, 64).await.is_empty());
+    assert!(script.calls().len() <= 40, "{}", script.calls().len());
+    assert_eq!(largest.load(Ordering::Relaxed), 50);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_comes_alone_is_deleted_alone() {
+    let (script, largest) = deleting(3, |_| None);
+    assert!(destroy(&script.backups(), "dds", 3, 1).await.is_empty());
+    assert_eq!((script.count(BATCH), largest.load(Ordering::Relaxed)), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_is_refused_is_deleted_one_by_one() {
+    for refusal in [Say::No(404, "APIGW.0101"), Say::No(400, "DBS.201214"), Say::No(403, "DBS.200019")] {
+        let (script, _) = deleting(40, move |_| Some(refusal.clone()));
+        assert!(destroy(&script.backups(), "dds", 40, 10).await.is_empty());
+        assert!(script.count(BATCH) <= 2, "{}: not tried for ever", script.count(BATCH));
+        assert_eq!(script.count("DELETE /v3/{project_id}/backups/"), 40);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_without_an_answer_is_looked_after() {
+    let asked: Arc<AtomicUsize> = Arc::default();
+    let (script, _) = deleting(10, move |_| (asked.fetch_add(1, Ordering::Relaxed) == 0).then_some(Say::Lost));
+    assert!(destroy(&script.backups(), "dds", 10, 10).await.is_empty());
+    assert_eq!(script.count(BATCH), 2, "nothing was seen to go, so it was sent again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_in_a_batch_are_told_to_whom_they_concern() {
+    let (script, _) = deleting(10, |_| {
+        Some(Say::Ok(json!({ "failed_results": [
+            { "backup_id": "b3", "error_code": "DBS.280063", "error_msg": "not yours" },
+        ], "success_count": 9, "failed_count": 1 })))
+    });
+    // The nine are taken as accepted, but stay: they are deleted once more, in the end one by one.
+    let context = stopped_after(seconds(30));
+    let backups = script.backups();
+    let deletes = (0..10).map(|nth| {
+        let (backups, context) = (backups.clone(), context.clone());
+        let deleted: std::pin::Pin<Box<dyn Future<Output = Result<(), Error>> + Send>> =
+            Box::pin(async move { backups.delete_ended(&context, service("taurusdb"), &of(nth)).await });
+        deleted
+    });
+    let ended = all_of(deletes.collect()).await;
+    for (nth, ended) in ended.into_iter().enumerate() {
+        match ended {
+            Err(Error::Cloud(cloud::Error::Refused { refusal, .. })) => {
+                assert_eq!((nth, &*refusal.code, &*refusal.message), (3, "DBS.280063", "not yours"));
+            }
+            Err(Error::Stopped { .. }) => assert_ne!(nth, 3),
+            other => panic!("{nth}: {other:?}"),
+        }
+    }
+}
