@@ -1,10 +1,14 @@
 //! Who asks the cloud for a backup by its id.
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use super::errand::Errand;
 use super::pages;
 use crate::backup::{Backup, BackupRef, Error, Filter, Verdict};
+
+/// The pauses between looks for a new backup that is not found: so long lists may lag behind.
+pub(super) const LAG: &[Duration] = &[Duration::from_millis(500), Duration::from_millis(2500), Duration::from_secs(5)];
 
 /// Answers "where is the backup of that id?". Everybody who needs one backup comes here, so that waiters and readers of one
 /// region can share what the cloud was asked. Today each question is one call.
