@@ -154,7 +154,9 @@ fn begun(emulator: &Emulator, workspace: &Workspace) -> BackupRow {
 
 /// Ids in the state, and whether they are tainted.
 fn in_state(workspace: &Workspace) -> Vec<(String, bool)> {
-    let Some(text) = workspace.read_if_there("terraform.tfstate") else { return Vec::new() };
+    // The CLI makes the file before it has anything to write.
+    let text = workspace.read_if_there("terraform.tfstate").filter(|text| !text.is_empty());
+    let Some(text) = text else { return Vec::new() };
     let state: Json = serde_json::from_str(&text).expect("a state is JSON");
     let resources = state["resources"].as_array().cloned().unwrap_or_default();
     let instances = resources.iter().flat_map(|one| one["instances"].as_array().cloned().unwrap_or_default());
