@@ -31,9 +31,9 @@ pub(crate) fn refused(bytes: &[u8]) -> Refusal {
 /// An answer with a bad status.
 pub fn refusal(bytes: &[u8]) {
     let refusal = refused(bytes);
-    let error = Error::Refused { product: "dds", call: "GET /".to_owned(), refusal: refusal.clone() };
+    let error = Error::Refused { product: "dds", call: "GET /".to_owned(), refusal: Box::new(refusal.clone()) };
     let shown = error.to_string();
     assert!(shown.len() < 8 * 1024, "{} bytes of message", shown.len());
     assert!(!shown.contains(['\n', '\r', '\0', '\u{1b}']), "control characters in {shown:?}");
-    drop(advice(&refusal));
+    let _ = advice(&refusal);
 }
