@@ -12,5 +12,8 @@
 
 pub mod backup;
 pub mod cloud;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod plugin;
 pub mod provider;

@@ -5,6 +5,9 @@
 
 mod engine;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod naming;
 mod service;
 mod services;

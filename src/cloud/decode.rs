@@ -16,6 +16,8 @@ use super::Refusal;
 const LONGEST_MESSAGE: usize = 600;
 /// No wait that the cloud asks for is longer.
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
+/// No code, id or type of content is longer than this many characters.
+const LONGEST_WORD: usize = 100;
 /// How deep a code and a message may be nested.
 const DEEPEST: usize = 3;
 
@@ -39,11 +41,14 @@ impl Head {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         Head {
             status,
-            request_id: text("x-request-id").or_else(|| text("x-iam-trace-id")).filter(|id| !id.is_empty()),
+            request_id: text("x-request-id")
+                .or_else(|| text("x-iam-trace-id"))
+                .filter(|id| !id.is_empty())
+                .map(|id| shortened(&id, LONGEST_WORD)),
             date: text(DATE.as_str()).as_deref().and_then(http_date),
             subject_token: text("x-subject-token").map(SecretString::from),
             retry_after: text(RETRY_AFTER.as_str()),
-            content_type: text(CONTENT_TYPE.as_str()),
+            content_type: text(CONTENT_TYPE.as_str()).map(|kind| shortened(&kind, LONGEST_WORD)),
             location: text(LOCATION.as_str()),
         }
     }
@@ -72,9 +77,9 @@ pub(super) fn refusal(head: &Head, body: &[u8], now: Timestamp) -> Refusal {
     let request_id = json.as_ref().and_then(|json| json.get("request_id")).and_then(Json::as_str);
     Refusal {
         status: head.status,
-        code,
-        message: shortened(message),
-        request_id: head.request_id.clone().or_else(|| request_id.map(str::to_owned)),
+        code: shortened(&code, LONGEST_WORD),
+        message: shortened(&message, LONGEST_MESSAGE),
+        request_id: head.request_id.clone().or_else(|| request_id.map(|id| shortened(id, LONGEST_WORD))),
         retry_after: head.retry_after.as_deref().and_then(|text| retry_after(text, head.date.unwrap_or(now))),
         date: head.date,
     }
@@ -136,11 +141,13 @@ fn redirect(location: Option<&str>) -> String {
     }
 }
 
-fn shortened(text: String) -> String {
-    match text.char_indices().nth(LONGEST_MESSAGE) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
+/// What the cloud says goes to people's terminals: of bearable length, and nothing that moves a cursor.
+fn shortened(text: &str, most: usize) -> String {
+    let mut short: String = text.chars().take(most).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.chars().nth(most).is_some() {
+        short.push('…');
     }
+    short
 }
 
 /// `Retry-After`: seconds, or a date that is compared with the cloud's own clock. A day is as good as for ever, and can
@@ -168,6 +175,21 @@ mod tests {
         let headers =
             headers.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
         Head::new(status, &headers.collect())
+    }
+
+    #[test]
+    fn what_the_cloud_says_is_fit_for_a_terminal() {
+        let long = "x".repeat(5000);
+        let body = format!(
+            r#"{{"error_code": "DBS\u001b[31m{long}", "error_msg": "a\nb\u0007{long}", "request_id": "r\r{long}"}}"#
+        );
+        let refusal = refusal(&head(400, &[]), body.as_bytes(), Timestamp::UNIX_EPOCH);
+        let request_id = refusal.request_id.unwrap();
+        for text in [&refusal.code, &refusal.message, &request_id] {
+            assert!(!text.contains(char::is_control), "{text:?}");
+            assert!(text.chars().count() <= LONGEST_MESSAGE + 1, "{} characters", text.chars().count());
+        }
+        assert!(refusal.code.starts_with("DBS [31mx") && refusal.message.starts_with("a b x"));
     }
 
     #[test]

@@ -11,6 +11,9 @@ mod credentials;
 mod decode;
 mod endpoint;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzz;
 mod limiter;
 mod project;
 mod retry;

@@ -47,6 +47,12 @@ impl Cloud {
         Cloud::with_patience(settings, Patience::default())
     }
 
+    /// As [`Cloud::new`], with every wait and time limit of its own divided: only for tests that let a lot go wrong.
+    #[doc(hidden)]
+    pub fn hasty(settings: Settings, divisor: u32) -> Result<Self, Error> {
+        Cloud::with_patience(settings, Patience::default().divided(divisor))
+    }
+
     pub(super) fn with_patience(settings: Settings, patience: Patience) -> Result<Self, Error> {
         endpoint::check_name("the region", &settings.region, false)?;
         if let Some(cloud) = &settings.cloud {

@@ -48,6 +48,22 @@ pub(super) struct Patience {
     pub(super) largest_bytes: usize,
 }
 
+impl Patience {
+    /// The same with every span divided.
+    pub(super) fn divided(self, by: u32) -> Self {
+        Patience {
+            connect: self.connect / by,
+            idle: self.idle / by,
+            total: self.total / by,
+            grace: self.grace / by,
+            metadata: self.metadata / by,
+            first_wait: self.first_wait / by,
+            longest_wait: self.longest_wait / by,
+            ..self
+        }
+    }
+}
+
 impl Default for Patience {
     fn default() -> Self {
         Patience {

@@ -7,6 +7,9 @@ mod attr;
 mod codec;
 mod diagnostics;
 mod erased;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzz;
 mod handshake;
 mod host;
 mod lifecycle;

@@ -254,7 +254,11 @@ impl Resource<Backups> for ManualBackupResource {
     ) -> Result<Option<ManualBackup>, Diagnostics> {
         let service = services::required(&state.service)?;
         let client = regional(client, &mut state);
-        let found = client.find(&context(life), service, &reference(&state)).await;
+        let found = if is_new(&state) {
+            client.find_new(&context(life), service, &reference(&state)).await
+        } else {
+            client.find(&context(life), service, &reference(&state)).await
+        };
         let found = found.map_err(|error| explain(Doing::Read, about(&state), &error))?;
         if found.is_none() {
             life.warn(gone(&state));
@@ -299,13 +303,17 @@ impl Resource<Backups> for ManualBackupResource {
         let service = services::required(&state.service)?;
         let client = regional(client, &mut state);
         let (context, reference) = (context(life), reference(&state));
+        let undeleted = |error| explain(Doing::Delete, about(&state), &error);
+        if is_new(&state) && client.find_new(&context, service, &reference).await.map_err(undeleted)?.is_none() {
+            return Ok(());
+        }
         // What has ended does not begin again, so it need not be looked at.
         let ended = state.status.known().is_some_and(|word| Status::named(word).is_final());
         let deleted = match ended {
             true => client.delete_ended(&context, service, &reference).await,
             false => client.delete(&context, service, &reference).await,
         };
-        deleted.map_err(|error| explain(Doing::Delete, about(&state), &error).into())
+        deleted.map_err(|error| undeleted(error).into())
     }
 
     fn import(&self, id: &str) -> Result<ManualBackup, Diagnostics> {
@@ -382,6 +390,11 @@ fn reference(state: &ManualBackup) -> BackupRef {
         id: state.id.known().cloned().unwrap_or_default(),
         instance_id: state.instance_id.known().filter(|id| !id.is_empty()).cloned(),
     }
+}
+
+/// Whether the cloud may not list it yet: it was just begun when it was last heard of.
+fn is_new(state: &ManualBackup) -> bool {
+    state.status.known().is_some_and(|word| Status::named(word) == Status::Building)
 }
 
 fn about(state: &ManualBackup) -> About<'_> {

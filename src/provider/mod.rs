@@ -5,6 +5,9 @@ mod backups;
 mod databases;
 mod explain;
 mod fields;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzz;
 mod instances;
 mod manual_backup;
 mod services;

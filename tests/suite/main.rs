@@ -6,6 +6,8 @@ mod attached;
 mod binary;
 mod cli;
 mod descriptors;
+mod faults;
+mod kills;
 mod layering;
 mod life;
 mod protocol;

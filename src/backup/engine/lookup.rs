@@ -25,6 +25,8 @@ use super::pages;
 use crate::backup::{Backup, BackupRef, Error, Filter, Verdict};
 use crate::cloud::{self, Call, Context};
 
+/// The pauses between looks for a new backup that is not found: so long lists may lag behind.
+pub(super) const LAG: &[Duration] = &[Duration::from_millis(500), Duration::from_millis(2500), Duration::from_secs(5)];
 /// The first of many who come together waits so long for the others.
 const GATHER: Duration = Duration::from_millis(5);
 /// Everybody in company lets the looks of all be so much rarer.

@@ -25,7 +25,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::errand::{Ask, Errand};
+use self::errand::{Ask, Errand, Interruption};
 use self::lookup::Lookup;
 use self::turns::Turns;
 use super::{Backup, BackupRef, Error, Filter, Instance, NewBackup, Service, Started, Status};
@@ -116,6 +116,28 @@ impl Backups {
         let Some(found) = self.lookup.read(errand, backup).await? else { return Ok(None) };
         let Some(call) = service.details(&found) else { return Ok(Some(found)) };
         Ok(Some(errand.read(&call, |reply| service.detailed(found.clone(), reply)).await?))
+    }
+
+    /// As [`Self::find`], for a backup that was being taken when it was last heard of: lists lag behind, so that "no such
+    /// backup" is believed only after some seconds.
+    pub async fn find_new(
+        &self,
+        context: &Context,
+        service: &dyn Service,
+        backup: &BackupRef,
+    ) -> Result<Option<Backup>, Error> {
+        for pause in lookup::LAG {
+            let found = self.find(context, service, backup).await?;
+            if found.is_some() {
+                return Ok(found);
+            }
+            let id = || backup.id.clone();
+            self.errand(context, service).rest(*pause).await.map_err(|interruption| match interruption {
+                Interruption::Stop => Error::Stopped { id: id(), last: None },
+                Interruption::Deadline => Error::StillRunning { id: id(), last: None },
+            })?;
+        }
+        self.find(context, service, backup).await
     }
 
     /// All backups that match, newest first.

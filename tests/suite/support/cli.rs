@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use huaweidb_emulator::Emulator;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
@@ -114,6 +114,11 @@ impl Workspace {
     /// Reads any file.
     pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.folder.path().join(name)).expect("the file is there")
+    }
+
+    /// Reads a file that may not be there.
+    pub(crate) fn read_if_there(&self, name: &str) -> Option<String> {
+        fs::read_to_string(self.folder.path().join(name)).ok()
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -255,6 +260,40 @@ impl Running {
     pub(crate) fn signal(&self, signal: Signal) {
         let group = Pid::from_child(&self.child);
         kill_process_group(group, signal).expect("the group is there");
+    }
+
+    /// Sends a signal to the group unless it has ended already.
+    pub(crate) fn signal_if_there(&mut self, signal: Signal) {
+        if self.child.try_wait().expect("it is our child").is_none() {
+            let _ = kill_process_group(Pid::from_child(&self.child), signal);
+        }
+    }
+
+    /// Kills the provider's process, as soon as there is one; false if the command ended before.
+    pub(crate) fn kill_provider(&mut self) -> bool {
+        loop {
+            if let Some(provider) = self.provider() {
+                if kill_process(provider, Signal::KILL).is_ok() {
+                    return true;
+                }
+            } else if self.child.try_wait().expect("it is our child").is_some() {
+                return false;
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    /// The provider that the command has started and not yet ended.
+    fn provider(&self) -> Option<Pid> {
+        let children = format!("/proc/{0}/task", self.child.id());
+        let tasks = fs::read_dir(children).ok()?.filter_map(Result::ok);
+        let mut ids = tasks
+            .filter_map(|task| fs::read_to_string(task.path().join("children")).ok())
+            .flat_map(|text| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+        let id = ids.find(|id| {
+            fs::read_to_string(format!("/proc/{id}/comm")).is_ok_and(|name| name.starts_with("terraform-provi"))
+        });
+        Pid::from_raw(id?.parse().ok()?)
     }
 
     /// Waits for the end.

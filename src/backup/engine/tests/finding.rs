@@ -255,3 +255,33 @@ fn every_operation_can_run_in_a_task() {
     sendable(backups.delete(&context, dds(), &b1()));
     sendable(backups);
 }
+
+async fn find_new(script: &Script, context: &Context) -> Result<Option<Backup>, Error> {
+    script.backups().find_new(context, dds(), &b1()).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_absence_of_a_new_backup_is_believed_after_some_seconds_only() {
+    let listed_late = Script::new().says(BY_ID, [empty(), empty(), b1_is("BUILDING")]);
+    let found = find_new(&listed_late, &within(seconds(60))).await.unwrap();
+    assert_eq!(found.unwrap().status, Status::Building);
+    let gone = Script::new().says(BY_ID, [empty()]);
+    assert_eq!(find_new(&gone, &within(seconds(60))).await.unwrap(), None);
+    assert!(gone.elapsed() >= seconds(8) && gone.count(BY_ID) == 4, "{:?}", gone.times(BY_ID));
+    let there = Script::new().says(BY_ID, [b1_is("BUILDING")]);
+    assert!(find_new(&there, &within(seconds(60))).await.unwrap().is_some());
+    assert_eq!(there.count(BY_ID), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unfinished_search_for_a_new_backup_proves_nothing() {
+    let script = Script::new().says(BY_ID, [empty()]);
+    assert!(matches!(find_new(&script, &within(seconds(3))).await, Err(Error::StillRunning { .. })));
+    let stopped = within(seconds(60));
+    let stop = stopped.stop.clone();
+    tokio::spawn(async move {
+        sleep(seconds(1)).await;
+        stop.cancel();
+    });
+    assert!(matches!(find_new(&script, &stopped).await, Err(Error::Stopped { .. })));
+}

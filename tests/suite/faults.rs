@@ -1,0 +1,611 @@
+//! The fault matrix: every operation of every service with everything that can go wrong on the way, once and throughout.
+//! After each cell the cloud's own ledger is compared with what the engine said.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use huaweidb::backup::{ALL, Backup, BackupRef, Backups, Error, Filter, NewBackup, Service, Status, Stop, StopScope};
+use huaweidb::cloud::{Cloud, Context, Credentials, Settings};
+use huaweidb_emulator::{BackupRow, Emulator, Fault, FaultKind, NewBackups, Options};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+/// Waits and limits of the cloud floor are so much shorter here: 30 s without a byte become 1 s.
+const HASTE: u32 = 30;
+/// So many cells run side by side: they mostly wait.
+const AT_ONCE: usize = 48;
+/// A late answer comes after the time limit.
+const LATE_MS: u64 = 1_600;
+/// A slow body arrives within the limits.
+const SLOW_MS: u64 = 60;
+
+/// What is done while something goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Doing {
+    Create,
+    Read,
+    List,
+    Stop,
+    Delete,
+    Job,
+    Token,
+    Project,
+    /// A create whose answer is lost, while the search for it has trouble too.
+    Search,
+}
+
+const DOINGS: [Doing; 9] = [
+    Doing::Create,
+    Doing::Read,
+    Doing::List,
+    Doing::Stop,
+    Doing::Delete,
+    Doing::Job,
+    Doing::Token,
+    Doing::Project,
+    Doing::Search,
+];
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Wrong {
+    Refused,
+    ClosedBefore,
+    ClosedAfter,
+    Late,
+    ThrottledFor,
+    Throttled,
+    Status500,
+    Html502,
+    Status503,
+    Status401,
+    Busy403,
+    Busy409,
+    Garbage,
+    Truncated,
+    Empty,
+    WrongType,
+    SlowBody,
+    Redirect,
+}
+
+const WRONGS: [Wrong; 18] = [
+    Wrong::Refused,
+    Wrong::ClosedBefore,
+    Wrong::ClosedAfter,
+    Wrong::Late,
+    Wrong::ThrottledFor,
+    Wrong::Throttled,
+    Wrong::Status500,
+    Wrong::Html502,
+    Wrong::Status503,
+    Wrong::Status401,
+    Wrong::Busy403,
+    Wrong::Busy409,
+    Wrong::Garbage,
+    Wrong::Truncated,
+    Wrong::Empty,
+    Wrong::WrongType,
+    Wrong::SlowBody,
+    Wrong::Redirect,
+];
+
+#[derive(Clone, Copy)]
+struct Cell {
+    service: &'static dyn Service,
+    doing: Doing,
+    wrong: Wrong,
+    /// Again and again, instead of once.
+    throughout: bool,
+}
+
+/// How a cell ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Ended {
+    /// The goal was reached.
+    Done,
+    /// An error that is true: it names what exists, and nothing else does.
+    Error,
+    /// An error that says that a backup may exist which could not be found.
+    Unclear,
+    /// The service makes no such call, so nothing went wrong.
+    NoSuchCall,
+}
+
+impl Wrong {
+    fn fault(self) -> Option<Fault> {
+        Some(match self {
+            Wrong::Refused => return None,
+            Wrong::ClosedBefore => Fault::new(FaultKind::CloseBefore),
+            Wrong::ClosedAfter => Fault::new(FaultKind::CloseAfter),
+            Wrong::Late => Fault::delay(LATE_MS),
+            Wrong::ThrottledFor => Fault::refusal(429, "APIGW.0308").header("Retry-After", "1"),
+            Wrong::Throttled => Fault::refusal(429, "APIGW.0308"),
+            Wrong::Status500 => Fault::refusal(500, "DBS.280005"),
+            Wrong::Html502 => Fault::new(FaultKind::Html),
+            Wrong::Status503 => Fault::status(503),
+            Wrong::Status401 => Fault::refusal(401, "APIGW.0301"),
+            Wrong::Busy403 => Fault::refusal(403, "DBS.201014"),
+            Wrong::Busy409 => Fault::refusal(409, "DBS.201205"),
+            Wrong::Garbage => Fault::new(FaultKind::Garbage),
+            Wrong::Truncated => Fault::new(FaultKind::Truncate),
+            Wrong::Empty => Fault::new(FaultKind::Empty),
+            Wrong::WrongType => Fault::new(FaultKind::WrongType),
+            Wrong::SlowBody => Fault { ms: Some(SLOW_MS), ..Fault::new(FaultKind::SlowBody) },
+            Wrong::Redirect => Fault::new(FaultKind::Redirect),
+        })
+    }
+
+    fn is_busy(self) -> bool {
+        matches!(self, Wrong::Busy403 | Wrong::Busy409)
+    }
+
+    fn is_nonsense(self) -> bool {
+        matches!(self, Wrong::Garbage | Wrong::Empty | Wrong::WrongType)
+    }
+}
+
+impl Cell {
+    /// Whether the combination can be had.
+    fn applies(self) -> bool {
+        let facts = self.service.facts();
+        let creates = facts.no_create.is_none();
+        let possible = match self.doing {
+            Doing::Create | Doing::Search | Doing::Job => creates,
+            Doing::Stop => creates && facts.stop != StopScope::Never,
+            Doing::Read | Doing::List | Doing::Delete | Doing::Token | Doing::Project => true,
+        };
+        let at_iam = matches!(self.doing, Doing::Token | Doing::Project);
+        possible
+            && !(at_iam && self.wrong.is_busy())
+            // Refused is a whole host, not an operation of it.
+            && !(matches!(self.doing, Doing::Job | Doing::Search) && self.wrong == Wrong::Refused)
+    }
+
+    /// How it has to end if it goes wrong once.
+    fn expected(self) -> Ended {
+        let reads = matches!(self.doing, Doing::Read | Doing::List | Doing::Token | Doing::Project);
+        match (self.doing, self.wrong) {
+            (Doing::Job, _) => Ended::Done,
+            // Of one look that fails for good nobody can tell what became of the create.
+            (Doing::Search, Wrong::Redirect) => Ended::Unclear,
+            (Doing::Search, _) => Ended::Done,
+            // A password is not tried twice, and a key cannot be renewed.
+            (Doing::Token | Doing::Project, Wrong::Status401) | (_, Wrong::Redirect) => Ended::Error,
+            // The token itself comes in a header.
+            (Doing::Token, Wrong::Empty | Wrong::WrongType) => Ended::Done,
+            (_, wrong) if reads && (wrong.is_nonsense() || wrong.is_busy()) => Ended::Error,
+            _ => Ended::Done,
+        }
+    }
+
+    fn key(self) -> &'static str {
+        self.service.facts().key()
+    }
+
+    fn described(self) -> String {
+        let how = if self.throughout { "throughout" } else { "once" };
+        format!("{} × {:?} × {:?}, {how}", self.key(), self.doing, self.wrong)
+    }
+}
+
+/// A host that refuses connections for a while, and then leads to the emulator.
+struct Gate {
+    address: SocketAddr,
+    target: SocketAddr,
+}
+
+impl Gate {
+    async fn to(url: &str) -> Self {
+        let target = Url::parse(url).expect("a URL").socket_addrs(|| None).expect("an address")[0];
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        Gate { address: listener.local_addr().expect("it is bound"), target }
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Opens after a while.
+    fn open_after(self, wait: Duration) {
+        tokio::spawn(async move {
+            tokio::time::sleep(wait).await;
+            let listener = TcpListener::bind(self.address).await.expect("the port is still free");
+            while let Ok((mut inner, _)) = listener.accept().await {
+                let mut outer = TcpStream::connect(self.target).await.expect("the emulator listens");
+                tokio::spawn(async move { copy_bidirectional(&mut inner, &mut outer).await });
+            }
+        });
+    }
+}
+
+/// One emulator with one instance in use, and the engine that talks to it.
+struct Stage {
+    emulator: Emulator,
+    cell: Cell,
+    instance_id: String,
+}
+
+impl Stage {
+    async fn set(cell: Cell) -> Self {
+        let mut options = Options::with_backups_of(0.3);
+        options.pace.stop_seconds = Some(0.2);
+        options.pace.delete_seconds = Some(0.2);
+        if cell.doing == Doing::Job {
+            // A job is asked when the list does not tell yet.
+            options.pace.list_delay_seconds = 0.5;
+            options.pace.backup_seconds = 1.0;
+        }
+        if cell.doing == Doing::Stop {
+            options.pace.backup_seconds = 30.0;
+        }
+        // Faults may be many; a lock is another matter.
+        options.modes.locking = false;
+        let emulator = Emulator::start(options).await.expect("the emulator starts");
+        let instance_id = emulator.instance(cell.key());
+        Stage { emulator, cell, instance_id }
+    }
+
+    fn settings(&self) -> Settings {
+        let ready = self.emulator.ready();
+        let endpoints = ready["endpoints"].as_object().expect("an object").iter();
+        let endpoints = endpoints.map(|(key, url)| (key.clone(), url.as_str().expect("text").parse().expect("a URL")));
+        let signs_in = self.cell.doing == Doing::Token
+            || (self.cell.wrong == Wrong::Status401 && self.cell.doing != Doing::Project);
+        let credentials = if signs_in {
+            Credentials::Password {
+                user_name: Some(self.emulator.user_name()),
+                user_id: None,
+                password: self.emulator.password().into(),
+                domain_name: Some(self.emulator.domain_name()),
+                domain_id: None,
+            }
+        } else {
+            Credentials::Key {
+                access_key: self.emulator.access_key(),
+                secret_key: self.emulator.secret_key().into(),
+                security_token: None,
+            }
+        };
+        Settings {
+            region: self.emulator.region(),
+            cloud: None,
+            credentials,
+            assume_role: None,
+            project_id: (self.cell.doing != Doing::Project).then(|| self.emulator.project_id()),
+            project_name: None,
+            endpoints: endpoints.collect(),
+            auth_url: None,
+            insecure: false,
+            cacert: None,
+            max_retries: 5,
+            user_agent: "fault-matrix".to_owned(),
+        }
+    }
+
+    fn backups(settings: Settings) -> Backups {
+        Backups::new(Cloud::hasty(settings, HASTE).expect("good settings"))
+    }
+
+    /// Lets it go wrong from now on, and gives an engine for which it does.
+    async fn spoiled(&self) -> Backups {
+        let Cell { doing, wrong, throughout, .. } = self.cell;
+        let mut settings = self.settings();
+        let door = if matches!(doing, Doing::Token | Doing::Project) { "iam" } else { self.cell.key() };
+        match wrong.fault() {
+            None => {
+                let gate = Gate::to(&self.emulator.endpoint(door)).await;
+                settings.endpoints.insert(door.to_owned(), gate.url().parse().expect("a URL"));
+                if !throughout {
+                    gate.open_after(Duration::from_millis(30));
+                }
+            }
+            Some(fault) => {
+                if doing == Doing::Search {
+                    self.emulator.fault(Fault::new(FaultKind::CloseAfter).on(door).operation("create"));
+                }
+                let fault = fault.on(door).times(if throughout { 100_000 } else { 1 });
+                self.emulator.fault(match doing {
+                    Doing::Create => fault.operation("create"),
+                    Doing::Read | Doing::List | Doing::Search => fault.method("GET"),
+                    Doing::Stop => fault.operation("stop"),
+                    Doing::Delete => fault.operation("delete"),
+                    Doing::Job => fault.operation("job"),
+                    Doing::Token => fault.operation("token"),
+                    Doing::Project => fault.operation("projects"),
+                });
+            }
+        }
+        Self::backups(settings)
+    }
+
+    fn was_hit(&self) -> bool {
+        let faults = self.emulator.journal().iter().filter(|call| call.fault.is_some()).count();
+        self.cell.wrong == Wrong::Refused || faults > usize::from(self.cell.doing == Doing::Search)
+    }
+
+    fn seed(&self, name: &str) -> BackupRow {
+        let wanted =
+            NewBackups { instance_id: self.instance_id.clone(), name: Some(name.to_owned()), ..NewBackups::default() };
+        self.emulator.add_backups(&wanted).remove(0)
+    }
+
+    fn rows(&self, name: &str) -> Vec<BackupRow> {
+        self.emulator.backups().into_iter().filter(|row| row.name == name).collect()
+    }
+
+    fn want(&self, name: &str) -> NewBackup {
+        NewBackup {
+            instance_id: self.instance_id.clone(),
+            name: name.to_owned(),
+            description: Some("taken while something goes wrong".to_owned()),
+            databases: Vec::new(),
+        }
+    }
+}
+
+fn context(limit: Duration) -> Context {
+    Context { deadline: tokio::time::Instant::now() + limit, stop: CancellationToken::new() }
+}
+
+fn reference(row: &BackupRow) -> BackupRef {
+    BackupRef { id: row.id.clone(), instance_id: Some(row.instance_id.clone()) }
+}
+
+/// What was claimed and what is, told apart.
+fn same(backup: &Backup, row: &BackupRow) -> Result<(), String> {
+    let alike = backup.id == row.id
+        && backup.name == row.name
+        && backup.instance_id == row.instance_id
+        && backup.status == Status::named(&row.status);
+    if alike { Ok(()) } else { Err(format!("wrong state: the engine says {backup:?}, the ledger {row:?}")) }
+}
+
+async fn run(cell: Cell) -> Result<Ended, String> {
+    let stage = Stage::set(cell).await;
+    let limit = Duration::from_secs(if cell.throughout { 3 } else { 40 });
+    let ended = match cell.doing {
+        Doing::Create | Doing::Search => create(&stage, &stage.spoiled().await, limit).await,
+        Doing::Token | Doing::Project if cell.service.facts().no_create.is_none() => {
+            create(&stage, &stage.spoiled().await, limit).await
+        }
+        Doing::Read | Doing::Token | Doing::Project => read(&stage, limit).await,
+        Doing::List => list(&stage, limit).await,
+        Doing::Stop => stop(&stage, limit).await,
+        Doing::Delete => delete(&stage, limit).await,
+        Doing::Job => job(&stage, limit).await,
+    }?;
+    if !stage.was_hit() {
+        return Ok(Ended::NoSuchCall);
+    }
+    if !cell.throughout && ended != cell.expected() {
+        return Err(format!("unexpected: {ended:?} instead of {:?}", cell.expected()));
+    }
+    Ok(ended)
+}
+
+/// Takes a backup and waits for its end.
+async fn create(stage: &Stage, backups: &Backups, limit: Duration) -> Result<Ended, String> {
+    let (service, context, name) = (stage.cell.service, context(limit), "faulty-1");
+    let begun = backups.begin(&context, service, &stage.want(name)).await;
+    let result = match begun {
+        Ok(started) => backups.settled(&context, service, &started, &()).await,
+        Err(error) => Err(error),
+    };
+    let rows = stage.rows(name);
+    if rows.len() > 1 {
+        return Err(format!("duplicates: {rows:?} after {result:?}"));
+    }
+    let created = stage.emulator.totals().created;
+    match (result, rows.first()) {
+        (Ok(backup), Some(row)) => same(&backup, row).map(|()| Ended::Done),
+        (Ok(backup), None) => Err(format!("lost: {backup:?} is not in the ledger")),
+        (Err(Error::Unclear { candidates, .. }), row) => {
+            let known = candidates.iter().all(|one| row.is_some_and(|row| row.id == one.id));
+            if known { Ok(Ended::Unclear) } else { Err(format!("wrong state: {candidates:?} but {row:?}")) }
+        }
+        (
+            Err(
+                Error::Failed { id, .. }
+                | Error::OutOfSight { id, .. }
+                | Error::StillRunning { id, .. }
+                | Error::Stopped { id, .. },
+            ),
+            Some(row),
+        ) if id == row.id => Ok(Ended::Error),
+        (Err(error), Some(row)) => Err(format!("orphan: {row:?} after {error:?}")),
+        (Err(error), None) if created > 0 => Err(format!("lost: a backup was taken and is gone after {error:?}")),
+        (Err(_), None) => Ok(Ended::Error),
+    }
+}
+
+async fn read(stage: &Stage, limit: Duration) -> Result<Ended, String> {
+    let (there, gone) = (stage.seed("there"), stage.seed("gone"));
+    stage.emulator.vanish(&gone.id);
+    let backups = stage.spoiled().await;
+    let (service, context) = (stage.cell.service, context(limit));
+    let first = match backups.find(&context, service, &reference(&there)).await {
+        Ok(Some(backup)) => same(&backup, &there).map(|()| Ended::Done)?,
+        Ok(None) => return Err("lost: a backup that exists is said to be gone".to_owned()),
+        Err(_) => Ended::Error,
+    };
+    match backups.find(&context, service, &reference(&gone)).await {
+        Ok(Some(backup)) => return Err(format!("wrong state: {backup:?} is gone")),
+        Ok(None) => {}
+        Err(error) if !stage.cell.throughout && first == Ended::Done => {
+            return Err(format!("unexpected: the second look failed too: {error:?}"));
+        }
+        Err(_) => {}
+    }
+    Ok(first)
+}
+
+async fn list(stage: &Stage, limit: Duration) -> Result<Ended, String> {
+    let count = 3;
+    let wanted = NewBackups { instance_id: stage.instance_id.clone(), count, ..NewBackups::default() };
+    let rows = stage.emulator.add_backups(&wanted);
+    let backups = stage.spoiled().await;
+    let filter = Filter { instance_id: Some(stage.instance_id.clone()), ..Filter::default() };
+    match backups.list(&context(limit), stage.cell.service, &filter).await {
+        Ok(found) => {
+            if found.len() != count {
+                return Err(format!("lost: {} of {count} are listed", found.len()));
+            }
+            for backup in &found {
+                let row = rows.iter().find(|row| row.id == backup.id);
+                same(backup, row.ok_or_else(|| format!("wrong state: {backup:?}"))?)?;
+            }
+            Ok(Ended::Done)
+        }
+        Err(_) => Ok(Ended::Error),
+    }
+}
+
+/// A backup that runs, begun while all was well.
+async fn running(stage: &Stage) -> Result<BackupRow, String> {
+    let begun = Stage::backups(stage.settings())
+        .begin(&context(Duration::from_secs(30)), stage.cell.service, &stage.want("running"))
+        .await
+        .map_err(|error| format!("nothing was wrong yet: {error:?}"))?;
+    stage.emulator.backup(&begun.backup_id).ok_or_else(|| "lost: it is not in the ledger".to_owned())
+}
+
+async fn stop(stage: &Stage, limit: Duration) -> Result<Ended, String> {
+    let row = running(stage).await?;
+    let backups = stage.spoiled().await;
+    let result = backups.stop(&context(limit), stage.cell.service, &reference(&row)).await;
+    let now = stage.emulator.backup(&row.id);
+    match (result, now) {
+        (Ok(Stop::Stopped(Some(backup))), Some(now)) if now.status != "BUILDING" => {
+            same(&backup, &now).map(|()| Ended::Done)
+        }
+        (Ok(said), now) => Err(format!("wrong state: the engine says {said:?}, the ledger {now:?}")),
+        (Err(error), None) => Err(format!("lost: it is gone after {error:?}")),
+        (Err(Error::Vanished { .. }), Some(row)) => Err(format!("wrong state: {row:?} is said to have vanished")),
+        (Err(_), Some(_)) => Ok(Ended::Error),
+    }
+}
+
+async fn delete(stage: &Stage, limit: Duration) -> Result<Ended, String> {
+    let (victim, bystander) = (stage.seed("victim"), stage.seed("bystander"));
+    let backups = stage.spoiled().await;
+    let result = backups.delete(&context(limit), stage.cell.service, &reference(&victim)).await;
+    if stage.emulator.backup(&bystander.id).is_none() {
+        return Err("lost: a backup nobody spoke of".to_owned());
+    }
+    match (result, stage.emulator.backup(&victim.id)) {
+        (Ok(()), None) => Ok(Ended::Done),
+        (Ok(()), Some(row)) => Err(format!("orphan: {row:?} is said to be gone")),
+        // Nobody could be asked any more: it stays in the state, and the next look shows the truth.
+        (Err(Error::StillRunning { .. }), None) if stage.cell.throughout => Ok(Ended::Error),
+        (Err(error), None) => Err(format!("wrong state: it is gone, but {error:?}")),
+        (Err(_), Some(_)) => Ok(Ended::Error),
+    }
+}
+
+/// A whole life while only the jobs cannot be asked.
+async fn job(stage: &Stage, limit: Duration) -> Result<Ended, String> {
+    let limit = limit.max(Duration::from_secs(40));
+    let backups = stage.spoiled().await;
+    create(stage, &backups, limit).await?;
+    let row = stage.rows("faulty-1").pop().ok_or("lost: it is not in the ledger")?;
+    stage.emulator.set_pace(|pace| {
+        pace.backup_seconds = 20.0;
+        pace.list_delay_seconds = 0.0;
+        pace.stop_seconds = Some(2.5);
+        pace.delete_seconds = Some(2.5);
+    });
+    let service = stage.cell.service;
+    let context = context(limit);
+    if service.facts().stop != StopScope::Never {
+        let second = backups.begin(&context, service, &stage.want("second")).await;
+        let second = second.map_err(|error| format!("unexpected: {error:?}"))?;
+        let stopped = backups.stop(&context, service, &second.backup()).await;
+        let now = stage.emulator.backup(&second.backup_id);
+        if !matches!(stopped, Ok(Stop::Stopped(_))) || now.is_some_and(|now| now.status == "BUILDING") {
+            return Err(format!("unexpected: {stopped:?}"));
+        }
+    }
+    match backups.delete(&context, service, &reference(&row)).await {
+        Ok(()) if stage.emulator.backup(&row.id).is_none() => Ok(Ended::Done),
+        other => Err(format!("unexpected: {other:?}")),
+    }
+}
+
+#[test]
+fn the_matrix() {
+    let began = Instant::now();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let cells: Vec<Cell> = ALL
+        .iter()
+        .flat_map(|service| {
+            DOINGS.into_iter().flat_map(move |doing| {
+                WRONGS.into_iter().flat_map(move |wrong| {
+                    [false, true].map(|throughout| Cell { service: *service, doing, wrong, throughout })
+                })
+            })
+        })
+        .filter(|cell| cell.applies())
+        .collect();
+    let chosen = std::env::var("FAULT_CELL").unwrap_or_default();
+    let cells: Vec<Cell> = cells.into_iter().filter(|cell| cell.described().contains(&chosen)).collect();
+    let mut counts: BTreeMap<Ended, usize> = BTreeMap::new();
+    let mut bad = String::new();
+    let mut slowest = (Duration::ZERO, String::new());
+    runtime.expect("a runtime").block_on(async {
+        let turns = Arc::new(Semaphore::new(AT_ONCE));
+        let mut running = tokio::task::JoinSet::new();
+        for cell in cells.iter().copied() {
+            let turns = Arc::clone(&turns);
+            running.spawn(async move {
+                let _turn = turns.acquire_owned().await.expect("it is never closed");
+                let began = Instant::now();
+                let result = tokio::spawn(run(cell)).await.unwrap_or_else(|died| Err(format!("panic: {died}")));
+                (cell, result, began.elapsed())
+            });
+        }
+        while let Some(ended) = running.join_next().await {
+            let (cell, result, took) = ended.expect("cells catch their panics");
+            if took > slowest.0 {
+                slowest = (took, cell.described());
+            }
+            match result {
+                Ok(ended) => *counts.entry(ended).or_default() += 1,
+                Err(why) => writeln!(bad, "{}: {why}", cell.described()).expect("text takes text"),
+            }
+        }
+    });
+    let count = |ended| counts.get(&ended).copied().unwrap_or_default();
+    let of = |kind: &str| bad.lines().filter(|line| line.contains(&format!(": {kind}"))).count();
+    let line = format!(
+        "fault matrix: {} cells ({} operations × {} faults × {} services, once and throughout): {} done, {} errors, {} \
+         unclear, {} without such a call; orphans {}, duplicates {}, lost {}, wrong state {}, unexpected {}, panics {}; \
+         {:.0} s, slowest {:.0} s ({})",
+        cells.len(),
+        DOINGS.len(),
+        WRONGS.len(),
+        ALL.len(),
+        count(Ended::Done),
+        count(Ended::Error),
+        count(Ended::Unclear),
+        count(Ended::NoSuchCall),
+        of("orphan"),
+        of("duplicates"),
+        of("lost"),
+        of("wrong state"),
+        of("unexpected"),
+        of("panic"),
+        began.elapsed().as_secs_f64(),
+        slowest.0.as_secs_f64(),
+        slowest.1,
+    );
+    writeln!(std::io::stderr(), "{line}").expect("stderr is there");
+    assert!(bad.is_empty(), "{line}\n{bad}");
+}

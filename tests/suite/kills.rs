@@ -1,0 +1,341 @@
+//! The kill matrix: the real CLI is interrupted, asked to end and killed, at many moments of a create, a resumed wait
+//! and a delete. Afterwards the state names every backup that exists, and the next run finishes the work.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::sync::{Mutex, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use huaweidb::backup::{Backups, NewBackup, named};
+use huaweidb::cloud::{Cloud, Context, Credentials, Settings};
+use huaweidb_emulator::{BackupRow, Emulator, Options};
+use rustix::process::Signal;
+use serde_json::{Value as Json, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::support::cli::{Running, Workspace};
+
+const NAME: &str = "kill-me";
+/// So many runs side by side.
+const AT_ONCE: usize = 4;
+/// A run ends within 2 s of a stop; the rest is for a machine with other things to do.
+const END: Duration = Duration::from_secs(5);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doing {
+    Create,
+    Resume,
+    Delete,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    Interrupt,
+    Terminate,
+    KillProvider,
+    KillAll,
+}
+
+const HOWS: [How; 4] = [How::Interrupt, How::Terminate, How::KillProvider, How::KillAll];
+
+/// A moment, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+enum Moment {
+    /// After the command was started.
+    Started(u64),
+    /// After the first call of the operation has arrived in the cloud.
+    Called(u64),
+}
+
+const MOMENTS: [Moment; 12] = [
+    Moment::Started(60),
+    Moment::Started(250),
+    Moment::Started(450),
+    Moment::Called(0),
+    Moment::Called(40),
+    Moment::Called(90),
+    Moment::Called(150),
+    Moment::Called(250),
+    Moment::Called(400),
+    Moment::Called(600),
+    Moment::Called(850),
+    Moment::Called(1200),
+];
+
+fn emulator(doing: Doing) -> Emulator {
+    let mut options = Options::with_backups_of(match doing {
+        Doing::Create => 1.0,
+        Doing::Resume => 4.0,
+        Doing::Delete => 60.0,
+    });
+    options.pace.latency_ms = 60;
+    options.pace.stop_seconds = Some(0.3);
+    options.pace.delete_seconds = Some(0.4);
+    Emulator::start_now(&options).expect("the emulator starts")
+}
+
+fn workspace(emulator: &Emulator) -> Workspace {
+    let workspace = Workspace::new(emulator);
+    workspace.configure(&format!(
+        "resource \"huaweidb_manual_backup\" \"b\" {{\n  service     = \"dds\"\n  instance_id = \"{}\"\n  name        = \"{NAME}\"\n}}\n",
+        emulator.instance("dds")
+    ));
+    workspace
+}
+
+#[expect(clippy::disallowed_methods, reason = "these tests have no runtime: they watch processes from outside")]
+fn pause(time: Duration) {
+    thread::sleep(time);
+}
+
+/// A state that the CLI wrote, with a backup under way in it; every run puts its own backup there.
+fn template() -> &'static Json {
+    static STATE: OnceLock<Json> = OnceLock::new();
+    STATE.get_or_init(|| {
+        let emulator = emulator(Doing::Delete);
+        let workspace = workspace(&emulator);
+        let body = workspace
+            .read("main.tf")
+            .replace(&format!("\"{NAME}\"\n"), &format!("\"{NAME}\"\n  wait_for_completion = false\n"));
+        workspace.write("main.tf", &body);
+        workspace.apply();
+        serde_json::from_str(&workspace.read("terraform.tfstate")).expect("a state is JSON")
+    })
+}
+
+/// Begins a backup and puts it into the state, as an apply that was interrupted leaves it.
+fn begun(emulator: &Emulator, workspace: &Workspace) -> BackupRow {
+    let endpoints = emulator.ready()["endpoints"].clone();
+    let endpoints = endpoints.as_object().expect("an object").iter();
+    let settings = Settings {
+        region: emulator.region(),
+        cloud: None,
+        credentials: Credentials::Key {
+            access_key: emulator.access_key(),
+            secret_key: emulator.secret_key().into(),
+            security_token: None,
+        },
+        assume_role: None,
+        project_id: Some(emulator.project_id()),
+        project_name: None,
+        endpoints: endpoints
+            .map(|(key, url)| (key.clone(), url.as_str().expect("text").parse().expect("a URL")))
+            .collect(),
+        auth_url: None,
+        insecure: false,
+        cacert: None,
+        max_retries: 0,
+        user_agent: "kill-matrix".to_owned(),
+    };
+    let want = NewBackup {
+        instance_id: emulator.instance("dds"),
+        name: NAME.to_owned(),
+        description: None,
+        databases: Vec::new(),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let started = runtime.block_on(async {
+        let context =
+            Context { deadline: tokio::time::Instant::now() + Duration::from_secs(30), stop: CancellationToken::new() };
+        let backups = Backups::new(Cloud::new(settings).expect("good settings"));
+        backups.begin(&context, named("dds").expect("it is one"), &want).await.expect("nothing is wrong")
+    });
+    let mut state = template().clone();
+    let instance = &mut state["resources"][0]["instances"][0];
+    instance["attributes"]["id"] = json!(started.backup_id);
+    instance["attributes"]["job_id"] = json!(started.job_id);
+    instance["attributes"]["wait_for_completion"] = json!(true);
+    workspace.write("terraform.tfstate", &state.to_string());
+    emulator.clear_journal();
+    emulator.backup(&started.backup_id).expect("it was just begun")
+}
+
+/// Ids in the state, and whether they are tainted.
+fn in_state(workspace: &Workspace) -> Vec<(String, bool)> {
+    // The CLI makes the file before it has anything to write.
+    let text = workspace.read_if_there("terraform.tfstate").filter(|text| !text.is_empty());
+    let Some(text) = text else { return Vec::new() };
+    let state: Json = serde_json::from_str(&text).expect("a state is JSON");
+    let resources = state["resources"].as_array().cloned().unwrap_or_default();
+    let instances = resources.iter().flat_map(|one| one["instances"].as_array().cloned().unwrap_or_default());
+    instances
+        .map(|one| (one["attributes"]["id"].as_str().unwrap_or_default().to_owned(), one["status"] == "tainted"))
+        .collect()
+}
+
+fn stopped_by(how: How, mut running: Running) -> (crate::support::cli::Ran, Duration) {
+    let sent = Instant::now();
+    match how {
+        How::Interrupt => running.signal_if_there(Signal::INT),
+        How::Terminate => running.signal_if_there(Signal::TERM),
+        How::KillAll => running.signal_if_there(Signal::KILL),
+        How::KillProvider => _ = running.kill_provider(),
+    }
+    (running.finished(), sent.elapsed())
+}
+
+/// One cell; how long the run took to end.
+fn run(doing: Doing, how: How, moment: Moment, nth: usize) -> Result<Duration, String> {
+    let emulator = emulator(doing);
+    let workspace = workspace(&emulator);
+    if doing != Doing::Create {
+        let row = begun(&emulator, &workspace);
+        // Every other delete is of a backup that has completed.
+        if doing == Doing::Delete && nth.is_multiple_of(2) {
+            emulator.set_status(&row.id, "COMPLETED");
+        }
+    }
+    let command = if doing == Doing::Delete { "destroy" } else { "apply" };
+    let running = workspace.start(&[command, "-auto-approve"]);
+    match moment {
+        Moment::Started(ms) => pause(Duration::from_millis(ms)),
+        Moment::Called(ms) => {
+            let limit = Instant::now() + Duration::from_secs(20);
+            let arrived = || match doing {
+                // The second look is the wait's own.
+                Doing::Resume => emulator.journal().len() >= 2,
+                Doing::Create | Doing::Delete => emulator.journal().iter().any(|call| call.method != "GET"),
+            };
+            while !arrived() {
+                if Instant::now() > limit {
+                    return Err("the operation was never begun".to_owned());
+                }
+                pause(Duration::from_millis(2));
+            }
+            pause(Duration::from_millis(ms));
+        }
+    }
+    let (ran, took) = stopped_by(how, running);
+    let all = ran.all();
+    let rows = emulator.backups();
+    let state = in_state(&workspace);
+    let gentle = matches!(how, How::Interrupt | How::Terminate);
+    if gentle && took > END {
+        return Err(format!("the run took {took:?} to end\n{all}"));
+    }
+    // A killed create has had no chance to note anything; everything else has.
+    if gentle || doing != Doing::Create {
+        for row in rows.iter().filter(|row| row.status != "DELETING") {
+            if !state.iter().any(|(id, _)| *id == row.id) {
+                return Err(format!("orphan: {row:?} is not in the state {state:?}\n{all}"));
+            }
+        }
+    }
+    if gentle && state.iter().any(|(_, tainted)| *tainted) {
+        return Err(format!("an interrupted run left a tainted object: {state:?}\n{all}"));
+    }
+    finish(doing, &emulator, &workspace, &all).map(|()| took)
+}
+
+/// The next run finishes the work.
+fn finish(doing: Doing, emulator: &Emulator, workspace: &Workspace, before: &str) -> Result<(), String> {
+    if doing == Doing::Delete {
+        let ran = workspace.run(&["destroy", "-auto-approve"]);
+        let (rows, state) = (emulator.backups(), in_state(workspace));
+        return if ran.code == 0 && rows.is_empty() && state.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("the next destroy left {rows:?}, {state:?}:\n{before}\n{}", ran.all()))
+        };
+    }
+    let mut ran = workspace.run(&["apply", "-auto-approve"]);
+    if ran.code != 0 && doing == Doing::Create {
+        // The leftover of a killed run: the error has the block that brings it home.
+        let said = ran.all().replace('│', " ");
+        let block = said.find("import {").and_then(|at| said[at..].find('}').map(|end| said[at..=at + end].to_owned()));
+        let Some(block) = block else { return Err(format!("no import block in:\n{before}\n{said}")) };
+        workspace.write("import.tf", &block.replace("huaweidb_manual_backup.example", "huaweidb_manual_backup.b"));
+        ran = workspace.run(&["apply", "-auto-approve"]);
+    }
+    let (rows, state) = (emulator.backups(), in_state(workspace));
+    let created = emulator.totals().created;
+    let fine = ran.code == 0
+        && created == 1
+        && rows.len() == 1
+        && rows[0].status == "COMPLETED"
+        && state == [(rows[0].id.clone(), false)];
+    if fine {
+        Ok(())
+    } else {
+        Err(format!("after the next apply: {created} created, {rows:?}, state {state:?}\n{before}\n{}", ran.all()))
+    }
+}
+
+fn matrix(doing: Doing) {
+    let began = Instant::now();
+    if doing != Doing::Create {
+        template();
+    }
+    let cells = HOWS.into_iter().flat_map(|how| MOMENTS.into_iter().enumerate().map(move |(nth, at)| (how, nth, at)));
+    let queue: Mutex<VecDeque<_>> = Mutex::new(cells.collect());
+    let cells = queue.lock().expect("nobody panics here").len();
+    let outcome = Mutex::new((String::new(), Duration::ZERO));
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                loop {
+                    let Some((how, nth, moment)) = queue.lock().expect("nobody panics here").pop_front() else {
+                        return;
+                    };
+                    let result = run(doing, how, moment, nth);
+                    let mut outcome = outcome.lock().expect("nobody panics here");
+                    match result {
+                        Ok(took) if matches!(how, How::Interrupt | How::Terminate) => outcome.1 = outcome.1.max(took),
+                        Ok(_) => {}
+                        Err(why) => {
+                            writeln!(outcome.0, "{doing:?} × {how:?} × {moment:?}: {why}").expect("text takes text");
+                        }
+                    }
+                }
+            });
+        }
+    });
+    let (bad, slowest) = outcome.into_inner().expect("nobody panics here");
+    let line = format!(
+        "kill matrix, {doing:?}: {cells} runs ({} kinds × {} moments), orphans, duplicates and lost {}; slowest end after a \
+         stop {:.1} s; {:.0} s",
+        HOWS.len(),
+        MOMENTS.len(),
+        bad.lines().filter(|line| line.starts_with(&format!("{doing:?} × "))).count(),
+        slowest.as_secs_f64(),
+        began.elapsed().as_secs_f64(),
+    );
+    writeln!(std::io::stderr(), "{line}").expect("stderr is there");
+    assert!(bad.is_empty(), "{line}\n{bad}");
+}
+
+#[test]
+fn a_create_survives() {
+    matrix(Doing::Create);
+}
+
+#[test]
+fn a_resumed_wait_survives() {
+    matrix(Doing::Resume);
+}
+
+#[test]
+fn a_delete_survives() {
+    matrix(Doing::Delete);
+}
+
+/// A backup that the cloud does not list yet is neither forgotten by a refresh nor by a destroy.
+#[test]
+fn a_backup_that_is_not_listed_yet_is_not_forgotten() {
+    let mut options = Options::with_backups_of(60.0);
+    options.pace.list_delay_seconds = 3.0;
+    options.pace.stop_seconds = Some(0.2);
+    options.pace.delete_seconds = Some(0.2);
+    let emulator = Emulator::start_now(&options).expect("the emulator starts");
+    let workspace = workspace(&emulator);
+    let waits = workspace.read("main.tf");
+    workspace.write(
+        "main.tf",
+        &waits.replace(&format!("\"{NAME}\"\n"), &format!("\"{NAME}\"\n  wait_for_completion = false\n")),
+    );
+    workspace.apply();
+    workspace.destroy();
+    assert!(emulator.backups().is_empty(), "an orphan: {:?}", emulator.backups());
+}
