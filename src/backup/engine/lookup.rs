@@ -30,9 +30,9 @@ pub(super) const LAG: &[Duration] = &[Duration::from_millis(500), Duration::from
 /// The first of many who come together waits so long for the others.
 const GATHER: Duration = Duration::from_millis(5);
 /// Everybody in company lets the looks of all be so much rarer.
-const PER_WATCHER: Duration = Duration::from_millis(100);
+const PER_WATCHER: Duration = Duration::from_millis(110);
 /// The looks of all are at least, and need not be more than, so far apart.
-const BETWEEN_LOOKS: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];
+const BETWEEN_LOOKS: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(1100)];
 
 /// Answers "where is the backup of that id?". Cheap to clone; the clones know the same.
 #[derive(Clone, Debug, Default)]
