@@ -1,6 +1,6 @@
 # The few words a person types. Each recipe is what it says; README and CONTRIBUTING explain them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint install build
+.PHONY: help demo test lint docs install build
 
 help:           ## list these words
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ lint:           ## formatting, clippy, documentation and the examples' layout
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 	terraform fmt -check -recursive examples || tofu fmt -check -recursive examples
+
+docs:           ## write the reference pages in docs/ anew, from the schema
+	UPDATE_DOCS=1 cargo test --quiet --test suite docs::the_reference_pages
 
 build:          ## the release binary, target/release/terraform-provider-huaweidb
 	cargo build --release --bin terraform-provider-huaweidb

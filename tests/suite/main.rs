@@ -4,6 +4,8 @@
 mod attached;
 mod cli;
 mod descriptors;
+mod docs;
+mod doctor;
 mod layering;
 mod life;
 mod protocol;
