@@ -1,9 +1,9 @@
 # The few words a person types. Each recipe is what it says; README and CONTRIBUTING explain them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs install build
+.PHONY: help demo test lint docs install build dist dist-twice
 
 help:           ## list these words
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
 
 demo:           ## run the main job: real Terraform against the emulator
 	@bash examples/demo.sh
@@ -25,3 +25,9 @@ build:          ## the release binary, target/release/terraform-provider-huaweid
 
 install: build  ## the release binary into the local mirror of Terraform and OpenTofu
 	bash examples/mirror.sh target/release/terraform-provider-huaweidb "$${HOME}/.terraform.d/plugins"
+
+dist:           ## the files of a release for this platform, in target/dist
+	bash dist/dist.sh
+
+dist-twice:     ## build the release twice in different folders and compare the files
+	bash dist/twice.sh

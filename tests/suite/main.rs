@@ -9,6 +9,7 @@ mod doctor;
 mod layering;
 mod life;
 mod protocol;
+mod release;
 mod services;
 mod support;
 mod toy;

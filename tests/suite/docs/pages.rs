@@ -246,13 +246,13 @@ fn members(block: &tf::schema::Block, path: &str, heading: &str, text: &mut Stri
         let mut kind = type_name(&one.r#type);
         let mut more = String::new();
         if let Some(object) = &one.nested_type {
-            kind = match object.nesting() {
+            let word = match object.nesting() {
                 tf::schema::object::NestingMode::List => "Attributes List",
                 tf::schema::object::NestingMode::Set => "Attributes Set",
                 tf::schema::object::NestingMode::Map => "Attributes Map",
                 _ => "Attributes",
-            }
-            .to_owned();
+            };
+            word.clone_into(&mut kind);
             let nested = tf::schema::Block { attributes: object.attributes.clone(), ..Default::default() };
             more = see(&below(&one.name), "nestedatt", nested, later);
         }
