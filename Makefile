@@ -1,9 +1,9 @@
 # The few words a person types. Each recipe is what it says; README and CONTRIBUTING explain them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint install build
+.PHONY: help demo test lint docs install build dist dist-twice
 
 help:           ## list these words
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
 
 demo:           ## run the main job: real Terraform against the emulator
 	@bash examples/demo.sh
@@ -17,8 +17,17 @@ lint:           ## formatting, clippy, documentation and the examples' layout
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 	$$(command -v terraform || command -v tofu) fmt -check -recursive examples
 
+docs:           ## write the reference pages in docs/ anew, from the schema
+	UPDATE_DOCS=1 cargo test --quiet --test suite docs::the_reference_pages
+
 build:          ## the release binary, target/release/terraform-provider-huaweidb
 	cargo build --release --bin terraform-provider-huaweidb
 
 install: build  ## the release binary into the local mirror of Terraform and OpenTofu
 	bash examples/mirror.sh target/release/terraform-provider-huaweidb "$${HOME}/.terraform.d/plugins"
+
+dist:           ## the files of a release for this platform, in target/dist
+	bash dist/dist.sh
+
+dist-twice:     ## build the release twice in different folders and compare the files
+	bash dist/twice.sh

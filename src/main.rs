@@ -13,7 +13,7 @@ const VERSION: &str =
 const USAGE: &str = concat!(
     "Usage: ",
     env!("CARGO_PKG_NAME"),
-    " [--debug | --version | --help]
+    " [doctor | --debug | --version | --help]
 
 ",
     env!("CARGO_PKG_DESCRIPTION"),
@@ -21,6 +21,8 @@ const USAGE: &str = concat!(
 
 Terraform and OpenTofu start this program themselves, without arguments.
 
+  doctor     show which credentials, region, project and endpoints would be
+             used, and try one read-only call per service; `doctor --help`
   --debug    serve in the foreground, for a debugger: prints the value of
              TF_REATTACH_PROVIDERS to set where Terraform runs; Ctrl-C ends it
   --version  print the version
@@ -34,6 +36,10 @@ fn main() -> ExitCode {
     // One dash or two, as with other providers.
     match words.as_deref() {
         Some([]) => plugin::serve(HuaweiDb),
+        Some(["doctor", rest @ ..]) => {
+            let report = huaweidb::provider::doctor(rest);
+            print(io::stdout(), &report.text, ExitCode::from(report.code))
+        }
         Some(["--debug" | "-debug"]) => plugin::debug(HuaweiDb),
         Some(["--version" | "-version" | "-V"]) => print(io::stdout(), &format!("{VERSION}\n"), ExitCode::SUCCESS),
         Some(["--help" | "-help" | "-h"]) => print(io::stdout(), USAGE, ExitCode::SUCCESS),

@@ -4,13 +4,15 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use url::Url;
+
 use super::credentials::{self, Held, Line, Scope, Source};
 use super::endpoint::{self, IAM};
 use super::project;
 use super::sign;
 use super::slot::Slot;
 use super::wire::{Answer, Ask, Patience, Tries, Wire};
-use super::{Call, Context, Credentials, Error, Reply, Settings};
+use super::{Call, Context, Credentials, Error, Product, Reply, Settings};
 
 const PROJECT_ID: &str = "{project_id}";
 
@@ -108,6 +110,11 @@ impl Cloud {
         };
         let Answer { head, body } = self.ask(context, &ask).await?;
         Ok(Reply { status: head.status, body, date: head.date, request_id: head.request_id })
+    }
+
+    /// Where a product of this region is called.
+    pub fn address(&self, product: &Product) -> Result<Url, Error> {
+        endpoint::base(&self.shared.settings, self.region(), product)
     }
 
     /// Makes sure that there is something to sign in with, before any product is called.

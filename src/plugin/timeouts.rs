@@ -80,8 +80,12 @@ impl Timeouts {
         offered.iter().fold(block, |block, &operation| {
             let name = operation.name();
             let text = format!(
-                "Limit for a {name}, as a number with a unit, such as `\"90s\"`, `\"30m\"` or `\"1h30m\"`. \
+                "Limit for {}, as a number with a unit, such as `\"90s\"`, `\"30m\"` or `\"1h30m\"`. \
                  Defaults to `{}`.",
+                match operation {
+                    Operation::Update => "an update".to_owned(),
+                    _ => format!("a {name}"),
+                },
                 written(self.default_of(operation))
             );
             block.attribute(Attribute::string(name).optional().check(check).describe(text))

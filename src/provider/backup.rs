@@ -58,7 +58,8 @@ impl DataSource<Backups> for BackupDataSource {
         ))
         .attribute(
             Attribute::string("status").optional_computed().one_of(fields::STATUSES.iter().copied()).describe(
-                "Only backups with this status. Default when searching: `COMPLETED`.",
+                "Only backups with this status: `BUILDING`, `COMPLETED`, `FAILED` or `DELETING`. Default when searching: \
+                 `COMPLETED`.",
             ),
         )
         .attribute(Attribute::bool("most_recent").optional().describe(

@@ -75,12 +75,10 @@ impl DataSource<Backups> for BackupsDataSource {
                     .one_of(fields::TYPES.iter().copied())
                     .describe("Only backups of this type, such as `manual` or `auto`."),
             )
-            .attribute(
-                Attribute::string("status")
-                    .optional()
-                    .one_of(fields::STATUSES.iter().copied())
-                    .describe("Only backups with this status. Without it all are listed, failed ones included."),
-            )
+            .attribute(Attribute::string("status").optional().one_of(fields::STATUSES.iter().copied()).describe(
+                "Only backups with this status: `BUILDING`, `COMPLETED`, `FAILED` or `DELETING`. Without it all are \
+                         listed, failed ones included.",
+            ))
             .attribute(
                 Attribute::string("begin_after")
                     .optional()

@@ -40,6 +40,15 @@ pub(super) fn setup(error: &cloud::Error) -> Diagnostic {
     Diagnostic::error("The provider cannot be configured", sentence(&said(error)))
 }
 
+/// What a call ended with, and what to do about it, where that is known.
+pub(super) fn brief(error: &cloud::Error) -> String {
+    let said = sentence(&said(error));
+    match advice(error) {
+        Some(advice) => format!("{said}\n{advice}"),
+        None => said,
+    }
+}
+
 /// An error on the way, for the person at the keyboard.
 pub(super) fn explain(doing: Doing, about: About<'_>, error: &backup::Error) -> Diagnostic {
     let diagnostic = Diagnostic::error(summary(doing, error), detail(doing, about, error));

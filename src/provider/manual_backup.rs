@@ -59,7 +59,11 @@ impl Resource<Backups> for ManualBackupResource {
                 .required()
                 .replaces()
                 .one_of(services::keys())
-                .describe(format!("Database service of the instance. {} Changing it takes a new backup.", services::allowed())),
+                .describe(format!(
+                    "Database service of the instance. {}{} Changing it takes a new backup.",
+                    services::allowed(),
+                    services::query_only(),
+                )),
         )
         .attribute(Attribute::string("instance_id").required().replaces().check(check_id).describe(
             "Id of the instance to back up. Its last characters tell the service (`in02` is DDS); another ending is only \

@@ -3,6 +3,7 @@
 mod backup;
 mod backups;
 mod databases;
+mod doctor;
 mod explain;
 mod fields;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -19,6 +20,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub use doctor::{Report, doctor};
 pub use settings::{AssumeRoleBlock, ProviderBlock};
 
 use crate::backup::Backups;

@@ -14,6 +14,16 @@ pub(super) fn allowed() -> String {
     format!("One of {}.", each.collect::<Vec<_>>().join(", "))
 }
 
+/// A sentence, with a space before it, that names those whose backups can only be looked at.
+pub(super) fn query_only() -> String {
+    let each = ALL.iter().map(|service| service.facts()).filter(|facts| facts.no_create.is_some());
+    let keys = each.map(|facts| format!("`{}`", facts.product.key)).collect::<Vec<_>>();
+    match keys.as_slice() {
+        [] => String::new(),
+        keys => format!(" Backups of {} can be looked up, but not taken.", keys.join(", ")),
+    }
+}
+
 /// The service that an argument or a state names.
 pub(super) fn required(key: &Attr<String>) -> Result<&'static dyn Service, Diagnostics> {
     key.known().and_then(|key| backup::named(key)).ok_or_else(|| {

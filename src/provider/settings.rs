@@ -357,6 +357,50 @@ pub(super) fn resolve(
     Ok((settings, warnings))
 }
 
+/// Where settings come from, in words that end "from …".
+#[derive(Debug)]
+pub(super) struct Origins {
+    pub(super) region: String,
+    pub(super) credentials: String,
+    pub(super) project: String,
+    pub(super) cloud: String,
+}
+
+/// Where resolved settings come from. The block is that of the doctor: it names no credentials.
+pub(super) fn origins(found: &cloud::Settings, block: &ProviderBlock, around: &Surroundings) -> Origins {
+    let profile = profile(block, around).ok().flatten();
+    let variable = |names: &[&'static str]| around.first(names).map_or("nowhere", |(_, name)| name).to_owned();
+    let from_profile = |value: Option<&String>| value.is_some_and(|value| !value.is_empty());
+    let file = "the profile of the shared configuration file".to_owned();
+    let region = if filled(&block.region).is_some() {
+        "the argument --region".to_owned()
+    } else if from_profile(profile.as_ref().map(|profile| &profile.region)) {
+        file.clone()
+    } else {
+        variable(REGION)
+    };
+    let credentials = match &found.credentials {
+        cloud::Credentials::Metadata { .. } => "this machine".to_owned(),
+        _ if profile.is_some() => file.clone(),
+        cloud::Credentials::Token(_) => variable(TOKEN),
+        cloud::Credentials::Key { .. } => KEY_SETS
+            .iter()
+            .find(|[access, secret, _]| around.value(&[access]).is_some() && around.value(&[secret]).is_some())
+            .map_or_else(|| variable(&[]), |[access, secret, _]| format!("{access} and {secret}")),
+        cloud::Credentials::Password { .. } => variable(PASSWORD),
+    };
+    let project = if from_profile(profile.as_ref().map(|profile| &profile.project_id)) {
+        file
+    } else if found.project_id.is_some() {
+        variable(PROJECT_ID)
+    } else if found.project_name.is_some() {
+        format!("IAM, by the name in {}", variable(PROJECT_NAME))
+    } else {
+        "IAM, by the region's name".to_owned()
+    };
+    Origins { region, credentials, project, cloud: variable(CLOUD) }
+}
+
 /// The value, or nothing and one problem more: a person wants to hear of all of them at once.
 fn noted<T>(found: Result<T, Diagnostic>, problems: &mut Diagnostics) -> Option<T> {
     found.map_err(|problem| problems.push(problem)).ok()

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Builds the checked-out commit twice, in two folders of different names, and compares every file of the two releases.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+work=$PWD/target/twice
+rm -rf "$work" && mkdir -p "$work"
+for name in one another-folder; do
+  git clone --quiet --no-hardlinks . "$work/$name"
+  (cd "$work/$name" && env -u CARGO_TARGET_DIR bash dist/dist.sh out)
+done
+cd "$work"
+for file in one/out/*; do
+  cmp "$file" "another-folder/out/${file##*/}"
+done
+echo "Two builds of $(git -C one rev-parse --short HEAD) are identical:"
+cat one/out/*_SHA256SUMS

@@ -1,0 +1,10 @@
+# RDS with PostgreSQL or SQL Server can back up single databases.
+resource "huaweidb_manual_backup" "orders" {
+  service     = "rds"
+  instance_id = "3bf784b3c0d0b7b11c188791ce58f31bin03"
+  name_prefix = "orders-"
+
+  databases {
+    name = "orders"
+  }
+}

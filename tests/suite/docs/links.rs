@@ -1,0 +1,65 @@
+//! Links between the pages lead somewhere, and front matter is complete.
+
+use std::path::Path;
+
+use super::{files, read, root};
+
+/// Anchors of a page: its headings, and what `<a id>` says.
+fn anchors(text: &str) -> Vec<String> {
+    let headings = text.lines().filter(|line| line.starts_with('#')).map(|line| {
+        let heading = line.trim_start_matches('#').trim().to_lowercase();
+        let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+        kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+    });
+    let named = text.split("<a id=\"").skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned);
+    headings.chain(named).collect()
+}
+
+/// Targets of Markdown links outside code.
+fn links(text: &str) -> Vec<String> {
+    let prose = text.split("```").step_by(2).collect::<String>();
+    let targets = prose.split("](").skip(1).filter_map(|rest| rest.split([')', ' ']).next());
+    targets.map(str::to_owned).collect()
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let mut pages: Vec<_> = files(&root().join("docs"), root()).into_iter().collect();
+    for name in ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "SECURITY.md", "emulator/README.md"] {
+        pages.push((name.to_owned(), root().join(name)));
+    }
+    let mut checked = 0;
+    for (name, path) in pages.iter().filter(|(name, _)| Path::new(name).extension().is_some_and(|end| end == "md")) {
+        let text = read(path);
+        for link in links(&text) {
+            if link.contains("://") || link.starts_with("mailto:") {
+                continue;
+            }
+            let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            let target = if file.is_empty() { path.clone() } else { path.parent().expect("a folder").join(file) };
+            assert!(target.exists(), "{name}: the link to {link} leads nowhere");
+            if !anchor.is_empty() {
+                let known = anchors(&read(&target));
+                assert!(known.iter().any(|one| one == anchor), "{name}: {link} has no such anchor: {known:?}");
+            }
+            checked += 1;
+        }
+    }
+    assert!(checked > 20, "only {checked} links were checked");
+}
+
+#[test]
+fn guides_have_front_matter() {
+    let guides = files(&root().join("docs/guides"), root());
+    assert!(guides.len() >= 9, "{:?}", guides.keys());
+    for (name, path) in guides {
+        let text = read(&path);
+        let head = text.strip_prefix("---\n").and_then(|rest| rest.split_once("\n---\n"));
+        let (head, body) = head.unwrap_or_else(|| panic!("{name} has no front matter"));
+        for key in ["page_title: \"", "subcategory: \"\"", "description: |-"] {
+            assert!(head.contains(key), "{name}: {key}");
+        }
+        assert!(!head.contains("layout"), "{name}");
+        assert!(body.trim_start().starts_with("# "), "{name} has no heading");
+    }
+}

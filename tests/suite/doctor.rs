@@ -1,0 +1,110 @@
+//! The binary by hand: what it says of itself, and what its doctor finds.
+
+use std::process::{Command, Output};
+
+use huaweidb_emulator::{Emulator, Fault, Options};
+use serde_json::json;
+
+use crate::support::host::BINARY;
+
+/// The binary with nothing of this machine's own account in its environment.
+fn binary() -> Command {
+    let mut command = Command::new(BINARY);
+    for (name, _) in std::env::vars() {
+        if ["HW_", "OS_", "TF_"].iter().any(|prefix| name.starts_with(prefix)) {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn doctor(emulator: &Emulator, environment: &[(&str, &str)]) -> Output {
+    let mut command = binary();
+    command.arg("doctor");
+    let ready = emulator.ready();
+    for (key, address) in ready["endpoints"].as_object().expect("endpoints by service") {
+        command.arg("--endpoint").arg(format!("{key}={}", address.as_str().expect("an address")));
+    }
+    command.envs(environment.iter().copied()).output().expect("the binary runs")
+}
+
+#[test]
+fn the_doctor_names_every_setting_its_source_and_every_service() {
+    let emulator = Emulator::start_now(&Options::default()).expect("the emulator starts");
+    let (access, secret) = (emulator.access_key(), emulator.secret_key());
+    let environment = [
+        ("HW_ACCESS_KEY", access.as_str()),
+        ("HW_SECRET_KEY", secret.as_str()),
+        ("OS_REGION_NAME", "eu-de"),
+        ("HW_REGION_NAME", ""),
+    ];
+    let ran = doctor(&emulator, &environment);
+    let said = text(&ran);
+    assert_eq!(ran.status.code(), Some(0), "{said}");
+    for words in [
+        "region       eu-de  (from OS_REGION_NAME)",
+        "credentials  access key EMUL****, secret key ****  (from HW_ACCESS_KEY and HW_SECRET_KEY)",
+        &format!("project id   {}  (from IAM, by the region's name)", emulator.project_id()),
+        "All is well.",
+    ] {
+        assert!(said.contains(words), "{words:?} is not in:\n{said}");
+    }
+    for service in ["dds", "geminidb", "taurusdb", "rds", "gaussdb", "ddm"] {
+        let line = said.lines().find(|line| line.trim_start().starts_with(&format!("{service} ")));
+        let line = line.unwrap_or_else(|| panic!("{service} is not in:\n{said}"));
+        assert!(line.contains(" ok ") && line.contains(&emulator.endpoint(service)), "{line}");
+    }
+    assert!(!said.contains(&secret) && !said.contains(&access), "{said}");
+    assert!(emulator.journal().iter().all(|call| call.method == "GET"), "{:?}", emulator.journal());
+}
+
+#[test]
+fn the_doctor_says_what_is_missing_or_refused_and_what_to_do() {
+    let emulator = Emulator::start_now(&Options::default()).expect("the emulator starts");
+    let (access, secret) = (emulator.access_key(), emulator.secret_key());
+    let keys = [("HW_ACCESS_KEY", access.as_str()), ("HW_SECRET_KEY", secret.as_str())];
+
+    let ran = doctor(&emulator, &keys);
+    assert_eq!(ran.status.code(), Some(1));
+    assert!(text(&ran).contains("Error: No region") && text(&ran).contains("HW_REGION_NAME"), "{}", text(&ran));
+
+    let project = emulator.project_id();
+    let mut environment = keys.to_vec();
+    environment.extend([("HW_REGION_NAME", "eu-de"), ("HW_PROJECT_ID", project.as_str())]);
+    emulator.fault(
+        Fault::status(403)
+            .on("rds")
+            .times(9)
+            .body(json!({"error_code": "DBS.200001", "error_msg": "no permission for you"})),
+    );
+    let ran = doctor(&emulator, &environment);
+    let said = text(&ran);
+    assert_eq!(ran.status.code(), Some(1), "{said}");
+    assert!(said.contains("rds        failed") && said.contains("status 403"), "{said}");
+    assert!(said.contains("no permission for you") && said.contains("IAM permissions"), "{said}");
+    assert!(said.contains("dds        ok"), "{said}");
+
+    environment[1].1 = "not-the-secret-key";
+    let said = text(&doctor(&emulator, &environment));
+    assert!(said.contains("The secret key does not belong to the access key"), "{said}");
+    assert!(!said.contains("not-the-secret-key"), "{said}");
+}
+
+#[test]
+fn by_hand_the_binary_explains_itself() {
+    for (arguments, code, words) in [
+        (vec!["--version"], 0, "terraform-provider-huaweidb "),
+        (vec!["--help"], 0, "doctor"),
+        (vec!["doctor", "--help"], 0, "--endpoint SERVICE=ADDRESS"),
+        (vec!["doctor", "--loud"], 2, "doctor knows no"),
+        (vec!["doctor", "--endpoint", "dss=https://example.org", "--region", "eu-de"], 1, "There is no service"),
+    ] {
+        let ran = binary().args(&arguments).output().expect("the binary runs");
+        assert_eq!(ran.status.code(), Some(code), "{arguments:?}: {}", text(&ran));
+        assert!(text(&ran).contains(words), "{arguments:?}: {}", text(&ran));
+    }
+}

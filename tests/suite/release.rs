@@ -1,0 +1,177 @@
+//! The files of a release, installed as a user without internet would, and the files for a public forge.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use huaweidb_dist::{Build, Entry, NAME, archive, components, licences, sbom, sums};
+use huaweidb_emulator::{Emulator, Options};
+use serde_json::Value as Json;
+use yaml_rust2::{Yaml, YamlLoader};
+
+use crate::docs::files;
+use crate::support::cli::{Workspace, cli};
+use crate::support::host::BINARY;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn this_platform() -> Build {
+    let os = if cfg!(target_os = "macos") { "darwin" } else { std::env::consts::OS };
+    let arch = if cfg!(target_arch = "x86_64") { "amd64" } else { "arm64" };
+    Build { version: env!("CARGO_PKG_VERSION").to_owned(), os: os.to_owned(), arch: arch.to_owned() }
+}
+
+/// A release of the binary under test, in a folder.
+fn release(folder: &Path) -> Build {
+    let build = this_platform();
+    let entry = |name: &str, file: &Path, runs| Entry { name: name.to_owned(), bytes: fs::read(file).unwrap(), runs };
+    let packed = archive(vec![
+        entry(&build.binary_name(), Path::new(BINARY), true),
+        entry("LICENSE", &root().join("LICENSE"), false),
+    ]);
+    fs::write(folder.join(build.archive_name()), packed.unwrap()).unwrap();
+    let manifest = fs::read(root().join("terraform-registry-manifest.json")).unwrap();
+    sums(folder, &build.version, &manifest).unwrap();
+    build
+}
+
+#[test]
+fn a_release_is_installed_from_a_mirror_into_a_clean_home_and_applies_the_quickstart() {
+    let emulator = Emulator::start_now(&Options::with_backups_of(0.3)).expect("the emulator starts");
+    let home = tempfile::tempdir().unwrap();
+    let mirror = home.path().join("mirror");
+    let folder = mirror.join("localhost/huaweidb/huaweidb");
+    fs::create_dir_all(&folder).unwrap();
+    let build = release(&folder);
+
+    let mut workspace = Workspace::new(&emulator);
+    workspace.set("HOME", home.path().to_str().unwrap());
+    workspace.set("TF_VAR_region", &emulator.region());
+    workspace.set("TF_VAR_instance_id", &emulator.instance("dds"));
+    workspace.write(
+        "cli.tfrc",
+        &format!("provider_installation {{\n  filesystem_mirror {{\n    path = {mirror:?}\n  }}\n}}\n"),
+    );
+    workspace.write("main.tf", &fs::read_to_string(root().join("examples/quickstart/main.tf")).unwrap());
+    workspace.run(&["init"]).succeeded().says(&format!("Installed localhost/huaweidb/huaweidb v{}", build.version));
+    assert!(workspace.read(".terraform.lock.hcl").contains("localhost/huaweidb/huaweidb"));
+    workspace.apply();
+    assert_eq!(emulator.backups().len(), 1);
+    workspace.nothing_to_do();
+    workspace.destroy();
+    assert!(emulator.backups().is_empty());
+}
+
+#[test]
+fn the_sums_cover_every_file_and_the_manifest_is_the_registries() {
+    let folder = tempfile::tempdir().unwrap();
+    let build = release(folder.path());
+    let sums = fs::read_to_string(folder.path().join(format!("{NAME}_{}_SHA256SUMS", build.version))).unwrap();
+    let named: Vec<_> = sums.lines().map(|line| line.split_once("  ").unwrap()).collect();
+    assert_eq!(named.len(), 2, "{sums}");
+    for (sum, name) in named {
+        assert_eq!(sum, huaweidb_dist::sha256(&fs::read(folder.path().join(name)).unwrap()));
+    }
+    let manifest = fs::read(folder.path().join(format!("{NAME}_{}_manifest.json", build.version))).unwrap();
+    let manifest: Json = serde_json::from_slice(&manifest).unwrap();
+    assert_eq!(manifest["version"], 1);
+    assert_eq!(manifest["metadata"]["protocol_versions"], serde_json::json!(["6.0"]));
+}
+
+#[test]
+fn the_bill_of_materials_lists_every_shipped_package_with_a_licence() {
+    let told = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--locked", "--offline", "--filter-platform"])
+        .arg(this_platform().triple().unwrap().replace("musl", "gnu"))
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let metadata: Json = serde_json::from_slice(&told.stdout).unwrap();
+    let lock = fs::read_to_string(root().join("Cargo.lock")).unwrap();
+    let parts = components(&metadata, &lock, NAME).unwrap();
+    assert_eq!(parts[0].name, NAME);
+    let names: Vec<_> = parts.iter().map(|one| one.name.as_str()).collect();
+    for shipped in ["rustls", "aws-lc-rs", "hyper", "tokio"] {
+        assert!(names.contains(&shipped), "{shipped} is not in {names:?}");
+    }
+    for dev in ["huaweidb-emulator", "insta", "proptest", "protox", "yaml-rust2"] {
+        assert!(!names.contains(&dev), "{dev} is not shipped");
+    }
+    for one in parts.iter().skip(1) {
+        assert!(one.sha256.is_some(), "{} has no checksum", one.name);
+        assert_ne!(one.licence, "NOASSERTION", "{}", one.name);
+    }
+    let bill: Json = serde_json::from_str(&sbom(&parts)).unwrap();
+    assert_eq!(bill["components"].as_array().unwrap().len(), parts.len() - 1);
+    assert_eq!(sbom(&parts), sbom(&components(&metadata, &lock, NAME).unwrap()));
+    let texts = licences(&parts);
+    assert!(texts.contains("rustls") && texts.contains("Permission is hereby granted"), "{}", &texts[..200]);
+}
+
+fn yaml(path: &Path) -> Yaml {
+    let text = fs::read_to_string(path).unwrap();
+    let mut documents = YamlLoader::load_from_str(&text).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+    assert_eq!(documents.len(), 1, "{}", path.display());
+    documents.remove(0)
+}
+
+#[test]
+fn the_forge_files_are_yaml_of_the_right_form_and_say_that_they_are_not_run_here() {
+    let folder = root().join(".github/workflows");
+    let workflows = files(&folder, &folder);
+    assert!(workflows.len() >= 2);
+    let makefile = fs::read_to_string(root().join("Makefile")).unwrap();
+    for (name, path) in &workflows {
+        assert!(
+            fs::read_to_string(path).unwrap().contains("has not been run where the project is developed"),
+            "{name}"
+        );
+        let workflow = yaml(path);
+        assert!(workflow["permissions"].as_hash().is_some(), "{name} names no permissions");
+        assert!(!workflow["on"].is_badvalue(), "{name}");
+        let jobs = workflow["jobs"].as_hash().unwrap_or_else(|| panic!("{name} has no jobs"));
+        for (job, content) in jobs {
+            if let Some(before) = content["needs"].as_str() {
+                assert!(jobs.contains_key(&Yaml::String(before.to_owned())), "{name}: {before} is no job");
+            }
+            assert!(content["runs-on"].as_str().is_some(), "{name}: {job:?}");
+            let steps = content["steps"].as_vec().unwrap_or_else(|| panic!("{name}: {job:?} has no steps"));
+            for step in steps {
+                let (uses, run) = (step["uses"].as_str(), step["run"].as_str());
+                assert!(uses.is_some() != run.is_some(), "{name}: a step either uses or runs: {step:?}");
+                assert!(uses.is_none_or(|uses| uses.contains('@')), "{name}: {uses:?} names no version");
+                let Some(run) = run else { continue };
+                if let Some(target) = run.strip_prefix("make ") {
+                    assert!(makefile.contains(&format!("\n{target}:")), "{name}: there is no `make {target}`");
+                }
+                let script = Command::new("bash").args(["-n", "-c", run]).output().expect("bash runs");
+                assert!(script.status.success(), "{name}: {run}");
+            }
+        }
+    }
+    let templates = root().join(".github/ISSUE_TEMPLATE");
+    for (name, path) in files(&templates, &templates) {
+        let template = yaml(&path);
+        assert!(name == "config.yml" || template["body"].as_vec().is_some_and(|body| !body.is_empty()), "{name}");
+    }
+    assert!(["terraform", "tofu"].contains(&cli()));
+}
+
+#[test]
+fn the_targets_of_the_release_workflow_are_those_that_are_packed() {
+    let release = yaml(&root().join(".github/workflows/release.yml"));
+    let rows = release["jobs"]["build"]["strategy"]["matrix"]["include"].as_vec().unwrap();
+    let targets: BTreeMap<_, _> =
+        rows.iter().map(|row| (row["target"].as_str().unwrap(), row["runner"].as_str().unwrap())).collect();
+    let platforms =
+        [("linux", "amd64"), ("linux", "arm64"), ("darwin", "amd64"), ("darwin", "arm64"), ("windows", "amd64")];
+    assert_eq!(targets.len(), platforms.len());
+    for (os, arch) in platforms {
+        let build = Build { version: "1.0.0".to_owned(), os: os.to_owned(), arch: arch.to_owned() };
+        assert!(targets.contains_key(build.triple().unwrap()), "{os}_{arch}");
+    }
+}
