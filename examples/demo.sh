@@ -17,13 +17,15 @@ fi
 say() { printf '\n== %s\n' "$*"; }
 show() { printf '   $ %s\n' "$*"; "$@"; }
 
-here=$PWD/target/demo
-binaries=${CARGO_TARGET_DIR:-$PWD/target}/debug
+here=${DEMO:-$PWD/target/demo}
+binaries=${HUAWEIDB_BINARIES:-${CARGO_TARGET_DIR:-$PWD/target}/debug}
 rm -rf "$here"
 mkdir -p "$here"
 
 say "1. Build the provider and the emulator"
-cargo build --quiet --workspace --bins
+if [ -z "${HUAWEIDB_BINARIES:-}" ]; then
+  cargo build --quiet --workspace --bins
+fi
 
 say "2. Start the emulator: a stand-in for the cloud on this machine"
 "$binaries/huaweidb-emulator" --backup-seconds 3 >"$here/emulator.json" 2>"$here/emulator.log" &
@@ -48,7 +50,7 @@ TF_VAR_instance_id=$(printf '%s' "$ready" | sed -n 's/.*"dds":\[{"id":"\([^"]*\)
 TF_VAR_endpoints=$(printf '%s' "$ready" | sed -n 's/.*"endpoints":\({[^}]*}\).*/\1/p')
 export HW_ACCESS_KEY HW_SECRET_KEY TF_VAR_region TF_VAR_instance_id TF_VAR_endpoints
 
-say "3. Install the provider where $cli looks for it: a mirror below target/demo"
+say "3. Install the provider where $cli looks for it: a mirror below $here"
 bash examples/mirror.sh "$binaries/terraform-provider-huaweidb" "$here/mirror"
 cat >"$here/cli.tfrc" <<RC
 provider_installation {
@@ -81,4 +83,4 @@ say "9. destroy: the backup is deleted and its deletion awaited"
 show "$cli" destroy -input=false -auto-approve
 
 say "Done: planned, applied, read, found unchanged, destroyed"
-echo "   All files of this run are in target/demo."
+echo "   All files of this run are in $here."

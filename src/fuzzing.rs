@@ -53,7 +53,8 @@ mod tests {
 
     /// One small change.
     fn mutate(bytes: &mut Vec<u8>, other: &[u8], dice: &mut Dice) {
-        const TELLING: &[u8] = &[0, 1, 0x7f, 0x80, 0xff, b'"', b'{', b'[', b']', b'}', b',', b'0', 0xc0, 0xc6, 0xdd, 0xdf];
+        const TELLING: &[u8] =
+            &[0, 1, 0x7f, 0x80, 0xff, b'"', b'{', b'[', b']', b'}', b',', b'0', 0xc0, 0xc6, 0xdd, 0xdf];
         let at = dice.below(bytes.len() + 1);
         match dice.below(7) {
             0 => bytes.truncate(at),

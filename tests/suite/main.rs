@@ -8,6 +8,7 @@ mod cli;
 mod descriptors;
 mod docs;
 mod doctor;
+mod examples;
 mod faults;
 mod kills;
 mod layering;
