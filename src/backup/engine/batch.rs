@@ -84,7 +84,7 @@ async fn together(errand: Errand<'_>, desk: &Desk, ids: &[String]) -> Vec<Delete
                 Some((_, refusal)) => Deleted::Refused(cloud::Error::Refused {
                     product: call.product.key,
                     call: format!("{} {}", call.method, call.path),
-                    refusal: refusal.clone(),
+                    refusal: Box::new(refusal.clone()),
                 }),
             });
             deleted.collect()
