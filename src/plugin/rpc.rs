@@ -639,7 +639,7 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
             let exists = prior.is_some();
             let plan = plan(resource, client.as_deref(), &config, prior, proposed).await?;
             let planned_identity =
-                if exists { kept.or(request.prior_identity) } else { identify(resource.compiled(), &plan.state)? };
+                if exists { kept } else { identify(resource.compiled(), &plan.state)? }.or(request.prior_identity);
             Ok(Response {
                 planned_state: write(&plan.state, ty)?,
                 requires_replace: plan.replace.into_iter().map(Path::into_wire).collect(),
@@ -693,8 +693,7 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
                 request.prior_state
             });
             let private = if state.is_null() { Vec::new() } else { private.write(request.planned_private) };
-            let new_identity =
-                if state.is_null() { None } else { identify(resource.compiled(), &state).ok().flatten() };
+            let new_identity = identify(resource.compiled(), &state).ok().flatten().or(request.planned_identity);
             Ok(Response {
                 new_state,
                 private,
