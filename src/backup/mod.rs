@@ -9,17 +9,19 @@ mod error;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod naming;
+pub mod retention;
 mod service;
 mod services;
 
 use std::fmt;
 
 use jiff::Timestamp;
+use secrecy::SecretString;
 
 pub use engine::{Backups, Progress, Stop};
 pub use error::Error;
 pub use service::{Facts, Job, JobStatus, Misread, Page, Service, Started, StopScope, Unsupported, Verdict};
-pub use services::{ALL, named};
+pub use services::{ALL, named, time};
 
 /// A backup, in the same words and units for every service.
 #[derive(Clone, Debug, PartialEq)]
@@ -143,6 +145,32 @@ pub struct NewBackup {
     pub description: Option<String>,
     /// The databases to back up, where a service can choose; empty for all.
     pub databases: Vec<String>,
+}
+
+/// Links under which the files of a backup can be downloaded for a while.
+#[derive(Clone, Debug)]
+pub struct Download {
+    /// The object storage bucket, where the service tells it.
+    pub bucket: Option<String>,
+    /// The files.
+    pub files: Vec<DownloadFile>,
+}
+
+/// One file of a backup.
+#[derive(Clone, Debug)]
+pub struct DownloadFile {
+    /// Its name.
+    pub name: String,
+    /// Its size in bytes.
+    pub size_bytes: Option<u64>,
+    /// Where to get it. Whoever has the link has the data, so it is a secret.
+    pub link: SecretString,
+    /// When the link ends.
+    pub expires: Option<Timestamp>,
+    /// The database it holds, where a file holds one.
+    pub database: Option<String>,
+    /// The shard or node group it is of, where the service tells it.
+    pub group: Option<String>,
 }
 
 /// Which backup: enough for every service to find it.

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use aws_lc_rs::rand;
+use aws_lc_rs::{digest, rand};
 use jiff::Timestamp;
 
 /// A name has at least this many characters.
@@ -62,6 +62,19 @@ pub fn unique_name(prefix: &str, now: Timestamp) -> String {
     let mut random = [0_u8; 4];
     rand::fill(&mut random).expect("the operating system has random bytes");
     ended(prefix, now, u32::from_be_bytes(random))
+}
+
+/// A valid name of that prefix and time: the same for the same, another for any other.
+pub fn timed_name(prefix: &str, time: Timestamp) -> String {
+    let digest = digest::digest(&digest::SHA256, format!("{prefix}\n{}", time.as_nanosecond()).as_bytes());
+    let digits = digest.as_ref().iter().take(4).fold(0, |digits: u32, byte| digits << 8 | u32::from(*byte));
+    ended(prefix, time, digits)
+}
+
+/// Whether a text is what [`unique_name`] adds to a prefix.
+pub fn is_ending(text: &str) -> bool {
+    text.len() == ENDING
+        && text.bytes().enumerate().all(|(at, c)| c.is_ascii_digit() || (at >= 14 && matches!(c, b'a'..=b'f')))
 }
 
 fn ended(prefix: &str, now: Timestamp, random: u32) -> String {

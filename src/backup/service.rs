@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Backup, BackupRef, Filter, Instance, NewBackup};
+use super::{Backup, BackupRef, Download, Filter, Instance, NewBackup};
 use crate::cloud::{Call, Product, Refusal, Reply};
 
 /// A database service. Pure translation: builds calls and reads replies; never performs IO, waits or logs.
@@ -64,6 +64,18 @@ pub trait Service: Send + Sync {
     /// The job that a stop or delete began, if the reply names one.
     fn job_id(&self, reply: &Reply) -> Option<String> {
         reply.body.get("job_id").and_then(|id| id.as_str()).filter(|id| !id.is_empty()).map(str::to_owned)
+    }
+
+    /// The call that asks for download links of a completed backup, if the service hands out any.
+    fn download(&self, backup: &BackupRef) -> Option<Call> {
+        let _ = backup;
+        None
+    }
+
+    /// Reads those.
+    fn downloaded(&self, reply: &Reply) -> Result<Download, Misread> {
+        let _ = reply;
+        Err(Misread("this service hands out no links".to_owned()))
     }
 
     /// The call that asks how far a job is.

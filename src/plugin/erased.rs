@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::schema::Compiled;
 use super::{
-    DataSource, Diagnostic, Diagnostics, Field, Life, Mismatch, Path, Planning, Private, Resource, Schema, Stored,
-    Value,
+    DataSource, Diagnostic, Diagnostics, Field, Life, Mismatch, Path, Planning, Private, Resource, Schema, Source,
+    Stored, Value,
 };
 
 /// A future on the heap.
@@ -68,7 +68,10 @@ pub(super) trait AnyResource<C>: Send + Sync {
     fn read<'a>(&'a self, client: &'a C, state: Value, start: Start) -> Boxed<'a, Ended<Option<Value>>>;
     fn update<'a>(&'a self, client: &'a C, prior: Value, planned: Value, start: Start) -> Boxed<'a, Ended<Value>>;
     fn delete<'a>(&'a self, client: &'a C, state: Value, start: Start) -> Boxed<'a, Ended<()>>;
-    fn import(&self, id: &str) -> Result<Value, Diagnostics>;
+    fn import(&self, client: &C, id: &str) -> Result<Value, Diagnostics>;
+    fn import_identity(&self, client: &C, identity: Value) -> Result<Value, Diagnostics>;
+    fn move_from(&self, source: &Source<'_>) -> Result<Value, Diagnostics>;
+    fn configuration(&self, config: Value) -> Result<Value, Diagnostics>;
     fn upgrade(&self, version: i64, stored: Stored) -> Result<Stored, Diagnostics>;
 }
 
@@ -82,7 +85,7 @@ pub(super) trait AnyDataSource<C>: Send + Sync {
 
 /// An implementation with its schema, which is made when first needed.
 pub(super) struct Held<T> {
-    inner: T,
+    pub(super) inner: T,
     schema: fn(&T) -> Schema,
     compiled: OnceLock<Compiled>,
 }
@@ -92,13 +95,13 @@ impl<T> Held<T> {
         Held { inner, schema, compiled: OnceLock::new() }
     }
 
-    fn compiled(&self) -> &Compiled {
+    pub(super) fn compiled(&self) -> &Compiled {
         self.compiled.get_or_init(|| Compiled::new((self.schema)(&self.inner)))
     }
 }
 
 /// The model of an object whose `timeouts` block has been taken off.
-fn typed<M: Field>(value: Value) -> Result<M, Diagnostics> {
+pub(super) fn typed<M: Field>(value: Value) -> Result<M, Diagnostics> {
     M::from_value(value).map_err(|mismatch| misfit(mismatch).into())
 }
 
@@ -184,8 +187,21 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Held<R> {
         })
     }
 
-    fn import(&self, id: &str) -> Result<Value, Diagnostics> {
-        self.inner.import(id).map(Field::into_value)
+    fn import(&self, client: &C, id: &str) -> Result<Value, Diagnostics> {
+        self.inner.import(id).map(|stub| self.inner.imported(client, stub).into_value())
+    }
+
+    fn import_identity(&self, client: &C, identity: Value) -> Result<Value, Diagnostics> {
+        let stub = self.inner.import_identity(typed(identity)?)?;
+        Ok(self.inner.imported(client, stub).into_value())
+    }
+
+    fn move_from(&self, source: &Source<'_>) -> Result<Value, Diagnostics> {
+        self.inner.move_from(source).map(Field::into_value)
+    }
+
+    fn configuration(&self, config: Value) -> Result<Value, Diagnostics> {
+        Ok(self.inner.configuration(typed(config)?).into_value())
     }
 
     fn upgrade(&self, version: i64, stored: Stored) -> Result<Stored, Diagnostics> {
@@ -244,6 +260,15 @@ fn bug(panic: &(dyn Any + Send)) -> Diagnostic {
              state. Please report it, with the log that TF_LOG=DEBUG writes."
         ),
     )
+}
+
+/// An operation that failed without an error would look like a success.
+pub(super) fn or_unexplained(mut errors: Diagnostics) -> Diagnostics {
+    if !errors.has_errors() {
+        errors
+            .error("Operation failed", "The provider gave no reason. This is a bug in the provider; please report it.");
+    }
+    errors
 }
 
 #[cfg(test)]

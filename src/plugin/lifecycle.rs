@@ -520,6 +520,25 @@ pub(super) fn imported(compiled: &Compiled, stub: Value) -> Result<Value, Diagno
     }))
 }
 
+/// What of an object can and need be written into a configuration: neither what the provider computes, nor what is
+/// deprecated or never stored, nor what is so by default. An empty text that the provider may choose is left to it.
+pub(super) fn configurable(compiled: &Compiled, object: Value) -> Value {
+    let own = object.clone();
+    let object = compiled.with_timeouts_of(&Value::Null, object);
+    rework(compiled.block().into(), object, &own, false, &|attribute, value, _, _| {
+        let never = attribute.mode == Mode::Computed || attribute.deprecated.is_some() || attribute.write_only;
+        let by_default =
+            attribute.default.as_ref().is_some_and(|default| value.means(default, &attribute.value_type()));
+        let left = attribute.mode.is_computed() && value.as_str() == Some("");
+        if never || by_default || left { Value::Null } else { value }
+    })
+}
+
+/// That as the resource gave it back, in full.
+pub(super) fn configured(compiled: &Compiled, config: Value) -> Result<Value, Diagnostics> {
+    complete(compiled, compiled.with_timeouts_of(&Value::Null, config).without_unknowns())
+}
+
 /// What a stored state becomes under the current schema.
 pub(super) fn restored(compiled: &Compiled, state: Value) -> Result<Value, Diagnostics> {
     complete(compiled, state)

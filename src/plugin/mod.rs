@@ -1,18 +1,24 @@
 //! Terraform's plugin protocol 6: process, handshake, values, schemas and the rules of an object's life.
 //!
 //! This floor knows nothing of backups or clouds. A provider implements [`Provider`], [`Resource`] and
-//! [`DataSource`]; [`serve`] does the rest.
+//! [`DataSource`], and what only newer hosts know: [`Action`], [`ListResource`], [`EphemeralResource`], [`Function`];
+//! [`serve`] does the rest.
 
+mod action;
 mod attr;
 mod codec;
 mod diagnostics;
+mod ephemeral;
 mod erased;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzz;
+mod function;
 mod handshake;
 mod host;
+mod identity;
 mod lifecycle;
+mod list;
 mod listen;
 mod log;
 mod model;
@@ -27,14 +33,19 @@ mod stop;
 mod timeouts;
 mod value;
 
+pub use action::{Action, Run, Teller};
 pub use attr::Attr;
 pub use diagnostics::{Diagnostic, Diagnostics, Path, Severity, Step};
+pub use ephemeral::{EphemeralResource, Lease};
+pub use function::{Function, FunctionError, Parameter, Signature};
+pub use identity::{Identity, IdentityAttribute};
+pub use list::{Findings, ListResource};
 #[doc(hidden)]
 pub use model::Members;
 pub use model::{Field, Mismatch, Model, model};
 pub use provider::{Catalogue, Provider, faults};
-pub use resource::{DataSource, Life, Planning, Private, Resource, Stored};
+pub use resource::{DataSource, Life, Planning, Private, Resource, Source, Stored};
 pub use schema::{Attribute, Block, Check, Mode, NestedBlock, Nesting, Schema, Shape};
 pub use serve::{Attached, attach, debug, serve};
-pub use timeouts::Timeouts;
+pub use timeouts::{Timeouts, check as check_duration, parse as parse_duration};
 pub use value::{Number, Type, Value};

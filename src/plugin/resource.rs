@@ -77,6 +77,28 @@ pub trait Resource<C>: Send + Sync + 'static {
     /// stub has nothing.
     fn import(&self, id: &str) -> Result<Self::Model, Diagnostics>;
 
+    /// Turns the attributes of an identity into a stub that a read completes; everything else is null. No calls.
+    fn import_identity(&self, identity: Self::Model) -> Result<Self::Model, Diagnostics> {
+        Ok(identity)
+    }
+
+    /// Completes the stub of an import by what only the client knows. No calls.
+    fn imported(&self, client: &C, stub: Self::Model) -> Self::Model {
+        let _ = client;
+        stub
+    }
+
+    /// Takes over an object of another type, of this or another provider. No calls. Defaults of the schema are filled in
+    /// where the result has nothing. Objects of this type never come here.
+    fn move_from(&self, source: &Source<'_>) -> Result<Self::Model, Diagnostics> {
+        Err(source.refused("this resource takes over no other types"))
+    }
+
+    /// What to write into a configuration for an object, once everything that cannot or need not be configured is null.
+    fn configuration(&self, config: Self::Model) -> Self::Model {
+        config
+    }
+
     /// Rewrites attributes stored under an older schema version. No calls. What the current schema does not know is
     /// dropped afterwards, and what is missing becomes null; nothing else needs to be done here.
     fn upgrade(&self, version: i64, stored: Stored) -> Result<Stored, Diagnostics> {
@@ -89,6 +111,39 @@ pub trait Resource<C>: Send + Sync + 'static {
             ),
         )
         .into())
+    }
+}
+
+/// An object of another type, as the state holds it.
+#[derive(Debug)]
+pub struct Source<'a> {
+    /// The type it had.
+    pub type_name: &'a str,
+    /// The full address of the provider it had: `host/namespace/type`.
+    pub address: &'a str,
+    /// The version of the schema that it was stored with.
+    pub version: i64,
+    /// Its attributes.
+    pub attributes: Stored,
+    /// The type it shall have.
+    pub(super) target: &'a str,
+}
+
+impl Source<'_> {
+    /// The type of the provider it had, as in `terraform-provider-<type>`, whichever registry it came from.
+    pub fn provider(&self) -> &str {
+        self.address.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// That it cannot be taken over, and why. `why` is a clause.
+    pub fn refused(&self, why: &str) -> Diagnostics {
+        let (from, to) = (self.type_name, self.target);
+        let detail = format!(
+            "A {from} of {} cannot become a {to}: {why}. To manage the object as a {to} all the same, remove it from the \
+             state with a `removed` block and import it anew.",
+            self.address
+        );
+        Diagnostic::error("Object cannot be moved to this type", detail).into()
     }
 }
 

@@ -4,21 +4,29 @@
 //! Every call runs in a task of its own, because the server drops a handler when the host gives up on it: an
 //! operation that has begun must come to its end. Panics become errors, and what is known of the object is answered.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::{ReceiverStream, UnboundedReceiverStream};
+use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status};
 
-use super::erased::{AnyDataSource, AnyResource, Ended, Start, caught};
+use super::action::{AnyAction, Run, Teller};
+use super::ephemeral::{AnyEphemeral, Lease};
+use super::erased::{AnyDataSource, AnyResource, Ended, Start, caught, or_unexplained};
+use super::list::{AnyList, Found, Search};
 use super::proto::tfplugin6 as wire;
 use super::schema::Compiled;
 use super::serve::Hosted;
 use super::stop::Stop;
 use super::timeouts::Operation;
 use super::{
-    Catalogue, Diagnostic, Diagnostics, Field, Mismatch, Path, Private, Provider, Type, Value, codec, lifecycle,
+    Catalogue, Diagnostic, Diagnostics, Field, Mismatch, Path, Private, Provider, Source, Type, Value, codec, function,
+    lifecycle,
 };
 
 /// The provider as the protocol sees it.
@@ -121,6 +129,25 @@ impl<P: Provider> Inner<P> {
         found.ok_or_else(|| self.not_offered("data source", type_name))
     }
 
+    fn action(&self, type_name: &str) -> Result<&dyn AnyAction<P::Client>, Diagnostics> {
+        let found = self.short_name(type_name).and_then(|name| self.catalogue().find_action(name));
+        found.ok_or_else(|| self.not_offered("action", type_name))
+    }
+
+    fn list_resource(&self, type_name: &str) -> Result<&dyn AnyList<P::Client>, Diagnostics> {
+        let found = self.short_name(type_name).and_then(|name| self.catalogue().find_list_resource(name));
+        found.ok_or_else(|| self.not_offered("list resource", type_name))
+    }
+
+    fn ephemeral_resource(&self, type_name: &str) -> Result<&dyn AnyEphemeral<P::Client>, Diagnostics> {
+        let found = self.short_name(type_name).and_then(|name| self.catalogue().find_ephemeral_resource(name));
+        found.ok_or_else(|| self.not_offered("ephemeral resource", type_name))
+    }
+
+    fn functions(&self) -> BTreeMap<String, wire::Function> {
+        self.catalogue().functions().map(|(name, signature)| (name.to_owned(), signature.to_wire())).collect()
+    }
+
     fn not_offered(&self, what: &str, type_name: &str) -> Diagnostics {
         let name = self.provider.name();
         let start: String = type_name.chars().take(100).collect();
@@ -162,7 +189,7 @@ impl<P: Provider> Inner<P> {
             plan_destroy: true,
             get_provider_schema_optional: true,
             move_resource_state: true,
-            generate_resource_config: false,
+            generate_resource_config: true,
         }
     }
 
@@ -210,6 +237,75 @@ fn write(value: &Value, ty: &Type) -> Result<Option<wire::DynamicValue>, Diagnos
     Ok(Some(codec::to_wire(value, ty).map_err(cannot)?))
 }
 
+/// The identity of an object, if it has one.
+fn identify(compiled: &Compiled, object: &Value) -> Result<Option<wire::ResourceIdentityData>, Diagnostics> {
+    let Some((ty, identity)) = compiled.identity_type().zip(compiled.identity_of(object)) else { return Ok(None) };
+    Ok(Some(wire::ResourceIdentityData { identity_data: write(&identity, &ty)? }))
+}
+
+/// The stub for an import by identity.
+fn stub_of<C>(
+    resource: &dyn AnyResource<C>,
+    client: &C,
+    identity: &wire::ResourceIdentityData,
+) -> Result<Value, Diagnostics> {
+    const SUMMARY: &str = "Object cannot be imported by this identity";
+    let compiled = resource.compiled();
+    let ty = compiled
+        .identity_type()
+        .ok_or_else(|| Diagnostic::error(SUMMARY, "This resource has no identity. Import it by its id."))?;
+    let given = read(identity.identity_data.as_ref(), &ty)?;
+    let wanted = compiled.schema.identity.iter().flat_map(|identity| &identity.attributes);
+    let missing: Vec<_> = wanted
+        .filter(|one| one.required && (given.get(one.name).is_null() || !given.get(one.name).is_wholly_known()))
+        .map(|one| format!("`{}`", one.name))
+        .collect();
+    if !missing.is_empty() {
+        return Err(Diagnostic::error(SUMMARY, format!("The identity lacks {}.", missing.join(", "))).into());
+    }
+    resource.import_identity(client, given)
+}
+
+/// The value as bytes for later operations on the same ephemeral value.
+fn leased(lease: Lease) -> (Diagnostics, Option<prost_types::Timestamp>, Option<Vec<u8>>) {
+    let (warnings, renew_at, private) = lease.finish();
+    let private = private.write(Vec::new());
+    (warnings, renew_at.map(Into::into), Some(private).filter(|bytes| !bytes.is_empty()))
+}
+
+fn completed(diagnostics: Diagnostics) -> wire::invoke_action::Event {
+    use wire::invoke_action::event::{Completed, Type};
+    let completed = Completed { diagnostics: diagnostics.into_wire() };
+    wire::invoke_action::Event { r#type: Some(Type::Completed(completed)) }
+}
+
+fn progress(message: String) -> wire::invoke_action::Event {
+    use wire::invoke_action::event::{Progress, Type};
+    wire::invoke_action::Event { r#type: Some(Type::Progress(Progress { message })) }
+}
+
+/// What a search found, as the host gets it.
+fn listed<C>(resource: &dyn AnyResource<C>, whole: bool, found: Found) -> wire::list_resource::Event {
+    let noted = |diagnostics: Diagnostics| wire::list_resource::Event {
+        diagnostic: diagnostics.into_wire(),
+        ..wire::list_resource::Event::default()
+    };
+    let compiled = resource.compiled();
+    let event = |label: String, object: Value| {
+        let object = lifecycle::imported(compiled, object)?;
+        let identity = identify(compiled, &object)?.ok_or_else(|| {
+            Diagnostic::error("Found object has no identity", format!("{label}. This is a bug in the provider."))
+        })?;
+        let resource_object = if whole { write(&object, compiled.value_type())? } else { None };
+        let identity = Some(identity);
+        Ok(wire::list_resource::Event { identity, display_name: label, resource_object, diagnostic: Vec::new() })
+    };
+    match found {
+        Found::Note(diagnostics) => noted(diagnostics),
+        Found::Object { label, object } => event(label, object).unwrap_or_else(noted),
+    }
+}
+
 fn counted(diagnostics: &[wire::Diagnostic]) -> (usize, usize) {
     let error = i32::from(wire::diagnostic::Severity::Error);
     let errors = diagnostics.iter().filter(|one| one.severity == error).count();
@@ -248,22 +344,41 @@ reports!(
     move_resource_state,
     read_data_source,
     get_functions,
+    generate_resource_config,
+    validate_ephemeral_resource_config,
+    open_ephemeral_resource,
+    renew_ephemeral_resource,
+    close_ephemeral_resource,
+    validate_list_resource_config,
+    validate_action_config,
+    plan_action,
 );
 
 #[tonic::async_trait]
 impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
     async fn get_metadata(&self, _: Request<wire::get_metadata::Request>) -> Answer<wire::get_metadata::Response> {
-        use wire::get_metadata::{DataSourceMetadata, ResourceMetadata, Response};
+        use wire::get_metadata::{
+            ActionMetadata, DataSourceMetadata, EphemeralMetadata, FunctionMetadata, ListResourceMetadata,
+            ResourceMetadata, Response,
+        };
         let failed =
             |diagnostics: Diagnostics| Response { diagnostics: diagnostics.into_wire(), ..Response::default() };
         let work = async move |inner: Arc<Inner<P>>| {
             let full = |(name, _)| inner.full_name(name);
             let resources = inner.catalogue().held_resources().map(full);
             let data_sources = inner.catalogue().held_data_sources().map(|(name, _)| inner.full_name(name));
+            let functions = inner.catalogue().functions().map(|(name, _)| name.to_owned());
+            let ephemeral = inner.catalogue().held_ephemeral_resources().map(|(name, _)| inner.full_name(name));
+            let lists = inner.catalogue().held_list_resources().map(|(name, _)| inner.full_name(name));
+            let actions = inner.catalogue().held_actions().map(|(name, _)| inner.full_name(name));
             Ok(Response {
                 server_capabilities: Some(Inner::<P>::capabilities()),
                 resources: resources.map(|type_name| ResourceMetadata { type_name }).collect(),
                 data_sources: data_sources.map(|type_name| DataSourceMetadata { type_name }).collect(),
+                functions: functions.map(|name| FunctionMetadata { name }).collect(),
+                ephemeral_resources: ephemeral.map(|type_name| EphemeralMetadata { type_name }).collect(),
+                list_resources: lists.map(|type_name| ListResourceMetadata { type_name }).collect(),
+                actions: actions.map(|type_name| ActionMetadata { type_name }).collect(),
                 ..Response::default()
             })
         };
@@ -289,6 +404,22 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
                 data_source_schemas: data_sources
                     .map(|(name, one)| (inner.full_name(name), one.compiled().wire().clone()))
                     .collect(),
+                functions: inner.functions(),
+                ephemeral_resource_schemas: catalogue
+                    .held_ephemeral_resources()
+                    .map(|(name, one)| (inner.full_name(name), one.compiled().wire().clone()))
+                    .collect(),
+                list_resource_schemas: catalogue
+                    .held_list_resources()
+                    .map(|(name, one)| (inner.full_name(name), one.compiled().wire().clone()))
+                    .collect(),
+                action_schemas: catalogue
+                    .held_actions()
+                    .map(|(name, one)| {
+                        let schema = Some(one.compiled().wire().clone());
+                        (inner.full_name(name), wire::ActionSchema { schema })
+                    })
+                    .collect(),
                 server_capabilities: Some(Inner::<P>::capabilities()),
                 ..Response::default()
             })
@@ -303,7 +434,14 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
         use wire::get_resource_identity_schemas::Response;
         let failed =
             |diagnostics: Diagnostics| Response { diagnostics: diagnostics.into_wire(), ..Response::default() };
-        self.answer("GetResourceIdentitySchemas", "", failed, async |_| Ok(Response::default())).await
+        self.answer("GetResourceIdentitySchemas", "", failed, async |inner| {
+            let identities = inner.catalogue().held_resources();
+            let identity_schemas = identities
+                .filter_map(|(name, one)| Some((inner.full_name(name), one.compiled().identity_wire()?)))
+                .collect();
+            Ok(Response { identity_schemas, ..Response::default() })
+        })
+        .await
     }
 
     async fn upgrade_resource_identity(
@@ -311,13 +449,32 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
         request: Request<wire::upgrade_resource_identity::Request>,
     ) -> Answer<wire::upgrade_resource_identity::Response> {
         use wire::upgrade_resource_identity::Response;
-        let type_name = request.into_inner().type_name;
+        const SUMMARY: &str = "Stored identity cannot be read";
+        let request = request.into_inner();
         let failed =
             |diagnostics: Diagnostics| Response { diagnostics: diagnostics.into_wire(), ..Response::default() };
-        self.answer("UpgradeResourceIdentity", &type_name.clone(), failed, async move |inner| {
-            inner.resource(&type_name)?;
-            let detail = format!("{type_name} has no identity schema.");
-            Err(Diagnostic::error("Identity cannot be read", detail).into())
+        self.answer("UpgradeResourceIdentity", &request.type_name.clone(), failed, async move |inner| {
+            let compiled = inner.resource(&request.type_name)?.compiled();
+            let (Some(ty), Some(schema)) = (compiled.identity_type(), &compiled.schema.identity) else {
+                let detail = format!("{} has no identity schema.", request.type_name);
+                return Err(Diagnostic::error(SUMMARY, detail).into());
+            };
+            if request.version > schema.version {
+                let (version, current) = (request.version, schema.version);
+                let detail =
+                    format!("The identity has version {version}; this provider knows versions up to {current}.");
+                return Err(Diagnostic::error(SUMMARY, detail).into());
+            }
+            // The next read derives it anew, so what an earlier version called otherwise may be missing until then.
+            let raw = request.raw_identity.unwrap_or_default();
+            let json = codec::parse(&raw.json).map_err(|error| error.explained(SUMMARY))?;
+            let serde_json::Value::Object(stored) = json else {
+                return Err(Diagnostic::error(SUMMARY, "The state holds no object.").into());
+            };
+            let identity = codec::from_stored(stored, &ty).map_err(|error| error.explained(SUMMARY))?;
+            let identity_data = write(&identity, &ty)?;
+            let upgraded_identity = Some(wire::ResourceIdentityData { identity_data });
+            Ok(Response { upgraded_identity, diagnostics: Vec::new() })
         })
         .await
     }
@@ -443,15 +600,15 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
             let start = inner.start(compiled.timeouts().limit(Operation::Read, &state), &request.private);
             let Ended { result, warnings, private, .. } =
                 resource.read(&client, compiled.without_timeouts(state.clone()), start).await;
-            let (new_state, private) = match result {
+            let (new_state, new_identity, private) = match result {
                 Ok(Some(found)) => {
                     let new_state = lifecycle::refreshed(compiled, &state, found).map_err(|e| with(&warnings, e))?;
-                    (write(&new_state, compiled.value_type())?, private.write(request.private))
+                    let identity = identify(compiled, &new_state)?.or(request.current_identity);
+                    (write(&new_state, compiled.value_type())?, identity, private.write(request.private))
                 }
-                Ok(None) => (write(&Value::Null, compiled.value_type())?, Vec::new()),
+                Ok(None) => (write(&Value::Null, compiled.value_type())?, None, Vec::new()),
                 Err(diagnostics) => return Err(with(&warnings, diagnostics)),
             };
-            let new_identity = request.current_identity;
             Ok(Response { new_state, private, new_identity, diagnostics: warnings.into_wire(), deferred: None })
         })
         .await
@@ -477,12 +634,17 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
             let proposed = read(request.proposed_new_state.as_ref(), ty)?;
             let config = read(request.config.as_ref(), ty)?;
             let client = inner.client_if_known()?;
+            // An object keeps its identity for life, so only a new one has one that is not known yet.
+            let kept = prior.as_ref().map(|prior| identify(resource.compiled(), prior)).transpose()?.flatten();
+            let exists = prior.is_some();
             let plan = plan(resource, client.as_deref(), &config, prior, proposed).await?;
+            let planned_identity =
+                if exists { kept } else { identify(resource.compiled(), &plan.state)? }.or(request.prior_identity);
             Ok(Response {
                 planned_state: write(&plan.state, ty)?,
                 requires_replace: plan.replace.into_iter().map(Path::into_wire).collect(),
                 planned_private: request.prior_private,
-                planned_identity: request.prior_identity,
+                planned_identity,
                 diagnostics: plan.diagnostics.into_wire(),
                 legacy_type_system: false,
                 deferred: None,
@@ -531,7 +693,7 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
                 request.prior_state
             });
             let private = if state.is_null() { Vec::new() } else { private.write(request.planned_private) };
-            let new_identity = request.planned_identity;
+            let new_identity = identify(resource.compiled(), &state).ok().flatten().or(request.planned_identity);
             Ok(Response {
                 new_state,
                 private,
@@ -553,14 +715,17 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
             |diagnostics: Diagnostics| Response { diagnostics: diagnostics.into_wire(), ..Response::default() };
         self.answer("ImportResourceState", &request.type_name.clone(), failed, async move |inner| {
             let resource = inner.resource(&request.type_name)?;
-            inner.client()?;
-            let stub = resource.import(&request.id)?;
+            let client = inner.client()?;
+            let stub = match &request.identity {
+                Some(identity) => stub_of(resource, &client, identity)?,
+                None => resource.import(&client, &request.id)?,
+            };
             let state = lifecycle::imported(resource.compiled(), stub)?;
             let imported = ImportedResource {
                 type_name: request.type_name,
                 state: write(&state, resource.compiled().value_type())?,
                 private: Vec::new(),
-                identity: request.identity,
+                identity: identify(resource.compiled(), &state)?,
             };
             Ok(Response { imported_resources: vec![imported], ..Response::default() })
         })
@@ -577,21 +742,53 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
             |diagnostics: Diagnostics| Response { diagnostics: diagnostics.into_wire(), ..Response::default() };
         self.answer("MoveResourceState", &request.target_type_name.clone(), failed, async move |inner| {
             let resource = inner.resource(&request.target_type_name)?;
-            if request.source_type_name != request.target_type_name {
-                let (from, to) = (request.source_type_name, request.target_type_name);
-                let detail = format!(
-                    "A {from} of {} cannot become a {to}. Remove it from the state with a `removed` block and \
-                     import it anew.",
-                    request.source_provider_address
-                );
-                return Err(Diagnostic::error("Object cannot be moved to this type", detail).into());
-            }
-            let state = Inner::<P>::restore(resource, request.source_schema_version, request.source_state)?;
+            let compiled = resource.compiled();
+            let same = request.source_type_name == request.target_type_name;
+            let (state, target_private) = if same {
+                let state = Inner::<P>::restore(resource, request.source_schema_version, request.source_state)?;
+                (state, request.source_private)
+            } else {
+                let raw = request.source_state.unwrap_or_default();
+                let json = codec::parse(&raw.json).map_err(|error| error.explained("Stored state cannot be read"))?;
+                let serde_json::Value::Object(attributes) = json else {
+                    return Err(Diagnostic::error("Stored state cannot be read", "The state holds no object.").into());
+                };
+                let source = Source {
+                    type_name: &request.source_type_name,
+                    address: &request.source_provider_address,
+                    version: request.source_schema_version,
+                    attributes,
+                    target: &request.target_type_name,
+                };
+                // Its private bytes mean nothing here.
+                (lifecycle::imported(compiled, resource.move_from(&source)?)?, Vec::new())
+            };
             Ok(Response {
-                target_state: write(&state, resource.compiled().value_type())?,
-                target_private: request.source_private,
-                ..Response::default()
+                target_state: write(&state, compiled.value_type())?,
+                target_private,
+                target_identity: identify(compiled, &state)?,
+                diagnostics: Vec::new(),
             })
+        })
+        .await
+    }
+
+    async fn generate_resource_config(
+        &self,
+        request: Request<wire::generate_resource_config::Request>,
+    ) -> Answer<wire::generate_resource_config::Response> {
+        use wire::generate_resource_config::Response;
+        let request = request.into_inner();
+        let failed =
+            |diagnostics: Diagnostics| Response { diagnostics: diagnostics.into_wire(), ..Response::default() };
+        self.answer("GenerateResourceConfig", &request.type_name.clone(), failed, async move |inner| {
+            let resource = inner.resource(&request.type_name)?;
+            let compiled = resource.compiled();
+            let state = read(request.state.as_ref(), compiled.value_type())?;
+            let config = lifecycle::configurable(compiled, state);
+            let config = resource.configuration(compiled.without_timeouts(config))?;
+            let config = lifecycle::configured(compiled, config)?;
+            Ok(Response { config: write(&config, compiled.value_type())?, diagnostics: Vec::new() })
         })
         .await
     }
@@ -624,16 +821,258 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
         use wire::get_functions::Response;
         let failed =
             |diagnostics: Diagnostics| Response { diagnostics: diagnostics.into_wire(), ..Response::default() };
-        self.answer("GetFunctions", "", failed, async |_| Ok(Response::default())).await
+        self.answer("GetFunctions", "", failed, async |inner| {
+            Ok(Response { functions: inner.functions(), diagnostics: Vec::new() })
+        })
+        .await
     }
 
     async fn call_function(
         &self,
         request: Request<wire::call_function::Request>,
     ) -> Answer<wire::call_function::Response> {
-        let text = format!("The provider {} has no function {:?}.", self.0.provider.name(), request.into_inner().name);
-        let error = Some(wire::FunctionError { text, function_argument: None });
-        Ok(Response::new(wire::call_function::Response { result: None, error }))
+        let request = request.into_inner();
+        let Some(function) = self.0.catalogue().find_function(&request.name) else {
+            let start: String = request.name.chars().take(100).collect();
+            let text = format!("The provider {} has no function {start:?}.", self.0.provider.name());
+            let error = Some(function::FunctionError::new(text).into_wire());
+            return Ok(Response::new(wire::call_function::Response { result: None, error }));
+        };
+        let outcome = caught(async { Ok(function::call(function, &request.arguments)) }).await;
+        let outcome = outcome.unwrap_or_else(|panic| {
+            let text = panic.iter().map(|one| one.detail.as_str()).collect::<Vec<_>>().join("\n");
+            Err(function::FunctionError::new(text))
+        });
+        let (result, error) = match outcome {
+            Ok(result) => (Some(result), None),
+            Err(error) => (None, Some(error.into_wire())),
+        };
+        Ok(Response::new(wire::call_function::Response { result, error }))
+    }
+
+    async fn validate_ephemeral_resource_config(
+        &self,
+        request: Request<wire::validate_ephemeral_resource_config::Request>,
+    ) -> Answer<wire::validate_ephemeral_resource_config::Response> {
+        use wire::validate_ephemeral_resource_config::Response;
+        let request = request.into_inner();
+        let failed = |diagnostics: Diagnostics| Response { diagnostics: diagnostics.into_wire() };
+        self.answer("ValidateEphemeralResourceConfig", &request.type_name.clone(), failed, async move |inner| {
+            let ephemeral = inner.ephemeral_resource(&request.type_name)?;
+            let compiled = ephemeral.compiled();
+            let config = read(request.config.as_ref(), compiled.value_type())?;
+            let found = lifecycle::validate(compiled.block(), &config, true);
+            let diagnostics = validated(found, ephemeral.validate(compiled.without_timeouts(some(config))));
+            Ok(Response { diagnostics: diagnostics.into_wire() })
+        })
+        .await
+    }
+
+    async fn open_ephemeral_resource(
+        &self,
+        request: Request<wire::open_ephemeral_resource::Request>,
+    ) -> Answer<wire::open_ephemeral_resource::Response> {
+        use wire::open_ephemeral_resource::Response;
+        let request = request.into_inner();
+        let failed =
+            |diagnostics: Diagnostics| Response { diagnostics: diagnostics.into_wire(), ..Response::default() };
+        self.answer("OpenEphemeralResource", &request.type_name.clone(), failed, async move |inner| {
+            let ephemeral = inner.ephemeral_resource(&request.type_name)?;
+            let compiled = ephemeral.compiled();
+            let config = read(request.config.as_ref(), compiled.value_type())?;
+            let client = inner.client()?;
+            let start = inner.start(compiled.timeouts().limit(Operation::Read, &config), &[]);
+            let (result, lease) = ephemeral.open(&client, compiled.without_timeouts(config.clone()), start).await;
+            let (warnings, renew_at, private) = leased(lease);
+            let found = result.map_err(|diagnostics| with(&warnings, diagnostics))?;
+            let result = lifecycle::answered(compiled, &config, found).map_err(|error| with(&warnings, error))?;
+            let result = write(&result, compiled.value_type())?;
+            Ok(Response { diagnostics: warnings.into_wire(), renew_at, result, private, deferred: None })
+        })
+        .await
+    }
+
+    async fn renew_ephemeral_resource(
+        &self,
+        request: Request<wire::renew_ephemeral_resource::Request>,
+    ) -> Answer<wire::renew_ephemeral_resource::Response> {
+        use wire::renew_ephemeral_resource::Response;
+        let request = request.into_inner();
+        let unchanged = Response { private: request.private.clone(), ..Response::default() };
+        let failed = move |diagnostics: Diagnostics| Response { diagnostics: diagnostics.into_wire(), ..unchanged };
+        self.answer("RenewEphemeralResource", &request.type_name.clone(), failed, async move |inner| {
+            let ephemeral = inner.ephemeral_resource(&request.type_name)?;
+            let client = inner.client()?;
+            let limit = ephemeral.compiled().timeouts().read;
+            let start = inner.start(limit, request.private.as_deref().unwrap_or_default());
+            let (result, lease) = ephemeral.renew(&client, start).await;
+            let (warnings, renew_at, private) = leased(lease);
+            result.map_err(|diagnostics| with(&warnings, diagnostics))?;
+            Ok(Response { diagnostics: warnings.into_wire(), renew_at, private })
+        })
+        .await
+    }
+
+    async fn close_ephemeral_resource(
+        &self,
+        request: Request<wire::close_ephemeral_resource::Request>,
+    ) -> Answer<wire::close_ephemeral_resource::Response> {
+        use wire::close_ephemeral_resource::Response;
+        let request = request.into_inner();
+        let failed = |diagnostics: Diagnostics| Response { diagnostics: diagnostics.into_wire() };
+        self.answer("CloseEphemeralResource", &request.type_name.clone(), failed, async move |inner| {
+            let ephemeral = inner.ephemeral_resource(&request.type_name)?;
+            let client = inner.client()?;
+            let limit = ephemeral.compiled().timeouts().read;
+            let start = inner.start(limit, request.private.as_deref().unwrap_or_default());
+            let (result, lease) = ephemeral.close(&client, start).await;
+            let (warnings, ..) = leased(lease);
+            result.map_err(|diagnostics| with(&warnings, diagnostics))?;
+            Ok(Response { diagnostics: warnings.into_wire() })
+        })
+        .await
+    }
+
+    async fn validate_list_resource_config(
+        &self,
+        request: Request<wire::validate_list_resource_config::Request>,
+    ) -> Answer<wire::validate_list_resource_config::Response> {
+        use wire::validate_list_resource_config::Response;
+        let request = request.into_inner();
+        let failed = |diagnostics: Diagnostics| Response { diagnostics: diagnostics.into_wire() };
+        self.answer("ValidateListResourceConfig", &request.type_name.clone(), failed, async move |inner| {
+            let list = inner.list_resource(&request.type_name)?;
+            let compiled = list.compiled();
+            let config = some(read(request.config.as_ref(), compiled.value_type())?);
+            let found = lifecycle::validate(compiled.block(), &config, true);
+            let diagnostics = validated(found, list.validate(compiled.without_timeouts(config)));
+            Ok(Response { diagnostics: diagnostics.into_wire() })
+        })
+        .await
+    }
+
+    async fn list_resource(
+        &self,
+        request: Request<wire::list_resource::Request>,
+    ) -> Answer<BoxStream<wire::list_resource::Event>> {
+        /// So many events wait for the host at most.
+        const AHEAD: usize = 32;
+        let request = request.into_inner();
+        let inner = Arc::clone(&self.0);
+        let (out, found) = mpsc::channel(AHEAD);
+        let running = inner.stop.running();
+        let whole = request.include_resource_object;
+        let (type_name, searching) = (request.type_name.clone(), Arc::clone(&inner));
+        // Reading only: when the host has had enough, the search is dropped wherever it is.
+        tokio::spawn(async move {
+            let inner = searching;
+            let notes = out.clone();
+            let work = async {
+                inner.resource(&request.type_name)?;
+                let list = inner.list_resource(&request.type_name)?;
+                let compiled = list.compiled();
+                let config = some(read(request.config.as_ref(), compiled.value_type())?);
+                let client = inner.client()?;
+                let search = Search {
+                    out,
+                    limit: u64::try_from(request.limit).ok().filter(|limit| *limit > 0).unwrap_or(u64::MAX),
+                    whole,
+                    stop: inner.stop.token(),
+                    deadline: tokio::time::Instant::now() + compiled.timeouts().limit(Operation::Read, &config),
+                };
+                list.list(&client, compiled.without_timeouts(config), search).await;
+                Ok(())
+            };
+            if let Err(errors) = caught(work).await {
+                let _ = notes.send(Found::Note(errors)).await;
+            }
+            drop(running);
+        });
+        let events = ReceiverStream::new(found).map(move |found| {
+            Ok(match (inner.resource(&type_name), found) {
+                (Ok(resource), found) => listed(resource, whole, found),
+                (Err(_), Found::Note(diagnostics)) => {
+                    wire::list_resource::Event { diagnostic: diagnostics.into_wire(), ..Default::default() }
+                }
+                (Err(error), Found::Object { .. }) => {
+                    wire::list_resource::Event { diagnostic: error.into_wire(), ..Default::default() }
+                }
+            })
+        });
+        Ok(Response::new(Box::pin(events)))
+    }
+
+    async fn validate_action_config(
+        &self,
+        request: Request<wire::validate_action_config::Request>,
+    ) -> Answer<wire::validate_action_config::Response> {
+        use wire::validate_action_config::Response;
+        let request = request.into_inner();
+        let failed = |diagnostics: Diagnostics| Response { diagnostics: diagnostics.into_wire() };
+        self.answer("ValidateActionConfig", &request.type_name.clone(), failed, async move |inner| {
+            let action = inner.action(&request.type_name)?;
+            let compiled = action.compiled();
+            let config = some(read(request.config.as_ref(), compiled.value_type())?);
+            let found = lifecycle::validate(compiled.block(), &config, true);
+            let diagnostics = validated(found, action.validate(compiled.without_timeouts(config)));
+            Ok(Response { diagnostics: diagnostics.into_wire() })
+        })
+        .await
+    }
+
+    async fn plan_action(&self, request: Request<wire::plan_action::Request>) -> Answer<wire::plan_action::Response> {
+        use wire::plan_action::Response;
+        let request = request.into_inner();
+        let failed =
+            |diagnostics: Diagnostics| Response { diagnostics: diagnostics.into_wire(), ..Response::default() };
+        self.answer("PlanAction", &request.action_type.clone(), failed, async move |inner| {
+            let action = inner.action(&request.action_type)?;
+            let compiled = action.compiled();
+            let config = some(read(request.config.as_ref(), compiled.value_type())?);
+            let client = inner.client_if_known()?;
+            let diagnostics = action.plan(client.as_deref(), compiled.without_timeouts(config)).await;
+            Ok(Response { diagnostics: diagnostics.into_wire(), deferred: None })
+        })
+        .await
+    }
+
+    async fn invoke_action(
+        &self,
+        request: Request<wire::invoke_action::Request>,
+    ) -> Answer<BoxStream<wire::invoke_action::Event>> {
+        let request = request.into_inner();
+        let inner = Arc::clone(&self.0);
+        let (out, events) = mpsc::unbounded_channel();
+        let running = inner.stop.running();
+        // In a task of its own: an action that has begun comes to its end, whoever listens.
+        tokio::spawn(async move {
+            let begun = Instant::now();
+            let messages = out.clone();
+            let teller = Teller::new(move |message| {
+                let _ = messages.send(Ok(progress(message)));
+            });
+            let work = async {
+                let action = inner.action(&request.action_type)?;
+                let compiled = action.compiled();
+                let config = some(read(request.config.as_ref(), compiled.value_type())?);
+                let client = inner.client()?;
+                let run = Run::new(inner.stop.token(), teller);
+                Ok(action.invoke(&client, compiled.without_timeouts(config), run).await)
+            };
+            let diagnostics = caught(work).await.unwrap_or_else(|errors| errors);
+            tracing::debug!(
+                tf_rpc = "InvokeAction",
+                tf_resource_type = request.action_type,
+                tf_req_duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+                failed = diagnostics.has_errors(),
+                "call answered"
+            );
+            if out.send(Ok(completed(diagnostics))).is_err() {
+                tracing::warn!(tf_rpc = "InvokeAction", "nobody waited for the end of the action");
+            }
+            drop(running);
+        });
+        Ok(Response::new(Box::pin(UnboundedReceiverStream::new(events))))
     }
 
     async fn stop_provider(&self, _: Request<wire::stop_provider::Request>) -> Answer<wire::stop_provider::Response> {
@@ -688,7 +1127,12 @@ async fn plan<C: Send + Sync + 'static>(
     let draft = lifecycle::draft(compiled, config, prior.as_ref(), proposed);
     let seen = |value: &Value| compiled.without_timeouts(value.clone());
     let hooked = resource.plan(client, seen(config), prior.as_ref().map(seen), seen(&draft.planned)).await?;
-    Ok(lifecycle::finish(compiled, config, prior.as_ref(), draft, hooked))
+    let mut plan = lifecycle::finish(compiled, config, prior.as_ref(), draft, hooked);
+    // A replacement deletes the object, and nothing else asks whether it may.
+    if let Some(prior) = prior.filter(|_| !plan.replace.is_empty()) {
+        plan.diagnostics.extend(resource.plan_delete(client, compiled.without_timeouts(prior)).await);
+    }
+    Ok(plan)
 }
 
 /// What an apply leaves behind.
@@ -776,13 +1220,4 @@ fn concluded(
         }
     };
     Applied { state, private, diagnostics }
-}
-
-/// An operation that failed without an error would look like a success.
-fn or_unexplained(mut errors: Diagnostics) -> Diagnostics {
-    if !errors.has_errors() {
-        errors
-            .error("Operation failed", "The provider gave no reason. This is a bug in the provider; please report it.");
-    }
-    errors
 }

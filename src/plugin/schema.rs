@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use super::proto::tfplugin6 as wire;
 use super::timeouts::{self, Operation, Timeouts};
-use super::{Number, Type, Value, codec};
+use super::{Identity, Number, Type, Value, codec};
 
 /// The schema of a resource, a data source or the provider itself.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct Schema {
     pub block: Block,
     /// Limits of the operations, if they differ from the usual 20 minutes or can be configured.
     pub timeouts: Option<Timeouts>,
+    /// What identifies an object outside of any state. Resources only.
+    pub identity: Option<Identity>,
 }
 
 /// Attributes and nested blocks, in the order people see them.
@@ -145,7 +147,7 @@ impl Schema {
     /// An empty one of version 0. The description says what the thing is, in Markdown.
     pub fn new(description: impl Into<String>) -> Self {
         let block = Block { description: description.into(), ..Block::default() };
-        Schema { version: 0, block, timeouts: None }
+        Schema { version: 0, block, timeouts: None, identity: None }
     }
 
     /// Sets the version of stored states.
@@ -190,6 +192,12 @@ impl Schema {
         self.block(timeouts.block(&Operation::ALL))
     }
 
+    /// Says which attributes identify an object.
+    #[must_use]
+    pub fn identified_by(self, identity: Identity) -> Self {
+        Self { identity: Some(identity), ..self }
+    }
+
     /// Adds the `timeouts` block of a data source: read only.
     #[must_use]
     pub fn read_timeout(mut self, limit: std::time::Duration) -> Self {
@@ -212,6 +220,7 @@ impl Schema {
             }
         }
         self.block.find_faults("", Inside { set: false, many: false }, &mut faults);
+        faults.extend(self.identity.iter().flat_map(|identity| identity.faults(&self.block.attributes)));
         faults
     }
 }

@@ -93,12 +93,13 @@ impl Timeouts {
     }
 }
 
-fn check(text: &str) -> Result<(), String> {
+/// What is wrong with a duration, if anything.
+pub fn check(text: &str) -> Result<(), String> {
     parse(text).map(drop)
 }
 
 /// Reads a positive duration: decimal numbers, each with one of the units `h`, `m`, `s`, `ms`, `us`, `ns`.
-pub(super) fn parse(text: &str) -> Result<Duration, String> {
+pub fn parse(text: &str) -> Result<Duration, String> {
     let explain = |what: &str| {
         Err(format!("{text:?} {what}. Write a number with a unit, or several: \"90s\", \"30m\", \"1h30m\", \"1.5h\"."))
     };

@@ -198,10 +198,10 @@ fn object(backup: &Backup) -> BackupObject {
     }
 }
 
-fn check_time(text: &str) -> Result<(), String> {
+pub(super) fn check_time(text: &str) -> Result<(), String> {
     text.parse::<Timestamp>().map(drop).map_err(|_| "it is not RFC 3339, such as 2026-01-31T00:00:00Z".to_owned())
 }
 
-fn moment(value: &Attr<String>) -> Option<Timestamp> {
+pub(super) fn moment(value: &Attr<String>) -> Option<Timestamp> {
     value.known().and_then(|text| text.parse().ok())
 }

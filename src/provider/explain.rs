@@ -22,6 +22,14 @@ pub(super) enum Doing {
     Search,
     /// Stopping and deleting a backup.
     Delete,
+    /// Waiting for a backup that no state tracks.
+    Follow,
+    /// Deleting a backup that no state tracks.
+    Prune,
+    /// Stopping a backup, and nothing else.
+    Stop,
+    /// Asking for download links.
+    Download,
 }
 
 /// The backup an error is about, as far as it is known.
@@ -68,12 +76,15 @@ fn summary(doing: Doing, error: &backup::Error) -> &'static str {
         (Doing::Create, backup::Error::Busy { .. }) => "Backup was not created: the instance is busy",
         (Doing::Create, backup::Error::Unclear { .. }) => "Backup may have been created: the answer was lost",
         (Doing::Create, _) => "Backup was not created",
-        (Doing::Wait, backup::Error::StillRunning { .. }) => "Backup was not completed in time",
-        (Doing::Wait, _) => "Backup was not seen to complete",
+        (Doing::Wait | Doing::Follow, backup::Error::StillRunning { .. }) => "Backup was not completed in time",
+        (Doing::Wait | Doing::Follow, _) => "Backup was not seen to complete",
         (Doing::Read, _) => "Backup was not read",
         (Doing::Search, _) => "Search failed",
-        (Doing::Delete, backup::Error::StillRunning { .. }) => "Backup was not deleted in time",
-        (Doing::Delete, _) => "Backup was not deleted",
+        (Doing::Delete | Doing::Prune, backup::Error::StillRunning { .. }) => "Backup was not deleted in time",
+        (Doing::Delete | Doing::Prune, _) => "Backup was not deleted",
+        (Doing::Stop, backup::Error::StillRunning { .. }) => "Backup was not stopped in time",
+        (Doing::Stop, _) => "Backup was not stopped",
+        (Doing::Download, _) => "Download links were not obtained",
     }
 }
 
@@ -161,7 +172,13 @@ fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String 
         (Doing::Delete, _) => {
             format!("The backup {id} still exists in the cloud, as far as is known; it stays in the state.")
         }
-        (Doing::Search, _) => String::new(),
+        (Doing::Follow, backup::Error::Failed { .. }) => format!("The failed backup {id} stays in the cloud."),
+        (Doing::Follow, backup::Error::Vanished { .. }) => String::new(),
+        (Doing::Follow, _) => format!("The backup {id} exists in the cloud. It is not in the state."),
+        (Doing::Prune, _) => format!("The backup {id} still exists in the cloud, as far as is known."),
+        (Doing::Stop, backup::Error::Vanished { .. }) => String::new(),
+        (Doing::Stop, _) => format!("The backup {id} goes on as before, as far as is known."),
+        (Doing::Search | Doing::Download, _) => String::new(),
     }
 }
 
@@ -179,12 +196,12 @@ fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
             "Choose another `name`, or use `name_prefix`, which never collides.".to_owned()
         }
         (Doing::Create, backup::Error::Busy { running: Some(backup), .. }) => format!(
-            "Apply again when it has ended, raise `timeouts.create`, or, if the running backup is the one you want, bring \
+            "Apply again when it has ended, raise `timeouts.create` (in an action: `timeout`), or, if the running backup is the one you want, bring \
              it under management:\n\n{}",
             import_block(about.service, backup)
         ),
         (Doing::Create, backup::Error::Busy { running: None, .. }) => {
-            "Apply again when the instance is idle, or raise `timeouts.create`.".to_owned()
+            "Apply again when the instance is idle, or raise `timeouts.create` (in an action: `timeout`).".to_owned()
         }
         (Doing::Create, backup::Error::Unclear { candidates, .. }) => match candidates.first() {
             Some(backup) => format!(

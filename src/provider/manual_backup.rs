@@ -7,11 +7,13 @@ use jiff::Timestamp;
 
 use super::explain::{About, Doing, explain};
 use super::fields::{self, DatastoreObject};
-use super::{databases, services};
+use super::removal::{self, Leaving};
+use super::{databases, movers, rotation, services};
 use crate::backup::{self, Backup, BackupRef, Backups, NewBackup, Service, Started, Status, naming};
 use crate::cloud;
 use crate::plugin::{
-    Attr, Attribute, Diagnostic, Diagnostics, Life, Path, Planning, Resource, Schema, Timeouts, Type, model,
+    Attr, Attribute, Diagnostic, Diagnostics, Identity, Life, Path, Planning, Resource, Schema, Source, Timeouts, Type,
+    model,
 };
 
 model! {
@@ -27,6 +29,8 @@ model! {
         pub(super) databases: Attr<Vec<databases::DatabaseBlock>>,
         pub(super) wait_for_completion: Attr<bool>,
         pub(super) on_destroy: Attr<String>,
+        pub(super) keep_last: Attr<i64>,
+        pub(super) deletion_protection: Attr<bool>,
         pub(super) region: Attr<String>,
         pub(super) job_id: Attr<String>,
         pub(super) status: Attr<String>,
@@ -40,10 +44,13 @@ model! {
 }
 
 /// `huaweidb_manual_backup`
-pub(super) struct ManualBackupResource;
+#[derive(Debug, Default)]
+pub(super) struct ManualBackupResource {
+    leaving: Leaving,
+}
 
 const RETAIN: &str = "retain";
-const DELETE: &str = "delete";
+pub(super) const DELETE: &str = "delete";
 
 impl Resource<Backups> for ManualBackupResource {
     type Model = ManualBackup;
@@ -52,7 +59,7 @@ impl Resource<Backups> for ManualBackupResource {
         Schema::new(
             "A manual backup of one database instance, taken on create and deleted on destroy. A green apply means that \
              the backup is `COMPLETED`, unless `wait_for_completion` is off. A backup cannot be changed: every \
-             argument but `wait_for_completion`, `on_destroy` and `timeouts` takes a new one.",
+             argument but `wait_for_completion`, `on_destroy`, `keep_last`, `deletion_protection` and `timeouts` takes a new one.",
         )
         .attribute(
             Attribute::string("service")
@@ -95,6 +102,16 @@ impl Resource<Backups> for ManualBackupResource {
             "What a destroy does: `delete` stops the backup if it still runs, and deletes it; `retain` only forgets it and \
              warns. Default: `delete`. Changed in place.",
         ))
+        .attribute(Attribute::integer("keep_last").optional().between(1, 10_000).describe(
+            "Rotation: once a new backup has completed, so many of the newest completed manual backups of this instance and \
+             exactly this `name_prefix` stay, and older ones are deleted. Planned deletions are announced as warnings; one \
+             that fails is a warning too. Needs `name_prefix`, `on_destroy = \"retain\"` and waiting for completion. Changed \
+             in place; counts from the next backup on.",
+        ))
+        .attribute(Attribute::bool("deletion_protection").optional().default(false).describe(
+            "Whether plans and applies that would delete the backup are refused. A failed backup is not protected, and \
+             `on_destroy = \"retain\"` deletes nothing. Default: `false`. Changed in place.",
+        ))
         .attribute(Attribute::string("region").optional_computed().keeps().replaces().describe(
             "Region of the instance. Default: the provider's region. Changing it takes a new backup.",
         ))
@@ -110,6 +127,13 @@ impl Resource<Backups> for ManualBackupResource {
         .attribute(Attribute::string("type").computed().keeps().describe("`manual`."))
         .attributes(fields::described())
         .block(databases::block())
+        .identified_by(
+            Identity::new()
+                .required("service", "Database service of the instance.")
+                .optional("region", "Region of the instance. Default: the provider's region.")
+                .required("instance_id", "Id of the instance.")
+                .required("id", "The bare backup id."),
+        )
         .timeouts(Timeouts { create: Duration::from_hours(1), update: Duration::from_hours(1), delete: Duration::from_mins(30), read: Duration::from_mins(5) })
     }
 
@@ -132,6 +156,21 @@ impl Resource<Backups> for ManualBackupResource {
                 .at(name),
             ),
             _ => {}
+        }
+        if config.keep_last.is_set() {
+            let at = |problem: &str| {
+                let detail = format!("`keep_last` deletes older backups of a prefix, so {problem}");
+                Diagnostic::error("Conflicting arguments", detail).at(Path::attribute("keep_last"))
+            };
+            if config.name_prefix.is_null() {
+                found.push(at("it needs `name_prefix` instead of `name`."));
+            }
+            if !config.on_destroy.is_unknown() && config.on_destroy.as_str() != Some(RETAIN) {
+                found.push(at("it needs `on_destroy = \"retain\"`: otherwise Terraform deletes the older one itself."));
+            }
+            if config.wait_for_completion == Attr::Known(false) {
+                found.push(at("it needs to see the new one complete: remove `wait_for_completion = false`."));
+            }
         }
         let Some(service) = config.service.known().and_then(|key| backup::named(key)) else {
             return found;
@@ -187,6 +226,10 @@ impl Resource<Backups> for ManualBackupResource {
             {
                 planning.planned.region = Attr::Known(client.region().to_owned());
             }
+            if let Some(client) = client {
+                let client = services::regional(client, &planning.planned.region);
+                planning.diagnostics.extend(rotation::announced(&client, &planning.planned).await);
+            }
             return;
         };
         let planned = &mut planning.planned;
@@ -217,6 +260,10 @@ impl Resource<Backups> for ManualBackupResource {
                 }
             }
         }
+    }
+
+    async fn plan_delete(&self, client: Option<&Backups>, prior: &ManualBackup) -> Diagnostics {
+        self.leaving.planned(client, prior).await
     }
 
     async fn create(
@@ -282,6 +329,8 @@ impl Resource<Backups> for ManualBackupResource {
             name_prefix: planned.name_prefix,
             wait_for_completion: planned.wait_for_completion,
             on_destroy: planned.on_destroy,
+            keep_last: planned.keep_last,
+            deletion_protection: planned.deletion_protection,
             ..prior
         };
         if !waits {
@@ -300,7 +349,10 @@ impl Resource<Backups> for ManualBackupResource {
         mut state: ManualBackup,
         life: &mut Life<ManualBackup>,
     ) -> Result<(), Diagnostics> {
-        if state.on_destroy.known().is_some_and(|what| what == RETAIN) {
+        if let Some(refusal) = removal::refused(&state) {
+            return Err(refusal.into());
+        }
+        if is_retained(&state) {
             life.warn(retained(&state));
             return Ok(());
         }
@@ -326,11 +378,31 @@ impl Resource<Backups> for ManualBackupResource {
             id: Attr::Known(reference.id),
             service: Attr::Known(service.facts().product.key.to_owned()),
             instance_id: reference.instance_id.into(),
-            databases: Attr::Known(Vec::new()),
-            wait_for_completion: Attr::Known(true),
-            on_destroy: Attr::Known(DELETE.to_owned()),
-            ..ManualBackup::default()
+            ..services::untouched()
         })
+    }
+
+    fn import_identity(&self, identity: ManualBackup) -> Result<ManualBackup, Diagnostics> {
+        let part = |value: &Attr<String>| value.known().cloned().unwrap_or_default();
+        let id = [&identity.service, &identity.instance_id, &identity.id].map(part).join("/");
+        Ok(ManualBackup { region: identity.region, ..self.import(&id)? })
+    }
+
+    fn imported(&self, client: &Backups, mut stub: ManualBackup) -> ManualBackup {
+        regional(client, &mut stub);
+        stub
+    }
+
+    fn move_from(&self, source: &Source<'_>) -> Result<ManualBackup, Diagnostics> {
+        movers::moved(source)
+    }
+
+    fn configuration(&self, mut config: ManualBackup) -> ManualBackup {
+        // Only one of them may be written.
+        if config.name_prefix.is_set() {
+            config.name = Attr::Null;
+        }
+        config
     }
 }
 
@@ -343,7 +415,12 @@ async fn wait(
     life: &mut Life<ManualBackup>,
 ) -> Result<ManualBackup, Diagnostics> {
     match client.settled(&context(life), service, started, &()).await {
-        Ok(backup) => Ok(filled(state, &backup)),
+        Ok(backup) => {
+            let state = filled(state, &backup);
+            life.checkpoint(state.clone());
+            rotation::rotated(client, &state, life).await;
+            Ok(state)
+        }
         Err(backup::Error::Stopped { last, .. }) => {
             let state = match last {
                 Some(backup) => filled(state, &backup),
@@ -410,7 +487,7 @@ fn about(state: &ManualBackup) -> About<'_> {
 }
 
 /// What the cloud says now, over what was known. What a service does not tell stays as it was.
-fn filled(mut state: ManualBackup, backup: &Backup) -> ManualBackup {
+pub(super) fn filled(mut state: ManualBackup, backup: &Backup) -> ManualBackup {
     fn keep<T: Clone>(old: &mut Attr<T>, new: Attr<T>) {
         if matches!(new, Attr::Known(_)) {
             *old = new;
@@ -462,7 +539,7 @@ fn resume(planned: &mut ManualBackup) {
     planned.size_bytes = Attr::Unknown;
 }
 
-fn check_id(id: &str) -> Result<(), String> {
+pub(super) fn check_id(id: &str) -> Result<(), String> {
     if id.is_empty() {
         return Err("it is empty".to_owned());
     }
@@ -475,7 +552,12 @@ fn check_id(id: &str) -> Result<(), String> {
     }
 }
 
-fn label(state: &ManualBackup) -> String {
+/// Whether a destroy only forgets it.
+pub(super) fn is_retained(state: &ManualBackup) -> bool {
+    state.on_destroy.as_str() == Some(RETAIN)
+}
+
+pub(super) fn label(state: &ManualBackup) -> String {
     let id = state.id.known().map_or("?", String::as_str);
     match state.name.known() {
         Some(name) => format!("The backup {name:?} ({id})"),

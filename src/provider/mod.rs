@@ -1,16 +1,23 @@
 //! The only floor that knows both Terraform and backups: it introduces them to each other.
 
+mod actions;
 mod backup;
 mod backups;
 mod databases;
 mod doctor;
+mod download;
 mod explain;
 mod fields;
+mod functions;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzz;
 mod instances;
+mod listing;
 mod manual_backup;
+mod movers;
+mod removal;
+mod rotation;
 mod services;
 mod settings;
 mod shared_config;
@@ -86,7 +93,15 @@ impl Provider for HuaweiDb {
 
     fn catalogue(&self) -> Catalogue<Self::Client> {
         Catalogue::new()
-            .resource("manual_backup", manual_backup::ManualBackupResource)
+            .resource("manual_backup", manual_backup::ManualBackupResource::default())
+            .list_resource("manual_backup", listing::ManualBackupList)
+            .ephemeral_resource("backup_download", download::BackupDownload)
+            .action("create_backup", actions::CreateBackup)
+            .action("stop_backup", actions::StopBackup)
+            .action("prune_backups", actions::PruneBackups)
+            .function("backup_name", functions::BackupName)
+            .function("parse_instance_id", functions::ParseInstanceId)
+            .function("select_prunable", functions::SelectPrunable)
             .data_source("backup", backup::BackupDataSource)
             .data_source("backups", backups::BackupsDataSource)
             .data_source("instances", instances::InstancesDataSource)

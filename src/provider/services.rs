@@ -1,5 +1,6 @@
 //! Services by the words people use: keys, instance ids, import ids.
 
+use super::manual_backup::{DELETE, ManualBackup};
 use crate::backup::{self, ALL, BackupRef, Backups, Service, Unsupported};
 use crate::plugin::{Attr, Diagnostic, Diagnostics, Path};
 
@@ -44,10 +45,42 @@ pub(super) fn regional(client: &Backups, region: &Attr<String>) -> Backups {
     }
 }
 
+/// A backup about whose switches nothing was said: as in a configuration that leaves them all out.
+pub(super) fn untouched() -> ManualBackup {
+    ManualBackup {
+        databases: Attr::Known(Vec::new()),
+        wait_for_completion: Attr::Known(true),
+        on_destroy: Attr::from(DELETE),
+        deletion_protection: Attr::Known(false),
+        ..ManualBackup::default()
+    }
+}
+
 /// What to say when a service cannot look anything up without an instance.
 pub(super) fn lacks_instance(service: &dyn Service, why: &Unsupported) -> Diagnostic {
     Diagnostic::error("Missing argument", format!("{}: {why}. Set `instance_id`.", service.facts().title))
         .at(Path::attribute("instance_id"))
+}
+
+/// The service whose ids end as this one does, and that ending.
+pub(super) fn of_instance(instance_id: &str) -> Option<(&'static dyn Service, &'static str)> {
+    let fits =
+        |suffix: &&&'static str| instance_id.len() == 36 && instance_id.is_ascii() && instance_id.ends_with(**suffix);
+    ALL.iter().find_map(|service| Some((*service, *service.facts().instance_suffixes.iter().find(fits)?)))
+}
+
+/// The engine behind an ending, where it is one only.
+pub(super) fn engine(suffix: &str) -> Option<&'static str> {
+    Some(match suffix {
+        "in01" => "MySQL",
+        "in02" => "MongoDB",
+        "in03" => "PostgreSQL",
+        "in04" => "SQLServer",
+        "in07" => "TaurusDB",
+        "in09" => "DDM",
+        "in14" => "GaussDB",
+        _ => return None,
+    })
 }
 
 /// A warning if the end of an instance id names another service.

@@ -22,13 +22,16 @@ mod turns;
 mod watch;
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use self::errand::{Ask, Errand, Interruption};
 use self::lookup::Lookup;
 use self::turns::Turns;
-use super::{Backup, BackupRef, Error, Filter, Instance, NewBackup, Service, Started, Status};
+use super::{
+    Backup, BackupRef, Download, Error, Filter, Instance, NewBackup, Service, Started, Status, Unsupported, Verdict,
+};
 use crate::cloud::{Cloud, Context};
 
 /// Backups in one region. Cheap to clone; all clones, also those of other regions, share the turns that creates take and
@@ -143,6 +146,41 @@ impl Backups {
     /// All backups that match, newest first.
     pub async fn list(&self, context: &Context, service: &dyn Service, filter: &Filter) -> Result<Vec<Backup>, Error> {
         pages::matching(self.errand(context, service), filter).await
+    }
+
+    /// Hands every backup that matches to `each` as its page comes, in the cloud's order, until it breaks off.
+    pub async fn each(
+        &self,
+        context: &Context,
+        service: &dyn Service,
+        filter: &Filter,
+        mut each: impl FnMut(Backup) -> ControlFlow<()> + Send,
+    ) -> Result<(), Error> {
+        pages::backups(self.errand(context, service), filter, |backup| {
+            if pages::matches(filter, &backup) { each(backup) } else { ControlFlow::Continue(()) }
+        })
+        .await
+        .map(drop)
+    }
+
+    /// Links to the files of a completed backup.
+    pub async fn download(
+        &self,
+        context: &Context,
+        service: &dyn Service,
+        backup: &BackupRef,
+    ) -> Result<Download, Error> {
+        let Some(call) = service.download(backup) else {
+            let title = service.facts().title;
+            return Err(Unsupported(format!("{title} hands out no download links for this backup")).into());
+        };
+        let errand = self.errand(context, service);
+        match errand.read(&call, |reply| service.downloaded(reply)).await {
+            Err(error) if errand.verdict(&error) == Some(Verdict::NotOffered) => {
+                Err(Error::NotOffered { operation: "download links", cause: error })
+            }
+            outcome => outcome.map_err(Error::from),
+        }
     }
 
     /// All instances, or those with exactly that name.

@@ -7,8 +7,8 @@
 use serde_json::json;
 
 use super::super::{
-    Backup, BackupRef, Facts, Filter, Instance, Job, Misread, NewBackup, Page, Service, Started, Status, StopScope,
-    Unsupported, Verdict,
+    Backup, BackupRef, Download, Facts, Filter, Instance, Job, Misread, NewBackup, Page, Service, Started, Status,
+    StopScope, Unsupported, Verdict,
 };
 use super::wire;
 use crate::cloud::{Call, Product, Refusal, Reply, segment};
@@ -104,6 +104,16 @@ impl Service for Dds {
         let mut call = Call::delete(&PRODUCT, BATCH);
         call.body = Some(json!({ "backup_ids": ids }));
         Some(call)
+    }
+
+    fn download(&self, backup: &BackupRef) -> Option<Call> {
+        let instance_id = backup.instance_id.as_deref()?;
+        let call = Call::get(&PRODUCT, format!("{BACKUPS}/download-file"));
+        Some(call.with("instance_id", instance_id).with("backup_id", &*backup.id))
+    }
+
+    fn downloaded(&self, reply: &Reply) -> Result<Download, Misread> {
+        wire::downloaded(reply)
     }
 
     fn job(&self, job_id: &str) -> Option<Call> {

@@ -10,6 +10,8 @@ mod rds;
 mod taurusdb;
 mod wire;
 
+pub use wire::time;
+
 use super::Service;
 
 /// Every service the provider knows, in the order the documentation lists them.

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::super::{
-    Backup, BackupRef, Facts, Filter, Instance, Job, Misread, NewBackup, Page, Service, Started, StopScope,
+    Backup, BackupRef, Download, Facts, Filter, Instance, Job, Misread, NewBackup, Page, Service, Started, StopScope,
     Unsupported, Verdict,
 };
 use super::wire;
@@ -139,6 +139,15 @@ impl Service for Rds {
         let results =
             body.delete_results.ok_or_else(|| Misread("the reply to the delete has no `delete_results`".to_owned()))?;
         results.into_iter().filter(|item| !item.succeeded()).map(|item| item.refusal(reply)).collect()
+    }
+
+    fn download(&self, backup: &BackupRef) -> Option<Call> {
+        let call = Call::get(&PRODUCT, "/v3/{project_id}/backup-files").with("backup_id", &*backup.id);
+        Some(wire::english(call))
+    }
+
+    fn downloaded(&self, reply: &Reply) -> Result<Download, Misread> {
+        wire::downloaded(reply)
     }
 
     fn job(&self, job_id: &str) -> Option<Call> {

@@ -3,11 +3,15 @@
 //! ids and the list itself must be there.
 
 use jiff::{Timestamp, civil::DateTime, tz::Offset};
+use secrecy::{ExposeSecret, SecretString};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value as Json, json};
 
-use super::super::{Backup, Datastore, Instance, Job, JobStatus, Misread, Page, Started, Status, Unsupported, Verdict};
+use super::super::{
+    Backup, Datastore, Download, DownloadFile, Instance, Job, JobStatus, Misread, Page, Started, Status, Unsupported,
+    Verdict,
+};
 use crate::backup::{Filter, NewBackup};
 use crate::cloud::{Call, Refusal, Reply};
 
@@ -50,7 +54,7 @@ pub(super) fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, 
 
 /// A time: `2025-06-03 08:12:40`, `2025-06-03T08:12:40+0800`, `…+08:00`, `…Z`. Without a zone it is UTC. Whatever else is
 /// written there is no time.
-pub(super) fn time(text: &str) -> Option<Timestamp> {
+pub fn time(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     // A date has hyphens too, so the zone is looked for after it.
     let zone = text.char_indices().skip(11).find(|(_, c)| matches!(c, 'Z' | 'z' | '+' | '-')).map(|(at, _)| at);
@@ -87,6 +91,45 @@ pub(super) const MB: f64 = 1024.0 * 1024.0;
 )]
 pub(super) fn bytes(size: Option<f64>, unit: f64) -> Option<u64> {
     size.filter(|size| *size >= 0.0).map(|size| (size * unit).round() as u64)
+}
+
+/// The links to a backup's files, as DDS and RDS write them. Sizes count in KB.
+pub(super) fn downloaded(reply: &Reply) -> Result<Download, Misread> {
+    #[derive(Deserialize)]
+    struct Body {
+        #[serde(default, deserialize_with = "text")]
+        bucket: Option<String>,
+        files: Option<Vec<File>>,
+    }
+    #[derive(Deserialize)]
+    struct File {
+        #[serde(default, deserialize_with = "text")]
+        name: Option<String>,
+        #[serde(default, deserialize_with = "number")]
+        size: Option<f64>,
+        download_link: Option<SecretString>,
+        #[serde(default, deserialize_with = "text")]
+        link_expired_time: Option<String>,
+        #[serde(default, deserialize_with = "text")]
+        database_name: Option<String>,
+        #[serde(default, deserialize_with = "text")]
+        group_name: Option<String>,
+    }
+    let body: Body = read(reply, "the list of files")?;
+    let files = body.files.ok_or_else(|| Misread("the list of files has no `files`".to_owned()))?;
+    let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let files = files.into_iter().map(|file| {
+        let link = file.download_link.filter(|link| !link.expose_secret().is_empty());
+        Ok(DownloadFile {
+            link: link.ok_or_else(|| Misread("a file has no `download_link`".to_owned()))?,
+            name: file.name.unwrap_or_default(),
+            size_bytes: bytes(file.size, KB),
+            expires: file.link_expired_time.as_deref().and_then(time),
+            database: filled(file.database_name),
+            group: filled(file.group_name),
+        })
+    });
+    Ok(Download { bucket: filled(body.bucket), files: files.collect::<Result<_, _>>()? })
 }
 
 /// A count of records.

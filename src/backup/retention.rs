@@ -1,0 +1,183 @@
+//! Which backups rotation removes. One pure rule for everything that prunes: the resource's `keep_last`, the action and
+//! the function.
+//!
+//! Only completed manual backups are ever removed, each instance is looked at alone, and its last completed backup stays
+//! unless that is allowed expressly.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Backup, Status, naming};
+
+/// What may go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rule {
+    /// So many of the newest stay.
+    pub keep_last: Option<u64>,
+    /// Only backups begun before this may go.
+    pub begun_before: Option<Timestamp>,
+    /// Whether even the last completed backup of an instance may go.
+    pub allow_last: bool,
+}
+
+/// What the rule needs to know of a backup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// The backup's id.
+    pub id: String,
+    /// The instance it was taken of.
+    pub instance_id: String,
+    /// Whether it is completed.
+    pub completed: bool,
+    /// Whether it was taken by hand.
+    pub manual: bool,
+    /// When it was begun. One that does not tell stays.
+    pub begin: Option<Timestamp>,
+}
+
+impl From<&Backup> for Candidate {
+    fn from(backup: &Backup) -> Self {
+        Candidate {
+            id: backup.id.clone(),
+            instance_id: backup.instance_id.clone(),
+            completed: backup.status == Status::Completed,
+            manual: backup.kind.as_deref().is_none_or(|kind| kind.eq_ignore_ascii_case("manual")),
+            begin: backup.begin,
+        }
+    }
+}
+
+/// The ids of the backups to remove, oldest first. A rule that says neither how many nor how old removes nothing.
+pub fn prunable(candidates: &[Candidate], rule: Rule) -> Vec<String> {
+    if rule.keep_last.is_none() && rule.begun_before.is_none() {
+        return Vec::new();
+    }
+    let keep = usize::try_from(rule.keep_last.unwrap_or(0)).unwrap_or(usize::MAX);
+    let keep = if rule.allow_last { keep } else { keep.max(1) };
+    let mut instances: BTreeMap<&str, Vec<(Timestamp, &str)>> = BTreeMap::new();
+    for one in candidates.iter().filter(|one| one.completed && one.manual) {
+        if let Some(begin) = one.begin {
+            instances.entry(&one.instance_id).or_default().push((begin, &one.id));
+        }
+    }
+    let mut removed: Vec<(Timestamp, &str)> = Vec::new();
+    for mut backups in instances.into_values() {
+        backups.sort_unstable_by_key(|backup| Reverse(*backup));
+        backups.dedup();
+        let surplus = backups.into_iter().skip(keep);
+        removed.extend(surplus.filter(|(begin, _)| rule.begun_before.is_none_or(|before| *begin < before)));
+    }
+    removed.sort_unstable();
+    removed.into_iter().map(|(_, id)| id.to_owned()).collect()
+}
+
+/// Reads an age: a whole number of days or weeks (`30d`, `4w`), or a duration that `fine` can read.
+pub fn age(text: &str, fine: impl FnOnce(&str) -> Result<Duration, String>) -> Result<Duration, String> {
+    const CENTURY_DAYS: u64 = 36_600;
+    for (unit, days_each) in [('d', 1), ('w', 7)] {
+        let Some(Ok(count)) = text.strip_suffix(unit).map(str::parse::<u64>) else { continue };
+        let days = count.checked_mul(days_each).filter(|days| (1..=CENTURY_DAYS).contains(days));
+        return days
+            .map(|days| Duration::from_hours(24 * days))
+            .ok_or_else(|| format!("{text:?} is no age between a day and a hundred years"));
+    }
+    fine(text).map_err(|why| format!("{why} Days and weeks are whole numbers: \"30d\", \"4w\"."))
+}
+
+/// Whether a name was made from exactly this prefix, by [`naming::unique_name`] or [`naming::timed_name`].
+pub fn rotates(name: &str, prefix: &str) -> bool {
+    name.strip_prefix(prefix).is_some_and(naming::is_ending)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn candidate(id: &str, day: u8) -> Candidate {
+        Candidate {
+            id: id.to_owned(),
+            instance_id: "one".to_owned(),
+            completed: true,
+            manual: true,
+            begin: Some(at(&format!("2026-01-{day:02}T00:00:00Z"))),
+        }
+    }
+
+    #[test]
+    fn the_newest_stay_and_the_last_one_always() {
+        let three = [candidate("b", 2), candidate("a", 1), candidate("c", 3)];
+        let day = |day: u8| Some(at(&format!("2026-01-{day:02}T00:00:00Z")));
+        for (keep_last, begun_before, allow_last, expected) in [
+            (None, None, false, &[][..]),
+            (None, None, true, &[]),
+            (Some(3), None, false, &[]),
+            (Some(2), None, false, &["a"]),
+            (Some(1), None, false, &["a", "b"]),
+            (Some(0), None, false, &["a", "b"]),
+            (Some(0), None, true, &["a", "b", "c"]),
+            (None, day(2), false, &["a"]),
+            (None, day(3), false, &["a", "b"]),
+            (None, day(9), false, &["a", "b"]),
+            (None, day(9), true, &["a", "b", "c"]),
+            (Some(2), day(9), false, &["a"]),
+            (Some(1), day(2), false, &["a"]),
+            (Some(u64::MAX), day(9), true, &[]),
+        ] {
+            let rule = Rule { keep_last, begun_before, allow_last };
+            assert_eq!(prunable(&three, rule), expected, "{rule:?}");
+        }
+    }
+
+    #[test]
+    fn only_completed_manual_backups_count_or_go() {
+        let rule = Rule { keep_last: Some(1), ..Rule::default() };
+        let old = candidate("old", 1);
+        for other in [
+            Candidate { completed: false, ..candidate("other", 5) },
+            Candidate { manual: false, ..candidate("other", 5) },
+            Candidate { begin: None, ..candidate("other", 5) },
+            Candidate { instance_id: "two".to_owned(), ..candidate("other", 5) },
+        ] {
+            assert_eq!(prunable(&[old.clone(), other.clone()], rule), [""; 0], "{other:?}");
+            let newer = candidate("newer", 9);
+            assert_eq!(prunable(&[newer, other.clone(), old.clone()], rule), ["old"], "{other:?}");
+        }
+        assert_eq!(prunable(&[old.clone(), old.clone()], rule), [""; 0], "one that is listed twice is one");
+    }
+
+    #[test]
+    fn instances_are_looked_at_one_by_one() {
+        let of = |instance: &str, id: &str, day| Candidate { instance_id: instance.to_owned(), ..candidate(id, day) };
+        let all = [of("one", "a", 1), of("two", "b", 2), of("one", "c", 3), of("two", "d", 4)];
+        assert_eq!(prunable(&all, Rule { keep_last: Some(1), ..Rule::default() }), ["a", "b"]);
+    }
+
+    #[test]
+    fn ages_count_days_and_weeks_too() {
+        let fine = |text: &str| if text == "36h" { Ok(Duration::from_hours(36)) } else { Err("No.".to_owned()) };
+        for (text, hours) in [("1d", Some(24)), ("30d", Some(720)), ("2w", Some(336)), ("36h", Some(36))] {
+            assert_eq!(age(text, fine).ok().map(|age| age.as_secs() / 3600), hours, "{text}");
+        }
+        for text in ["", "d", "0d", "-1d", "1.5d", "99999999999999999999d", "18446744073709551615w", "1y"] {
+            assert!(age(text, fine).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_rotates_only_its_own_names() {
+        let now = at("2026-01-02T03:04:05Z");
+        let name = naming::unique_name("nightly-", now);
+        assert!(rotates(&name, "nightly-"));
+        assert!(rotates(&naming::timed_name("nightly-", now), "nightly-"));
+        assert!(!rotates(&name, "night"), "another prefix that happens to be shorter");
+        assert!(!rotates("nightly-by-hand", "nightly-"));
+        assert!(!rotates(&naming::unique_name("nightly-2-", now), "nightly-"));
+    }
+}

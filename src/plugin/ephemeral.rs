@@ -1,0 +1,140 @@
+//! Ephemeral resources: values that exist while a run needs them and are stored nowhere.
+
+use std::future::Future;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::erased::{Boxed, Held, Start, caught, typed};
+use super::schema::Compiled;
+use super::{Diagnostic, Diagnostics, Field, Model, Private, Schema, Value};
+
+/// A kind of ephemeral value, over a configured client `C`.
+pub trait EphemeralResource<C>: Send + Sync + 'static {
+    /// All attributes and blocks of the schema.
+    type Model: Model;
+
+    /// The schema. It must not depend on configuration, environment or time.
+    fn schema(&self) -> Schema;
+
+    /// Checks that span several arguments. Anything may be null or unknown.
+    fn validate(&self, config: &Self::Model) -> Diagnostics {
+        let _ = config;
+        Diagnostics::new()
+    }
+
+    /// Makes the value: in every plan and in every apply anew. What is configured comes back unchanged.
+    fn open(
+        &self,
+        client: &C,
+        config: Self::Model,
+        lease: &mut Lease,
+    ) -> impl Future<Output = Result<Self::Model, Diagnostics>> + Send;
+
+    /// Makes it last longer, when [`Lease::renew_at`] has come and somebody still uses it.
+    fn renew(&self, client: &C, lease: &mut Lease) -> impl Future<Output = Result<(), Diagnostics>> + Send {
+        let _ = (client, lease);
+        async { Ok(()) }
+    }
+
+    /// Gives it back. May be asked more than once; `lease` has the private values of the opening.
+    fn close(&self, client: &C, lease: &mut Lease) -> impl Future<Output = Result<(), Diagnostics>> + Send {
+        let _ = (client, lease);
+        async { Ok(()) }
+    }
+}
+
+/// What an open value has beside itself, and what an operation on it may do besides returning.
+#[derive(Debug)]
+pub struct Lease {
+    stop: CancellationToken,
+    deadline: Instant,
+    warnings: Diagnostics,
+    /// When to renew it; `None` for never.
+    pub renew_at: Option<SystemTime>,
+    /// Bytes for the renewals and the closing, by key.
+    pub private: Private,
+}
+
+impl Lease {
+    fn new(start: Start) -> Self {
+        let Start { stop, timeout, private } = start;
+        let deadline = Instant::now() + timeout;
+        Lease { stop, deadline, warnings: Diagnostics::new(), renew_at: None, private }
+    }
+
+    /// Something to know beside the result.
+    pub fn warn(&mut self, warning: Diagnostic) {
+        self.warnings.push(warning);
+    }
+
+    /// When the operation must be over.
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Cancelled when Terraform asks running operations to stop.
+    pub fn stop(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    /// Renews it after so long.
+    pub fn renew_after(&mut self, time: Duration) {
+        self.renew_at = Some(SystemTime::now() + time);
+    }
+
+    /// What is left of the operation: warnings, the time to renew, the private values.
+    pub(super) fn finish(self) -> (Diagnostics, Option<SystemTime>, Private) {
+        (self.warnings, self.renew_at, self.private)
+    }
+}
+
+/// An ephemeral resource without its model type.
+pub(super) trait AnyEphemeral<C>: Send + Sync {
+    fn compiled(&self) -> &Compiled;
+    /// `Err` if the configuration does not fit the model.
+    fn validate(&self, config: Value) -> Result<Diagnostics, Diagnostics>;
+    fn open<'a>(&'a self, client: &'a C, config: Value, start: Start)
+    -> Boxed<'a, (Result<Value, Diagnostics>, Lease)>;
+    fn renew<'a>(&'a self, client: &'a C, start: Start) -> Boxed<'a, (Result<(), Diagnostics>, Lease)>;
+    fn close<'a>(&'a self, client: &'a C, start: Start) -> Boxed<'a, (Result<(), Diagnostics>, Lease)>;
+}
+
+impl<C: Send + Sync + 'static, E: EphemeralResource<C>> AnyEphemeral<C> for Held<E> {
+    fn compiled(&self) -> &Compiled {
+        Held::compiled(self)
+    }
+
+    fn validate(&self, config: Value) -> Result<Diagnostics, Diagnostics> {
+        Ok(self.inner.validate(&typed(config)?))
+    }
+
+    fn open<'a>(
+        &'a self,
+        client: &'a C,
+        config: Value,
+        start: Start,
+    ) -> Boxed<'a, (Result<Value, Diagnostics>, Lease)> {
+        Box::pin(async move {
+            let mut lease = Lease::new(start);
+            let opened =
+                caught(async { self.inner.open(client, typed(config)?, &mut lease).await.map(Field::into_value) });
+            (opened.await, lease)
+        })
+    }
+
+    fn renew<'a>(&'a self, client: &'a C, start: Start) -> Boxed<'a, (Result<(), Diagnostics>, Lease)> {
+        Box::pin(async move {
+            let mut lease = Lease::new(start);
+            (caught(self.inner.renew(client, &mut lease)).await, lease)
+        })
+    }
+
+    fn close<'a>(&'a self, client: &'a C, start: Start) -> Boxed<'a, (Result<(), Diagnostics>, Lease)> {
+        Box::pin(async move {
+            let mut lease = Lease::new(start);
+            (caught(self.inner.close(client, &mut lease)).await, lease)
+        })
+    }
+}

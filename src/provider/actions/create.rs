@@ -1,0 +1,116 @@
+//! The action `huaweidb_create_backup`: a backup at a lifecycle event, such as before a database instance is changed.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::super::explain::{About, Doing, explain};
+use super::super::manual_backup::check_id;
+use super::super::services;
+use super::{Told, context, region_attribute, service_attribute, timeout_attribute};
+use crate::backup::{self, Backups, NewBackup, naming};
+use crate::plugin::{Action, Attr, Attribute, Diagnostic, Diagnostics, Path, Run, Schema, model};
+
+model! {
+    /// What to back up.
+    pub(crate) struct Wish {
+        service: Attr<String>,
+        instance_id: Attr<String>,
+        name: Attr<String>,
+        name_prefix: Attr<String>,
+        description: Attr<String>,
+        region: Attr<String>,
+        wait_for_completion: Attr<bool>,
+        timeout: Attr<String>,
+    }
+}
+
+/// `huaweidb_create_backup`
+pub(crate) struct CreateBackup;
+
+const LIMIT: Duration = Duration::from_hours(1);
+
+impl Action<Backups> for CreateBackup {
+    type Model = Wish;
+
+    fn schema(&self) -> Schema {
+        Schema::new(
+            "Takes a manual backup at a lifecycle event, for example before a database instance of any provider is updated. \
+             The backup is not tracked in the state: delete it with `huaweidb_prune_backups`, or import it.",
+        )
+        .attribute(service_attribute())
+        .attribute(Attribute::string("instance_id").required().check(check_id).describe("Id of the instance to back up."))
+        .attribute(Attribute::string("name").check(naming::check_name).describe(
+            "Name of the backup, unique in the project: fit for one invocation only. Give either `name` or `name_prefix`.",
+        ))
+        .attribute(Attribute::string("name_prefix").check(naming::check_prefix).describe(
+            "Beginning of the name; the time and random digits are added. Give either `name` or `name_prefix`.",
+        ))
+        .attribute(Attribute::string("description").check(naming::check_description).describe(
+            "Description of the backup: at most 256 characters, none of `> ! < \" & ' =` and no line breaks.",
+        ))
+        .attribute(region_attribute())
+        .attribute(Attribute::bool("wait_for_completion").describe(
+            "Whether the action ends only when the backup is `COMPLETED`. Default: `true`. Otherwise it ends as soon as the \
+             cloud has begun the backup.",
+        ))
+        .attribute(timeout_attribute("1h"))
+    }
+
+    fn validate(&self, config: &Wish) -> Diagnostics {
+        let mut found = Diagnostics::new();
+        let one = match (&config.name, &config.name_prefix) {
+            (Attr::Known(_), Attr::Known(_)) => {
+                Some(("Conflicting arguments", "Both `name` and `name_prefix` are set."))
+            }
+            (Attr::Null, Attr::Null) => Some(("Missing argument", "Neither `name` nor `name_prefix` is set.")),
+            _ => None,
+        };
+        if let Some((summary, detail)) = one {
+            let detail = format!("{detail} Give exactly one of them.");
+            found.push(Diagnostic::error(summary, detail).at(Path::attribute("name")));
+        }
+        let Some(service) = config.service.as_str().and_then(backup::named) else { return found };
+        let facts = service.facts();
+        if let Some(why) = facts.no_create {
+            let detail = format!("{} ({}): {why}.", facts.title, facts.key());
+            found
+                .push(Diagnostic::error("This service takes no manual backups", detail).at(Path::attribute("service")));
+        }
+        if let Some(warning) = config.instance_id.known().and_then(|id| services::foreign_suffix(service, id)) {
+            found.push(warning.at(Path::attribute("instance_id")));
+        }
+        found
+    }
+
+    async fn invoke(&self, client: &Backups, config: Wish, run: &mut Run) -> Result<(), Diagnostics> {
+        let service = services::required(&config.service)?;
+        let client = services::regional(client, &config.region);
+        let context = context(run, &config.timeout, LIMIT);
+        let name = config
+            .name
+            .into_known()
+            .unwrap_or_else(|| naming::unique_name(config.name_prefix.as_str().unwrap_or_default(), Timestamp::now()));
+        let want = NewBackup {
+            instance_id: config.instance_id.into_known().unwrap_or_default(),
+            name,
+            description: config.description.into_known().filter(|text| !text.is_empty()),
+            databases: Vec::new(),
+        };
+        let key = service.facts().key();
+        run.tell(format!("Asking {} for the backup {:?} of {}", service.facts().title, want.name, want.instance_id));
+        let about = About { service: key, id: None, name: Some(&want.name) };
+        let started = client.begin(&context, service, &want).await;
+        let started = started.map_err(|error| explain(Doing::Create, about, &error))?;
+        let id = &started.backup_id;
+        run.tell(format!("The backup {:?} has begun: {id}", want.name));
+        if config.wait_for_completion == Attr::Known(false) {
+            return Ok(());
+        }
+        let about = About { service: key, id: Some(id), name: Some(&want.name) };
+        let backup = client.settled(&context, service, &started, &Told(run.teller())).await;
+        let backup = backup.map_err(|error| explain(Doing::Follow, about, &error))?;
+        run.tell(format!("The backup {:?} ({id}) is {}", want.name, backup.status));
+        Ok(())
+    }
+}

@@ -1,0 +1,118 @@
+//! The action `huaweidb_stop_backup`: the emergency stop.
+
+use std::time::Duration;
+
+use super::super::explain::{About, Doing, explain};
+use super::super::manual_backup::check_id;
+use super::super::services;
+use super::{context, region_attribute, service_attribute, timeout_attribute};
+use crate::backup::{self, BackupRef, Backups, Filter, Status, Stop, StopScope};
+use crate::plugin::{Action, Attr, Attribute, Diagnostic, Diagnostics, Path, Run, Schema, model};
+
+model! {
+    /// What to stop.
+    pub(crate) struct Wish {
+        service: Attr<String>,
+        backup_id: Attr<String>,
+        instance_id: Attr<String>,
+        region: Attr<String>,
+        ignore_if_not_running: Attr<bool>,
+        timeout: Attr<String>,
+    }
+}
+
+/// `huaweidb_stop_backup`
+pub(crate) struct StopBackup;
+
+const LIMIT: Duration = Duration::from_mins(10);
+
+impl Action<Backups> for StopBackup {
+    type Model = Wish;
+
+    fn schema(&self) -> Schema {
+        Schema::new(
+            "Stops a backup that is being taken: one by its id, or whatever runs on an instance. A stopped backup is of no \
+             use for a restore.",
+        )
+        .attribute(service_attribute())
+        .attribute(Attribute::string("backup_id").check(check_id).describe(
+            "Id of the backup to stop. Give `backup_id`, `instance_id`, or both where the service (`rds`) finds a backup only \
+             together with its instance.",
+        ))
+        .attribute(
+            Attribute::string("instance_id")
+                .check(check_id)
+                .describe("Id of the instance; alone, every backup that runs on it is stopped."),
+        )
+        .attribute(region_attribute())
+        .attribute(
+            Attribute::bool("ignore_if_not_running")
+                .describe("Whether it is fine that nothing runs. Default: `false`, and then that is an error."),
+        )
+        .attribute(timeout_attribute("10m"))
+    }
+
+    fn validate(&self, config: &Wish) -> Diagnostics {
+        let mut found = Diagnostics::new();
+        if config.backup_id.is_null() && config.instance_id.is_null() {
+            let detail = "Neither `backup_id` nor `instance_id` is set. Give at least one of them.";
+            found.push(Diagnostic::error("Missing argument", detail).at(Path::attribute("backup_id")));
+        }
+        let Some(service) = config.service.as_str().and_then(backup::named) else { return found };
+        let facts = service.facts();
+        if facts.stop == StopScope::Never {
+            let detail = format!("{} has no call that stops a backup.", facts.title);
+            found.push(Diagnostic::error("This service cannot stop a backup", detail).at(Path::attribute("service")));
+        }
+        if facts.needs_instance && config.instance_id.is_null() {
+            let detail = format!("{} finds a backup only together with its instance. Set `instance_id`.", facts.title);
+            found.push(Diagnostic::error("Missing argument", detail).at(Path::attribute("instance_id")));
+        }
+        found
+    }
+
+    async fn invoke(&self, client: &Backups, config: Wish, run: &mut Run) -> Result<(), Diagnostics> {
+        let service = services::required(&config.service)?;
+        let client = services::regional(client, &config.region);
+        let context = context(run, &config.timeout, LIMIT);
+        let key = service.facts().key();
+        let instance_id = config.instance_id.into_known();
+        let asked = match config.backup_id.into_known() {
+            Some(id) => vec![BackupRef { id, instance_id: instance_id.clone() }],
+            None => {
+                let filter = Filter { instance_id: instance_id.clone(), ..Filter::default() };
+                let about = About { service: key, id: None, name: None };
+                let found = client.list(&context, service, &filter).await;
+                let found = found.map_err(|error| explain(Doing::Search, about, &error))?;
+                let runs = |status: &Status| !status.is_final() && *status != Status::Deleting;
+                found.iter().filter(|backup| runs(&backup.status)).map(BackupRef::from).collect()
+            }
+        };
+        let mut idle = Vec::new();
+        for backup in &asked {
+            run.tell(format!("Stopping the backup {}", backup.id));
+            let about = About { service: key, id: Some(&backup.id), name: None };
+            match client.stop(&context, service, backup).await {
+                Ok(Stop::Stopped(Some(now))) => {
+                    run.tell(format!("The backup {} is stopped: {}", backup.id, now.status))
+                }
+                Ok(Stop::Stopped(None)) => run.tell(format!("The backup {} is stopped and gone", backup.id)),
+                Ok(Stop::NotRunning(now)) => idle.push(format!("The backup {} is {}", backup.id, now.status)),
+                Err(error) => return Err(explain(Doing::Stop, about, &error).into()),
+            }
+        }
+        if asked.is_empty() {
+            idle.push(format!("No backup runs on the instance {}", instance_id.unwrap_or_default()));
+        }
+        if idle.is_empty() {
+            return Ok(());
+        }
+        let idle = idle.join(". ");
+        if config.ignore_if_not_running == Attr::Known(true) {
+            run.tell(format!("Nothing to stop: {idle}"));
+            return Ok(());
+        }
+        let detail = format!("{idle}. If that is fine, set `ignore_if_not_running = true`.");
+        Err(Diagnostic::error("No backup is running", detail).into())
+    }
+}

@@ -1,0 +1,129 @@
+//! The ephemeral resource `huaweidb_backup_download`: links under which a backup can be downloaded for a while.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::explain::{About, Doing, explain};
+use super::manual_backup::check_id;
+use super::{fields, services};
+use crate::backup::{self, ALL, BackupRef, Backups, DownloadFile};
+use crate::cloud::Context;
+use crate::plugin::{Attr, Attribute, Diagnostic, Diagnostics, EphemeralResource, Lease, Path, Schema, model};
+
+model! {
+    /// What was asked and what was found.
+    pub(super) struct Links {
+        service: Attr<String>,
+        instance_id: Attr<String>,
+        backup_id: Attr<String>,
+        region: Attr<String>,
+        bucket: Attr<String>,
+        files: Attr<Vec<FileObject>>,
+    }
+}
+
+model! {
+    /// One file.
+    pub(super) struct FileObject {
+        name: Attr<String>,
+        size_bytes: Attr<i64>,
+        download_link: Attr<SecretString>,
+        expires_at: Attr<String>,
+        database_name: Attr<String>,
+        group_name: Attr<String>,
+    }
+}
+
+/// `huaweidb_backup_download`
+pub(super) struct BackupDownload;
+
+/// How long the cloud may take to hand out links.
+const LIMIT: Duration = Duration::from_mins(2);
+
+/// The services that hand out links.
+fn offering() -> impl Iterator<Item = &'static str> {
+    let any = BackupRef { id: "b".to_owned(), instance_id: Some("i".to_owned()) };
+    ALL.iter().filter(move |service| service.download(&any).is_some()).map(|service| service.facts().key())
+}
+
+impl EphemeralResource<Backups> for BackupDownload {
+    type Model = Links;
+
+    fn schema(&self) -> Schema {
+        let text = |name| Attribute::string(name).computed();
+        let services = offering().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(" and ");
+        Schema::new(
+            "Links under which the files of a completed backup can be downloaded for a limited time. They are asked for in \
+             every plan and apply and stored nowhere: whoever has a link has the data.",
+        )
+        .attribute(
+            Attribute::string("service")
+                .required()
+                .one_of(offering())
+                .describe(format!("Database service of the backup. Only {services} hand out links.")),
+        )
+        .attribute(Attribute::string("backup_id").required().check(check_id).describe("Id of the backup. It must be `COMPLETED`."))
+        .attribute(Attribute::string("instance_id").check(check_id).describe("Id of its instance. `dds` needs it."))
+        .attribute(Attribute::string("region").describe("Region of the backup. Default: the provider's region."))
+        .attribute(text("bucket").describe("Object storage bucket that holds the files, where the service tells it."))
+        .attribute(
+            Attribute::list_of(
+                "files",
+                vec![
+                    text("name").describe("Name of the file."),
+                    Attribute::integer("size_bytes").computed().describe("Size in bytes."),
+                    text("download_link").sensitive().describe("Where to get it. The link contains its own signature."),
+                    text("expires_at").describe("When the link ends: RFC 3339, UTC."),
+                    text("database_name").describe("The database in it, for backups of single databases."),
+                    text("group_name").describe("The shard or node group it is of, where the service tells it."),
+                ],
+            )
+            .computed()
+            .describe("The files."),
+        )
+        .read_timeout(LIMIT)
+    }
+
+    fn validate(&self, config: &Links) -> Diagnostics {
+        let lacks = |service: &&dyn backup::Service| {
+            service.download(&BackupRef { id: "b".to_owned(), instance_id: None }).is_none()
+        };
+        let service = config.service.as_str().and_then(backup::named);
+        match service.filter(lacks).filter(|_| config.instance_id.is_null()) {
+            Some(service) => {
+                let detail = format!("{} finds the files of a backup only with its instance.", service.facts().title);
+                Diagnostic::error("Missing argument", format!("{detail} Set `instance_id`."))
+                    .at(Path::attribute("instance_id"))
+                    .into()
+            }
+            None => Diagnostics::new(),
+        }
+    }
+
+    async fn open(&self, client: &Backups, config: Links, lease: &mut Lease) -> Result<Links, Diagnostics> {
+        let service = services::required(&config.service)?;
+        let client = services::regional(client, &config.region);
+        let context = Context { deadline: lease.deadline(), stop: lease.stop().clone() };
+        let reference = BackupRef {
+            id: config.backup_id.known().cloned().unwrap_or_default(),
+            instance_id: config.instance_id.known().cloned(),
+        };
+        let about = About { service: service.facts().key(), id: Some(&reference.id), name: None };
+        let download = client.download(&context, service, &reference).await;
+        let download = download.map_err(|error| explain(Doing::Download, about, &error))?;
+        let bucket = download.bucket.into();
+        Ok(Links { bucket, files: Attr::Known(download.files.into_iter().map(object).collect()), ..config })
+    }
+}
+
+fn object(file: DownloadFile) -> FileObject {
+    FileObject {
+        name: fields::text(Some(&file.name)),
+        size_bytes: file.size_bytes.and_then(|bytes| i64::try_from(bytes).ok()).into(),
+        download_link: Attr::Known(file.link),
+        expires_at: fields::time(file.expires),
+        database_name: file.database.into(),
+        group_name: file.group.into(),
+    }
+}

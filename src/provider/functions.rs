@@ -1,0 +1,112 @@
+//! The provider's functions: names, instance ids and the pruning rule, as pure computation.
+
+use jiff::Timestamp;
+
+use super::actions::before;
+use super::services;
+use crate::backup::retention::{self, Candidate, Rule};
+use crate::backup::{self, ALL, naming};
+use crate::plugin::{Function, FunctionError, Signature, Type, Value};
+
+/// `backup_name`
+pub(super) struct BackupName;
+
+impl Function for BackupName {
+    fn signature(&self) -> Signature {
+        Signature::new(
+            "A valid backup name from a prefix and a time",
+            "Makes the name that `name_prefix` would make, but from a given time: the prefix, the time to the second, and \
+             eight digits that follow from both. Equal arguments give equal names, different ones different names, and names \
+             of one prefix sort by age.",
+            Type::String,
+        )
+        .parameter("prefix", Type::String, format!("Beginning of the name: 1 to {} characters.", naming::PREFIX_MAX))
+        .parameter("timestamp", Type::String, "A time in RFC 3339, such as `plantimestamp()` gives.")
+    }
+
+    fn call(&self, arguments: &[Value]) -> Result<Value, FunctionError> {
+        let prefix = text(arguments, 0);
+        naming::check_prefix(prefix).map_err(|why| FunctionError::at(0, format!("{prefix:?} is no prefix: {why}.")))?;
+        Ok(naming::timed_name(prefix, time(arguments, 1)?).into())
+    }
+}
+
+/// `parse_instance_id`
+pub(super) struct ParseInstanceId;
+
+impl Function for ParseInstanceId {
+    fn signature(&self) -> Signature {
+        let members = [("service".to_owned(), Type::String), ("engine".to_owned(), Type::String)];
+        Signature::new(
+            "The database service of an instance id",
+            "Reads service and engine off the last characters of an instance id. `service` is what the argument of that name \
+             wants; `engine` is null where one ending serves several engines (GeminiDB).",
+            Type::Object(members.into()),
+        )
+        .parameter("id", Type::String, "An instance id: 32 hexadecimal digits and an ending such as `in02`.")
+    }
+
+    fn call(&self, arguments: &[Value]) -> Result<Value, FunctionError> {
+        let id = text(arguments, 0);
+        let (service, suffix) = services::of_instance(id).ok_or_else(|| {
+            let endings = ALL.iter().flat_map(|service| service.facts().instance_suffixes.iter().copied());
+            let endings = endings.collect::<Vec<_>>().join(", ");
+            FunctionError::at(0, format!("{id:?} is no instance id: 36 characters that end in one of {endings}."))
+        })?;
+        let engine = services::engine(suffix).map_or(Value::Null, Value::from);
+        Ok(Value::object([("service", service.facts().key().into()), ("engine", engine)]))
+    }
+}
+
+/// `select_prunable`
+pub(super) struct SelectPrunable;
+
+impl Function for SelectPrunable {
+    fn signature(&self) -> Signature {
+        let members = ["id", "instance_id", "status", "type", "begin_time"].map(|name| (name.to_owned(), Type::String));
+        Signature::new(
+            "The ids of the backups that a pruning would delete",
+            "Applies the rule of `keep_last` and of the action `huaweidb_prune_backups` to a list of backups, such as the \
+             `backups` of the data source `huaweidb_backups`. Only completed manual backups are selected, each instance is \
+             looked at alone, and its last completed one is never selected. Oldest first.",
+            Type::list(Type::String),
+        )
+        .parameter("backups", Type::list(Type::Object(members.into())), "The backups. Other attributes are ignored.")
+        .nullable("keep_last", Type::Number, "So many of the newest stay. Null: no such rule.")
+        .nullable("older_than", Type::String, "Only backups begun so long before `now` go: `\"30d\"`. Null: no such rule.")
+        .parameter("now", Type::String, "A time in RFC 3339, such as `plantimestamp()` gives.")
+    }
+
+    fn call(&self, arguments: &[Value]) -> Result<Value, FunctionError> {
+        let keep_last = match arguments[1].as_number() {
+            None => None,
+            Some(number) => {
+                let keep = number.as_i64().and_then(|keep| u64::try_from(keep).ok());
+                Some(keep.ok_or_else(|| FunctionError::at(1, "`keep_last` is no whole number of at least 0."))?)
+            }
+        };
+        let now = time(arguments, 3)?;
+        let begun_before = arguments[2].as_str().map(|age| before(age, now)).transpose();
+        let begun_before = begun_before.map_err(|why| FunctionError::at(2, why))?;
+        let member = |backup: &Value, name| backup.get(name).as_str().unwrap_or_default().to_owned();
+        let candidates = arguments[0].as_list().unwrap_or_default().iter().map(|backup| Candidate {
+            id: member(backup, "id"),
+            instance_id: member(backup, "instance_id"),
+            completed: member(backup, "status").eq_ignore_ascii_case("COMPLETED"),
+            manual: member(backup, "type").eq_ignore_ascii_case("manual"),
+            begin: backup::time(&member(backup, "begin_time")),
+        });
+        let rule = Rule { keep_last, begun_before, allow_last: false };
+        Ok(retention::prunable(&candidates.collect::<Vec<_>>(), rule).into())
+    }
+}
+
+fn text(arguments: &[Value], index: usize) -> &str {
+    arguments[index].as_str().unwrap_or_default()
+}
+
+fn time(arguments: &[Value], index: usize) -> Result<Timestamp, FunctionError> {
+    let text = text(arguments, index);
+    text.parse()
+        .map_err(|_| FunctionError::at(index, format!("{text:?} is not RFC 3339, such as 2026-01-31T00:00:00Z.")))
+}

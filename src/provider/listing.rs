@@ -1,0 +1,215 @@
+//! The list resource `huaweidb_manual_backup`: what exists in the cloud, for `terraform query`.
+
+use std::ops::ControlFlow;
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::backups::{check_time, moment};
+use super::explain::{About, Doing, explain};
+use super::manual_backup::{ManualBackup, check_id, filled};
+use super::{fields, services};
+use crate::backup::{self, ALL, Backup, BackupRef, Backups, Filter, Service, Status};
+use crate::cloud::Context;
+use crate::plugin::{Attr, Attribute, Diagnostic, Diagnostics, Findings, ListResource, Path, Schema, model};
+
+model! {
+    /// What to look for.
+    pub(super) struct Wanted {
+        service: Attr<String>,
+        instance_id: Attr<String>,
+        name_prefix: Attr<String>,
+        status: Attr<String>,
+        begin_after: Attr<String>,
+        region: Attr<String>,
+    }
+}
+
+/// `huaweidb_manual_backup`
+pub(super) struct ManualBackupList;
+
+/// Thousands of backups take many pages, and a throttled cloud takes its time.
+const LIMIT: Duration = Duration::from_mins(20);
+
+impl ListResource<Backups> for ManualBackupList {
+    type Model = Wanted;
+    type Object = ManualBackup;
+
+    fn schema(&self) -> Schema {
+        let mut schema = Schema::new("Finds manual backups, whoever took them, as pages of the cloud's lists arrive.")
+            .attribute(Attribute::string("service").one_of(services::keys()).describe(format!(
+                "Database service to ask. {} Default: all that take manual backups; one that does not answer is a warning.",
+                services::allowed()
+            )))
+            .attribute(Attribute::string("instance_id").check(check_id).describe("Only backups of this instance."))
+            .attribute(Attribute::string("name_prefix").describe("Only backups whose name begins so."))
+            .attribute(
+                Attribute::string("status")
+                    .one_of(fields::STATUSES.iter().copied())
+                    .describe("Only backups with this status. Default: all."),
+            )
+            .attribute(
+                Attribute::string("begin_after")
+                    .check(check_time)
+                    .describe("Only backups begun at this time or later: RFC 3339, such as `2026-01-31T00:00:00Z`."),
+            )
+            .attribute(Attribute::string("region").describe("Region to ask. Default: the provider's region."));
+        schema.timeouts = Some(crate::plugin::Timeouts { read: LIMIT, ..crate::plugin::Timeouts::default() });
+        schema
+    }
+
+    fn validate(&self, config: &Wanted) -> Diagnostics {
+        let service = config.service.as_str().and_then(backup::named);
+        let warning =
+            service.zip(config.instance_id.as_str()).and_then(|(service, id)| services::foreign_suffix(service, id));
+        warning.map(|warning| warning.at(Path::attribute("instance_id")).into()).unwrap_or_default()
+    }
+
+    async fn list(
+        &self,
+        client: &Backups,
+        config: Wanted,
+        findings: &mut Findings<ManualBackup>,
+    ) -> Result<(), Diagnostics> {
+        let client = services::regional(client, &config.region);
+        let context = Context { deadline: findings.deadline(), stop: findings.stop().clone() };
+        let filter = Filter {
+            instance_id: config.instance_id.known().cloned(),
+            name_prefix: config.name_prefix.known().cloned(),
+            status: config.status.known().map(|word| Status::named(word)),
+            begin_after: moment(&config.begin_after),
+            kind: Some("manual".to_owned()),
+            ..Filter::default()
+        };
+        if let Some(key) = config.service.as_str() {
+            let service = services::required(&Attr::from(key))?;
+            return match search(&client, &context, service, &filter, findings).await {
+                Ok(_) => Ok(()),
+                Err(error) => Err(failed(service, &error).into()),
+            };
+        }
+        // An instance belongs to one service, which its id tells.
+        let only =
+            config.instance_id.as_str().and_then(services::of_instance).map(|(service, _)| service.facts().key());
+        let asked = ALL.iter().copied().filter(|service| {
+            let facts = service.facts();
+            facts.no_create.is_none() && only.is_none_or(|only| facts.key() == only)
+        });
+        let mut failures = Vec::new();
+        let mut answered = 0;
+        for service in asked {
+            match search(&client, &context, service, &filter, findings).await {
+                Ok(ControlFlow::Break(())) => return Ok(()),
+                Ok(ControlFlow::Continue(())) => answered += 1,
+                Err(_) if context.stop.is_cancelled() => return Ok(()),
+                Err(error) => failures.push(failed(service, &error)),
+            }
+        }
+        if answered == 0 {
+            let mut all = Diagnostics::new();
+            all.extend(failures);
+            return Err(all);
+        }
+        for failure in failures {
+            let detail = format!("Its backups are missing from the result. {}", failure.detail);
+            findings.warn(Diagnostic::warning("A service was not searched", detail)).await;
+        }
+        Ok(())
+    }
+}
+
+fn failed(service: &dyn Service, error: &backup::Error) -> Diagnostic {
+    explain(Doing::Search, About { service: service.facts().key(), id: None, name: None }, error)
+}
+
+/// Searches one service: all at once, or instance by instance where it lists only so.
+async fn search(
+    client: &Backups,
+    context: &Context,
+    service: &'static dyn Service,
+    filter: &Filter,
+    findings: &mut Findings<ManualBackup>,
+) -> Result<ControlFlow<()>, backup::Error> {
+    let kind = filter.kind.clone().filter(|_| service.facts().no_create.is_none());
+    let filter = Filter { kind, ..filter.clone() };
+    if filter.instance_id.is_some() || service.list(&filter, 0, 1).is_ok() {
+        return hand_on(client, context, service, &filter, findings).await;
+    }
+    for instance in client.instances(context, service, None).await? {
+        let filter = Filter { instance_id: Some(instance.id), ..filter.clone() };
+        if hand_on(client, context, service, &filter, findings).await?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+/// Reads page after page and hands on what is on them, until there is no more or nobody wants more.
+async fn hand_on(
+    client: &Backups,
+    context: &Context,
+    service: &'static dyn Service,
+    filter: &Filter,
+    findings: &mut Findings<ManualBackup>,
+) -> Result<ControlFlow<()>, backup::Error> {
+    let (sender, mut receiver) = mpsc::unbounded_channel();
+    let reading = async move {
+        let each = |backup| match sender.send(backup) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        };
+        client.each(context, service, filter, each).await
+    };
+    let handing = async {
+        while let Some(backup) = receiver.recv().await {
+            let backup = completed(client, context, service, backup, findings.whole).await;
+            if findings.push(label(&backup), object(client.region(), service, filter, &backup)).await.is_break() {
+                return ControlFlow::Break(());
+            }
+        }
+        ControlFlow::Continue(())
+    };
+    let (mut reading, mut handing) = (pin!(reading), pin!(handing));
+    tokio::select! {
+        biased;
+        // Before the reading is over this means that nobody wants more.
+        flow = &mut handing => if flow.is_break() { Ok(flow) } else { reading.await.map(|()| flow) },
+        read = &mut reading => {
+            let flow = handing.await;
+            read.map(|()| flow)
+        }
+    }
+}
+
+/// With what the list does not tell, if it is wanted. Without an answer, as it is: a refresh will tell.
+async fn completed(
+    client: &Backups,
+    context: &Context,
+    service: &'static dyn Service,
+    backup: Backup,
+    whole: bool,
+) -> Backup {
+    if !whole || service.details(&backup).is_none() {
+        return backup;
+    }
+    client.find(context, service, &BackupRef::from(&backup)).await.ok().flatten().unwrap_or(backup)
+}
+
+fn label(backup: &Backup) -> String {
+    match fields::time(backup.begin).as_str() {
+        Some(begun) => format!("{} ({}, {begun})", backup.name, backup.status),
+        None => format!("{} ({})", backup.name, backup.status),
+    }
+}
+
+fn object(region: &str, service: &dyn Service, filter: &Filter, backup: &Backup) -> ManualBackup {
+    let stub = ManualBackup {
+        service: Attr::from(service.facts().key()),
+        region: Attr::from(region),
+        // Lists of one instance may leave out which it is.
+        instance_id: filter.instance_id.clone().into(),
+        ..services::untouched()
+    };
+    filled(stub, backup)
+}

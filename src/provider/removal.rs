@@ -1,0 +1,188 @@
+//! What is said before a backup is deleted.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::manual_backup::{ManualBackup, is_retained, label};
+use super::services;
+use crate::backup::{self, Backups, Filter, Status};
+use crate::cloud::Context;
+use crate::plugin::{Diagnostic, Diagnostics, Path};
+
+/// So long a plan may look for other backups.
+const PLAN_LIMIT: Duration = Duration::from_secs(30);
+/// One plan lasts so long at most, as far as this matters: then instances are looked at anew.
+const ONE_PLAN: Duration = Duration::from_mins(1);
+
+/// What the deletions of one plan leave of each instance's completed backups. An instance is listed once, however many of
+/// its backups go.
+#[derive(Debug, Default)]
+pub(super) struct Leaving(Mutex<HashMap<Place, Arc<Mutex<Option<Left>>>>>);
+
+/// Service, region, instance.
+type Place = (&'static str, String, String);
+
+#[derive(Debug)]
+struct Left {
+    since: Instant,
+    /// Completed ones that nobody has planned to delete; `None` if the cloud did not tell.
+    ids: Option<HashSet<String>>,
+}
+
+impl Leaving {
+    /// Whether no completed backup of the instance is left once this one is gone too; false if that cannot be told.
+    async fn is_last(&self, client: &Backups, backup: &ManualBackup) -> bool {
+        let (Some(service), Some(instance_id), Some(id)) =
+            (backup.service.as_str().and_then(backup::named), backup.instance_id.as_str(), backup.id.as_str())
+        else {
+            return false;
+        };
+        let client = services::regional(client, &backup.region);
+        let place = (service.facts().key(), client.region().to_owned(), instance_id.to_owned());
+        let entry = Arc::clone(self.0.lock().await.entry(place).or_default());
+        // Held while the cloud is asked, so that all deletions of an instance wait for one answer.
+        let mut left = entry.lock().await;
+        let known = left.as_ref().is_some_and(|left| left.since.elapsed() < ONE_PLAN);
+        if !known {
+            let context = Context { deadline: Instant::now() + PLAN_LIMIT, stop: CancellationToken::new() };
+            let filter = Filter {
+                instance_id: Some(instance_id.to_owned()),
+                status: Some(Status::Completed),
+                kind: service.facts().no_create.is_none().then(|| "manual".to_owned()),
+                ..Filter::default()
+            };
+            let found = client.list(&context, service, &filter).await;
+            if let Err(error) = &found {
+                tracing::warn!("whether it is the last backup cannot be told: {error}");
+            }
+            let ids = found.ok().map(|found| found.into_iter().map(|backup| backup.id).collect());
+            *left = Some(Left { since: Instant::now(), ids });
+        }
+        match left.as_mut().and_then(|left| left.ids.as_mut()) {
+            Some(ids) => ids.remove(id) && ids.is_empty(),
+            None => false,
+        }
+    }
+
+    /// What to say about a planned deletion.
+    pub(super) async fn planned(&self, client: Option<&Backups>, prior: &ManualBackup) -> Diagnostics {
+        let mut said = Diagnostics::new();
+        if let Some(refusal) = refused(prior) {
+            said.push(refusal);
+            return said;
+        }
+        if is_retained(prior) || prior.status.as_str() != Some(Status::Completed.word()) {
+            return said;
+        }
+        let last = match client {
+            Some(client) => self.is_last(client, prior).await,
+            None => false,
+        };
+        said.push(deleted(prior, last, Timestamp::now()));
+        said
+    }
+}
+
+/// That a backup is protected, if it is. One that failed protects nothing, and one that is kept is not deleted.
+pub(super) fn refused(state: &ManualBackup) -> Option<Diagnostic> {
+    let failed = state.status.as_str() == Some(Status::Failed.word());
+    if state.deletion_protection.known() != Some(&true) || failed || is_retained(state) {
+        return None;
+    }
+    let detail = format!(
+        "{} has `deletion_protection = true`. To delete it, set that to `false` and apply, then destroy or replace it. To \
+         leave it in the cloud and only forget it, use `on_destroy = \"retain\"` in the same way.",
+        label(state)
+    );
+    Some(Diagnostic::error("Backup is protected from deletion", detail).at(Path::attribute("deletion_protection")))
+}
+
+fn deleted(state: &ManualBackup, last: bool, now: Timestamp) -> Diagnostic {
+    let mut detail = label(state);
+    if let Some(begun) = state.begin_time.as_str().and_then(backup::time) {
+        detail.push_str(&format!(", taken {begun} ({})", age(now.duration_since(begun).unsigned_abs())));
+    }
+    if let Some(bytes) = state.size_bytes.known() {
+        detail.push_str(&format!(", {}", size(*bytes)));
+    }
+    detail.push_str(", will be deleted from the cloud. That cannot be undone.");
+    if last {
+        let instance = state.instance_id.as_str().unwrap_or_default();
+        detail.push_str(&format!(" It is the last completed manual backup of the instance {instance}."));
+    }
+    Diagnostic::warning("Completed backup will be deleted", detail)
+}
+
+/// So long, in words.
+fn age(age: Duration) -> String {
+    let minutes = age.as_secs() / 60;
+    let (count, unit) = match minutes {
+        0..60 => (minutes, "minute"),
+        60..2880 => (minutes / 60, "hour"),
+        _ => (minutes / 1440, "day"),
+    };
+    format!("{count} {unit}{} ago", if count == 1 { "" } else { "s" })
+}
+
+/// So much, in words.
+#[expect(clippy::cast_precision_loss, reason = "one digit after the point")]
+fn size(bytes: i64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    let mut size = bytes as f64 / 1024.0;
+    let mut unit = 0;
+    while size >= 1024.0 && unit + 1 < UNITS.len() {
+        size /= 1024.0;
+        unit += 1;
+    }
+    format!("{size:.1} {}", UNITS[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::plugin::Attr;
+
+    #[test]
+    fn ages_and_sizes_are_in_words() {
+        for (minutes, words) in [
+            (0, "0 minutes ago"),
+            (1, "1 minute ago"),
+            (60, "1 hour ago"),
+            (2879, "47 hours ago"),
+            (2880, "2 days ago"),
+        ] {
+            assert_eq!(age(Duration::from_mins(minutes)), words);
+        }
+        for (bytes, words) in [(1024, "1.0 KiB"), (1_572_864, "1.5 MiB"), (3_221_225_472, "3.0 GiB")] {
+            assert_eq!(size(bytes), words);
+        }
+    }
+
+    #[test]
+    fn protection_covers_what_would_be_lost() {
+        let backup = |status: &str, on_destroy: &str, protected| ManualBackup {
+            status: status.into(),
+            on_destroy: on_destroy.into(),
+            deletion_protection: protected,
+            ..ManualBackup::default()
+        };
+        for (status, on_destroy, protected, refuses) in [
+            ("COMPLETED", "delete", Attr::Known(true), true),
+            ("BUILDING", "delete", Attr::Known(true), true),
+            ("FAILED", "delete", Attr::Known(true), false),
+            ("COMPLETED", "retain", Attr::Known(true), false),
+            ("COMPLETED", "delete", Attr::Known(false), false),
+            ("COMPLETED", "delete", Attr::Null, false),
+        ] {
+            assert_eq!(refused(&backup(status, on_destroy, protected)).is_some(), refuses, "{status} {on_destroy}");
+        }
+    }
+}

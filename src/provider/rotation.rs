@@ -1,0 +1,129 @@
+//! Rotation in the resource: after a new backup of a prefix has completed, older ones beyond `keep_last` are deleted.
+//!
+//! What is about to go is announced while planning. That a backup cannot be deleted never fails an apply: the new one is
+//! what was asked for, and the next rotation tries again.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::explain::{About, Doing, explain};
+use super::manual_backup::{ManualBackup, context};
+use crate::backup::retention::{self, Candidate, Rule};
+use crate::backup::{self, Backup, BackupRef, Backups, Filter, Service};
+use crate::cloud::Context;
+use crate::plugin::{Diagnostic, Diagnostics, Life};
+
+/// So long a plan may look for what it announces.
+const PLAN_LIMIT: Duration = Duration::from_secs(30);
+
+/// What of a backup's arguments rotation needs.
+struct Rotation<'a> {
+    service: &'static dyn Service,
+    instance_id: &'a str,
+    prefix: &'a str,
+    keep_last: u64,
+}
+
+fn rotation(backup: &ManualBackup) -> Option<Rotation<'_>> {
+    Some(Rotation {
+        service: backup::named(backup.service.as_str()?)?,
+        instance_id: backup.instance_id.as_str()?,
+        prefix: backup.name_prefix.as_str()?,
+        keep_last: u64::try_from(*backup.keep_last.known()?).ok().filter(|keep| *keep > 0)?,
+    })
+}
+
+/// The instance's backups of exactly that prefix.
+async fn ours(client: &Backups, context: &Context, rotation: &Rotation<'_>) -> Result<Vec<Backup>, backup::Error> {
+    let filter = Filter {
+        instance_id: Some(rotation.instance_id.to_owned()),
+        name_prefix: Some(rotation.prefix.to_owned()),
+        kind: Some("manual".to_owned()),
+        ..Filter::default()
+    };
+    let mut found = client.list(context, rotation.service, &filter).await?;
+    found.retain(|backup| retention::rotates(&backup.name, rotation.prefix));
+    Ok(found)
+}
+
+/// What a planned create will delete once it has completed. Without an answer of the cloud there is nothing to announce.
+pub(super) async fn announced(client: &Backups, planned: &ManualBackup) -> Diagnostics {
+    let mut announced = Diagnostics::new();
+    let Some(rotation) = rotation(planned) else { return announced };
+    let context = Context { deadline: Instant::now() + PLAN_LIMIT, stop: CancellationToken::new() };
+    let found = match ours(client, &context, &rotation).await {
+        Ok(found) => found,
+        Err(error) => {
+            tracing::warn!("what the rotation will delete cannot be told: {error}");
+            return announced;
+        }
+    };
+    // The new one counts too.
+    let rule = Rule { keep_last: Some(rotation.keep_last - 1), allow_last: true, ..Rule::default() };
+    let candidates = found.iter().map(Candidate::from).collect::<Vec<_>>();
+    let leaving = retention::prunable(&candidates, rule);
+    if leaving.is_empty() {
+        return announced;
+    }
+    let names = leaving.iter().filter_map(|id| found.iter().find(|backup| backup.id == *id));
+    let names = names.map(|backup| format!("{:?} ({})", backup.name, backup.id)).collect::<Vec<_>>();
+    announced.push(Diagnostic::warning(
+        "Older backups will be deleted",
+        format!(
+            "Once the new backup has completed, `keep_last = {}` leaves the newest {} of the prefix {:?} and deletes {}: {}.",
+            rotation.keep_last,
+            rotation.keep_last,
+            rotation.prefix,
+            names.len(),
+            names.join(", ")
+        ),
+    ));
+    announced
+}
+
+/// Deletes what is beyond `keep_last`, now that `new` has completed.
+pub(super) async fn rotated(client: &Backups, new: &ManualBackup, life: &mut Life<ManualBackup>) {
+    let Some(rotation) = rotation(new) else { return };
+    let Some(new_id) = new.id.as_str() else { return };
+    let context = context(life);
+    let found = match ours(client, &context, &rotation).await {
+        Ok(found) => found,
+        Err(error) => {
+            let about = About { service: rotation.service.facts().key(), id: None, name: None };
+            let said = explain(Doing::Search, about, &error);
+            return life.warn(kept(&said.detail, rotation.prefix));
+        }
+    };
+    // The list may be behind: what we saw complete is complete, and it is the newest.
+    let own = Candidate {
+        id: new_id.to_owned(),
+        instance_id: rotation.instance_id.to_owned(),
+        completed: true,
+        manual: true,
+        begin: new.begin_time.as_str().and_then(backup::time),
+    };
+    let older = found.iter().filter(|backup| backup.id != new_id).map(Candidate::from);
+    let older = older.filter(|one| own.begin.is_none() || one.begin <= own.begin).collect::<Vec<_>>();
+    let rule = Rule { keep_last: Some(rotation.keep_last - 1), allow_last: true, ..Rule::default() };
+    for id in retention::prunable(&older, rule) {
+        let name = found.iter().find(|backup| backup.id == id).map(|backup| backup.name.as_str());
+        let reference = BackupRef { id: id.clone(), instance_id: Some(rotation.instance_id.to_owned()) };
+        match client.delete(&context, rotation.service, &reference).await {
+            Ok(()) => tracing::info!(backup_id = id, "the rotation deleted an older backup"),
+            Err(error) => {
+                let about = About { service: rotation.service.facts().key(), id: Some(&id), name };
+                let said = explain(Doing::Prune, about, &error);
+                life.warn(kept(&said.detail, rotation.prefix));
+            }
+        }
+    }
+}
+
+fn kept(said: &str, prefix: &str) -> Diagnostic {
+    Diagnostic::warning(
+        "Older backup was not deleted",
+        format!("The new backup is complete. Of the prefix {prefix:?} one more is left than `keep_last` says: {said}"),
+    )
+}
