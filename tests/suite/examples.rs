@@ -33,7 +33,7 @@ fn furnished() -> Emulator {
             service: Some(instance.service.clone()),
             instance_id: instance.id.clone(),
             count: 2,
-            name_prefix: Some("older-".to_owned()),
+            name_prefix: "older-".to_owned(),
             status: "COMPLETED".to_owned(),
             ..NewBackups::default()
         });

@@ -33,7 +33,7 @@ locals {
   # Seven nights back from the given one. A night that leaves the list takes its backup with it.
   nights = toset([for back in range(7) : formatdate("YYYY-MM-DD", timeadd("${var.tonight}T00:00:00Z", "-${24 * back}h"))])
   # Nights before the rotation began have no backup and get none.
-  taken = toset([for night in local.nights : night if night >= var.first_night])
+  taken = toset([for night in local.nights : night if timecmp("${night}T00:00:00Z", "${var.first_night}T00:00:00Z") >= 0])
 }
 
 variable "first_night" {

@@ -63,3 +63,43 @@ fn guides_have_front_matter() {
         assert!(body.trim_start().starts_with("# "), "{name} has no heading");
     }
 }
+
+/// The text literal that follows, white space aside.
+fn literal(rest: &str) -> Option<&str> {
+    rest.trim_start().strip_prefix('"')?.split('"').next()
+}
+
+/// Summaries of messages in the sources: first lines that users read.
+fn summaries() -> std::collections::BTreeSet<String> {
+    let mut found = std::collections::BTreeSet::new();
+    for (name, path) in files(&root().join("src"), root()) {
+        let text = read(&path);
+        let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+        if !name.ends_with(".rs") || name.contains("/tests/") || name.ends_with("tests.rs") {
+            continue;
+        }
+        let makers =
+            ["Diagnostic::error(", "Diagnostic::warning(", "diagnostics.error(", ".explained(", "SUMMARY: &str ="];
+        for maker in makers {
+            found.extend(code.split(maker).skip(1).filter_map(literal).map(str::to_owned));
+        }
+        if name.ends_with("provider/explain.rs") {
+            let arms = code.split("fn summary(").nth(1).and_then(|rest| rest.split("\n}\n").next()).unwrap_or_default();
+            found.extend(arms.split("=>").skip(1).filter_map(literal).map(str::to_owned));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_summary_has_a_place_in_the_error_guide() {
+    let guide = read(&root().join("docs/guides/error-codes.md"));
+    let headings: std::collections::BTreeSet<&str> =
+        guide.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+    let summaries = summaries();
+    assert!(summaries.len() > 35, "{summaries:?}");
+    let missing: Vec<_> = summaries.iter().filter(|one| !headings.contains(one.as_str())).collect();
+    assert!(missing.is_empty(), "docs/guides/error-codes.md has no heading for: {missing:#?}");
+    let unique: std::collections::BTreeSet<_> = anchors(&guide).into_iter().collect();
+    assert_eq!(unique.len(), anchors(&guide).len(), "two headings have one anchor");
+}
