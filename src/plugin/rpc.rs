@@ -606,7 +606,7 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
                     let identity = identify(compiled, &new_state)?.or(request.current_identity);
                     (write(&new_state, compiled.value_type())?, identity, private.write(request.private))
                 }
-                Ok(None) => (write(&Value::Null, compiled.value_type())?, None, Vec::new()),
+                Ok(None) => (write(&Value::Null, compiled.value_type())?, request.current_identity, Vec::new()),
                 Err(diagnostics) => return Err(with(&warnings, diagnostics)),
             };
             Ok(Response { new_state, private, new_identity, diagnostics: warnings.into_wire(), deferred: None })

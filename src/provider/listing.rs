@@ -154,10 +154,12 @@ async fn hand_on(
     findings: &mut Findings<ManualBackup>,
 ) -> Result<ControlFlow<()>, backup::Error> {
     let (sender, mut receiver) = mpsc::unbounded_channel();
+    let mut left = findings.left();
     let reading = async move {
-        let each = |backup| match sender.send(backup) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(_) => ControlFlow::Break(()),
+        // Stops on the page that has the last one that is wanted, without waiting to be told.
+        let each = |backup| {
+            left = left.saturating_sub(1);
+            if sender.send(backup).is_ok() && left > 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
         client.each(context, service, filter, each).await
     };

@@ -400,7 +400,9 @@ async fn line_62_what_is_not_offered_says_so() {
     let request = tf::get_resource_identity_schemas::Request {};
     let identities = run.host.provider().get_resource_identity_schemas(request).await.unwrap().into_inner();
     assert!(identities.identity_schemas.is_empty() && identities.diagnostics.is_empty());
-    let unused = run.host.provider().plan_action(tf::plan_action::Request::default()).await.unwrap_err();
+    let unknown = run.host.provider().plan_action(tf::plan_action::Request::default()).await.unwrap().into_inner();
+    assert_eq!(said(&unknown.diagnostics), [error("Unknown action type", "")]);
+    let unused = run.host.provider().lock_state(tf::lock_state::Request::default()).await.unwrap_err();
     assert_eq!(unused.code(), tonic::Code::Unimplemented);
 }
 

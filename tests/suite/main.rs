@@ -9,6 +9,7 @@ mod descriptors;
 mod docs;
 mod doctor;
 mod examples;
+mod extras;
 mod faults;
 mod kills;
 mod layering;
