@@ -68,7 +68,8 @@ impl DataSource<Backups> for BackupDataSource {
         .attribute(Attribute::string("region").optional_computed().describe("Region to ask. Default: the provider's region."))
         .attribute(Attribute::string("id").computed().describe("The bare backup id, as restore arguments want it."))
         .attribute(Attribute::string("description").computed().describe("Description of the backup, where the service tells it."))
-        .attributes(fields::described())
+        // A data source has no plan that could keep anything.
+        .attributes(fields::described().into_iter().map(|one| Attribute { keeps: false, ..one }))
         .attribute(
             Attribute::list_of("related_data_nodes", fields::data_node_attributes())
                 .computed()
