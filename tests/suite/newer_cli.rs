@@ -39,9 +39,11 @@ fn with_stand_in(workspace: &mut Workspace, source: &str) {
     let folder = workspace.folder().join("stand-in");
     fs::create_dir(&folder).expect("a temporary folder can be made");
     symlink(binary, folder.join(format!("terraform-provider-{kind}"))).expect("a link can be made");
+    let quoted = |folder: &Path| serde_json::to_string(folder).expect("a path is text");
+    let (own, folder) = (quoted(own), quoted(&folder));
     let text = format!(
-        "provider_installation {{\n  dev_overrides {{\n    \"localhost/huaweidb/huaweidb\" = {own:?}\n    \
-         {source:?} = {folder:?}\n  }}\n  direct {{}}\n}}\n"
+        "provider_installation {{\n  dev_overrides {{\n    \"localhost/huaweidb/huaweidb\" = {own}\n    \
+         {source:?} = {folder}\n  }}\n  direct {{}}\n}}\n"
     );
     workspace.write("stand-in.tfrc", &text);
     workspace.set("TF_CLI_CONFIG_FILE", "stand-in.tfrc");
