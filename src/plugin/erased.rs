@@ -64,6 +64,7 @@ pub(super) trait AnyResource<C>: Send + Sync {
         planned: Value,
     ) -> Boxed<'a, Result<Hooked, Diagnostics>>;
     fn plan_delete<'a>(&'a self, client: Option<&'a C>, prior: Value) -> Boxed<'a, Diagnostics>;
+    fn plan_replace<'a>(&'a self, client: Option<&'a C>, prior: Value, planned: Value) -> Boxed<'a, Diagnostics>;
     fn create<'a>(&'a self, client: &'a C, planned: Value, start: Start) -> Boxed<'a, Ended<Value>>;
     fn read<'a>(&'a self, client: &'a C, state: Value, start: Start) -> Boxed<'a, Ended<Option<Value>>>;
     fn update<'a>(&'a self, client: &'a C, prior: Value, planned: Value, start: Start) -> Boxed<'a, Ended<Value>>;
@@ -142,6 +143,15 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Held<R> {
         Box::pin(async move {
             match typed(prior) {
                 Ok(prior) => self.inner.plan_delete(client, &prior).await,
+                Err(diagnostics) => diagnostics,
+            }
+        })
+    }
+
+    fn plan_replace<'a>(&'a self, client: Option<&'a C>, prior: Value, planned: Value) -> Boxed<'a, Diagnostics> {
+        Box::pin(async move {
+            match typed(prior).and_then(|prior| Ok((prior, typed(planned)?))) {
+                Ok((prior, planned)) => self.inner.plan_replace(client, &prior, &planned).await,
                 Err(diagnostics) => diagnostics,
             }
         })

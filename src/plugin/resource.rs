@@ -40,6 +40,18 @@ pub trait Resource<C>: Send + Sync + 'static {
         async { Diagnostics::new() }
     }
 
+    /// What to say about a planned replacement: by default what a delete of the old object has to say. Terraform then
+    /// plans the new object like any create, but shows no warnings of that plan.
+    fn plan_replace(
+        &self,
+        client: Option<&C>,
+        prior: &Self::Model,
+        planned: &Self::Model,
+    ) -> impl Future<Output = Diagnostics> + Send {
+        let _ = planned;
+        self.plan_delete(client, prior)
+    }
+
     /// Creates the object. Whatever was given to [`Life::checkpoint`] is kept in the state even if this then fails.
     fn create(
         &self,

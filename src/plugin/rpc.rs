@@ -1130,7 +1130,8 @@ async fn plan<C: Send + Sync + 'static>(
     let mut plan = lifecycle::finish(compiled, config, prior.as_ref(), draft, hooked);
     // A replacement deletes the object, and nothing else asks whether it may.
     if let Some(prior) = prior.filter(|_| !plan.replace.is_empty()) {
-        plan.diagnostics.extend(resource.plan_delete(client, compiled.without_timeouts(prior)).await);
+        let planned = compiled.without_timeouts(plan.state.clone());
+        plan.diagnostics.extend(resource.plan_replace(client, compiled.without_timeouts(prior), planned).await);
     }
     Ok(plan)
 }

@@ -266,6 +266,20 @@ impl Resource<Backups> for ManualBackupResource {
         self.leaving.planned(client, prior).await
     }
 
+    async fn plan_replace(
+        &self,
+        client: Option<&Backups>,
+        prior: &ManualBackup,
+        planned: &ManualBackup,
+    ) -> Diagnostics {
+        let mut said = self.leaving.planned(client, prior).await;
+        if let Some(client) = client {
+            let client = services::regional(client, &planned.region);
+            said.extend(rotation::announced(&client, planned).await);
+        }
+        said
+    }
+
     async fn create(
         &self,
         client: &Backups,

@@ -13,6 +13,8 @@ mod faults;
 mod kills;
 mod layering;
 mod life;
+mod newer_cli;
+mod newest;
 mod protocol;
 mod release;
 mod services;

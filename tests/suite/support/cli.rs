@@ -106,6 +106,11 @@ impl Workspace {
         );
     }
 
+    /// Where it lies.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Writes any file.
     pub(crate) fn write(&self, name: &str, text: &str) {
         fs::write(self.folder.path().join(name), text).expect("a temporary file can be written");

@@ -1,0 +1,10 @@
+# Which backups a pruning would delete: a rule to look at before it is applied.
+data "huaweidb_backups" "nightly" {
+  service     = "dds"
+  instance_id = "a89dab5e39394eccbdb77b19d57b0180in02"
+  name_prefix = "nightly-"
+}
+
+output "prunable" {
+  value = provider::huaweidb::select_prunable(data.huaweidb_backups.nightly.backups, 7, "30d", "2026-02-01T00:00:00Z")
+}

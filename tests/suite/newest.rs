@@ -1,0 +1,804 @@
+//! What only newer hosts ask for, request by request as they ask it: the real binary under the hand-written host, against
+//! the emulator. Names carry the line of the conformance list that they cover.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use huaweidb_emulator::{BackupRow, Emulator, Fault, FaultKind, NewBackups, Options};
+use serde_json::{Map, Value, json};
+use tokio::time::{sleep, timeout};
+
+use crate::support::host::proto::tfplugin6 as tf;
+use crate::support::host::{Host, Launch};
+use crate::support::value::{UNKNOWN, unwired, wire};
+
+const TYPE: &str = "huaweidb_manual_backup";
+
+/// A running provider and its cloud.
+struct Run {
+    emulator: Emulator,
+    host: Host,
+    schema: tf::get_provider_schema::Response,
+}
+
+impl Run {
+    async fn unconfigured(backup_seconds: f64) -> Self {
+        let emulator = Emulator::start(Options::with_backups_of(backup_seconds)).await.unwrap();
+        let launch = Launch::secured()
+            .env("HW_REGION_NAME", emulator.region())
+            .env("HW_PROJECT_ID", emulator.project_id())
+            .env("HW_ACCESS_KEY", emulator.access_key())
+            .env("HW_SECRET_KEY", emulator.secret_key())
+            .env("HW_MAX_RETRIES", "1");
+        let host = launch.start().await.connect().await;
+        let schema = host.provider().get_provider_schema(tf::get_provider_schema::Request {}).await.unwrap();
+        Run { host, emulator, schema: schema.into_inner() }
+    }
+
+    async fn start(backup_seconds: f64) -> Self {
+        let run = Self::unconfigured(backup_seconds).await;
+        let endpoints = run.emulator.ready()["endpoints"].clone();
+        let request = tf::configure_provider::Request {
+            config: wire(&whole(run.schema.provider.as_ref().unwrap(), &json!({ "endpoints": endpoints }))),
+            terraform_version: "1.14.0".to_owned(),
+            ..Default::default()
+        };
+        let answer = run.host.provider().configure_provider(request).await.unwrap().into_inner();
+        assert_eq!(answer.diagnostics, []);
+        run
+    }
+
+    fn dds(&self) -> String {
+        self.emulator.instance("dds")
+    }
+
+    fn backups(&self, count: usize, prefix: &str) -> Vec<BackupRow> {
+        let instance_id = self.dds();
+        let name_prefix = prefix.to_owned();
+        let wanted = NewBackups { instance_id, name_prefix, count, seconds_apart: 60.0, ..NewBackups::default() };
+        self.emulator.add_backups(&wanted)
+    }
+
+    /// A whole object of the resource with these arguments.
+    fn object(&self, arguments: &Value) -> Value {
+        whole(&self.schema.resource_schemas[TYPE], arguments)
+    }
+
+    async fn read(&self, state: &Value) -> tf::read_resource::Response {
+        let request =
+            tf::read_resource::Request { type_name: TYPE.to_owned(), current_state: wire(state), ..Default::default() };
+        self.host.provider().read_resource(request).await.unwrap().into_inner()
+    }
+
+    async fn import(&self, id: &str, identity: Option<Value>) -> tf::import_resource_state::Response {
+        let request = tf::import_resource_state::Request {
+            type_name: TYPE.to_owned(),
+            id: id.to_owned(),
+            identity: identity.map(|identity| tf::ResourceIdentityData { identity_data: wire(&identity) }),
+            ..Default::default()
+        };
+        self.host.provider().import_resource_state(request).await.unwrap().into_inner()
+    }
+
+    async fn plan(&self, config: &Value, prior: &Value, proposed: &Value) -> tf::plan_resource_change::Response {
+        let request = tf::plan_resource_change::Request {
+            type_name: TYPE.to_owned(),
+            config: wire(config),
+            prior_state: wire(prior),
+            proposed_new_state: wire(proposed),
+            ..Default::default()
+        };
+        self.host.provider().plan_resource_change(request).await.unwrap().into_inner()
+    }
+
+    async fn apply(&self, config: &Value, prior: &Value, planned: &Value) -> tf::apply_resource_change::Response {
+        let request = tf::apply_resource_change::Request {
+            type_name: TYPE.to_owned(),
+            config: wire(config),
+            prior_state: wire(prior),
+            planned_state: wire(planned),
+            ..Default::default()
+        };
+        self.host.provider().apply_resource_change(request).await.unwrap().into_inner()
+    }
+
+    async fn move_from(&self, provider: &str, type_name: &str, json: &Value) -> tf::move_resource_state::Response {
+        let request = tf::move_resource_state::Request {
+            source_provider_address: provider.to_owned(),
+            source_type_name: type_name.to_owned(),
+            source_state: Some(tf::RawState { json: json.to_string().into_bytes(), ..Default::default() }),
+            target_type_name: TYPE.to_owned(),
+            source_private: b"theirs".to_vec(),
+            ..Default::default()
+        };
+        self.host.provider().move_resource_state(request).await.unwrap().into_inner()
+    }
+
+    fn action(&self, name: &str, arguments: &Value) -> Value {
+        whole(self.schema.action_schemas[name].schema.as_ref().unwrap(), arguments)
+    }
+
+    /// Validates, plans and invokes an action: its progress, then its errors.
+    async fn invoke(&self, name: &str, arguments: &Value) -> (Vec<String>, Vec<String>) {
+        let config = self.action(name, arguments);
+        let request = tf::validate_action_config::Request { type_name: name.to_owned(), config: wire(&config) };
+        let said = self.host.provider().validate_action_config(request).await.unwrap().into_inner().diagnostics;
+        assert_eq!(summaries(&said), [""; 0]);
+        let request =
+            tf::plan_action::Request { action_type: name.to_owned(), config: wire(&config), ..Default::default() };
+        let planned = self.host.provider().plan_action(request).await.unwrap().into_inner();
+        assert_eq!(summaries(&planned.diagnostics), [""; 0]);
+        assert_eq!(planned.deferred, None);
+        let request =
+            tf::invoke_action::Request { action_type: name.to_owned(), config: wire(&config), ..Default::default() };
+        ended(self.host.provider().invoke_action(request).await.unwrap().into_inner()).await
+    }
+
+    async fn list(&self, arguments: &Value, limit: i64, whole_objects: bool) -> Vec<tf::list_resource::Event> {
+        let config = whole(&self.schema.list_resource_schemas[TYPE], arguments);
+        let request = tf::list_resource::Request {
+            type_name: TYPE.to_owned(),
+            config: wire(&config),
+            include_resource_object: whole_objects,
+            limit,
+        };
+        let mut events = self.host.provider().list_resource(request).await.unwrap().into_inner();
+        let mut all = Vec::new();
+        while let Some(event) = events.message().await.unwrap() {
+            all.push(event);
+        }
+        all
+    }
+
+    async fn call(&self, name: &str, arguments: &[Value]) -> Result<Value, (String, Option<i64>)> {
+        let arguments = arguments.iter().map(|argument| wire(argument).unwrap()).collect();
+        let request = tf::call_function::Request { name: name.to_owned(), arguments };
+        let answer = self.host.provider().call_function(request).await.unwrap().into_inner();
+        match answer.error {
+            Some(error) => Err((error.text, error.function_argument)),
+            None => Ok(unwired(answer.result.as_ref())),
+        }
+    }
+
+    async fn open(&self, arguments: &Value) -> tf::open_ephemeral_resource::Response {
+        let name = "huaweidb_backup_download";
+        let config = whole(&self.schema.ephemeral_resource_schemas[name], arguments);
+        let request = tf::open_ephemeral_resource::Request {
+            type_name: name.to_owned(),
+            config: wire(&config),
+            ..Default::default()
+        };
+        self.host.provider().open_ephemeral_resource(request).await.unwrap().into_inner()
+    }
+}
+
+/// Reads an action's events to the end of the stream, and checks that exactly one end comes, and last.
+async fn ended(mut events: tonic::Streaming<tf::invoke_action::Event>) -> (Vec<String>, Vec<String>) {
+    use tf::invoke_action::event::Type;
+    let mut progress = Vec::new();
+    let mut end = None;
+    while let Some(event) = events.message().await.unwrap() {
+        assert!(end.is_none(), "nothing comes after the end: {event:?}");
+        match event.r#type.expect("one of the two") {
+            Type::Progress(one) => progress.push(one.message),
+            Type::Completed(one) => end = Some(one.diagnostics),
+        }
+    }
+    (progress, summaries(&end.expect("an end")))
+}
+
+/// An object with every attribute and block of the schema: these arguments, and nothing where none is given.
+fn whole(schema: &tf::Schema, arguments: &Value) -> Value {
+    let block = schema.block.as_ref().unwrap();
+    let mut object = Map::new();
+    for attribute in &block.attributes {
+        object.insert(attribute.name.clone(), Value::Null);
+    }
+    for nested in &block.block_types {
+        let single = nested.nesting == tf::schema::nested_block::NestingMode::Single as i32;
+        object.insert(nested.type_name.clone(), if single { Value::Null } else { json!([]) });
+    }
+    for (name, value) in arguments.as_object().unwrap() {
+        *object.get_mut(name).unwrap_or_else(|| panic!("{name} is in the schema")) = value.clone();
+    }
+    Value::Object(object)
+}
+
+fn over(object: &Value, arguments: &Value) -> Value {
+    let mut object = object.clone();
+    for (name, value) in arguments.as_object().unwrap() {
+        object[name] = value.clone();
+    }
+    object
+}
+
+fn summaries(diagnostics: &[tf::Diagnostic]) -> Vec<String> {
+    diagnostics.iter().map(|one| one.summary.clone()).collect()
+}
+
+fn identity(data: Option<&tf::ResourceIdentityData>) -> Value {
+    unwired(data.and_then(|data| data.identity_data.as_ref()))
+}
+
+fn ids<'a>(backups: impl IntoIterator<Item = &'a BackupRow>) -> BTreeSet<String> {
+    backups.into_iter().map(|one| one.id.clone()).collect()
+}
+
+#[tokio::test]
+async fn line_77_identities_are_simple_and_read_off_the_object() {
+    let run = Run::start(0.2).await;
+    let request = tf::get_resource_identity_schemas::Request {};
+    let schemas = run.host.provider().get_resource_identity_schemas(request).await.unwrap().into_inner();
+    let schema = &schemas.identity_schemas[TYPE];
+    assert_eq!(schema.version, 0);
+    let flags = schema.identity_attributes.iter();
+    let flags = flags.map(|one| (&*one.name, &*one.r#type, one.required_for_import, one.optional_for_import));
+    let text = &b"\"string\""[..];
+    assert_eq!(
+        flags.collect::<Vec<_>>(),
+        [
+            ("service", text, true, false),
+            ("region", text, false, true),
+            ("instance_id", text, true, false),
+            ("id", text, true, false),
+        ]
+    );
+
+    // Line 78: unknown only where there is no object yet.
+    let config = run.object(&json!({ "service": "dds", "instance_id": run.dds(), "name": "identified" }));
+    let plan = run.plan(&config, &Value::Null, &config).await;
+    let planned = unwired(plan.planned_state.as_ref());
+    let expected = json!({ "service": "dds", "region": "eu-de", "instance_id": run.dds(), "id": UNKNOWN });
+    assert_eq!(identity(plan.planned_identity.as_ref()), expected);
+    let applied = run.apply(&config, &Value::Null, &planned).await;
+    let state = unwired(applied.new_state.as_ref());
+    let known = over(&expected, &json!({ "id": state["id"] }));
+    assert_eq!(identity(applied.new_identity.as_ref()), known);
+
+    // Objects of older hosts come without an identity and get one.
+    let read = run.read(&state).await;
+    assert_eq!(identity(read.new_identity.as_ref()), known);
+    let proposed = over(&state, &json!({ "on_destroy": "retain" }));
+    let changed = over(&config, &json!({ "on_destroy": "retain" }));
+    let update = run.plan(&changed, &state, &proposed).await;
+    assert_eq!(identity(update.planned_identity.as_ref()), known);
+    let renamed = over(&config, &json!({ "name": "another" }));
+    let replacement = run.plan(&renamed, &state, &over(&state, &json!({ "name": "another" }))).await;
+    assert_eq!(replacement.requires_replace.len(), 1);
+    assert_eq!(identity(replacement.planned_identity.as_ref()), known, "still that of the old object");
+
+    // By identity, with what the host knows and without what it may leave out.
+    for given in [known.clone(), over(&known, &json!({ "region": null }))] {
+        let imported = run.import("", Some(given)).await;
+        assert_eq!(summaries(&imported.diagnostics), [""; 0]);
+        let one = &imported.imported_resources[0];
+        assert_eq!(identity(one.identity.as_ref()), known);
+        let stub = unwired(one.state.as_ref());
+        assert_eq!((&stub["id"], &stub["on_destroy"]), (&state["id"], &json!("delete")));
+        let read = run.read(&stub).await;
+        assert_eq!(identity(read.new_identity.as_ref()), known);
+        assert_eq!(unwired(read.new_state.as_ref())["status"], "COMPLETED");
+    }
+    let by_id = run.import(&format!("dds/{}/{}", run.dds(), state["id"].as_str().unwrap()), None).await;
+    assert_eq!(identity(by_id.imported_resources[0].identity.as_ref()), known);
+    let half = run.import("", Some(over(&known, &json!({ "id": null })))).await;
+    assert_eq!(summaries(&half.diagnostics), ["Object cannot be imported by this identity"]);
+    let foreign = run.import("", Some(over(&known, &json!({ "service": "mainframe" })))).await;
+    assert_eq!(summaries(&foreign.diagnostics), ["Invalid import id"]);
+
+    // Stored ones are read as far as they are known.
+    let upgrade = async |version, json: &Value| {
+        let raw_identity = Some(tf::RawState { json: json.to_string().into_bytes(), ..Default::default() });
+        let request = tf::upgrade_resource_identity::Request { type_name: TYPE.to_owned(), version, raw_identity };
+        run.host.provider().upgrade_resource_identity(request).await.unwrap().into_inner()
+    };
+    assert_eq!(identity(upgrade(0, &known).await.upgraded_identity.as_ref()), known);
+    assert_eq!(summaries(&upgrade(1, &known).await.diagnostics), ["Stored identity cannot be read"]);
+}
+
+/// Attributes as states of the official provider hold them.
+fn official(run: &Run, backup: &BackupRow) -> Value {
+    json!({
+        "id": backup.id, "instance_id": run.dds(), "name": backup.name, "description": backup.description,
+        "region": "eu-de", "status": "COMPLETED", "type": "Manual", "size": 2048, "some_new_key": [{ "x": 1 }],
+        "begin_time": "2026-01-31 10:11:12", "end_time": "2026-01-31 10:12:13", "instance_name": "dds-orders",
+        "datastore": [{ "type": "DDS-Community", "version": "4.4", "storage_engine": "wiredTiger" }], "timeouts": null,
+    })
+}
+
+#[tokio::test]
+async fn line_69_backups_of_other_providers_are_taken_over() {
+    // Moves run in a process that is never configured.
+    let run = Run::unconfigured(0.2).await;
+    let backup = &run.backups(1, "moved-")[0];
+    let huawei = "registry.terraform.io/huaweicloud/huaweicloud";
+    let otc = "registry.opentofu.org/opentelekomcloud/opentelekomcloud";
+    let (kb, mb) = (2048 * 1024, 2048 * 1024 * 1024_u64);
+    for (address, type_name, service, size) in [
+        (huawei, "huaweicloud_dds_backup", "dds", kb),
+        ("mirror.example/somebody/huaweicloud", "huaweicloud_dds_backup", "dds", kb),
+        (huawei, "huaweicloud_geminidb_backup", "geminidb", kb),
+        (huawei, "huaweicloud_gaussdb_backup", "gaussdb", mb),
+        (huawei, "huaweicloud_gaussdb_opengauss_backup", "gaussdb", mb),
+        (huawei, "huaweicloud_taurusdb_backup", "taurusdb", mb),
+        (huawei, "huaweicloud_gaussdb_mysql_backup", "taurusdb", mb),
+        (huawei, "huaweicloud_rds_backup", "rds", kb),
+        (otc, "opentelekomcloud_dds_backup_v3", "dds", kb),
+        (otc, "opentelekomcloud_rds_backup_v3", "rds", kb),
+    ] {
+        let moved = run.move_from(address, type_name, &official(&run, backup)).await;
+        assert_eq!(summaries(&moved.diagnostics), [""; 0], "{type_name}");
+        assert!(moved.target_private.is_empty(), "their private bytes mean nothing here");
+        let state = unwired(moved.target_state.as_ref());
+        let expected = run.object(&json!({
+            "id": backup.id, "service": service, "instance_id": run.dds(), "name": backup.name, "region": "eu-de",
+            "description": if backup.description.is_empty() { Value::Null } else { json!(backup.description) },
+            "status": "COMPLETED", "type": "manual", "size_bytes": size, "instance_name": "dds-orders",
+            "begin_time": "2026-01-31T10:11:12Z", "end_time": "2026-01-31T10:12:13Z",
+            "datastore": { "type": "DDS-Community", "version": "4.4" },
+            "wait_for_completion": true, "on_destroy": "delete", "deletion_protection": false,
+        }));
+        assert_eq!(state, expected, "{type_name}");
+        let expected = json!({ "service": service, "region": "eu-de", "instance_id": run.dds(), "id": backup.id });
+        assert_eq!(identity(moved.target_identity.as_ref()), expected);
+    }
+    for (size, bytes) in [
+        (json!(1.5), json!(1536)),
+        (json!("3"), json!(3072)),
+        (json!(null), json!(null)),
+        (json!(0), json!(null)),
+        (json!({}), json!(null)),
+    ] {
+        let old = over(&official(&run, backup), &json!({ "size": size, "begin_time": null, "end_time": "soon" }));
+        let moved = run.move_from(huawei, "huaweicloud_dds_backup", &old).await;
+        let state = unwired(moved.target_state.as_ref());
+        assert_eq!(
+            (&state["size_bytes"], &state["begin_time"], &state["end_time"]),
+            (&bytes, &json!(null), &json!(null))
+        );
+    }
+    // Databases of an RDS backup, and an id with the way in front.
+    let old = json!({ "id": "i-1/b-1", "databases": [{ "name": "a" }, { "name": "b" }] });
+    let state = unwired(run.move_from(huawei, "huaweicloud_rds_backup", &old).await.target_state.as_ref());
+    assert_eq!((&state["id"], &state["instance_id"]), (&json!("b-1"), &json!("i-1")));
+    assert_eq!(state["databases"], json!([{ "name": "a" }, { "name": "b" }]));
+
+    for (address, type_name, json, said) in [
+        (
+            huawei,
+            "huaweicloud_dds_backup_stop",
+            json!({ "id": "x" }),
+            "huaweicloud_dds_backup, huaweicloud_geminidb_backup",
+        ),
+        (huawei, "huaweicloud_rds_backup_policy", json!({ "id": "x" }), "opentelekomcloud_rds_backup_v3"),
+        ("registry.terraform.io/a/other", "huaweicloud_dds_backup", json!({ "id": "x" }), "only manual backups can"),
+        (huawei, "huaweicloud_dds_backup", json!({ "name": "x" }), "no `id`"),
+        (huawei, "huaweicloud_rds_backup", json!({ "id": "x" }), "no `instance_id`"),
+    ] {
+        let refused = run.move_from(address, type_name, &json).await;
+        assert_eq!(summaries(&refused.diagnostics), ["Object cannot be moved to this type"]);
+        assert!(refused.diagnostics[0].detail.contains(said), "{}", refused.diagnostics[0].detail);
+        assert_eq!(refused.target_state, None);
+    }
+    // The same type under another address: as it is, private bytes included.
+    let own = run.object(&json!({ "id": backup.id, "service": "dds", "instance_id": run.dds() }));
+    let moved = run.move_from("elsewhere.example/x/huaweidb", TYPE, &own).await;
+    assert_eq!(unwired(moved.target_state.as_ref()), own);
+    assert_eq!(moved.target_private, b"theirs");
+    assert!(run.emulator.journal().is_empty(), "no calls");
+}
+
+#[tokio::test]
+async fn an_action_takes_a_backup_and_tells_how_it_goes() {
+    let run = Run::start(0.3).await;
+    let arguments = json!({ "service": "dds", "instance_id": run.dds(), "name_prefix": "before-update-" });
+    let (progress, errors) = run.invoke("huaweidb_create_backup", &arguments).await;
+    assert_eq!(errors, [""; 0]);
+    assert!(progress.first().unwrap().starts_with("Asking Document Database Service"), "{progress:?}");
+    assert!(progress.last().unwrap().ends_with("is COMPLETED"), "{progress:?}");
+    let taken = run.emulator.backups();
+    assert_eq!((taken.len(), &*taken[0].status), (1, "COMPLETED"));
+    assert!(taken[0].name.starts_with("before-update-"));
+
+    run.emulator.set_pace(|pace| *pace = huaweidb_emulator::Pace::of_backups(60.0));
+    let background = over(&arguments, &json!({ "wait_for_completion": false }));
+    let (_, errors) = run.invoke("huaweidb_create_backup", &background).await;
+    assert_eq!(errors, [""; 0]);
+    assert_eq!(run.emulator.backups().iter().filter(|one| one.status == "BUILDING").count(), 1);
+
+    // Something runs: the instance stays busy until the time is over.
+    let hasty = over(&arguments, &json!({ "timeout": "1s" }));
+    let (_, errors) = run.invoke("huaweidb_create_backup", &hasty).await;
+    assert_eq!(errors, ["Backup was not created: the instance is busy"]);
+    assert_eq!(run.emulator.backups().len(), 2);
+}
+
+#[tokio::test]
+async fn line_83_a_stopped_action_ends_once_and_soon() {
+    let run = Run::start(60.0).await;
+    let config = run
+        .action("huaweidb_create_backup", &json!({ "service": "dds", "instance_id": run.dds(), "name": "emergency" }));
+    let request = tf::invoke_action::Request {
+        action_type: "huaweidb_create_backup".to_owned(),
+        config: wire(&config),
+        ..Default::default()
+    };
+    let events = run.host.provider().invoke_action(request).await.unwrap().into_inner();
+    timeout(Duration::from_secs(10), async {
+        while run.emulator.backups().is_empty() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await
+    .unwrap();
+    run.host.provider().stop_provider(tf::stop_provider::Request {}).await.unwrap();
+    let (_, errors) = timeout(Duration::from_secs(3), ended(events)).await.expect("it ends soon");
+    assert_eq!(errors, ["Backup was not seen to complete"]);
+    assert_eq!(run.emulator.backups()[0].status, "BUILDING", "it goes on in the cloud");
+}
+
+#[tokio::test]
+async fn an_action_that_is_wrong_says_so_and_ends_once() {
+    let run = Run::start(0.2).await;
+    let instance = run.dds();
+    for (name, arguments, summary) in [
+        ("huaweidb_create_backup", json!({ "service": "dds", "instance_id": instance }), "Missing argument"),
+        (
+            "huaweidb_create_backup",
+            json!({ "service": "dds", "instance_id": instance, "name": "name", "name_prefix": "p" }),
+            "Conflicting arguments",
+        ),
+        (
+            "huaweidb_create_backup",
+            json!({ "service": "ddm", "instance_id": instance, "name": "name" }),
+            "This service takes no manual backups",
+        ),
+        ("huaweidb_stop_backup", json!({ "service": "dds" }), "Missing argument"),
+        (
+            "huaweidb_stop_backup",
+            json!({ "service": "taurusdb", "backup_id": "b" }),
+            "This service cannot stop a backup",
+        ),
+        ("huaweidb_stop_backup", json!({ "service": "rds", "backup_id": "b" }), "Missing argument"),
+        ("huaweidb_prune_backups", json!({ "service": "dds", "instance_id": instance }), "Missing argument"),
+        (
+            "huaweidb_prune_backups",
+            json!({ "service": "dds", "instance_id": instance, "older_than": "long" }),
+            "Invalid argument value",
+        ),
+    ] {
+        let config = run.action(name, &arguments);
+        let request = tf::validate_action_config::Request { type_name: name.to_owned(), config: wire(&config) };
+        let said = run.host.provider().validate_action_config(request).await.unwrap().into_inner().diagnostics;
+        let errors = said.iter().filter(|one| one.severity == 1).map(|one| one.summary.as_str());
+        assert!(errors.clone().any(|one| one == summary), "{name} {arguments}: {:?}", errors.collect::<Vec<_>>());
+    }
+    let request = tf::invoke_action::Request { action_type: "huaweidb_explode".to_owned(), ..Default::default() };
+    let events = run.host.provider().invoke_action(request).await.unwrap().into_inner();
+    assert_eq!(ended(events).await, (Vec::new(), vec!["Unknown action type".to_owned()]));
+}
+
+#[tokio::test]
+async fn the_emergency_stop_stops_what_runs() {
+    let run = Run::start(60.0).await;
+    let stop = "huaweidb_stop_backup";
+    let idle = json!({ "service": "dds", "instance_id": run.dds() });
+    assert_eq!(run.invoke(stop, &idle).await.1, ["No backup is running"]);
+    let (progress, errors) = run.invoke(stop, &over(&idle, &json!({ "ignore_if_not_running": true }))).await;
+    assert_eq!(errors, [""; 0]);
+    assert!(progress[0].starts_with("Nothing to stop"), "{progress:?}");
+
+    for by_id in [true, false] {
+        let create = json!({
+            "service": "dds", "instance_id": run.dds(), "name_prefix": "run-", "wait_for_completion": false,
+        });
+        assert_eq!(run.invoke("huaweidb_create_backup", &create).await.1, [""; 0]);
+        let backups = run.emulator.backups();
+        let running = backups.iter().find(|one| one.status == "BUILDING").unwrap();
+        let wish = if by_id { json!({ "service": "dds", "backup_id": running.id }) } else { idle.clone() };
+        let (progress, errors) = run.invoke(stop, &wish).await;
+        assert_eq!(errors, [""; 0], "{progress:?}");
+        assert!(progress.last().unwrap().contains("is stopped"), "{progress:?}");
+        assert!(run.emulator.backups().iter().all(|one| one.status != "BUILDING"));
+        assert_eq!(run.invoke(stop, &json!({ "service": "dds", "backup_id": running.id })).await.1.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn pruning_lists_first_and_never_deletes_the_last() {
+    let run = Run::start(0.2).await;
+    let old = run.backups(4, "nightly-");
+    let automatic = NewBackups {
+        instance_id: run.dds(),
+        name: Some("nightly-auto".to_owned()),
+        kind: "auto".to_owned(),
+        ..NewBackups::default()
+    };
+    run.emulator.add_backups(&automatic);
+    let failed = NewBackups {
+        instance_id: run.dds(),
+        name: Some("nightly-failed".to_owned()),
+        status: "FAILED".to_owned(),
+        ..NewBackups::default()
+    };
+    run.emulator.add_backups(&failed);
+    let other = run.backups(1, "weekly-");
+    let prune = "huaweidb_prune_backups";
+    let wish = json!({ "service": "dds", "instance_id": run.dds(), "name_prefix": "nightly-", "keep_last": 2 });
+
+    let (progress, errors) = run.invoke(prune, &wish).await;
+    assert_eq!((errors.len(), progress.len()), (0, 3), "{progress:?}");
+    assert!(progress[0].starts_with("2 of 5 manual backups would be deleted"), "{progress:?}");
+    assert_eq!(run.emulator.backups().len(), 7, "a dry run deletes nothing");
+
+    let really = over(&wish, &json!({ "dry_run": false }));
+    let (progress, errors) = run.invoke(prune, &really).await;
+    assert_eq!(errors, [""; 0]);
+    assert!(progress[1].starts_with("Deleted"), "{progress:?}");
+    let mut newest = old.clone();
+    newest.sort_by(|one, other| other.begin_time.cmp(&one.begin_time));
+    let left = ids(&run.emulator.backups());
+    assert!(newest[..2].iter().all(|one| left.contains(&one.id)) && left.len() == 5, "{left:?}");
+    assert!(left.contains(&other[0].id));
+
+    // Everything is old, and still one stays.
+    let all = over(&really, &json!({ "keep_last": null, "older_than": "1s" }));
+    run.invoke(prune, &all).await;
+    let left = ids(&run.emulator.backups());
+    assert!(left.contains(&newest[0].id) && !left.contains(&newest[1].id));
+    let (_, errors) = run.invoke(prune, &over(&all, &json!({ "allow_last": true }))).await;
+    assert_eq!(errors, [""; 0]);
+    assert!(!ids(&run.emulator.backups()).contains(&newest[0].id));
+    assert_eq!(run.emulator.backups().len(), 3, "automatic, failed, and of another prefix");
+}
+
+#[tokio::test]
+async fn line_82_a_list_honours_limits_and_gives_objects_on_request() {
+    let run = Run::start(0.2).await;
+    let made = run.backups(250, "many-");
+    let gemini = NewBackups { instance_id: run.emulator.instance("geminidb"), ..NewBackups::default() };
+    let rds = NewBackups { instance_id: run.emulator.instance("rds"), ..NewBackups::default() };
+    let others = [run.emulator.add_backups(&gemini), run.emulator.add_backups(&rds)].concat();
+    run.emulator.clear_journal();
+
+    let few = run.list(&json!({ "service": "dds" }), 30, false).await;
+    assert_eq!(few.len(), 30);
+    assert_eq!(run.emulator.journal().len(), 1, "one page is enough");
+    for event in &few {
+        assert_eq!(event.diagnostic, []);
+        assert_eq!(event.resource_object, None);
+        let identity = identity(event.identity.as_ref());
+        assert_eq!((&identity["service"], &identity["instance_id"]), (&json!("dds"), &json!(run.dds())));
+        assert!(event.display_name.starts_with("many-"), "{}", event.display_name);
+    }
+    let seen = |events: &[tf::list_resource::Event]| -> BTreeSet<String> {
+        events.iter().map(|one| identity(one.identity.as_ref())["id"].as_str().unwrap().to_owned()).collect()
+    };
+    // Without a service all are asked, also the one that lists only instance by instance.
+    let all = run.list(&json!({}), 1000, true).await;
+    assert_eq!(seen(&all), ids(made.iter().chain(&others)));
+    for event in &all {
+        let object = unwired(event.resource_object.as_ref());
+        assert_eq!((&object["status"], &object["wait_for_completion"]), (&json!("COMPLETED"), &json!(true)));
+    }
+    let of_one = json!({ "instance_id": run.emulator.instance("rds") });
+    assert_eq!(seen(&run.list(&of_one, 100, false).await), ids(&others[1..]));
+    assert_eq!(run.list(&json!({ "service": "dds", "name_prefix": "many-0001" }), 100, false).await.len(), 1);
+    assert_eq!(run.list(&json!({ "service": "dds", "status": "FAILED" }), 100, false).await.len(), 0);
+    let later = json!({ "service": "dds", "begin_after": made.iter().map(|one| &one.begin_time).max() });
+    assert_eq!(run.list(&later, 100, false).await.len(), 1);
+
+    // A service that does not answer costs its own backups only.
+    run.emulator.fault(Fault::status(403).on("geminidb").times(10));
+    let rest = run.list(&json!({}), 1000, false).await;
+    let (noted, found): (Vec<_>, Vec<_>) = rest.into_iter().partition(|event| event.identity.is_none());
+    assert_eq!(seen(&found), ids(made.iter().chain(&others[1..])));
+    assert_eq!(summaries(&noted[0].diagnostic), ["A service was not searched"]);
+    let refused = run.list(&json!({ "service": "geminidb" }), 10, false).await;
+    assert_eq!((refused.len(), summaries(&refused[0].diagnostic)), (1, vec!["Search failed".to_owned()]));
+}
+
+#[tokio::test]
+async fn line_82_a_host_that_has_had_enough_ends_the_search() {
+    let run = Run::start(0.2).await;
+    run.backups(3000, "many-");
+    run.emulator.clear_journal();
+    let config = whole(&run.schema.list_resource_schemas[TYPE], &json!({ "service": "dds" }));
+    let request = tf::list_resource::Request {
+        type_name: TYPE.to_owned(),
+        config: wire(&config),
+        limit: 0,
+        ..Default::default()
+    };
+    run.emulator.fault(Fault { ms: Some(200), ..Fault::new(FaultKind::Delay).on("dds").times(100) });
+    let mut events = run.host.provider().list_resource(request).await.unwrap().into_inner();
+    assert!(events.message().await.unwrap().is_some());
+    let at_first = run.emulator.journal().len();
+    assert!(at_first <= 2, "the first comes before the last page is read: {at_first}");
+    drop(events);
+    sleep(Duration::from_millis(1500)).await;
+    let calls = run.emulator.journal().len();
+    assert!(calls < at_first + 4, "{calls} of 30 pages were read");
+}
+
+#[tokio::test]
+async fn a_found_backup_becomes_a_configuration_that_changes_nothing() {
+    let run = Run::start(0.2).await;
+    run.backups(1, "found-");
+    let found = run.list(&json!({ "service": "dds" }), 1, true).await;
+    let state = unwired(found[0].resource_object.as_ref());
+    let request = tf::generate_resource_config::Request { type_name: TYPE.to_owned(), state: wire(&state) };
+    let answer = run.host.provider().generate_resource_config(request).await.unwrap().into_inner();
+    assert_eq!(answer.diagnostics, []);
+    let config = unwired(answer.config.as_ref());
+    let expected = run.object(&json!({
+        "service": "dds", "instance_id": run.dds(), "name": state["name"], "region": "eu-de",
+        "description": state["description"],
+    }));
+    assert_eq!(config, expected, "nothing that cannot or need not be written");
+    let request = tf::validate_resource_config::Request {
+        type_name: TYPE.to_owned(),
+        config: wire(&config),
+        ..Default::default()
+    };
+    let said = run.host.provider().validate_resource_config(request).await.unwrap().into_inner().diagnostics;
+    assert_eq!(summaries(&said), [""; 0]);
+    let mut proposed = state.clone();
+    for (name, value) in config.as_object().unwrap().iter().filter(|(_, value)| !value.is_null()) {
+        proposed[name] = value.clone();
+    }
+    let plan = run.plan(&config, &state, &proposed).await;
+    assert_eq!(unwired(plan.planned_state.as_ref()), state);
+
+    // With a prefix, the name that came of it is left out.
+    let prefixed = over(&state, &json!({ "name_prefix": "found-" }));
+    let request = tf::generate_resource_config::Request { type_name: TYPE.to_owned(), state: wire(&prefixed) };
+    let answer = run.host.provider().generate_resource_config(request).await.unwrap().into_inner();
+    let config = unwired(answer.config.as_ref());
+    assert_eq!((&config["name"], &config["name_prefix"]), (&Value::Null, &json!("found-")));
+}
+
+#[tokio::test]
+async fn line_80_functions_are_pure_and_name_the_argument_to_blame() {
+    let run = Run::unconfigured(0.2).await;
+    let listed = run.host.provider().get_functions(tf::get_functions::Request {}).await.unwrap().into_inner();
+    assert_eq!(listed.functions, run.schema.functions);
+    assert_eq!(listed.functions.keys().collect::<Vec<_>>(), ["backup_name", "parse_instance_id", "select_prunable"]);
+    let at = json!("2026-01-02T03:04:05Z");
+    let name = run.call("backup_name", &[json!("nightly-"), at.clone()]).await.unwrap();
+    assert_eq!(name, run.call("backup_name", &[json!("nightly-"), at.clone()]).await.unwrap());
+    let name = name.as_str().unwrap();
+    assert!(name.starts_with("nightly-20260102030405") && name.len() == 8 + 14 + 8, "{name}");
+    assert_ne!(name, run.call("backup_name", &[json!("nightly-"), json!("2026-01-02T03:04:05.1Z")]).await.unwrap());
+
+    let parsed = |id: &str| [json!(format!("a89dab5e39394eccbdb77b19d57b0180{id}"))];
+    for (ending, service, engine) in [
+        ("in01", "rds", json!("MySQL")),
+        ("in02", "dds", json!("MongoDB")),
+        ("in03", "rds", json!("PostgreSQL")),
+        ("in04", "rds", json!("SQLServer")),
+        ("in06", "geminidb", Value::Null),
+        ("in07", "taurusdb", json!("TaurusDB")),
+        ("in09", "ddm", json!("DDM")),
+        ("in14", "gaussdb", json!("GaussDB")),
+    ] {
+        let found = run.call("parse_instance_id", &parsed(ending)).await.unwrap();
+        assert_eq!(found, json!({ "service": service, "engine": engine }), "{ending}");
+    }
+
+    let backup = |id: &str, day: u8, status: &str, kind: &str| {
+        json!({
+            "id": id, "instance_id": "i", "status": status, "type": kind,
+            "begin_time": format!("2026-01-{day:02}T00:00:00Z"),
+        })
+    };
+    let backups = json!([
+        backup("a", 1, "COMPLETED", "manual"),
+        backup("b", 2, "COMPLETED", "manual"),
+        backup("c", 3, "COMPLETED", "manual"),
+        backup("d", 4, "FAILED", "manual"),
+        backup("e", 5, "COMPLETED", "auto"),
+    ]);
+    let now = json!("2026-02-01T00:00:00Z");
+    for (keep_last, older_than, expected) in [
+        (json!(1), Value::Null, json!(["a", "b"])),
+        (json!(2), Value::Null, json!(["a"])),
+        (Value::Null, json!("30d"), json!(["a"])),
+        (Value::Null, json!("1h"), json!(["a", "b"])),
+        (json!(1), json!("30d"), json!(["a"])),
+        (Value::Null, Value::Null, json!([])),
+    ] {
+        let arguments = [backups.clone(), keep_last, older_than, now.clone()];
+        assert_eq!(run.call("select_prunable", &arguments).await.unwrap(), expected, "{arguments:?}");
+    }
+
+    for (name, arguments, blamed) in [
+        ("backup_name", vec![json!("1st"), at.clone()], Some(0)),
+        ("backup_name", vec![json!("a"), json!("yesterday")], Some(1)),
+        ("backup_name", vec![json!("a")], None),
+        ("backup_name", vec![Value::Null, at.clone()], Some(0)),
+        ("backup_name", vec![json!(7), at.clone()], Some(0)),
+        ("parse_instance_id", vec![json!("in02")], Some(0)),
+        ("select_prunable", vec![json!([]), json!(-1), Value::Null, now.clone()], Some(1)),
+        ("select_prunable", vec![json!([]), Value::Null, json!("long"), now.clone()], Some(2)),
+        ("select_prunable", vec![json!([]), Value::Null, Value::Null, json!("now")], Some(3)),
+        ("no_such", vec![], None),
+    ] {
+        let (text, argument) = run.call(name, &arguments).await.unwrap_err();
+        assert_eq!(argument, blamed, "{name}: {text}");
+        assert!(text.ends_with('.'), "{text}");
+    }
+    // An empty value is null, as OpenTofu sends it.
+    let mut request = tf::call_function::Request { name: "select_prunable".to_owned(), arguments: Vec::new() };
+    for argument in [Some(backups), None, Some(json!("1h")), Some(now)] {
+        request.arguments.push(argument.and_then(|value| wire(&value)).unwrap_or_default());
+    }
+    let answer = run.host.provider().call_function(request).await.unwrap().into_inner();
+    assert_eq!(unwired(answer.result.as_ref()), json!(["a", "b"]));
+    assert!(run.emulator.journal().is_empty());
+}
+
+#[tokio::test]
+async fn line_81_download_links_are_handed_out_and_given_back() {
+    let run = Run::start(0.2).await;
+    let backup = &run.backups(1, "download-")[0];
+    let wish = json!({ "service": "dds", "backup_id": backup.id, "instance_id": run.dds() });
+    let opened = run.open(&wish).await;
+    assert_eq!(summaries(&opened.diagnostics), [""; 0]);
+    assert_eq!(opened.renew_at, None);
+    let result = unwired(opened.result.as_ref());
+    for (name, value) in wish.as_object().unwrap() {
+        assert_eq!(&result[name], value, "what is configured comes back");
+    }
+    assert_eq!(result["region"], Value::Null);
+    let file = &result["files"][0];
+    assert!(file["download_link"].as_str().unwrap().starts_with("http"), "{file}");
+    assert!(file["expires_at"].as_str().unwrap().ends_with('Z'), "{file}");
+    assert!(file["size_bytes"].as_u64().unwrap() > 0);
+    for _ in 0..2 {
+        let request = tf::renew_ephemeral_resource::Request {
+            type_name: "huaweidb_backup_download".to_owned(),
+            private: opened.private.clone(),
+        };
+        let renewed = run.host.provider().renew_ephemeral_resource(request).await.unwrap().into_inner();
+        assert_eq!((renewed.diagnostics.len(), renewed.renew_at), (0, None));
+        let request = tf::close_ephemeral_resource::Request {
+            type_name: "huaweidb_backup_download".to_owned(),
+            private: opened.private.clone(),
+        };
+        let closed = run.host.provider().close_ephemeral_resource(request).await.unwrap().into_inner();
+        assert_eq!(closed.diagnostics, [], "twice is harmless");
+    }
+
+    let rds = NewBackups { instance_id: run.emulator.instance("rds"), ..NewBackups::default() };
+    let rds = &run.emulator.add_backups(&rds)[0];
+    let opened = run.open(&json!({ "service": "rds", "backup_id": rds.id })).await;
+    assert_eq!(summaries(&opened.diagnostics), [""; 0]);
+    assert!(!unwired(opened.result.as_ref())["files"].as_array().unwrap().is_empty());
+
+    run.emulator.set_status(&backup.id, "BUILDING");
+    assert_eq!(summaries(&run.open(&wish).await.diagnostics), ["Download links were not obtained"]);
+    let name = "huaweidb_backup_download";
+    let config = whole(&run.schema.ephemeral_resource_schemas[name], &json!({ "service": "dds", "backup_id": "b" }));
+    let request = tf::validate_ephemeral_resource_config::Request { type_name: name.to_owned(), config: wire(&config) };
+    let said = run.host.provider().validate_ephemeral_resource_config(request).await.unwrap().into_inner();
+    assert_eq!(summaries(&said.diagnostics), ["Missing argument"]);
+}
+
+#[tokio::test]
+async fn everything_offered_is_named_in_metadata() {
+    let run = Run::unconfigured(0.2).await;
+    let metadata = run.host.provider().get_metadata(tf::get_metadata::Request {}).await.unwrap().into_inner();
+    let schema = &run.schema;
+    let names = metadata.actions.iter().map(|one| &one.type_name).collect::<Vec<_>>();
+    assert_eq!(names, ["huaweidb_create_backup", "huaweidb_prune_backups", "huaweidb_stop_backup"]);
+    assert_eq!(names, schema.action_schemas.keys().collect::<Vec<_>>());
+    let names = metadata.list_resources.iter().map(|one| &one.type_name);
+    assert!(names.eq(schema.list_resource_schemas.keys()));
+    let names = metadata.ephemeral_resources.iter().map(|one| &one.type_name);
+    assert!(names.eq(schema.ephemeral_resource_schemas.keys()));
+    assert!(metadata.functions.iter().map(|one| &one.name).eq(schema.functions.keys()));
+    let capabilities = metadata.server_capabilities.unwrap();
+    assert!(capabilities.generate_resource_config && capabilities.move_resource_state);
+}
