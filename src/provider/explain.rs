@@ -172,13 +172,13 @@ fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String 
         (Doing::Delete, _) => {
             format!("The backup {id} still exists in the cloud, as far as is known; it stays in the state.")
         }
+        (Doing::Follow | Doing::Stop, backup::Error::Vanished { .. }) | (Doing::Search | Doing::Download, _) => {
+            String::new()
+        }
         (Doing::Follow, backup::Error::Failed { .. }) => format!("The failed backup {id} stays in the cloud."),
-        (Doing::Follow, backup::Error::Vanished { .. }) => String::new(),
         (Doing::Follow, _) => format!("The backup {id} exists in the cloud. It is not in the state."),
         (Doing::Prune, _) => format!("The backup {id} still exists in the cloud, as far as is known."),
-        (Doing::Stop, backup::Error::Vanished { .. }) => String::new(),
         (Doing::Stop, _) => format!("The backup {id} goes on as before, as far as is known."),
-        (Doing::Search | Doing::Download, _) => String::new(),
     }
 }
 

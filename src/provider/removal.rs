@@ -1,6 +1,7 @@
 //! What is said before a backup is deleted.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -106,15 +107,15 @@ pub(super) fn refused(state: &ManualBackup) -> Option<Diagnostic> {
 fn deleted(state: &ManualBackup, last: bool, now: Timestamp) -> Diagnostic {
     let mut detail = label(state);
     if let Some(begun) = state.begin_time.as_str().and_then(backup::time) {
-        detail.push_str(&format!(", taken {begun} ({})", age(now.duration_since(begun).unsigned_abs())));
+        let _ = write!(detail, ", taken {begun} ({})", age(now.duration_since(begun).unsigned_abs()));
     }
     if let Some(bytes) = state.size_bytes.known() {
-        detail.push_str(&format!(", {}", size(*bytes)));
+        let _ = write!(detail, ", {}", size(*bytes));
     }
     detail.push_str(", will be deleted from the cloud. That cannot be undone.");
     if last {
         let instance = state.instance_id.as_str().unwrap_or_default();
-        detail.push_str(&format!(" It is the last completed manual backup of the instance {instance}."));
+        let _ = write!(detail, " It is the last completed manual backup of the instance {instance}.");
     }
     Diagnostic::warning("Completed backup will be deleted", detail)
 }

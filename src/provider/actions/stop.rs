@@ -77,16 +77,15 @@ impl Action<Backups> for StopBackup {
         let context = context(run, &config.timeout, LIMIT);
         let key = service.facts().key();
         let instance_id = config.instance_id.into_known();
-        let asked = match config.backup_id.into_known() {
-            Some(id) => vec![BackupRef { id, instance_id: instance_id.clone() }],
-            None => {
-                let filter = Filter { instance_id: instance_id.clone(), ..Filter::default() };
-                let about = About { service: key, id: None, name: None };
-                let found = client.list(&context, service, &filter).await;
-                let found = found.map_err(|error| explain(Doing::Search, about, &error))?;
-                let runs = |status: &Status| !status.is_final() && *status != Status::Deleting;
-                found.iter().filter(|backup| runs(&backup.status)).map(BackupRef::from).collect()
-            }
+        let asked = if let Some(id) = config.backup_id.into_known() {
+            vec![BackupRef { id, instance_id: instance_id.clone() }]
+        } else {
+            let filter = Filter { instance_id: instance_id.clone(), ..Filter::default() };
+            let about = About { service: key, id: None, name: None };
+            let found = client.list(&context, service, &filter).await;
+            let found = found.map_err(|error| explain(Doing::Search, about, &error))?;
+            let runs = |status: &Status| !status.is_final() && *status != Status::Deleting;
+            found.iter().filter(|backup| runs(&backup.status)).map(BackupRef::from).collect()
         };
         let mut idle = Vec::new();
         for backup in &asked {
@@ -94,7 +93,7 @@ impl Action<Backups> for StopBackup {
             let about = About { service: key, id: Some(&backup.id), name: None };
             match client.stop(&context, service, backup).await {
                 Ok(Stop::Stopped(Some(now))) => {
-                    run.tell(format!("The backup {} is stopped: {}", backup.id, now.status))
+                    run.tell(format!("The backup {} is stopped: {}", backup.id, now.status));
                 }
                 Ok(Stop::Stopped(None)) => run.tell(format!("The backup {} is stopped and gone", backup.id)),
                 Ok(Stop::NotRunning(now)) => idle.push(format!("The backup {} is {}", backup.id, now.status)),
