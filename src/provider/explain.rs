@@ -183,7 +183,9 @@ fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String 
 }
 
 fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
-    if let Some(advice) = error.cloud().and_then(advice) {
+    // Where the refusal is understood, its status alone would mislead: a busy instance is a 403 too.
+    let understood = matches!(error, backup::Error::Busy { .. } | backup::Error::NameTaken { .. });
+    if !understood && let Some(advice) = error.cloud().and_then(advice) {
         return advice;
     }
     match (doing, error) {
@@ -232,7 +234,21 @@ fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
             Doing::Delete,
             backup::Error::StillRunning { .. } | backup::Error::Busy { .. } | backup::Error::Stopped { .. },
         ) => "Destroy again to go on; `timeouts.delete` may need more time.".to_owned(),
+        (_, backup::Error::Cloud(cause)) if is_trouble(cause) => {
+            "Try again. If it happens again, ask the cloud's support, and name the request id if there is one."
+                .to_owned()
+        }
         _ => String::new(),
+    }
+}
+
+/// Whether the cloud itself seems to be unwell.
+fn is_trouble(error: &cloud::Error) -> bool {
+    match error {
+        cloud::Error::Refused { refusal, .. } => refusal.status >= 500,
+        cloud::Error::Unanswered { .. } | cloud::Error::Misread { .. } => true,
+        cloud::Error::DeadlinePassed { last, .. } => last.as_deref().is_some_and(is_trouble),
+        cloud::Error::Setup(_) | cloud::Error::Stopped { .. } => false,
     }
 }
 
@@ -309,7 +325,14 @@ fn named(backups: &[Backup]) -> String {
 
 /// Ends with a full stop, begins with a capital unless a product's name comes first.
 fn sentence(text: &str) -> String {
-    if text.ends_with(['.', '!', '?']) { text.to_owned() } else { format!("{text}.") }
+    let first = text.split(' ').next().unwrap_or_default();
+    let is_product = first == cloud::IAM.key || backup::named(first).is_some();
+    let mut letters = text.chars();
+    let text = match letters.next() {
+        Some(letter) if !is_product => letter.to_uppercase().chain(letters).collect(),
+        _ => text.to_owned(),
+    };
+    if text.ends_with(['.', '!', '?']) { text } else { format!("{text}.") }
 }
 
 #[cfg(test)]
