@@ -54,10 +54,12 @@ fn furnished() -> Emulator {
 fn shown() -> Vec<String> {
     let examples = root().join("examples");
     files(&examples, &examples)
-        .into_keys()
+        .into_iter()
+        .filter(|(_, path)| path.extension().is_some_and(|ending| ending == "tf"))
+        .map(|(name, _)| name)
         .filter(|name| {
             let kinds = ["resources/", "data-sources/", "functions/", "ephemeral-resources/"];
-            name.ends_with(".tf") && kinds.iter().any(|kind| name.starts_with(kind))
+            kinds.iter().any(|kind| name.starts_with(kind))
         })
         .collect()
 }
