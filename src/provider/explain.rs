@@ -183,7 +183,9 @@ fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String 
 }
 
 fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
-    if let Some(advice) = error.cloud().and_then(advice) {
+    // Where the refusal is understood, its status alone would mislead: a busy instance is a 403 too.
+    let understood = matches!(error, backup::Error::Busy { .. } | backup::Error::NameTaken { .. });
+    if !understood && let Some(advice) = error.cloud().and_then(advice) {
         return advice;
     }
     match (doing, error) {
@@ -232,7 +234,21 @@ fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
             Doing::Delete,
             backup::Error::StillRunning { .. } | backup::Error::Busy { .. } | backup::Error::Stopped { .. },
         ) => "Destroy again to go on; `timeouts.delete` may need more time.".to_owned(),
+        (_, backup::Error::Cloud(cause)) if is_trouble(cause) => {
+            "Try again. If it happens again, ask the cloud's support, and name the request id if there is one."
+                .to_owned()
+        }
         _ => String::new(),
+    }
+}
+
+/// Whether the cloud itself seems to be unwell.
+fn is_trouble(error: &cloud::Error) -> bool {
+    match error {
+        cloud::Error::Refused { refusal, .. } => refusal.status >= 500,
+        cloud::Error::Unanswered { .. } | cloud::Error::Misread { .. } => true,
+        cloud::Error::DeadlinePassed { last, .. } => last.as_deref().is_some_and(is_trouble),
+        cloud::Error::Setup(_) | cloud::Error::Stopped { .. } => false,
     }
 }
 
@@ -309,5 +325,167 @@ fn named(backups: &[Backup]) -> String {
 
 /// Ends with a full stop, begins with a capital unless a product's name comes first.
 fn sentence(text: &str) -> String {
-    if text.ends_with(['.', '!', '?']) { text.to_owned() } else { format!("{text}.") }
+    let first = text.split(' ').next().unwrap_or_default();
+    let is_product = first == cloud::IAM.key || backup::named(first).is_some();
+    let mut letters = text.chars();
+    let text = match letters.next() {
+        Some(letter) if !is_product => letter.to_uppercase().chain(letters).collect(),
+        _ => text.to_owned(),
+    };
+    if text.ends_with(['.', '!', '?']) { text } else { format!("{text}.") }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+    use crate::backup::{Status, Unsupported};
+    use crate::cloud::Refusal;
+
+    fn refused(status: u16, code: &str, message: &str) -> cloud::Error {
+        let refusal = Refusal {
+            status,
+            code: code.to_owned(),
+            message: message.to_owned(),
+            request_id: Some("3f2a".to_owned()),
+            ..Refusal::default()
+        };
+        cloud::Error::Refused { product: "dds", call: "POST /v3/p/backups".to_owned(), refusal: Box::new(refusal) }
+    }
+
+    fn unanswered() -> cloud::Error {
+        cloud::Error::Unanswered {
+            product: "dds",
+            call: "POST /v3/p/backups".to_owned(),
+            reason: "the connection was closed".to_owned(),
+            may_be_applied: true,
+        }
+    }
+
+    fn backup(status: Status) -> Backup {
+        Backup {
+            id: "b1br02".to_owned(),
+            instance_id: "i1in02".to_owned(),
+            instance_name: None,
+            name: "nightly".to_owned(),
+            description: None,
+            status,
+            kind: None,
+            datastore: None,
+            begin: None,
+            end: None,
+            size_bytes: None,
+            data_nodes: Vec::new(),
+        }
+    }
+
+    /// Every kind of error that an operation on backups can end with.
+    fn errors() -> Vec<backup::Error> {
+        let boxed = |status| Some(Box::new(backup(status)));
+        let id = || "b1br02".to_owned();
+        let misread = cloud::Error::Misread {
+            product: "dds",
+            call: "GET /v3/p/backups".to_owned(),
+            reason: "the backup has no id".to_owned(),
+            request_id: Some("3f2a".to_owned()),
+        };
+        let call = || "POST /v3/p/backups".to_owned();
+        let busy = || refused(403, "DBS.200019", "Another operation is in progress.");
+        vec![
+            refused(400, "DBS.280277", "Invalid backup name.").into(),
+            refused(403, "DBS.200001", "no permission").into(),
+            refused(429, "APIGW.0308", "The throttling threshold has been reached").into(),
+            refused(500, "", "").into(),
+            unanswered().into(),
+            misread.into(),
+            cloud::Error::Setup("the project \"eu-de\" does not exist".to_owned()).into(),
+            cloud::Error::Stopped { call: call() }.into(),
+            cloud::Error::DeadlinePassed { call: call(), last: Some(Box::new(busy())) }.into(),
+            cloud::Error::DeadlinePassed { call: call(), last: None }.into(),
+            Unsupported("the service cannot stop a backup".to_owned()).into(),
+            backup::Error::NotOffered {
+                operation: "to stop a backup",
+                cause: refused(404, "APIGW.0101", "no such API"),
+            },
+            backup::Error::Unclear { candidates: vec![backup(Status::Building)], cause: unanswered() },
+            backup::Error::Unclear { candidates: Vec::new(), cause: unanswered() },
+            backup::Error::NameTaken {
+                existing: boxed(Status::Completed),
+                cause: refused(409, "DBS.201204", "exists"),
+            },
+            backup::Error::NameTaken { existing: None, cause: refused(409, "DBS.201204", "exists") },
+            backup::Error::Busy { running: boxed(Status::Building), cause: busy() },
+            backup::Error::Busy { running: None, cause: busy() },
+            backup::Error::Failed { id: id(), backup: boxed(Status::Failed), reason: Some("no space left".to_owned()) },
+            backup::Error::Failed { id: id(), backup: None, reason: None },
+            backup::Error::JobFailed {
+                operation: "delete",
+                backup: Box::new(backup(Status::Completed)),
+                reason: Some("storage is read-only".to_owned()),
+            },
+            backup::Error::OthersRun { others: vec![backup(Status::Building)] },
+            backup::Error::Vanished { id: id() },
+            backup::Error::OutOfSight {
+                id: id(),
+                last: boxed(Status::Building),
+                cause: refused(403, "DBS.200001", "no"),
+            },
+            backup::Error::StillRunning { id: id(), last: boxed(Status::Building) },
+            backup::Error::StillRunning { id: id(), last: None },
+            backup::Error::Stopped { id: id(), last: boxed(Status::Building) },
+        ]
+    }
+
+    const DOINGS: [Doing; 9] = [
+        Doing::Create,
+        Doing::Wait,
+        Doing::Read,
+        Doing::Search,
+        Doing::Delete,
+        Doing::Follow,
+        Doing::Prune,
+        Doing::Stop,
+        Doing::Download,
+    ];
+
+    fn explained(doing: Doing, error: &backup::Error) -> Diagnostic {
+        let id = if doing == Doing::Create { None } else { Some("b1br02") };
+        explain(doing, About { service: "dds", id, name: Some("nightly") }, error)
+    }
+
+    #[test]
+    fn every_message_reads_like_the_one_before() {
+        let mut book = String::new();
+        for doing in DOINGS {
+            for error in errors() {
+                let one = explained(doing, &error);
+                let at = one.path.as_ref().map_or(String::new(), |path| format!(" [at {path}]"));
+                let _ = writeln!(book, "## {doing:?}: {}{at}\n{}\n", one.summary, one.detail);
+            }
+        }
+        insta::assert_snapshot!("messages", book);
+    }
+
+    #[test]
+    fn every_message_keeps_to_the_grammar() {
+        for doing in DOINGS {
+            for error in errors() {
+                let one = explained(doing, &error);
+                let all = format!("{}\n{}", one.summary, one.detail);
+                assert!(!one.summary.contains(|c: char| c.is_ascii_digit()) && !one.summary.ends_with('.'), "{all}");
+                let prose = one.detail.split("\n\nimport {").next().unwrap_or_default();
+                for part in prose.split("\n\n") {
+                    assert!(part.ends_with(['.', ':', '!', '?']), "{doing:?}: {part:?} does not end:\n{all}");
+                }
+                for word in ["None", "Some(", "null", "Refused {", "..", "DeadlinePassed", "  "] {
+                    assert!(!prose.contains(word), "{doing:?}: {word:?} in:\n{all}");
+                }
+                if let Some(refusal) = error.cloud().and_then(cloud::Error::refusal) {
+                    assert!(one.detail.contains(&format!("status {}", refusal.status)), "{all}");
+                    assert!(one.detail.contains(&refusal.code) && one.detail.contains("(request 3f2a)"), "{all}");
+                }
+            }
+        }
+    }
 }

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use huaweidb_emulator::{Emulator, NewBackups, Options};
+use huaweidb_emulator::{Emulator, NewBackups, NewInstance, Options};
 use tempfile::TempDir;
 
 use crate::docs::files;
@@ -25,9 +25,18 @@ fn read(name: &str) -> String {
     fs::read_to_string(root().join(name)).unwrap_or_else(|why| panic!("{name}: {why}"))
 }
 
+/// The instance of the vendor's own examples, which some of ours name too.
+const FROM_THE_VENDOR: &str = "a89dab5e39394eccbdb77b19d57b0180in02";
+
 /// An emulator where backups take no time to speak of and every instance has two of last year.
 fn furnished() -> Emulator {
     let emulator = Emulator::start_now(&Options::with_backups_of(0.1)).expect("the emulator starts");
+    emulator.add_instance(&NewInstance {
+        id: Some(FROM_THE_VENDOR.to_owned()),
+        service: "dds".to_owned(),
+        name: "from-the-vendor".to_owned(),
+        ..NewInstance::default()
+    });
     for instance in emulator.instances() {
         emulator.add_backups(&NewBackups {
             service: Some(instance.service.clone()),
@@ -45,10 +54,12 @@ fn furnished() -> Emulator {
 fn shown() -> Vec<String> {
     let examples = root().join("examples");
     files(&examples, &examples)
-        .into_keys()
+        .into_iter()
+        .filter(|(_, path)| path.extension().is_some_and(|ending| ending == "tf"))
+        .map(|(name, _)| name)
         .filter(|name| {
             let kinds = ["resources/", "data-sources/", "functions/", "ephemeral-resources/"];
-            name.ends_with(".tf") && kinds.iter().any(|kind| name.starts_with(kind))
+            kinds.iter().any(|kind| name.starts_with(kind))
         })
         .collect()
 }

@@ -75,7 +75,10 @@ fn summaries() -> std::collections::BTreeSet<String> {
     for (name, path) in files(&root().join("src"), root()) {
         let text = read(&path);
         let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
-        if !name.ends_with(".rs") || name.contains("/tests/") || name.ends_with("tests.rs") {
+        if path.extension().is_none_or(|ending| ending != "rs")
+            || name.contains("/tests/")
+            || name.ends_with("tests.rs")
+        {
             continue;
         }
         let makers =

@@ -18,7 +18,7 @@ use crate::support::host::proto::tfplugin6 as tf;
 use pages::{Examples, Sources};
 
 /// Folders below `docs/` that people write.
-const BY_HAND: &[&str] = &["guides"];
+const BY_HAND: &[&str] = &["guides", "pictures"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
