@@ -82,12 +82,8 @@ impl Folder {
         self.write("seeds.json", &seeds(backups))?;
         self.ours(
             emulator,
-            &format!(
-                "locals {{ seeds = jsondecode(file(\"seeds.json\")) }}\n\
-                 resource \"huaweidb_manual_backup\" \"b\" {{\n  count       = {}\n  service     = local.seeds[count.index].service\n  \
-                 instance_id = local.seeds[count.index].instance_id\n  name        = local.seeds[count.index].name\n}}\n",
-                backups.len()
-            ),
+            "resource \"huaweidb_manual_backup\" \"b\" {\n  for_each    = jsondecode(file(\"seeds.json\"))\n  \
+             service     = each.value.service\n  instance_id = each.value.instance_id\n  name        = each.key\n}\n",
         )?;
         let attributes = |backup: &BackupRow| {
             json!({
@@ -98,7 +94,11 @@ impl Folder {
                 "begin_time": backup.begin_time, "end_time": backup.end_time, "size_bytes": backup.size_bytes,
             })
         };
-        self.state("huaweidb_manual_backup", PROVIDER, backups.iter().map(attributes).collect())
+        self.state(
+            "huaweidb_manual_backup",
+            PROVIDER,
+            backups.iter().map(|backup| (backup.name.clone(), attributes(backup))).collect(),
+        )
     }
 
     /// The floor: as many built-in resources with the same configuration.
@@ -106,25 +106,24 @@ impl Folder {
         self.write("seeds.json", &seeds(backups))?;
         self.write(
             "main.tf",
-            &format!(
-                "locals {{ seeds = jsondecode(file(\"seeds.json\")) }}\n\
-                 resource \"terraform_data\" \"b\" {{\n  count = {}\n  input = local.seeds[count.index].name\n}}\n",
-                backups.len()
-            ),
+            "resource \"terraform_data\" \"b\" {\n  for_each = jsondecode(file(\"seeds.json\"))\n  input    = each.key\n}\n",
         )?;
         let attributes = |backup: &BackupRow| {
             let name = json!({ "type": "string", "value": backup.name });
             json!({ "id": backup.id, "input": name, "output": name, "triggers_replace": null })
         };
-        self.state("terraform_data", BUILT_IN, backups.iter().map(attributes).collect())
+        self.state(
+            "terraform_data",
+            BUILT_IN,
+            backups.iter().map(|backup| (backup.name.clone(), attributes(backup))).collect(),
+        )
     }
 
-    fn state(&self, kind: &str, provider: &str, attributes: Vec<Json>) -> Result<(), Problem> {
+    fn state(&self, kind: &str, provider: &str, attributes: Vec<(String, Json)>) -> Result<(), Problem> {
         let instances: Vec<_> = attributes
             .into_iter()
-            .enumerate()
-            .map(|(nth, attributes)| {
-                json!({ "index_key": nth, "schema_version": 0, "attributes": attributes, "sensitive_attributes": [] })
+            .map(|(key, attributes)| {
+                json!({ "index_key": key, "schema_version": 0, "attributes": attributes, "sensitive_attributes": [] })
             })
             .collect();
         let state = json!({
@@ -132,7 +131,7 @@ impl Folder {
             "outputs": {}, "check_results": null,
             "resources": [{
                 "mode": "managed", "type": kind, "name": "b", "provider": format!("provider[\"{provider}\"]"),
-                "instances": instances,
+                "each": "map", "instances": instances,
             }],
         });
         self.write("terraform.tfstate", &state.to_string())
@@ -159,7 +158,7 @@ impl Folder {
             std::thread::spawn(move || {
                 while !over.load(Ordering::Relaxed) {
                     peak.fetch_max(peak_of(&binary), Ordering::Relaxed);
-                    std::thread::sleep(Duration::from_millis(10));
+                    pause(Duration::from_millis(10));
                 }
             })
         };
@@ -186,17 +185,22 @@ impl Folder {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "there is no runtime here: this watches a process from outside")]
+fn pause(time: Duration) {
+    std::thread::sleep(time);
+}
+
 fn found(program: &str) -> bool {
     std::env::var_os("PATH")
         .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).exists()))
 }
 
 fn seeds(backups: &[BackupRow]) -> String {
-    let seeds: Vec<_> = backups
+    let seeds: serde_json::Map<_, _> = backups
         .iter()
-        .map(|backup| json!({ "service": backup.service, "instance_id": backup.instance_id, "name": backup.name }))
+        .map(|backup| (backup.name.clone(), json!({ "service": backup.service, "instance_id": backup.instance_id })))
         .collect();
-    Json::from(seeds).to_string()
+    Json::Object(seeds).to_string()
 }
 
 /// The high-water mark of the processes that run this binary, in bytes.

@@ -18,4 +18,5 @@ mod release;
 mod services;
 mod sign_in;
 mod support;
+mod together;
 mod toy;
