@@ -17,6 +17,11 @@ use crate::Problem;
 const PROVIDER: &str = "localhost/huaweidb/huaweidb";
 const BUILT_IN: &str = "terraform.io/builtin/terraform";
 
+/// How many instances the backups are spread over, one after the other.
+pub(crate) const INSTANCES: usize = 10;
+/// The name of the backup at `count.index`.
+const NAME: &str = "format(\"bench-%d-%04d\", count.index % 10, floor(count.index / 10) + 1)";
+
 /// A folder with a configuration and a state.
 pub(crate) struct Folder {
     folder: TempDir,
@@ -79,11 +84,18 @@ impl Folder {
 
     /// One resource per backup, and a state in which they are.
     pub(crate) fn with_backups(&mut self, emulator: &Emulator, backups: &[BackupRow]) -> Result<(), Problem> {
-        self.write("seeds.json", &seeds(backups))?;
+        // Literal expressions: the CLI evaluates what a `for_each` or a large local says once for every instance.
+        let name = if backups.len() == 1 { json!(backups[0].name).to_string() } else { NAME.to_owned() };
+        let ids: Vec<_> = backups.iter().take(INSTANCES).map(|backup| &backup.instance_id).collect();
+        let service = backups.first().map_or("dds", |backup| &backup.service);
         self.ours(
             emulator,
-            "resource \"huaweidb_manual_backup\" \"b\" {\n  for_each    = jsondecode(file(\"seeds.json\"))\n  \
-             service     = each.value.service\n  instance_id = each.value.instance_id\n  name        = each.key\n}\n",
+            &format!(
+                "resource \"huaweidb_manual_backup\" \"b\" {{\n  count       = {}\n  service     = \"{service}\"\n  \
+                 instance_id = {}[count.index % {INSTANCES}]\n  name        = {name}\n}}\n",
+                backups.len(),
+                json!(ids)
+            ),
         )?;
         let attributes = |backup: &BackupRow| {
             json!({
@@ -94,36 +106,28 @@ impl Folder {
                 "begin_time": backup.begin_time, "end_time": backup.end_time, "size_bytes": backup.size_bytes,
             })
         };
-        self.state(
-            "huaweidb_manual_backup",
-            PROVIDER,
-            backups.iter().map(|backup| (backup.name.clone(), attributes(backup))).collect(),
-        )
+        self.state("huaweidb_manual_backup", PROVIDER, backups.iter().map(attributes).collect())
     }
 
     /// The floor: as many built-in resources with the same configuration.
     pub(crate) fn with_nothing(&mut self, backups: &[BackupRow]) -> Result<(), Problem> {
-        self.write("seeds.json", &seeds(backups))?;
         self.write(
             "main.tf",
-            "resource \"terraform_data\" \"b\" {\n  for_each = jsondecode(file(\"seeds.json\"))\n  input    = each.key\n}\n",
+            &format!("resource \"terraform_data\" \"b\" {{\n  count = {}\n  input = {}\n}}\n", backups.len(), NAME),
         )?;
         let attributes = |backup: &BackupRow| {
             let name = json!({ "type": "string", "value": backup.name });
             json!({ "id": backup.id, "input": name, "output": name, "triggers_replace": null })
         };
-        self.state(
-            "terraform_data",
-            BUILT_IN,
-            backups.iter().map(|backup| (backup.name.clone(), attributes(backup))).collect(),
-        )
+        self.state("terraform_data", BUILT_IN, backups.iter().map(attributes).collect())
     }
 
-    fn state(&self, kind: &str, provider: &str, attributes: Vec<(String, Json)>) -> Result<(), Problem> {
+    fn state(&self, kind: &str, provider: &str, attributes: Vec<Json>) -> Result<(), Problem> {
         let instances: Vec<_> = attributes
             .into_iter()
-            .map(|(key, attributes)| {
-                json!({ "index_key": key, "schema_version": 0, "attributes": attributes, "sensitive_attributes": [] })
+            .enumerate()
+            .map(|(nth, attributes)| {
+                json!({ "index_key": nth, "schema_version": 0, "attributes": attributes, "sensitive_attributes": [] })
             })
             .collect();
         let state = json!({
@@ -131,7 +135,7 @@ impl Folder {
             "outputs": {}, "check_results": null,
             "resources": [{
                 "mode": "managed", "type": kind, "name": "b", "provider": format!("provider[\"{provider}\"]"),
-                "each": "map", "instances": instances,
+                "each": "list", "instances": instances,
             }],
         });
         self.write("terraform.tfstate", &state.to_string())
@@ -193,14 +197,6 @@ fn pause(time: Duration) {
 fn found(program: &str) -> bool {
     std::env::var_os("PATH")
         .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).exists()))
-}
-
-fn seeds(backups: &[BackupRow]) -> String {
-    let seeds: serde_json::Map<_, _> = backups
-        .iter()
-        .map(|backup| (backup.name.clone(), json!({ "service": backup.service, "instance_id": backup.instance_id })))
-        .collect();
-    Json::Object(seeds).to_string()
 }
 
 /// The high-water mark of the processes that run this binary, in bytes.

@@ -7,7 +7,7 @@ use huaweidb_emulator::{BackupRow, Call, Emulator, NewBackups, NewInstance, Opti
 use jiff::Timestamp;
 
 use crate::Problem;
-use crate::cli::{Folder, Ran};
+use crate::cli::{Folder, INSTANCES, Ran};
 use crate::table::{Report, median};
 
 const RUNS: usize = 7;
@@ -46,7 +46,7 @@ pub(crate) fn validate(report: &mut Report, binary: &Path) -> Result<(), Problem
 /// What refreshing many costs in calls, time and memory.
 pub(crate) fn refresh(report: &mut Report, binary: &Path) -> Result<(), Problem> {
     for (service, most) in [("dds", 12.0), ("geminidb", 12.0), ("taurusdb", 12.0), ("gaussdb", 12.0), ("rds", 20.0)] {
-        let (emulator, backups) = project(service, 10, 1000, 50)?;
+        let (emulator, backups) = project(service, 1000, 50)?;
         let mut ours = Folder::new(binary)?;
         ours.with_backups(&emulator, &backups)?;
         let mut floor = Folder::new(binary)?;
@@ -76,13 +76,13 @@ pub(crate) fn refresh(report: &mut Report, binary: &Path) -> Result<(), Problem>
             );
         }
     }
-    let (emulator, backups) = project("dds", 10, 5001, 50)?;
+    let (emulator, backups) = project("dds", 5001, 50)?;
     let mut ours = Folder::new(binary)?;
     ours.with_backups(&emulator, &backups[2500..2501])?;
     ours.run(PLAN)?;
     report.row("refresh of 1 among 5,000 others: calls", count(&emulator, |_| true), 1.0, "");
     for (size, most) in [(100, 12.0), (3000, 24.0)] {
-        let (emulator, backups) = project("dds", 10, size, 0)?;
+        let (emulator, backups) = project("dds", size, 0)?;
         let mut ours = Folder::new(binary)?;
         ours.with_backups(&emulator, &backups)?;
         report.row(&format!("peak memory, plan of {size}"), megabytes(ours.run(PLAN)?.peak_bytes), most, "MB");
@@ -101,7 +101,7 @@ pub(crate) fn destroy(report: &mut Report, binary: &Path) -> Result<(), Problem>
         ("rds", 10, 220.0),
         ("gaussdb", 10, 220.0),
     ] {
-        let (emulator, backups) = project(service, 10, 200, 0)?;
+        let (emulator, backups) = project(service, 200, 0)?;
         emulator.set_pace(|pace| pace.delete_seconds = Some(0.5));
         let mut ours = Folder::new(binary)?;
         ours.with_backups(&emulator, &backups)?;
@@ -184,7 +184,7 @@ pub(crate) fn overshoot(report: &mut Report, binary: &Path) -> Result<(), Proble
 /// Time and memory per backup, from few to many.
 pub(crate) fn growth(report: &mut Report, binary: &Path) -> Result<(), Problem> {
     for size in [100_u16, 300, 1000, 3000, 10_000] {
-        let (emulator, backups) = project("dds", 10, size.into(), 0)?;
+        let (emulator, backups) = project("dds", size.into(), 0)?;
         let mut ours = Folder::new(binary)?;
         ours.with_backups(&emulator, &backups)?;
         let mut floor = Folder::new(binary)?;
@@ -207,35 +207,24 @@ pub(crate) fn growth(report: &mut Report, binary: &Path) -> Result<(), Problem> 
     Ok(())
 }
 
-/// A cloud whose project holds so many completed backups of a service, spread over its instances.
-fn project(
-    service: &str,
-    instances: usize,
-    backups: usize,
-    latency_ms: u64,
-) -> Result<(Emulator, Vec<BackupRow>), Problem> {
+/// A cloud whose project holds so many completed backups of a service, spread over its instances: the backup at
+/// `count.index` is the next one of the next instance.
+fn project(service: &str, backups: usize, latency_ms: u64) -> Result<(Emulator, Vec<BackupRow>), Problem> {
     let emulator = Emulator::start_now(&Options { furnished: false, ..Options::default() })?;
-    let mut rows = Vec::new();
-    for nth in 0..instances {
-        let share = backups / instances + usize::from(nth < backups % instances);
-        rows.extend(emulator.add_backups(&NewBackups {
+    let of_instance = |nth: usize| {
+        emulator.add_backups(&NewBackups {
             instance_id: instance(&emulator, service, nth),
-            count: share,
+            count: backups / INSTANCES + usize::from(nth < backups % INSTANCES),
             name_prefix: format!("bench-{nth}-"),
             seconds_apart: 60.0,
             ..NewBackups::default()
-        }));
-    }
-    // As users write them down, they are not in the order of time.
-    let count = rows.len();
-    let step = (count / 2..).find(|step| coprime(*step, count)).unwrap_or(1);
-    let rows = (0..count).map(|nth| rows[nth * step % count].clone()).collect();
+        })
+    };
+    let mut rows: Vec<Vec<BackupRow>> = (0..INSTANCES).map(of_instance).collect();
+    rows.iter_mut().for_each(|rows| rows.sort_by(|a, b| a.name.cmp(&b.name)));
+    let rows = (0..backups).map(|nth| rows[nth % INSTANCES][nth / INSTANCES].clone()).collect();
     emulator.set_pace(|pace| pace.latency_ms = latency_ms);
     Ok((emulator, rows))
-}
-
-fn coprime(a: usize, b: usize) -> bool {
-    if b == 0 { a == 1 } else { coprime(b, a % b) }
 }
 
 fn instance(emulator: &Emulator, service: &str, nth: usize) -> String {

@@ -62,7 +62,7 @@ impl Identity {
             match attributes.iter().find(|attribute| attribute.name == name).map(Attribute::value_type) {
                 None => faults.push(format!("identity: the resource has no attribute {name}")),
                 Some(ty) if !fits(&ty) => {
-                    faults.push(format!("identity: {name} is neither primitive nor a list of such"))
+                    faults.push(format!("identity: {name} is neither primitive nor a list of such"));
                 }
                 Some(_) if one.description.is_empty() => faults.push(format!("identity: {name} has no description")),
                 Some(_) => {}
