@@ -1,6 +1,6 @@
 # The few words a person types. Each recipe is what it says; README and CONTRIBUTING explain them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs install build dist dist-twice
+.PHONY: help demo test lint docs install build bench dist dist-twice
 
 help:           ## list these words
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
@@ -31,3 +31,6 @@ dist:           ## the files of a release for this platform, in target/dist
 
 dist-twice:     ## build the release twice in different folders and compare the files
 	bash dist/twice.sh
+
+bench: build    ## measure what the README promises, against the emulator; the table goes to target/bench too
+	cargo run --profile quick -p huaweidb-bench -- target/release/terraform-provider-huaweidb

@@ -6,6 +6,9 @@
 
 mod action;
 mod attr;
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench;
 mod codec;
 mod diagnostics;
 mod ephemeral;

@@ -379,9 +379,10 @@ impl Resource<Backups> for ManualBackupResource {
         }
         // What has ended does not begin again, so it need not be looked at.
         let ended = state.status.known().is_some_and(|word| Status::named(word).is_final());
-        let deleted = match ended {
-            true => client.delete_ended(&context, service, &reference).await,
-            false => client.delete(&context, service, &reference).await,
+        let deleted = if ended {
+            client.delete_ended(&context, service, &reference).await
+        } else {
+            client.delete(&context, service, &reference).await
         };
         deleted.map_err(|error| undeleted(error).into())
     }

@@ -21,4 +21,5 @@ mod release;
 mod services;
 mod sign_in;
 mod support;
+mod together;
 mod toy;

@@ -10,7 +10,7 @@ use crate::backup::{Misread, Verdict};
 use crate::cloud;
 
 /// A delete waits for company until nobody new has come for so long.
-const GATHER: Duration = Duration::from_millis(20);
+const GATHER: Duration = Duration::from_millis(100);
 /// But not more often than this.
 const GATHERINGS: u32 = 5;
 

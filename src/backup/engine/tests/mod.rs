@@ -53,7 +53,9 @@ enum Say {
     Late(Duration, Box<Say>),
 }
 
-type Rule = (&'static str, Box<dyn Fn(usize, Duration, &str) -> Say + Send + Sync>);
+/// What is said to a call, by how often such calls came before, when this one came, and what it is.
+type Says = Box<dyn Fn(usize, Duration, &str) -> Say + Send + Sync>;
+type Rule = (&'static str, Says);
 
 /// A cloud that follows a script: the first rule whose beginning a call has answers it, knowing how often it was asked
 /// before and how long the test runs.
@@ -94,7 +96,7 @@ impl Script {
         self
     }
 
-    fn rule(self, beginning: &'static str, says: Box<dyn Fn(usize, Duration, &str) -> Say + Send + Sync>) -> Self {
+    fn rule(self, beginning: &'static str, says: Says) -> Self {
         self.0.rules.lock().unwrap().push(((beginning, says), 0));
         self
     }

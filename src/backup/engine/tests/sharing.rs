@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use super::*;
 use crate::backup::{Backups, Error, Status};
 
+type Task<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
 const ANY: &str = "GET /v3/{project_id}/backups?";
 const PAGE: &str = "GET /v3/{project_id}/backups?offset=";
 const ANY_BY_ID: &str = "GET /v3/{project_id}/backups?backup_id=";
@@ -54,7 +56,7 @@ async fn refresh(backups: &Backups, key: &'static str, ids: Vec<BackupRef>, at_o
             }
         }
     };
-    let mut readers: Vec<std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>>> = Vec::new();
+    let mut readers: Vec<Task<'_, ()>> = Vec::new();
     for _ in 0..at_once {
         readers.push(Box::pin(reader()));
     }
@@ -63,7 +65,7 @@ async fn refresh(backups: &Backups, key: &'static str, ids: Vec<BackupRef>, at_o
 }
 
 /// All of them at the same time.
-async fn all_of<T>(mut futures: Vec<std::pin::Pin<Box<dyn Future<Output = T> + Send + '_>>>) -> Vec<T> {
+async fn all_of<T>(mut futures: Vec<Task<'_, T>>) -> Vec<T> {
     let mut results: Vec<Option<T>> = futures.iter().map(|_| None).collect();
     std::future::poll_fn(|context| {
         for (future, result) in futures.iter_mut().zip(&mut results) {
@@ -206,7 +208,7 @@ async fn the_stop_of_one_reader_is_not_the_end_of_the_others() {
     let backups = script.backups();
     let read = |context: Context, nth: usize| {
         let backups = backups.clone();
-        let found: std::pin::Pin<Box<dyn Future<Output = Result<Option<Backup>, Error>> + Send>> =
+        let found: Task<'static, Result<Option<Backup>, Error>> =
             Box::pin(async move { backups.find(&context, dds(), &of(nth)).await });
         found
     };
@@ -269,7 +271,7 @@ async fn many_waiters_ask_once_a_second_in_all() {
         // Ten at a time, as Terraform creates them.
         let lane = |lane: usize| {
             let backups = backups.clone();
-            let lane: std::pin::Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move {
+            let lane: Task<'static, ()> = Box::pin(async move {
                 for round in 0..count / 10 {
                     let started = crate::backup::Started::from(of(round * 10 + lane));
                     let begun = Instant::now();
@@ -301,7 +303,7 @@ async fn two_who_wait_notice_the_end_soon() {
             tokio::join!(backups.settled(&context, dds(), &first, &()), backups.settled(&context, dds(), &second, &()));
         assert!(first.is_ok() && second.is_ok());
         let granted = duration.mul_f64(0.1).clamp(Duration::from_millis(250), seconds(15)) + 2 * LATENCY;
-        assert!(script.elapsed() - duration <= granted, "{duration:?}: {:?}", script.elapsed());
+        assert!(script.elapsed().saturating_sub(duration) <= granted, "{duration:?}: {:?}", script.elapsed());
     }
 }
 
@@ -381,7 +383,7 @@ async fn destroy(backups: &Backups, key: &'static str, count: usize, at_once: us
             }
         }
     };
-    let mut deleters: Vec<std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>>> = Vec::new();
+    let mut deleters: Vec<Task<'_, ()>> = Vec::new();
     for _ in 0..at_once {
         deleters.push(Box::pin(deleter()));
     }
@@ -441,7 +443,7 @@ async fn failures_in_a_batch_are_told_to_whom_they_concern() {
     let backups = script.backups();
     let deletes = (0..10).map(|nth| {
         let (backups, context) = (backups.clone(), context.clone());
-        let deleted: std::pin::Pin<Box<dyn Future<Output = Result<(), Error>> + Send>> =
+        let deleted: Task<'static, Result<(), Error>> =
             Box::pin(async move { backups.delete_ended(&context, service("taurusdb"), &of(nth)).await });
         deleted
     });

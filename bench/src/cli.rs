@@ -1,0 +1,217 @@
+//! The real CLI in a folder of its own, with an eye on the provider's memory.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use huaweidb_emulator::{BackupRow, Emulator};
+use serde_json::{Value as Json, json};
+use tempfile::TempDir;
+
+use crate::Problem;
+
+const PROVIDER: &str = "localhost/huaweidb/huaweidb";
+const BUILT_IN: &str = "terraform.io/builtin/terraform";
+
+/// How many instances the backups are spread over, one after the other.
+pub(crate) const INSTANCES: usize = 10;
+/// The name of the backup at `count.index`.
+const NAME: &str = "format(\"bench-%d-%04d\", count.index % 10, floor(count.index / 10) + 1)";
+
+/// A folder with a configuration and a state.
+pub(crate) struct Folder {
+    folder: TempDir,
+    /// A copy of the binary that only runs from here use, so that they can be told from others.
+    binary: PathBuf,
+    environment: Vec<(&'static str, String)>,
+}
+
+/// A finished run.
+pub(crate) struct Ran {
+    pub(crate) took: Duration,
+    /// The most memory that a provider's process had, in bytes.
+    pub(crate) peak_bytes: u64,
+    /// The lines it printed, and when.
+    pub(crate) lines: Vec<(Instant, String)>,
+}
+
+impl Folder {
+    pub(crate) fn new(binary: &Path) -> Result<Self, Problem> {
+        let folder = tempfile::tempdir()?;
+        let bin = folder.path().join("bin");
+        fs::create_dir(&bin)?;
+        let copy = bin.join("terraform-provider-huaweidb");
+        fs::copy(binary, &copy).map_err(|error| format!("{}: {error}", binary.display()))?;
+        let settings = format!(
+            "provider_installation {{\n  dev_overrides {{\n    \"{PROVIDER}\" = {}\n  }}\n  direct {{}}\n}}\n",
+            json!(bin)
+        );
+        fs::write(folder.path().join("cli.tfrc"), settings)?;
+        let environment = vec![
+            ("TF_CLI_CONFIG_FILE", folder.path().join("cli.tfrc").to_string_lossy().into_owned()),
+            ("CHECKPOINT_DISABLE", "1".to_owned()),
+            ("TF_IN_AUTOMATION", "1".to_owned()),
+            ("TF_INPUT", "0".to_owned()),
+        ];
+        Ok(Folder { folder, binary: copy, environment })
+    }
+
+    /// Configures backups of an emulator: `resources` beside the provider block.
+    pub(crate) fn ours(&mut self, emulator: &Emulator, resources: &str) -> Result<(), Problem> {
+        let ready = emulator.ready();
+        for (name, key) in [
+            ("HW_ACCESS_KEY", "access_key"),
+            ("HW_SECRET_KEY", "secret_key"),
+            ("HW_REGION_NAME", "region"),
+            ("HW_PROJECT_ID", "project_id"),
+        ] {
+            self.environment.push((name, ready[key].as_str().unwrap_or_default().to_owned()));
+        }
+        self.environment.push(("TF_VAR_endpoints", ready["endpoints"].to_string()));
+        self.write(
+            "main.tf",
+            &format!(
+                "terraform {{\n  required_providers {{\n    huaweidb = {{ source = \"{PROVIDER}\" }}\n  }}\n}}\n\
+                 variable \"endpoints\" {{ type = map(string) }}\n\
+                 provider \"huaweidb\" {{ endpoints = var.endpoints }}\n{resources}\n"
+            ),
+        )
+    }
+
+    /// One resource per backup, and a state in which they are.
+    pub(crate) fn with_backups(&mut self, emulator: &Emulator, backups: &[BackupRow]) -> Result<(), Problem> {
+        // Literal expressions: the CLI evaluates what a `for_each` or a large local says once for every instance.
+        let name = if backups.len() == 1 { json!(backups[0].name).to_string() } else { NAME.to_owned() };
+        let ids: Vec<_> = backups.iter().take(INSTANCES).map(|backup| &backup.instance_id).collect();
+        let service = backups.first().map_or("dds", |backup| &backup.service);
+        self.ours(
+            emulator,
+            &format!(
+                "resource \"huaweidb_manual_backup\" \"b\" {{\n  count       = {}\n  service     = \"{service}\"\n  \
+                 instance_id = {}[count.index % {INSTANCES}]\n  name        = {name}\n}}\n",
+                backups.len(),
+                json!(ids)
+            ),
+        )?;
+        let attributes = |backup: &BackupRow| {
+            json!({
+                "id": backup.id, "service": backup.service, "instance_id": backup.instance_id, "name": backup.name,
+                "description": if backup.service == "rds" { None } else { Some(&backup.description) },
+                "wait_for_completion": true, "on_destroy": "delete", "region": backup.region, "databases": [],
+                "status": backup.status, "type": backup.kind, "instance_name": backup.instance_name,
+                "begin_time": backup.begin_time, "end_time": backup.end_time, "size_bytes": backup.size_bytes,
+            })
+        };
+        self.state("huaweidb_manual_backup", PROVIDER, backups.iter().map(attributes).collect())
+    }
+
+    /// The floor: as many built-in resources with the same configuration.
+    pub(crate) fn with_nothing(&mut self, backups: &[BackupRow]) -> Result<(), Problem> {
+        self.write(
+            "main.tf",
+            &format!("resource \"terraform_data\" \"b\" {{\n  count = {}\n  input = {}\n}}\n", backups.len(), NAME),
+        )?;
+        let attributes = |backup: &BackupRow| {
+            let name = json!({ "type": "string", "value": backup.name });
+            json!({ "id": backup.id, "input": name, "output": name, "triggers_replace": null })
+        };
+        self.state("terraform_data", BUILT_IN, backups.iter().map(attributes).collect())
+    }
+
+    fn state(&self, kind: &str, provider: &str, attributes: Vec<Json>) -> Result<(), Problem> {
+        let instances: Vec<_> = attributes
+            .into_iter()
+            .enumerate()
+            .map(|(nth, attributes)| {
+                json!({ "index_key": nth, "schema_version": 0, "attributes": attributes, "sensitive_attributes": [] })
+            })
+            .collect();
+        let state = json!({
+            "version": 4, "terraform_version": "1.11.4", "serial": 1, "lineage": "6d1f2b44-7d1b-4b56-9e0f-0d3b7d0f9a11",
+            "outputs": {}, "check_results": null,
+            "resources": [{
+                "mode": "managed", "type": kind, "name": "b", "provider": format!("provider[\"{provider}\"]"),
+                "each": "list", "instances": instances,
+            }],
+        });
+        self.write("terraform.tfstate", &state.to_string())
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) -> Result<(), Problem> {
+        Ok(fs::write(self.folder.path().join(name), text)?)
+    }
+
+    /// Runs the CLI to its end; any exit code but `expected` is a problem.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Result<Ran, Problem> {
+        let cli =
+            if Path::new("/usr/local/bin/terraform").exists() || found("terraform") { "terraform" } else { "tofu" };
+        let mut command = Command::new(cli);
+        command.args(arguments).current_dir(self.folder.path());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TF_") || name.starts_with("HW_")) {
+            command.env_remove(name);
+        }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let (over, peak) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let watcher = {
+            let (over, peak, binary) = (Arc::clone(&over), Arc::clone(&peak), self.binary.clone());
+            std::thread::spawn(move || {
+                while !over.load(Ordering::Relaxed) {
+                    peak.fetch_max(peak_of(&binary), Ordering::Relaxed);
+                    pause(Duration::from_millis(10));
+                }
+            })
+        };
+        let begun = Instant::now();
+        let mut child = command.spawn()?;
+        let mut err = child.stderr.take().ok_or("no stderr")?;
+        let err = std::thread::spawn(move || {
+            let mut text = String::new();
+            err.read_to_string(&mut text).map(|_| text).unwrap_or_default()
+        });
+        let mut lines = Vec::new();
+        for line in BufReader::new(child.stdout.take().ok_or("no stdout")?).lines() {
+            lines.push((Instant::now(), line?));
+        }
+        let status = child.wait()?;
+        let took = begun.elapsed();
+        over.store(true, Ordering::Relaxed);
+        let _ = watcher.join();
+        let err = err.join().unwrap_or_default();
+        if !matches!(status.code(), Some(0 | 2)) {
+            return Err(format!("{cli} {arguments:?}: {status}: {}", err.chars().take(600).collect::<String>()).into());
+        }
+        Ok(Ran { took, peak_bytes: peak.load(Ordering::Relaxed), lines })
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "there is no runtime here: this watches a process from outside")]
+fn pause(time: Duration) {
+    std::thread::sleep(time);
+}
+
+fn found(program: &str) -> bool {
+    std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).exists()))
+}
+
+/// The high-water mark of the processes that run this binary, in bytes.
+fn peak_of(binary: &Path) -> u64 {
+    let Ok(processes) = fs::read_dir("/proc") else { return 0 };
+    let of_process = |process: fs::DirEntry| {
+        let folder = process.path();
+        if fs::read_link(folder.join("exe")).ok()? != binary {
+            return None;
+        }
+        let status = fs::read_to_string(folder.join("status")).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        line.trim().trim_end_matches("kB").trim().parse::<u64>().ok().map(|kib| kib * 1024)
+    };
+    let numbered =
+        |process: &fs::DirEntry| process.file_name().to_string_lossy().starts_with(|c: char| c.is_ascii_digit());
+    processes.flatten().filter(numbered).filter_map(of_process).max().unwrap_or(0)
+}

@@ -1,0 +1,44 @@
+//! `make bench`: every figure the provider promises, measured in one go against the emulator and against the floor, which
+//! is the same run with built-in resources and no provider. Prints one table and keeps it with the raw runs under
+//! `target/bench/`. It judges, but it never fails a build.
+
+mod cli;
+mod rows;
+mod start;
+mod table;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use table::Report;
+
+type Problem = Box<dyn std::error::Error>;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    let binary = arguments.next().map_or_else(|| "target/release/terraform-provider-huaweidb".into(), PathBuf::from);
+    let only: Vec<String> = arguments.map(|word| word.to_string_lossy().into_owned()).collect();
+    let mut report = Report::new("target/bench");
+    let rows: [(&str, fn(&mut Report, &std::path::Path) -> Result<(), Problem>); 8] = [
+        ("start", start::start),
+        ("validate", rows::validate),
+        ("size", start::size),
+        ("refresh", rows::refresh),
+        ("destroy", rows::destroy),
+        ("create", rows::creates),
+        ("wait", rows::overshoot),
+        ("growth", rows::growth),
+    ];
+    for (name, row) in rows {
+        if !only.is_empty() && !only.iter().any(|wanted| wanted == name) {
+            continue;
+        }
+        report.say(&format!("… {name}"));
+        // A row that cannot be measured is a line in the table, not the end of the others.
+        if let Err(problem) = row(&mut report, &binary) {
+            report.failed(name, &problem.to_string());
+        }
+    }
+    report.finish();
+    ExitCode::SUCCESS
+}

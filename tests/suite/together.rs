@@ -1,0 +1,69 @@
+//! The real CLI asks for many backups at once: the cloud is asked for few.
+
+use huaweidb_emulator::{Emulator, NewInstance, Options};
+
+use crate::support::cli::Workspace;
+
+const MANY: usize = 40;
+
+fn calls(emulator: &Emulator, method: &str) -> usize {
+    emulator.journal().iter().filter(|call| call.service != "iam" && call.method == method).count()
+}
+
+#[test]
+fn a_run_over_many_backups_asks_the_cloud_a_few_times() {
+    let emulator = Emulator::start_now(&Options::with_backups_of(0.5)).unwrap();
+    let instance = |nth| {
+        let name = format!("many-{nth}");
+        emulator.add_instance(&NewInstance { service: "dds".to_owned(), name, ..NewInstance::default() }).id
+    };
+    let ids: Vec<_> = (0..MANY).map(instance).collect();
+    let workspace = Workspace::new(&emulator);
+    workspace.configure(&format!(
+        "locals {{ ids = {ids:?} }}\nresource \"huaweidb_manual_backup\" \"many\" {{\n  count = {MANY}\n  service = \"dds\"\n  \
+         instance_id = local.ids[count.index]\n  name = \"many-${{count.index}}\"\n}}\n"
+    ));
+    workspace.apply();
+    assert_eq!(emulator.totals().created, MANY as u64);
+
+    emulator.clear_journal();
+    workspace.nothing_to_do();
+    let reads = calls(&emulator, "GET");
+    assert!(reads <= 6, "{reads} calls to read {MANY} backups that are on one page");
+
+    emulator.clear_journal();
+    workspace.destroy();
+    let (deletes, reads) = (calls(&emulator, "DELETE"), calls(&emulator, "GET"));
+    assert!(deletes < MANY / 2, "{deletes} calls to delete {MANY} backups, ten at a time");
+    assert!(deletes + reads < MANY, "{reads} calls to see them go");
+    assert_eq!(emulator.totals().deleted, MANY as u64);
+    let left = emulator.backups().iter().filter(|backup| backup.name.starts_with("many-")).count();
+    assert_eq!(left, 0);
+}
+
+/// One backup that cannot be deleted does not hold up the others, and is the only one that is told.
+#[test]
+fn a_failure_among_many_is_told_of_the_one() {
+    let emulator = Emulator::start_now(&Options::with_backups_of(0.3)).unwrap();
+    let workspace = Workspace::new(&emulator);
+    let instance = |nth| {
+        let name = format!("some-{nth}");
+        emulator.add_instance(&NewInstance { service: "taurusdb".to_owned(), name, ..NewInstance::default() }).id
+    };
+    let ids: Vec<_> = (0..6).map(instance).collect();
+    workspace.configure(&format!(
+        "locals {{ ids = {ids:?} }}\nresource \"huaweidb_manual_backup\" \"some\" {{\n  count = 6\n  service = \"taurusdb\"\n  \
+         instance_id = local.ids[count.index]\n  name = \"some-${{count.index}}\"\n  timeouts {{ delete = \"8s\" }}\n}}\n"
+    ));
+    workspace.apply();
+    let backups = emulator.backups();
+    let stuck = backups.iter().find(|backup| backup.name == "some-3").unwrap();
+    // Its status forbids the deletion, and goes on doing so.
+    assert!(emulator.set_status(&stuck.id, "BUILDING"));
+    let ran = workspace.run(&["destroy", "-auto-approve", "-refresh=false"]).failed();
+    assert!(ran.all().contains(&stuck.id), "{}", ran.all());
+    let left: Vec<_> = emulator.backups().into_iter().filter(|backup| backup.name.starts_with("some-")).collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!(left[0].id, stuck.id);
+    assert!(workspace.resource("huaweidb_manual_backup.some").is_some(), "it stays in the state");
+}
