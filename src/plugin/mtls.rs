@@ -167,7 +167,8 @@ mod tests {
 
     fn in_years(years: u64) -> UnixTime {
         UnixTime::since_unix_epoch(
-            std::time::Duration::from_secs(UnixTime::now().as_secs()) + std::time::Duration::from_hours(24 * 365 * years),
+            std::time::Duration::from_secs(UnixTime::now().as_secs())
+                + std::time::Duration::from_hours(24 * 365 * years),
         )
     }
 

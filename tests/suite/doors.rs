@@ -61,12 +61,19 @@ fn plain_http_is_for_this_machine_only() {
 #[test]
 fn whoever_switches_the_check_of_certificates_off_is_warned() {
     let emulator = Emulator::start_now(&Options::with_backups_of(0.2)).unwrap();
-    for (variable, value, warned) in [("HW_INSECURE", "true", true), ("OS_INSECURE", "1", true), ("HW_INSECURE", "false", false)] {
+    for (variable, value, warned) in
+        [("HW_INSECURE", "true", true), ("OS_INSECURE", "1", true), ("HW_INSECURE", "false", false)]
+    {
         let mut workspace = Workspace::new(&emulator);
         workspace.set(variable, value);
         workspace.configure(&backup(&emulator));
         let ran = workspace.run(&["plan"]).succeeded();
-        assert_eq!(ran.words().contains("TLS certificates are not checked"), warned, "{variable}={value}:\n{}", ran.all());
+        assert_eq!(
+            ran.words().contains("TLS certificates are not checked"),
+            warned,
+            "{variable}={value}:\n{}",
+            ran.all()
+        );
     }
 }
 
@@ -116,7 +123,8 @@ async fn hostile_values_are_errors_and_cost_no_memory() {
         "nul".to_owned(),
     ];
     let values = msgpack.into_iter().map(|msgpack| tf::DynamicValue { msgpack, json: Vec::new() });
-    let values = values.chain(json.iter().map(|json| tf::DynamicValue { msgpack: Vec::new(), json: json.clone().into() }));
+    let values =
+        values.chain(json.iter().map(|json| tf::DynamicValue { msgpack: Vec::new(), json: json.clone().into() }));
     for value in values {
         let request = tf::validate_resource_config::Request {
             type_name: "huaweidb_manual_backup".to_owned(),
