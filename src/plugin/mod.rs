@@ -10,10 +10,10 @@ mod codec;
 mod diagnostics;
 mod ephemeral;
 mod erased;
+mod function;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzz;
-mod function;
 mod handshake;
 mod host;
 mod identity;
