@@ -8,8 +8,11 @@ pub use crate::cloud::fuzz as cloud;
 pub use crate::plugin::fuzz as plugin;
 pub use crate::provider::fuzz as provider;
 
+/// Takes any bytes and panics where something is wrong.
+pub type Entry = fn(&[u8]);
+
 /// All of them, by the names of their targets in `fuzz/`.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[(&str, Entry)] = &[
     ("msgpack", plugin::msgpack),
     ("json", plugin::json),
     ("raw_state", plugin::raw_state),

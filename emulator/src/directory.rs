@@ -222,6 +222,13 @@ impl Directory {
         self.keys.values_mut().for_each(|key| key.lock.open());
     }
 
+    /// Everything that is not for other eyes: secret keys, password, tokens.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        let keys = self.keys.values().flat_map(|key| [Some(key.secret.clone()), key.security_token.clone()]).flatten();
+        let tokens = self.tokens.keys().chain(&self.metadata_tokens).cloned();
+        keys.chain(tokens).chain([self.password.clone()]).collect()
+    }
+
     pub(crate) fn issue_metadata_token(&mut self) -> String {
         let token = self.mint.secret(48);
         self.metadata_tokens.push(token.clone());

@@ -216,6 +216,11 @@ impl Emulator {
         token.expect("the default project exists")
     }
 
+    /// Everything that is not for other eyes, as far as it is still good: secret keys, password, tokens.
+    pub fn secrets(&self) -> Vec<String> {
+        locked(&self.world).directory.secrets()
+    }
+
     /// Ends every token and temporary key at once.
     pub fn revoke_sessions(&self) {
         locked(&self.world).directory.revoke_sessions();

@@ -380,7 +380,11 @@ impl Wire {
             Ok(ended) => ended,
             Err(_) => Err(Failure::Broken(format!("no complete answer within {:?}", rounded(begun.elapsed())))),
         };
-        let ended = ended.and_then(|(head, body)| read(head, &body));
+        let ended = ended.and_then(|(head, body)| {
+            // Before anything is shortened: half a secret is too much, and would not be found any more.
+            let body = if is_good(head.status) { body } else { scrubbed(&body, ask, proof, signature.as_deref()) };
+            read(head, &body)
+        });
         let ended = ended.map_err(|failure| failure.scrubbed(ask, proof, signature.as_deref()).with_clock(signed_at));
         log(ask, &ended, begun.elapsed(), attempt);
         if let Err(Failure::Refused(refusal)) = &ended
@@ -527,10 +531,7 @@ impl Failure {
             Failure::Misread { reason, .. } => &mut [reason],
             Failure::Refused(refusal) => &mut [&mut refusal.message, &mut refusal.code],
         };
-        let password = ask.body.as_ref().and_then(|body| body.pointer("/auth/identity/password/user/password"));
-        let secrets =
-            proof.secrets().map(ExposeSecret::expose_secret).chain(password.and_then(Json::as_str)).chain(signature);
-        for secret in secrets.filter(|secret| !secret.is_empty()) {
+        for secret in secrets(ask, proof, signature) {
             for text in texts.iter_mut().filter(|text| text.contains(secret)) {
                 **text = text.replace(secret, "***");
             }
@@ -604,6 +605,28 @@ fn route(url: &Url) -> Route {
     }
 }
 
+/// What we sent and nobody is to see.
+fn secrets<'a>(ask: &'a Ask<'_>, proof: &'a Proof, signature: Option<&'a str>) -> impl Iterator<Item = &'a str> {
+    let password = ask.body.as_ref().and_then(|body| body.pointer("/auth/identity/password/user/password"));
+    let secrets = proof.secrets().map(ExposeSecret::expose_secret).chain(password.and_then(Json::as_str));
+    secrets.chain(signature).filter(|secret| !secret.is_empty())
+}
+
+/// The body of a refusal without our own secrets.
+fn scrubbed(body: &[u8], ask: &Ask<'_>, proof: &Proof, signature: Option<&str>) -> Vec<u8> {
+    let mut text = String::from_utf8_lossy(body).into_owned();
+    for secret in secrets(ask, proof, signature) {
+        if text.contains(secret) {
+            text = text.replace(secret, "***");
+        }
+    }
+    text.into_bytes()
+}
+
+fn is_good(status: u16) -> bool {
+    StatusCode::from_u16(status).is_ok_and(|status| status.is_success())
+}
+
 /// The headers that are signed: ours and every other `x-` header.
 fn signed<'a>(ask: &Ask<'a>, ours: &[(&'static str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     let others = ask.headers.iter().filter(|(name, _)| name.to_ascii_lowercase().starts_with("x-"));
@@ -641,8 +664,7 @@ fn sensitive(mut value: HeaderValue) -> HeaderValue {
 }
 
 fn read(head: Head, body: &[u8]) -> Result<Answer, Failure> {
-    let good = StatusCode::from_u16(head.status).is_ok_and(|status| status.is_success());
-    if !good {
+    if !is_good(head.status) {
         return Err(Failure::Refused(decode::refusal(&head, body, Timestamp::now())));
     }
     match decode::reply_body(&head, body) {

@@ -65,6 +65,11 @@ pub(super) fn from_stored(stored: Stored, ty: &Type) -> Result<Value, Mismatch> 
 
 /// Reads JSON text.
 pub(super) fn parse(bytes: &[u8]) -> Result<Json, Mismatch> {
+    // Counted before anything is allocated: every value but the first follows one of these. In text they count too, but
+    // no honest text has so many.
+    if bytes.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count() > MAX_VALUES {
+        return Err(Mismatch::new(format!("there are more than {MAX_VALUES} values")));
+    }
     // The parser's own message may quote the text, which may be secret; where it stopped says enough.
     serde_json::from_slice(bytes).map_err(|error| {
         Mismatch::new(format!("the JSON text is broken at line {} column {}", error.line(), error.column()))

@@ -8,6 +8,9 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
 use rcgen::{CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose};
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
@@ -78,12 +81,16 @@ impl ClientCertVerifier for Only {
         &self,
         end_entity: &CertificateDer<'_>,
         _intermediates: &[CertificateDer<'_>],
-        _now: UnixTime,
+        now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
-        if *end_entity == self.certificate {
-            Ok(ClientCertVerified::assertion())
-        } else {
-            Err(CertificateError::ApplicationVerificationFailure.into())
+        if *end_entity != self.certificate {
+            return Err(CertificateError::ApplicationVerificationFailure.into());
+        }
+        let end = not_after(end_entity).ok_or(CertificateError::BadEncoding)?;
+        // The beginning is not looked at: clocks are set back, and who holds the key holds it now.
+        match i64::try_from(now.as_secs()) {
+            Ok(now) if now <= end.as_second() => Ok(ClientCertVerified::assertion()),
+            _ => Err(CertificateError::Expired.into()),
         }
     }
 
@@ -110,12 +117,84 @@ impl ClientCertVerifier for Only {
     }
 }
 
+/// Until when a certificate may be used: the one field that pinning does not answer (RFC 5280, 4.1.2.5).
+fn not_after(certificate: &[u8]) -> Option<Timestamp> {
+    const SEQUENCE: u8 = 0x30;
+    const VERSION: u8 = 0xa0;
+    let inside = |(tag, content, _): (u8, _, _)| (tag == SEQUENCE).then_some(content);
+    let mut fields = inside(element(inside(element(certificate)?)?)?)?;
+    if fields.first() == Some(&VERSION) {
+        fields = element(fields)?.2;
+    }
+    for _ in ["serial number", "signature algorithm", "issuer"] {
+        fields = element(fields)?.2;
+    }
+    let (_, _, after_begin) = element(inside(element(fields)?)?)?;
+    let (tag, text, _) = element(after_begin)?;
+    let text = std::str::from_utf8(text).ok()?;
+    let text = match (tag, text.get(..2)?.parse::<u8>().ok()?) {
+        (0x17, 50..) => format!("19{text}"),
+        (0x17, _) => format!("20{text}"),
+        (0x18, _) => text.to_owned(),
+        _ => return None,
+    };
+    let civil = DateTime::strptime("%Y%m%d%H%M%SZ", text).ok()?;
+    Offset::UTC.to_timestamp(civil).ok()
+}
+
+/// The first element of a DER sequence: its tag, its content, and what follows it.
+fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (&[tag, first], rest) = der.split_first_chunk()?;
+    let (length, rest) = match first {
+        0..=0x7f => (usize::from(first), rest),
+        0x81..=0x84 => {
+            let (bytes, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
+            (bytes.iter().fold(0, |length, byte| length << 8 | usize::from(*byte)), rest)
+        }
+        _ => return None,
+    };
+    let (content, rest) = rest.split_at_checked(length)?;
+    Some((tag, content, rest))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn verifier(certificate: &CertificateDer<'static>) -> Only {
         Only { certificate: certificate.clone(), provider: Arc::new(aws_lc_rs::default_provider()) }
+    }
+
+    fn in_years(years: u64) -> UnixTime {
+        UnixTime::since_unix_epoch(
+            std::time::Duration::from_secs(UnixTime::now().as_secs())
+                + std::time::Duration::from_hours(24 * 365 * years),
+        )
+    }
+
+    #[test]
+    fn the_end_of_a_certificate_is_read_in_both_notations() {
+        let der = |not_after: &[u8]| {
+            let wrap = |tag: u8, content: &[u8]| [&[tag, u8::try_from(content.len()).unwrap()], content].concat();
+            let validity = wrap(0x30, &[&wrap(0x17, b"200101000000Z"), not_after].concat());
+            let fields = [wrap(0xa0, &[2, 1, 2]), wrap(2, &[1]), wrap(0x30, &[]), wrap(0x30, &[]), validity].concat();
+            wrap(0x30, &wrap(0x30, &fields))
+        };
+        for (time, expected) in [
+            (&b"\x17\x0d491231235959Z"[..], Some("2049-12-31T23:59:59Z")),
+            (b"\x17\x0d500101000000Z", Some("1950-01-01T00:00:00Z")),
+            (b"\x18\x0f20561122081500Z", Some("2056-11-22T08:15:00Z")),
+            (b"\x18\x0f20561122081500X", None),
+            (b"\x16\x0d491231235959Z", None),
+            (b"\x17\x7f49", None),
+            (b"", None),
+        ] {
+            assert_eq!(not_after(&der(time)), expected.map(|text| text.parse().unwrap()), "{time:?}");
+        }
+        let whole = der(b"\x17\x0d491231235959Z");
+        for end in 0..whole.len() {
+            assert_eq!(not_after(&whole[..end]), None, "cut at {end}");
+        }
     }
 
     #[test]
@@ -125,6 +204,11 @@ mod tests {
         let mut longer = ours.to_vec();
         longer.push(0);
         assert!(only.verify_client_cert(&ours, &[], UnixTime::now()).is_ok());
+        assert!(only.verify_client_cert(&ours, &[], in_years(29)).is_ok());
+        assert_eq!(
+            only.verify_client_cert(&ours, &[], in_years(31)).err(),
+            Some(rustls::Error::InvalidCertificate(CertificateError::Expired))
+        );
         for certificate in [other, CertificateDer::from(longer), CertificateDer::from(vec![])] {
             assert!(only.verify_client_cert(&certificate, std::slice::from_ref(&ours), UnixTime::now()).is_err());
         }

@@ -364,7 +364,7 @@ impl JobItem {
         Ok(Job {
             status,
             progress: filled(self.progress).or(filled(self.process)),
-            fail_reason: filled(self.fail_reason),
+            fail_reason: filled(self.fail_reason).map(|reason| plain(&reason)),
         })
     }
 }
@@ -483,6 +483,11 @@ pub(super) fn verdict(refusal: &Refusal, own: &[Codes]) -> Verdict {
 /// A text that is not empty.
 pub(super) fn filled(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
+}
+
+/// What goes to people's terminals: of bearable length, and nothing that moves a cursor.
+fn plain(text: &str) -> String {
+    text.chars().take(600).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 fn brief(error: &serde_json::Error) -> String {

@@ -368,6 +368,11 @@ impl Client {
     /// A fresh one, in every detail as Terraform makes it.
     pub(crate) fn new() -> Self {
         const YEAR: Duration = Duration::from_hours(365 * 24);
+        Client::until(SystemTime::now() + 30 * YEAR)
+    }
+
+    /// The same with another end.
+    pub(crate) fn until(not_after: SystemTime) -> Self {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P521_SHA512).expect("a key on P-521");
         let mut params = CertificateParams::new(["localhost".to_owned()]).expect("a valid name");
         params.distinguished_name = DistinguishedName::new();
@@ -375,7 +380,7 @@ impl Client {
         params.distinguished_name.push(DnType::CommonName, "localhost");
         let now = SystemTime::now();
         params.not_before = (now - Duration::from_secs(30)).into();
-        params.not_after = (now + 30 * YEAR).into();
+        params.not_after = not_after.into();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![
             KeyUsagePurpose::DigitalSignature,
