@@ -36,7 +36,7 @@ fn sample(megabytes: usize) -> (Value, Type, Vec<u8>) {
                 ("id".to_owned(), text(format!("{nth:032x}br02"))),
                 ("name".to_owned(), text(format!("before-migration-{nth}"))),
                 ("size_bytes".to_owned(), Value::Number(Number::Int(2_870_272 + i64::try_from(nth).unwrap_or(0)))),
-                ("ready".to_owned(), Value::Bool(nth % 2 == 0)),
+                ("ready".to_owned(), Value::Bool(nth.is_multiple_of(2))),
                 ("triggers".to_owned(), Value::Map(triggers.into())),
             ]
             .into(),

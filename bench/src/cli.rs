@@ -24,7 +24,7 @@ const NAME: &str = "format(\"bench-%d-%04d\", count.index % 10, floor(count.inde
 
 /// A folder with a configuration and a state.
 pub(crate) struct Folder {
-    folder: TempDir,
+    place: TempDir,
     /// A copy of the binary that only runs from here use, so that they can be told from others.
     binary: PathBuf,
     environment: Vec<(&'static str, String)>,
@@ -57,7 +57,7 @@ impl Folder {
             ("TF_IN_AUTOMATION", "1".to_owned()),
             ("TF_INPUT", "0".to_owned()),
         ];
-        Ok(Folder { folder, binary: copy, environment })
+        Ok(Folder { place: folder, binary: copy, environment })
     }
 
     /// Configures backups of an emulator: `resources` beside the provider block.
@@ -142,7 +142,7 @@ impl Folder {
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) -> Result<(), Problem> {
-        Ok(fs::write(self.folder.path().join(name), text)?)
+        Ok(fs::write(self.place.path().join(name), text)?)
     }
 
     /// Runs the CLI to its end; any exit code but `expected` is a problem.
@@ -150,7 +150,7 @@ impl Folder {
         let cli =
             if Path::new("/usr/local/bin/terraform").exists() || found("terraform") { "terraform" } else { "tofu" };
         let mut command = Command::new(cli);
-        command.args(arguments).current_dir(self.folder.path());
+        command.args(arguments).current_dir(self.place.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TF_") || name.starts_with("HW_")) {
             command.env_remove(name);

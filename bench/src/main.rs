@@ -13,13 +13,15 @@ use std::process::ExitCode;
 use table::Report;
 
 type Problem = Box<dyn std::error::Error>;
+/// Measures what belongs together and writes it into the report.
+type Row = fn(&mut Report, &std::path::Path) -> Result<(), Problem>;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     let binary = arguments.next().map_or_else(|| "target/release/terraform-provider-huaweidb".into(), PathBuf::from);
     let only: Vec<String> = arguments.map(|word| word.to_string_lossy().into_owned()).collect();
     let mut report = Report::new("target/bench");
-    let rows: [(&str, fn(&mut Report, &std::path::Path) -> Result<(), Problem>); 8] = [
+    let rows: [(&str, Row); 8] = [
         ("start", start::start),
         ("validate", rows::validate),
         ("size", start::size),

@@ -221,7 +221,9 @@ fn project(service: &str, backups: usize, latency_ms: u64) -> Result<(Emulator, 
         })
     };
     let mut rows: Vec<Vec<BackupRow>> = (0..INSTANCES).map(of_instance).collect();
-    rows.iter_mut().for_each(|rows| rows.sort_by(|a, b| a.name.cmp(&b.name)));
+    for rows in &mut rows {
+        rows.sort_by(|a, b| a.name.cmp(&b.name));
+    }
     let rows = (0..backups).map(|nth| rows[nth % INSTANCES][nth / INSTANCES].clone()).collect();
     emulator.set_pace(|pace| pace.latency_ms = latency_ms);
     Ok((emulator, rows))

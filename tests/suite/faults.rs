@@ -71,7 +71,7 @@ enum Wrong {
     Garbage,
     Truncated,
     Empty,
-    WrongType,
+    OddType,
     SlowBody,
     Redirect,
 }
@@ -92,7 +92,7 @@ const WRONGS: [Wrong; 18] = [
     Wrong::Garbage,
     Wrong::Truncated,
     Wrong::Empty,
-    Wrong::WrongType,
+    Wrong::OddType,
     Wrong::SlowBody,
     Wrong::Redirect,
 ];
@@ -137,7 +137,7 @@ impl Wrong {
             Wrong::Garbage => Fault::new(FaultKind::Garbage),
             Wrong::Truncated => Fault::new(FaultKind::Truncate),
             Wrong::Empty => Fault::new(FaultKind::Empty),
-            Wrong::WrongType => Fault::new(FaultKind::WrongType),
+            Wrong::OddType => Fault::new(FaultKind::WrongType),
             Wrong::SlowBody => Fault { ms: Some(SLOW_MS), ..Fault::new(FaultKind::SlowBody) },
             Wrong::Redirect => Fault::new(FaultKind::Redirect),
         })
@@ -148,7 +148,7 @@ impl Wrong {
     }
 
     fn is_nonsense(self) -> bool {
-        matches!(self, Wrong::Garbage | Wrong::Empty | Wrong::WrongType)
+        matches!(self, Wrong::Garbage | Wrong::Empty | Wrong::OddType)
     }
 }
 
@@ -173,14 +173,13 @@ impl Cell {
     fn expected(self) -> Ended {
         let reads = matches!(self.doing, Doing::Read | Doing::List | Doing::Token | Doing::Project);
         match (self.doing, self.wrong) {
-            (Doing::Job, _) => Ended::Done,
             // Of one look that fails for good nobody can tell what became of the create.
             (Doing::Search, Wrong::Redirect) => Ended::Unclear,
-            (Doing::Search, _) => Ended::Done,
+            (Doing::Job | Doing::Search, _) => Ended::Done,
             // A password is not tried twice, and a key cannot be renewed.
             (Doing::Token | Doing::Project, Wrong::Status401) | (_, Wrong::Redirect) => Ended::Error,
             // The token itself comes in a header.
-            (Doing::Token, Wrong::Empty | Wrong::WrongType) => Ended::Done,
+            (Doing::Token, Wrong::Empty | Wrong::OddType) => Ended::Done,
             (_, wrong) if reads && (wrong.is_nonsense() || wrong.is_busy()) => Ended::Error,
             _ => Ended::Done,
         }
@@ -438,11 +437,10 @@ async fn read(stage: &Stage, limit: Duration) -> Result<Ended, String> {
     };
     match backups.find(&context, service, &reference(&gone)).await {
         Ok(Some(backup)) => return Err(format!("wrong state: {backup:?} is gone")),
-        Ok(None) => {}
         Err(error) if !stage.cell.throughout && first == Ended::Done => {
             return Err(format!("unexpected: the second look failed too: {error:?}"));
         }
-        Err(_) => {}
+        Ok(None) | Err(_) => {}
     }
     Ok(first)
 }

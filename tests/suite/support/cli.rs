@@ -100,12 +100,6 @@ impl Workspace {
         self.environment.retain(|(known, _)| known != name);
     }
 
-    /// The emulator's endpoints as a variable of the configuration: JSON.
-    pub(crate) fn endpoints(&self) -> String {
-        let found = self.environment.iter().find(|(name, _)| name == "TF_VAR_endpoints");
-        found.expect("the workspace talks to an emulator").1.clone()
-    }
-
     /// The whole path of a file.
     pub(crate) fn path(&self, name: &str) -> String {
         self.folder.path().join(name).to_str().expect("a temporary path is text").to_owned()
