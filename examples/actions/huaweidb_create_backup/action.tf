@@ -2,7 +2,7 @@
 action "huaweidb_create_backup" "before_change" {
   config {
     service     = "dds"
-    instance_id = "a89dab5e39394eccbdb77b19d57b0180in02"
+    instance_id = "55595f1cca8e7ef23d6283091f058575in02"
     name_prefix = "before-change-"
     timeout     = "45m"
   }

@@ -3,7 +3,7 @@
 action "huaweidb_stop_backup" "emergency" {
   config {
     service               = "dds"
-    instance_id           = "a89dab5e39394eccbdb77b19d57b0180in02"
+    instance_id           = "55595f1cca8e7ef23d6283091f058575in02"
     ignore_if_not_running = true
   }
 }

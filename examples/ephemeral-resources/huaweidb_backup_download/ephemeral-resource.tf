@@ -1,7 +1,7 @@
 # Links to the files of a backup, for something that must not end up in the state. Terraform 1.10 or later.
 resource "huaweidb_manual_backup" "export" {
   service     = "dds"
-  instance_id = "a89dab5e39394eccbdb77b19d57b0180in02"
+  instance_id = "55595f1cca8e7ef23d6283091f058575in02"
   name        = "for-the-auditors"
 }
 

@@ -1,7 +1,7 @@
 # Which backups a pruning would delete: a rule to look at before it is applied.
 data "huaweidb_backups" "nightly" {
   service     = "dds"
-  instance_id = "a89dab5e39394eccbdb77b19d57b0180in02"
+  instance_id = "55595f1cca8e7ef23d6283091f058575in02"
   name_prefix = "nightly-"
 }
 

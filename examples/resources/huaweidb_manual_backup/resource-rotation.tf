@@ -6,7 +6,7 @@ variable "release" {
 
 resource "huaweidb_manual_backup" "rotated" {
   service     = "dds"
-  instance_id = "a89dab5e39394eccbdb77b19d57b0180in02"
+  instance_id = "55595f1cca8e7ef23d6283091f058575in02"
   name_prefix = "release-"
   keep_last   = 5
   on_destroy  = "retain"
