@@ -1,8 +1,6 @@
 //! Every example is applied on the emulator, planned again without a change, and destroyed; every command that the guides
 //! print is run as printed.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
