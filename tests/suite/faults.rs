@@ -175,11 +175,10 @@ impl Cell {
         match (self.doing, self.wrong) {
             // Of one look that fails for good nobody can tell what became of the create.
             (Doing::Search, Wrong::Redirect) => Ended::Unclear,
-            (Doing::Job | Doing::Search, _) => Ended::Done,
+            // The token itself comes in a header.
+            (Doing::Job | Doing::Search, _) | (Doing::Token, Wrong::Empty | Wrong::OddType) => Ended::Done,
             // A password is not tried twice, and a key cannot be renewed.
             (Doing::Token | Doing::Project, Wrong::Status401) | (_, Wrong::Redirect) => Ended::Error,
-            // The token itself comes in a header.
-            (Doing::Token, Wrong::Empty | Wrong::OddType) => Ended::Done,
             (_, wrong) if reads && (wrong.is_nonsense() || wrong.is_busy()) => Ended::Error,
             _ => Ended::Done,
         }
