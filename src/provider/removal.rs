@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::manual_backup::{ManualBackup, is_retained, label};
 use super::services;
-use crate::backup::{self, Backups, Filter, Status};
+use crate::backup::{self, Backups, Filter, Service, Status};
 use crate::cloud::Context;
 use crate::plugin::{Diagnostic, Diagnostics, Path};
 
@@ -21,19 +21,87 @@ const PLAN_LIMIT: Duration = Duration::from_secs(30);
 /// One plan lasts so long at most, as far as this matters: then instances are looked at anew.
 const ONE_PLAN: Duration = Duration::from_mins(1);
 
+/// So many instances are listed one by one; a plan that deletes from more lists the whole project once.
+const FEW_INSTANCES: usize = 8;
+
 /// What the deletions of one plan leave of each instance's completed backups. An instance is listed once, however many of
 /// its backups go.
 #[derive(Debug, Default)]
-pub(super) struct Leaving(Mutex<HashMap<Place, Arc<Mutex<Option<Left>>>>>);
+pub(super) struct Leaving(Mutex<HashMap<Place, Arc<Project>>>);
 
-/// Service, region, instance.
-type Place = (&'static str, String, String);
+/// Service and region.
+type Place = (&'static str, String);
 
+/// The backups of one service in one region.
+#[derive(Debug, Default)]
+struct Project {
+    /// By instance.
+    instances: Mutex<HashMap<String, Arc<Mutex<Option<Left>>>>>,
+    /// All of them, once they were listed together.
+    whole: Mutex<Option<Whole>>,
+}
+
+/// The completed backups of one instance that nobody has planned to delete.
 #[derive(Debug)]
 struct Left {
     since: Instant,
-    /// Completed ones that nobody has planned to delete; `None` if the cloud did not tell.
+    /// `None` if the cloud did not tell.
     ids: Option<HashSet<String>>,
+}
+
+/// The completed backups of all instances.
+#[derive(Debug)]
+struct Whole {
+    since: Instant,
+    /// By instance; `None` if the cloud did not tell.
+    ids: Option<HashMap<String, HashSet<String>>>,
+}
+
+impl Project {
+    /// What is left of an instance, from wherever it can be had with the fewest calls.
+    async fn left(&self, client: &Backups, service: &dyn Service, instance_id: &str, many: bool) -> Left {
+        let filter = Filter {
+            status: Some(Status::Completed),
+            kind: service.facts().no_create.is_none().then(|| "manual".to_owned()),
+            ..Filter::default()
+        };
+        if many && service.list(&filter, 0, 1).is_ok() {
+            let mut whole = self.whole.lock().await;
+            let known = whole.take().filter(|whole| whole.since.elapsed() < ONE_PLAN);
+            let known = match known {
+                Some(known) => known,
+                None => Whole { since: Instant::now(), ids: completed(client, service, &filter).await },
+            };
+            let known = whole.insert(known);
+            let ids = known.ids.as_ref().map(|ids| ids.get(instance_id).cloned().unwrap_or_default());
+            return Left { since: known.since, ids };
+        }
+        let filter = Filter { instance_id: Some(instance_id.to_owned()), ..filter };
+        let ids = completed(client, service, &filter).await;
+        Left { since: Instant::now(), ids: ids.map(|ids| ids.into_values().flatten().collect()) }
+    }
+}
+
+/// The ids of completed backups by instance; `None` if the cloud does not tell.
+async fn completed(
+    client: &Backups,
+    service: &dyn Service,
+    filter: &Filter,
+) -> Option<HashMap<String, HashSet<String>>> {
+    let context = Context { deadline: Instant::now() + PLAN_LIMIT, stop: CancellationToken::new() };
+    match client.list(&context, service, filter).await {
+        Ok(found) => {
+            let mut ids = HashMap::<_, HashSet<_>>::new();
+            for backup in found {
+                ids.entry(backup.instance_id).or_default().insert(backup.id);
+            }
+            Some(ids)
+        }
+        Err(error) => {
+            tracing::warn!("whether it is the last backup cannot be told: {error}");
+            None
+        }
+    }
 }
 
 impl Leaving {
@@ -45,25 +113,17 @@ impl Leaving {
             return false;
         };
         let client = services::regional(client, &backup.region);
-        let place = (service.facts().key(), client.region().to_owned(), instance_id.to_owned());
-        let entry = Arc::clone(self.0.lock().await.entry(place).or_default());
+        let place = (service.facts().key(), client.region().to_owned());
+        let project = Arc::clone(self.0.lock().await.entry(place).or_default());
+        let (entry, many) = {
+            let mut instances = project.instances.lock().await;
+            let many = instances.len() >= FEW_INSTANCES;
+            (Arc::clone(instances.entry(instance_id.to_owned()).or_default()), many)
+        };
         // Held while the cloud is asked, so that all deletions of an instance wait for one answer.
         let mut left = entry.lock().await;
-        let known = left.as_ref().is_some_and(|left| left.since.elapsed() < ONE_PLAN);
-        if !known {
-            let context = Context { deadline: Instant::now() + PLAN_LIMIT, stop: CancellationToken::new() };
-            let filter = Filter {
-                instance_id: Some(instance_id.to_owned()),
-                status: Some(Status::Completed),
-                kind: service.facts().no_create.is_none().then(|| "manual".to_owned()),
-                ..Filter::default()
-            };
-            let found = client.list(&context, service, &filter).await;
-            if let Err(error) = &found {
-                tracing::warn!("whether it is the last backup cannot be told: {error}");
-            }
-            let ids = found.ok().map(|found| found.into_iter().map(|backup| backup.id).collect());
-            *left = Some(Left { since: Instant::now(), ids });
+        if left.as_ref().is_none_or(|left| left.since.elapsed() >= ONE_PLAN) {
+            *left = Some(project.left(&client, service, instance_id, many).await);
         }
         match left.as_mut().and_then(|left| left.ids.as_mut()) {
             Some(ids) => ids.remove(id) && ids.is_empty(),

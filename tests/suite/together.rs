@@ -59,6 +59,10 @@ fn a_failure_among_many_is_told_of_the_one() {
     let backups = emulator.backups();
     let stuck = backups.iter().find(|backup| backup.name == "some-3").unwrap();
     // Its status forbids the deletion, and goes on doing so.
+    emulator.set_pace(|pace| {
+        pace.backup_seconds = 600.0;
+        pace.delete_seconds = Some(0.1);
+    });
     assert!(emulator.set_status(&stuck.id, "BUILDING"));
     let ran = workspace.run(&["destroy", "-auto-approve", "-refresh=false"]).failed();
     assert!(ran.all().contains(&stuck.id), "{}", ran.all());
