@@ -12,13 +12,13 @@ use crate::support::host::proto::tfplugin6 as tf;
 use crate::support::host::{Host, Launch};
 use crate::support::value::{UNKNOWN, unwired, wire};
 
-const TYPE: &str = "huaweidb_manual_backup";
+pub(crate) const TYPE: &str = "huaweidb_manual_backup";
 const PRIVATE: &[u8] = b"{\"kept\":\"1\"}";
 
 /// A running provider and its cloud.
-struct Run {
-    emulator: Emulator,
-    host: Host,
+pub(crate) struct Run {
+    pub(crate) emulator: Emulator,
+    pub(crate) host: Host,
 }
 
 impl Run {
@@ -33,7 +33,7 @@ impl Run {
         Run { host: launch.start().await.connect().await, emulator }
     }
 
-    async fn start(backup_seconds: f64) -> Self {
+    pub(crate) async fn start(backup_seconds: f64) -> Self {
         let run = Self::unconfigured(backup_seconds).await;
         let endpoints = run.emulator.ready()["endpoints"].clone();
         assert_eq!(run.configure(&json!({ "endpoints": endpoints })).await, Vec::<String>::new());
@@ -60,7 +60,7 @@ impl Run {
     }
 
     /// A whole configuration of a backup of the first DDS instance.
-    async fn config(&self, arguments: Value) -> Value {
+    pub(crate) async fn config(&self, arguments: Value) -> Value {
         let mut all = json!({ "service": "dds", "instance_id": self.emulator.instance("dds") });
         merge(&mut all, arguments);
         self.object(&all).await
@@ -75,7 +75,7 @@ impl Run {
         self.host.provider().validate_resource_config(request).await.unwrap().into_inner().diagnostics
     }
 
-    async fn plan(&self, config: &Value, prior: &Value) -> tf::plan_resource_change::Response {
+    pub(crate) async fn plan(&self, config: &Value, prior: &Value) -> tf::plan_resource_change::Response {
         let request = tf::plan_resource_change::Request {
             type_name: TYPE.to_owned(),
             config: wire(config),
@@ -89,7 +89,12 @@ impl Run {
         answer
     }
 
-    async fn apply(&self, config: &Value, prior: &Value, planned: &Value) -> tf::apply_resource_change::Response {
+    pub(crate) async fn apply(
+        &self,
+        config: &Value,
+        prior: &Value,
+        planned: &Value,
+    ) -> tf::apply_resource_change::Response {
         let request = tf::apply_resource_change::Request {
             type_name: TYPE.to_owned(),
             config: wire(config),
@@ -109,7 +114,7 @@ impl Run {
         self.apply(&config, &Value::Null, &unwired(plan.planned_state.as_ref())).await
     }
 
-    async fn read(&self, state: &Value) -> tf::read_resource::Response {
+    pub(crate) async fn read(&self, state: &Value) -> tf::read_resource::Response {
         let request = tf::read_resource::Request {
             type_name: TYPE.to_owned(),
             current_state: wire(state),
@@ -158,7 +163,7 @@ fn proposed(config: &Value, prior: &Value) -> Value {
     proposed
 }
 
-fn errors(diagnostics: &[tf::Diagnostic]) -> Vec<String> {
+pub(crate) fn errors(diagnostics: &[tf::Diagnostic]) -> Vec<String> {
     diagnostics
         .iter()
         .filter(|one| one.severity == tf::diagnostic::Severity::Error as i32)

@@ -25,3 +25,4 @@ mod sign_in;
 mod support;
 mod together;
 mod toy;
+mod walks;
