@@ -15,6 +15,7 @@ mod faults;
 mod kills;
 mod layering;
 mod life;
+mod load;
 mod newer_cli;
 mod newest;
 mod protocol;

@@ -1,0 +1,103 @@
+//! Many at once against a cloud that throttles.
+
+use std::io::Write as _;
+use std::time::Instant;
+
+use huaweidb_emulator::{Emulator, NewBackups, NewInstance, Options, Pace, RetryAfter, Throttle};
+use serde_json::{Value as Json, json};
+
+use crate::support::cli::Workspace;
+
+const INSTANCES: usize = 10;
+const BACKUPS: usize = 600;
+/// 60 calls per minute and API, on a clock that runs a hundred times as fast.
+const LIMIT: Throttle = Throttle { calls: 60, per_seconds: 0.6, retry_after: RetryAfter::None };
+
+/// One resource block for one instance. Literal, because the CLI evaluates a large local anew for every object.
+fn block(nth: usize, instance_id: &str, count: usize) -> String {
+    format!(
+        "resource \"huaweidb_manual_backup\" \"b{nth}\" {{\n  count       = {count}\n  service     = \"dds\"\n  instance_id = \
+         \"{instance_id}\"\n  name_prefix = \"load-\"\n}}\n"
+    )
+}
+
+/// A state with all of the backups in it, as if they had been taken by an apply.
+fn state(emulator: &Emulator, workspace: &Workspace) -> Json {
+    workspace.configure(&block(0, &emulator.instance("dds"), 1));
+    workspace.apply();
+    let mut state: Json = serde_json::from_str(&workspace.read("terraform.tfstate")).expect("a state is JSON");
+    let resource = state["resources"][0].clone();
+    let model = resource["instances"][0].clone();
+    emulator.vanish(model["attributes"]["id"].as_str().expect("an id"));
+    let (mut blocks, mut resources) = (String::new(), Vec::new());
+    for nth in 0..INSTANCES {
+        let wanted = NewInstance { service: "dds".to_owned(), name: format!("load-{nth}"), ..NewInstance::default() };
+        let instance = emulator.add_instance(&wanted);
+        blocks.push_str(&block(nth, &instance.id, BACKUPS / INSTANCES));
+        let rows = emulator.add_backups(&NewBackups {
+            instance_id: instance.id,
+            count: BACKUPS / INSTANCES,
+            name_prefix: format!("load-{nth}-"),
+            ..NewBackups::default()
+        });
+        let instances = rows.iter().enumerate().map(|(index, row)| {
+            let mut one = model.clone();
+            one["index_key"] = json!(index);
+            for (name, value) in [
+                ("id", &row.id),
+                ("name", &row.name),
+                ("instance_id", &row.instance_id),
+                ("instance_name", &row.instance_name),
+            ] {
+                one["attributes"][name] = json!(value);
+            }
+            one
+        });
+        let mut resource = resource.clone();
+        resource["name"] = json!(format!("b{nth}"));
+        resource["instances"] = instances.collect();
+        resources.push(resource);
+    }
+    workspace.configure(&blocks);
+    state["resources"] = json!(resources);
+    state
+}
+
+#[test]
+fn hundreds_of_backups_under_throttling() {
+    let began = Instant::now();
+    let options = Options { pace: Pace { delete_seconds: Some(0.2), ..Pace::of_backups(0.2) }, ..Options::default() };
+    let emulator = Emulator::start_now(&options).expect("the emulator starts");
+    let workspace = Workspace::new(&emulator);
+    let state = state(&emulator, &workspace);
+    workspace.write("terraform.tfstate", &state.to_string());
+    emulator.set_modes(|modes| modes.throttle = Some(LIMIT));
+    let mut lines = Vec::new();
+    for (what, arguments) in [
+        ("plan", &["plan", "-detailed-exitcode", "-parallelism=64"][..]),
+        ("destroy", &["destroy", "-auto-approve", "-parallelism=64"][..]),
+    ] {
+        emulator.clear_journal();
+        let from = Instant::now();
+        let ran = workspace.run(arguments);
+        assert_eq!(ran.code, 0, "{what}: {:.3000}", ran.all());
+        let journal = emulator.journal();
+        let throttled = journal.iter().filter(|call| call.status == Some(429)).count();
+        let needed = journal.len() - throttled;
+        lines.push(format!(
+            "{what}: {} calls, {throttled} of them throttled, {:.1} s",
+            journal.len(),
+            from.elapsed().as_secs_f64()
+        ));
+        assert!(journal.len() * 10 <= needed * 12 + 100, "a storm: {lines:?}");
+    }
+    let line = format!(
+        "load: {BACKUPS} backups, {} calls per {} s and API, -parallelism=64: {}; {:.0} s in all",
+        LIMIT.calls,
+        LIMIT.per_seconds,
+        lines.join("; "),
+        began.elapsed().as_secs_f64()
+    );
+    writeln!(std::io::stderr(), "{line}").expect("stderr is there");
+    assert!(emulator.backups().is_empty(), "{line}");
+}
