@@ -304,7 +304,7 @@ mod tests {
     fn plain_http_stays_on_this_machine() {
         for (text, fits) in [
             ("https://dds.example.com", true),
-            ("https://dds.example.com:8443/root/", true),
+            ("https://dds.example.com:8443/base/", true),
             ("http://127.0.0.1:8080", true),
             ("http://127.8.8.8", true),
             ("http://[::1]:1", true),
@@ -359,12 +359,12 @@ mod tests {
 
     #[test]
     fn ids_cannot_climb() {
-        let base = url("https://dds.example.com/root/");
+        let base = url("https://dds.example.com/base/");
         let made = |path: &str| join(&base, path, [("b", "x y"), ("a", "1+1")]).map(|url| url.to_string());
-        assert_eq!(made("/v3/p/backups").unwrap(), "https://dds.example.com/root/v3/p/backups?a=1%2B1&b=x%20y");
+        assert_eq!(made("/v3/p/backups").unwrap(), "https://dds.example.com/base/v3/p/backups?a=1%2B1&b=x%20y");
         assert_eq!(
             made(&format!("/v3/{}", sign::escape("a/b é"))).unwrap().split('?').next(),
-            Some("https://dds.example.com/root/v3/a%2Fb%20%C3%A9")
+            Some("https://dds.example.com/base/v3/a%2Fb%20%C3%A9")
         );
         for path in
             ["/v3//backups", "/v3/./x", "/v3/../x", "/v3/%2e%2E/x", "/v3/x/", "v3", "", "/v3/a?b", "/v3/a#b", "/v3\\x"]
