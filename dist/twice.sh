@@ -4,8 +4,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 work=$PWD/target/twice
 rm -rf "$work" && mkdir -p "$work"
+# The commit is part of the binary: the second build is of the same one, whatever is committed meanwhile.
+commit=$(git rev-parse HEAD)
 for name in one another-folder; do
   git clone --quiet --no-hardlinks . "$work/$name"
+  git -C "$work/$name" checkout --quiet --detach "$commit"
   (cd "$work/$name" && env -u CARGO_TARGET_DIR bash dist/dist.sh out)
 done
 cd "$work"
