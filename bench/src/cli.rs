@@ -101,7 +101,7 @@ impl Folder {
             json!({
                 "id": backup.id, "service": backup.service, "instance_id": backup.instance_id, "name": backup.name,
                 "description": if backup.service == "rds" { None } else { Some(&backup.description) },
-                "wait_for_completion": true, "on_destroy": "delete", "region": backup.region, "databases": [],
+                "wait_for_completion": true, "on_destroy": "delete", "deletion_protection": false, "region": backup.region, "databases": [],
                 "status": backup.status, "type": backup.kind, "instance_name": backup.instance_name,
                 "begin_time": backup.begin_time, "end_time": backup.end_time, "size_bytes": backup.size_bytes,
             })
