@@ -1,5 +1,7 @@
 //! Whole runs of the CLI, beside the floor.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -98,7 +100,8 @@ pub(crate) fn destroy(report: &mut Report, binary: &Path) -> Result<(), Problem>
         ("geminidb", 64, 40.0),
         ("taurusdb", 10, 40.0),
         ("taurusdb", 64, 40.0),
-        ("rds", 10, 220.0),
+        ("rds", 10, 40.0),
+        ("rds", 64, 40.0),
         ("gaussdb", 10, 220.0),
     ] {
         let (emulator, backups) = project(service, 200, 0)?;
@@ -112,10 +115,9 @@ pub(crate) fn destroy(report: &mut Report, binary: &Path) -> Result<(), Problem>
         if left > 0 {
             return Err(format!("{left} backups of {service} are left").into());
         }
-        let changes = count(&emulator, |call| call.method == "DELETE" || call.operation.contains("delete"));
         let calls = count(&emulator, |_| true);
         report.row(&format!("destroy of 200, {service}, {parallelism} at once: calls"), calls, most, "");
-        report.note("of these, deletes", &format!("{changes}"));
+        report.note("of these", &by_operation(&emulator));
     }
     Ok(())
 }
@@ -144,7 +146,7 @@ pub(crate) fn creates(report: &mut Report, binary: &Path) -> Result<(), Problem>
             1.0,
             "",
         );
-        report.note("the same", &format!("{polls} polls in {seconds:.0} s"));
+        report.note("the same", &format!("{polls} polls in {seconds:.0} s: {}", by_operation(&emulator)));
     }
     Ok(())
 }
@@ -237,6 +239,17 @@ fn instance(emulator: &Emulator, service: &str, nth: usize) -> String {
 #[expect(clippy::cast_precision_loss, reason = "no journal holds so many calls")]
 fn count(emulator: &Emulator, which: impl Fn(&Call) -> bool) -> f64 {
     emulator.journal().iter().filter(|call| which(call)).count() as f64
+}
+
+/// How often which operation was called, the most frequent first.
+fn by_operation(emulator: &Emulator) -> String {
+    let mut counts = BTreeMap::new();
+    for call in emulator.journal() {
+        *counts.entry(call.operation).or_insert(0_u32) += 1;
+    }
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, count)| Reverse(*count));
+    counts.iter().map(|(operation, count)| format!("{count} {operation}")).collect::<Vec<_>>().join(", ")
 }
 
 /// When the create arrived.

@@ -21,8 +21,9 @@ const PLAN_LIMIT: Duration = Duration::from_secs(30);
 /// One plan lasts so long at most, as far as this matters: then instances are looked at anew.
 const ONE_PLAN: Duration = Duration::from_mins(1);
 
-/// So many instances are listed one by one; a plan that deletes from more lists the whole project once.
-const FEW_INSTANCES: usize = 8;
+/// A plan that deletes from several instances lists the whole project once, if it has no more records than this: beyond,
+/// one list for each instance is cheaper.
+const SMALL_PROJECT: u64 = 1000;
 
 /// What the deletions of one plan leave of each instance's completed backups. An instance is listed once, however many of
 /// its backups go.
@@ -53,7 +54,7 @@ struct Left {
 #[derive(Debug)]
 struct Whole {
     since: Instant,
-    /// By instance; `None` if the cloud did not tell.
+    /// By instance; `None` if the project is too large, or the cloud did not tell.
     ids: Option<HashMap<String, HashSet<String>>>,
 }
 
@@ -68,29 +69,34 @@ impl Project {
         if many && service.list(&filter, 0, 1).is_ok() {
             let mut whole = self.whole.lock().await;
             let known = whole.take().filter(|whole| whole.since.elapsed() < ONE_PLAN);
-            let known = match known {
-                Some(known) => known,
-                None => Whole { since: Instant::now(), ids: completed(client, service, &filter).await },
+            let known = if let Some(known) = known {
+                known
+            } else {
+                let ids = completed(client, service, &filter, SMALL_PROJECT).await;
+                Whole { since: Instant::now(), ids }
             };
             let known = whole.insert(known);
-            let ids = known.ids.as_ref().map(|ids| ids.get(instance_id).cloned().unwrap_or_default());
-            return Left { since: known.since, ids };
+            if let Some(ids) = &known.ids {
+                return Left { since: known.since, ids: Some(ids.get(instance_id).cloned().unwrap_or_default()) };
+            }
         }
         let filter = Filter { instance_id: Some(instance_id.to_owned()), ..filter };
-        let ids = completed(client, service, &filter).await;
+        let ids = completed(client, service, &filter, u64::MAX).await;
         Left { since: Instant::now(), ids: ids.map(|ids| ids.into_values().flatten().collect()) }
     }
 }
 
-/// The ids of completed backups by instance; `None` if the cloud does not tell.
+/// The ids of completed backups by instance; `None` if there are too many, or the cloud does not tell.
 async fn completed(
     client: &Backups,
     service: &dyn Service,
     filter: &Filter,
+    most: u64,
 ) -> Option<HashMap<String, HashSet<String>>> {
     let context = Context { deadline: Instant::now() + PLAN_LIMIT, stop: CancellationToken::new() };
-    match client.list(&context, service, filter).await {
-        Ok(found) => {
+    match client.list_few(&context, service, filter, most).await {
+        Ok(None) => None,
+        Ok(Some(found)) => {
             let mut ids = HashMap::<_, HashSet<_>>::new();
             for backup in found {
                 ids.entry(backup.instance_id).or_default().insert(backup.id);
@@ -117,7 +123,7 @@ impl Leaving {
         let project = Arc::clone(self.0.lock().await.entry(place).or_default());
         let (entry, many) = {
             let mut instances = project.instances.lock().await;
-            let many = instances.len() >= FEW_INSTANCES;
+            let many = !instances.is_empty();
             (Arc::clone(instances.entry(instance_id.to_owned()).or_default()), many)
         };
         // Held while the cloud is asked, so that all deletions of an instance wait for one answer.

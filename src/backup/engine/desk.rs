@@ -27,6 +27,10 @@ const TOGETHER: usize = 3;
 const IN_A_ROW: usize = 12;
 /// How often a batch delete may be refused as a whole before none is tried again.
 const REFUSALS: u32 = 2;
+/// So many pages of one list are asked for at the same time, once it is known that there are as many.
+const AHEAD: u64 = 4;
+/// For so long a list that was too long to look through is not tried again.
+const TOO_LONG_COUNTS: Duration = Duration::from_secs(20);
 
 /// What narrows a list: the instance, where the service lists one instance only.
 pub(super) type Scope = Option<String>;
@@ -79,13 +83,20 @@ pub(super) struct Cursor {
     pub(super) writes: u64,
 }
 
+impl Cursor {
+    /// So many full pages later.
+    pub(super) fn later(self, pages: u64, page_limit: u64) -> Self {
+        Cursor { offset: self.offset + pages * page_limit, pages: self.pages + pages, ..self }
+    }
+}
+
 /// What a reader does next.
 #[derive(Debug)]
 pub(super) enum Next {
     /// A page has it.
     Here(Box<Backup>),
-    /// The next page may have it. One reader at a time turns pages.
-    Turn(Cursor, Arc<tokio::sync::Mutex<()>>),
+    /// The next pages, so many, may have it. One reader at a time turns pages.
+    Turn(Cursor, u64, Arc<tokio::sync::Mutex<()>>),
     /// The list could not be read just now; asking once more would not be better.
     Failed(cloud::Error),
     /// No page can say it, or saying it would cost more than asking for it.
@@ -99,6 +110,8 @@ struct Watches {
     seen: Option<Sweep>,
     /// The list cannot be read; everybody looks for himself.
     unlisted: bool,
+    /// So many pages were found too many to look for what is gone, and when.
+    too_long: Option<(u64, Instant)>,
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -129,8 +142,14 @@ pub(super) enum Told {
 struct Deletes {
     waiting: Vec<(String, oneshot::Sender<Deleted>)>,
     refusals: u32,
-    /// How long an accepted deletion took last.
+    /// After how long an accepted deletion is worth a look.
     takes: Option<Duration>,
+    /// How many are about to be sent, or were accepted so short a time ago that a look would come too early.
+    under_way: usize,
+    /// When one began or ended last.
+    moved: Option<Instant>,
+    /// How many have begun, ever.
+    begun: u64,
 }
 
 /// What became of one backup's part in a batch delete.
@@ -145,6 +164,10 @@ pub(super) enum Deleted {
 /// A reader's place; left when dropped.
 #[derive(Debug)]
 pub(super) struct Reader(Arc<Desk>);
+
+/// A delete that is under way. Over when dropped.
+#[derive(Debug)]
+pub(super) struct Deleting(Arc<Desk>);
 
 /// A watcher's place; left when dropped.
 #[derive(Debug)]
@@ -213,7 +236,8 @@ impl Desk {
             None => {}
         }
         let cursor = Cursor { writes, ..list.cursor };
-        let turn = || Next::Turn(cursor, Arc::clone(&list.turn));
+        let rest = list.total.map_or(0, |total| total.saturating_sub(cursor.offset).div_ceil(facts.page_limit));
+        let turn = || Next::Turn(cursor, rest.clamp(1, AHEAD), Arc::clone(&list.turn));
         if list.ended {
             return Next::ById;
         }
@@ -222,7 +246,6 @@ impl Desk {
         }
         // Whoever comes brings one call along: what asking by id would cost. Reading on must be worth that, once the
         // others of the walk, who are most often still to come, are counted in.
-        let rest = list.total.map_or(0, |total| total.saturating_sub(cursor.offset).div_ceil(facts.page_limit));
         let left = rest.max(1) + (kinds - 1 - cursor.kind) as u64;
         if left <= 2 * list.asks { turn() } else { Next::ById }
     }
@@ -288,6 +311,11 @@ impl Desk {
         self.news.notify_waiters();
     }
 
+    /// The list is so many pages long: too long for those who watch. That holds for a while.
+    pub(super) fn too_long(&self, scope: &Scope, pages: u64) {
+        self.state().watches.entry(scope.clone()).or_default().too_long = Some((pages, Instant::now()));
+    }
+
     /// The list cannot be read: from now on everybody looks for himself.
     pub(super) fn unlisted(&self, scope: &Scope) {
         self.state().watches.entry(scope.clone()).or_default().unlisted = true;
@@ -339,20 +367,43 @@ impl Desk {
         };
     }
 
-    /// How long a deletion takes, by the last one.
+    /// A delete begins. Until it is dropped, others who only want to see what is gone had better wait for it.
+    pub(super) fn deleting(self: &Arc<Self>) -> Deleting {
+        let deletes = &mut self.state().deletes;
+        deletes.under_way += 1;
+        deletes.begun += 1;
+        deletes.moved = Some(Instant::now());
+        Deleting(Arc::clone(self))
+    }
+
+    /// How long nothing has been under way; `None` while something is. Whoever deletes alone has nobody to wait for.
+    pub(super) fn calm(&self, now: Instant) -> Option<Duration> {
+        let deletes = &self.state().deletes;
+        match deletes.moved {
+            Some(moved) if deletes.under_way == 0 && deletes.begun > 1 => Some(now - moved),
+            _ if deletes.begun <= 1 => Some(Duration::MAX),
+            _ => None,
+        }
+    }
+
+    /// How long a deletion takes, by those before.
     pub(super) fn deletes_take(&self) -> Option<Duration> {
         self.state().deletes.takes
     }
 
-    /// A deletion that was accepted so long ago is done.
-    pub(super) fn deletion_took(&self, time: Duration) {
-        self.state().deletes.takes = Some(time);
+    /// A deletion that was accepted so long ago is done. If only a later look showed that, looks come too early.
+    pub(super) fn deletion_took(&self, time: Duration, first_look: bool) {
+        let takes = &mut self.state().deletes.takes;
+        *takes = Some(match *takes {
+            Some(known) if first_look => known.min(time),
+            _ => time,
+        });
     }
 }
 
 impl Watcher {
     /// The desk it stands at.
-    pub(super) fn desk(&self) -> &Desk {
+    pub(super) fn desk(&self) -> &Arc<Desk> {
         &self.desk
     }
 
@@ -367,10 +418,23 @@ impl Watcher {
         state.watches.get(&self.scope).map(|watches| watches.ids.keys().cloned().collect()).unwrap_or_default()
     }
 
+    /// How many backups of the list are watched.
+    pub(super) fn company(&self) -> usize {
+        self.desk.state().watches.get(&self.scope).map_or(0, |watches| watches.ids.len())
+    }
+
     /// Whether looking through the list serves several at once.
     pub(super) fn in_company(&self) -> bool {
         let state = self.desk.state();
         state.watches.get(&self.scope).is_some_and(|watches| !watches.unlisted && watches.ids.len() > 1)
+    }
+
+    /// Whether looking through the list costs more than asking for everybody who watches, as far as is known.
+    pub(super) fn is_too_long(&self, now: Instant) -> bool {
+        let state = self.desk.state();
+        let Some(watches) = state.watches.get(&self.scope) else { return false };
+        let counts = watches.too_long.filter(|(_, at)| now - *at < TOO_LONG_COUNTS);
+        counts.is_some_and(|(pages, _)| pages > watches.ids.len() as u64)
     }
 
     /// What was seen of it by a look that began at that time or later.
@@ -392,6 +456,14 @@ impl Watcher {
         let mut state = self.desk.state();
         let watches = state.watches.entry(self.scope.clone()).or_default();
         (Arc::clone(&watches.turn), watches.seen.as_ref().map(|sweep| sweep.sent))
+    }
+}
+
+impl Drop for Deleting {
+    fn drop(&mut self) {
+        let deletes = &mut self.0.state().deletes;
+        deletes.under_way -= 1;
+        deletes.moved = Some(Instant::now());
     }
 }
 

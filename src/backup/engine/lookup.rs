@@ -17,6 +17,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::time::{Instant, sleep_until};
 
 use super::desk::{Cursor, Desk, Next, Scope, Sweep, Told, Watcher};
@@ -30,9 +31,9 @@ pub(super) const LAG: &[Duration] = &[Duration::from_millis(500), Duration::from
 /// The first of many who come together waits so long for the others.
 const GATHER: Duration = Duration::from_millis(5);
 /// Everybody in company lets the looks of all be so much rarer.
-const PER_WATCHER: Duration = Duration::from_millis(110);
+const PER_WATCHER: Duration = Duration::from_millis(125);
 /// The looks of all are at least, and need not be more than, so far apart.
-const BETWEEN_LOOKS: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(1100)];
+const BETWEEN_LOOKS: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(1250)];
 
 /// Answers "where is the backup of that id?". Cheap to clone; the clones know the same.
 #[derive(Clone, Debug, Default)]
@@ -78,7 +79,7 @@ impl Lookup {
         since: Instant,
         accepted: bool,
     ) -> Result<Option<Backup>, Error> {
-        while watcher.in_company() {
+        while watcher.in_company() && !(accepted && watcher.is_too_long(Instant::now())) {
             match watcher.told(since) {
                 Told::Seen(seen) => return Ok(Some(completed(*seen, backup))),
                 Told::Absent if accepted => return Ok(None),
@@ -100,14 +101,19 @@ impl Lookup {
                 }
             }
             let swept = sweep(errand, watcher.scope(), &watcher.watched()).await;
-            drop(turn);
             match swept {
-                Ok(swept) => watcher.desk().swept(watcher.scope(), swept),
+                Ok(Swept { sweep, pages }) => {
+                    if let Some(pages) = pages {
+                        watcher.desk().too_long(watcher.scope(), pages);
+                    }
+                    watcher.desk().swept(watcher.scope(), sweep);
+                }
                 Err(Error::Cloud(error)) if interruption_of(&error).is_none() && !errand.is_transient(&error) => {
                     watcher.desk().unlisted(watcher.scope());
                 }
                 Err(error) => return Err(error),
             }
+            drop(turn);
         }
         let found = by_id(errand, backup).await?;
         if let Some(found) = &found {
@@ -127,8 +133,8 @@ async fn walked(
     since: Instant,
 ) -> Result<Option<Backup>, cloud::Error> {
     let facts = errand.service.facts();
-    let filter = Filter { instance_id: scope.clone(), ..Filter::default() };
-    let Ok(kinds) = errand.service.list(&filter, 0, facts.page_limit).map(|calls| calls.len()) else { return Ok(None) };
+    let filter = &Filter { instance_id: scope.clone(), ..Filter::default() };
+    let Ok(kinds) = errand.service.list(filter, 0, facts.page_limit).map(|calls| calls.len()) else { return Ok(None) };
     if calls.is_empty() || kinds == 0 {
         return Ok(None);
     }
@@ -136,33 +142,37 @@ async fn walked(
         return Ok(None);
     }
     loop {
-        let (cursor, turn) = match desk.next(scope, &backup.id, facts, kinds, since, Instant::now()) {
+        let turn = match desk.next(scope, &backup.id, facts, kinds, since, Instant::now()) {
             Next::Here(backup) => return Ok(Some(*backup)),
-            Next::Turn(cursor, turn) => (cursor, turn),
+            Next::Turn(_, _, turn) => turn,
             Next::Failed(error) => return Err(error),
             Next::ById => return Ok(None),
         };
         let Some(_turn) = in_time(errand.context, turn.lock_owned()).await else { return Ok(None) };
         // Somebody may have turned the page meanwhile.
-        match desk.next(scope, &backup.id, facts, kinds, since, Instant::now()) {
-            Next::Turn(now, _) if now == cursor => {}
+        let (first, pages) = match desk.next(scope, &backup.id, facts, kinds, since, Instant::now()) {
+            Next::Turn(first, pages, _) => (first, pages),
             Next::Here(backup) => return Ok(Some(*backup)),
             _ => continue,
-        }
+        };
         let sent = Instant::now();
-        match page(errand, &filter, cursor).await {
-            Ok(Some(page)) => {
-                if !desk.page(scope, cursor, page, facts, kinds, sent) {
-                    return Ok(None);
+        let cursors = (0..pages).map(|nth| first.later(nth, facts.page_limit));
+        let turned = cursors.map(|cursor| async move { (cursor, page(errand, filter, cursor).await) });
+        for (cursor, page) in join_all(turned).await {
+            match page {
+                Ok(Some(page)) => {
+                    if !desk.page(scope, cursor, page, facts, kinds, sent) {
+                        return Ok(None);
+                    }
                 }
-            }
-            Ok(None) => return Ok(None),
-            Err(error) if interruption_of(&error).is_some() => return Err(error),
-            Err(error) => {
-                // Trouble that passes is everybody's; a list that is refused says nothing about asking by id.
-                let shared = errand.is_transient(&error);
-                desk.failed(scope, sent, shared.then(|| error.clone()));
-                return if shared { Err(error) } else { Ok(None) };
+                Ok(None) => return Ok(None),
+                Err(error) if interruption_of(&error).is_some() => return Err(error),
+                Err(error) => {
+                    // Trouble that passes is everybody's; a list that is refused says nothing about asking by id.
+                    let shared = errand.is_transient(&error);
+                    desk.failed(scope, sent, shared.then(|| error.clone()));
+                    return if shared { Err(error) } else { Ok(None) };
+                }
             }
         }
     }
@@ -179,12 +189,20 @@ async fn page(
     errand.read(&call, |reply| errand.service.listed(reply)).await.map(Some)
 }
 
+/// What a look through a list brought.
+struct Swept {
+    sweep: Sweep,
+    /// How many pages the list has, if that was too many.
+    pages: Option<u64>,
+}
+
 /// Looks through the newest records until all who are watched have been seen, or it costs more than asking for each.
-async fn sweep(errand: Errand<'_>, scope: &Scope, watched: &HashSet<String>) -> Result<Sweep, Error> {
+async fn sweep(errand: Errand<'_>, scope: &Scope, watched: &HashSet<String>) -> Result<Swept, Error> {
     let limit = errand.service.facts().page_limit;
     let filter = Filter { instance_id: scope.clone(), ..Filter::default() };
-    let mut swept = Sweep { sent: Instant::now(), found: HashMap::new(), complete: false };
-    let mut allowed = (watched.len() / 2).max(1);
+    let mut swept =
+        Swept { sweep: Sweep { sent: Instant::now(), found: HashMap::new(), complete: false }, pages: None };
+    let mut allowed = watched.len();
     for kind in 0..errand.service.list(&filter, 0, limit)?.len() {
         let (mut offset, mut known) = (0, HashSet::new());
         loop {
@@ -198,12 +216,18 @@ async fn sweep(errand: Errand<'_>, scope: &Scope, watched: &HashSet<String>) -> 
             let before = known.len();
             for backup in page.items {
                 known.insert(backup.id.clone());
-                swept.found.insert(backup.id.clone(), backup);
+                swept.sweep.found.insert(backup.id.clone(), backup);
             }
-            if watched.iter().all(|id| swept.found.contains_key(id)) || gap {
+            let missing = watched.iter().filter(|id| !swept.sweep.found.contains_key(*id)).count();
+            if missing == 0 || gap {
                 return Ok(swept);
             }
             let through = offset + length;
+            let left = page.total.map_or(0, |total| total.saturating_sub(through).div_ceil(limit));
+            if left > missing as u64 {
+                swept.pages = page.total.map(|total| total.div_ceil(limit));
+                return Ok(swept);
+            }
             if length == 0 || (length < limit && page.total.is_none_or(|total| through >= total)) {
                 break;
             }
@@ -213,7 +237,7 @@ async fn sweep(errand: Errand<'_>, scope: &Scope, watched: &HashSet<String>) -> 
             offset = through - 1;
         }
     }
-    swept.complete = true;
+    swept.sweep.complete = true;
     Ok(swept)
 }
 

@@ -148,6 +148,17 @@ impl Backups {
         pages::matching(self.errand(context, service), filter).await
     }
 
+    /// The same in any order, if that means looking through at most so many records; `None` as soon as it means more.
+    pub async fn list_few(
+        &self,
+        context: &Context,
+        service: &dyn Service,
+        filter: &Filter,
+        most: u64,
+    ) -> Result<Option<Vec<Backup>>, Error> {
+        pages::matching_few(self.errand(context, service), filter, most).await
+    }
+
     /// Hands every backup that matches to `each` as its page comes, in the cloud's order, until it breaks off.
     pub async fn each(
         &self,

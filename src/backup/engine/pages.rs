@@ -20,6 +20,8 @@ const MAX_PAGES: u32 = 1000;
 pub(super) struct Walked {
     /// How many pages were read.
     pub(super) pages: u32,
+    /// The cloud says that there are more records than were wanted.
+    pub(super) is_too_long: bool,
     /// The cloud's clock, and when we read it.
     pub(super) clock: Option<(Timestamp, Instant)>,
 }
@@ -38,6 +40,21 @@ pub(super) async fn matching(errand: Errand<'_>, filter: &Filter) -> Result<Vec<
     Ok(found)
 }
 
+/// The same, if the cloud has at most so many to look through; `None` as soon as it is clear that it has more.
+pub(super) async fn matching_few(errand: Errand<'_>, filter: &Filter, most: u64) -> Result<Option<Vec<Backup>>, Error> {
+    let mut found = Vec::new();
+    let mut seen = 0;
+    let walked = backups_up_to(errand, filter, most, |backup| {
+        seen += 1;
+        if matches(filter, &backup) {
+            found.push(backup);
+        }
+        if seen > most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })
+    .await?;
+    Ok((seen <= most && !walked.is_too_long).then_some(found))
+}
+
 /// All instances, or those with exactly that name.
 pub(super) async fn instances(errand: Errand<'_>, name: Option<&str>) -> Result<Vec<Instance>, Error> {
     let service = errand.service;
@@ -48,6 +65,7 @@ pub(super) async fn instances(errand: Errand<'_>, name: Option<&str>) -> Result<
         |offset| Ok(vec![service.instances(name, offset, limit)]),
         |reply| service.instances_read(reply),
         |instance: &Instance| &instance.id,
+        u64::MAX,
         |instance| {
             if name.is_none_or(|name| instance.name == name) {
                 found.push(instance);
@@ -65,6 +83,16 @@ pub(super) async fn backups(
     filter: &Filter,
     each: impl FnMut(Backup) -> ControlFlow<()>,
 ) -> Result<Walked, Error> {
+    backups_up_to(errand, filter, u64::MAX, each).await
+}
+
+/// The same, but ends on a page that tells a total beyond `most`.
+async fn backups_up_to(
+    errand: Errand<'_>,
+    filter: &Filter,
+    most: u64,
+    each: impl FnMut(Backup) -> ControlFlow<()>,
+) -> Result<Walked, Error> {
     let service = errand.service;
     let limit = service.facts().page_limit;
     walk(
@@ -72,6 +100,7 @@ pub(super) async fn backups(
         |offset| service.list(filter, offset, limit),
         |reply| service.listed(reply),
         |backup: &Backup| &backup.id,
+        most,
         each,
     )
     .await
@@ -96,6 +125,7 @@ async fn walk<T>(
     calls: impl Fn(u64) -> Result<Vec<Call>, Unsupported>,
     read: impl Fn(&Reply) -> Result<Page<T>, Misread>,
     id: impl Fn(&T) -> &String,
+    most: u64,
     mut each: impl FnMut(T) -> ControlFlow<()>,
 ) -> Result<Walked, Error> {
     let limit = usize::try_from(errand.service.facts().page_limit).unwrap_or(usize::MAX);
@@ -109,6 +139,10 @@ async fn walk<T>(
             walked.pages += 1;
             if walked.clock.is_none() {
                 walked.clock = reply.date.map(|date| (date, Instant::now()));
+            }
+            walked.is_too_long |= page.total.is_some_and(|total| total > most);
+            if walked.is_too_long {
+                return Ok(walked);
             }
             let (length, known) = (page.items.len(), seen.len());
             for item in page.items {

@@ -39,11 +39,12 @@ pub(super) async fn delete(errand: Errand<'_>, backup: &BackupRef, ended: bool) 
         return Ok(());
     }
     loop {
+        let deleting = watch.deletes();
         let sent = batch::delete(errand, &backup.id).await;
         watch.changed();
         match sent {
             Ok(job_id) => {
-                watch.accepted = true;
+                watch.was_accepted(deleting).await?;
                 if gone(&mut watch, job_id.as_deref(), ACCEPTED).await? {
                     return Ok(());
                 }
@@ -51,6 +52,7 @@ pub(super) async fn delete(errand: Errand<'_>, backup: &BackupRef, ended: bool) 
                 warn!(backup_id = backup.id, "the backup is still there: the delete is sent again");
             }
             Err(error) => {
+                drop(deleting);
                 if refused(&mut watch, error).await? {
                     return Ok(());
                 }
@@ -147,15 +149,13 @@ fn waits(errand: Errand<'_>, error: &cloud::Error) -> bool {
 /// Waits until the backup is gone; false if it is still there, and not being deleted, after so long.
 async fn gone(watch: &mut Watch<'_>, job_id: Option<&str>, patience: Duration) -> Result<bool, Error> {
     let since = tokio::time::Instant::now();
-    let mut job_failed = None;
-    if watch.accepted {
-        watch.doze().await?;
-    }
+    let (mut job_failed, mut looks) = (None, 0);
     loop {
+        looks += 1;
         let seen = match watch.look().await? {
             Look::Absent => {
                 if watch.accepted {
-                    watch.took(since.elapsed());
+                    watch.took(looks == 1);
                 }
                 return Ok(true);
             }

@@ -1,11 +1,12 @@
 //! Looking at one backup again and again until something has come true.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::desk::{Told, Watcher};
+use super::desk::{Deleting, Told, Watcher};
 use super::errand::{Errand, Interruption, interruption_of, interval};
 use crate::backup::{Backup, BackupRef, Error, Job, JobStatus, Progress, Status};
 use crate::cloud;
@@ -14,8 +15,14 @@ use crate::cloud;
 const NONSENSE: Duration = Duration::from_mins(2);
 /// A first look is not put off longer than this.
 const LONGEST_DOZE: Duration = Duration::from_secs(5);
-/// With a job to ask, every so many looks it is asked too.
+/// With a job to ask, every so many looks it is asked too,
 const JOB_EVERY: u32 = 8;
+/// but with every other watcher more seldom by this.
+const JOB_PER_WATCHER: Duration = Duration::from_secs(8);
+/// Before a look for what is gone, nothing must have moved for so long: then it serves all who delete.
+const CALM: Duration = Duration::from_millis(100);
+/// But nobody waits longer than this for others.
+const LONGEST_CALM: Duration = Duration::from_secs(3);
 
 /// One backup under watch.
 pub(super) struct Watch<'a> {
@@ -27,7 +34,10 @@ pub(super) struct Watch<'a> {
     pub(super) since: Instant,
     /// The cloud has accepted to delete it.
     pub(super) accepted: bool,
+    /// When it did.
+    accepted_at: Instant,
     looks: u32,
+    job_asked: Instant,
     watcher: Watcher,
     /// What was seen before this is too old.
     fresh_since: Instant,
@@ -56,7 +66,9 @@ impl<'a> Watch<'a> {
             last: None,
             since: now,
             accepted: false,
+            accepted_at: now,
             looks: 0,
+            job_asked: now,
             watcher: errand.lookup.watch(errand, backup),
             fresh_since: now,
             nonsense_since: None,
@@ -128,18 +140,40 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Waits, in company, as long as deletions took before: an earlier look would only have to be repeated.
-    pub(super) async fn doze(&mut self) -> Result<(), Error> {
-        let Some(time) = self.watcher.desk().deletes_take().filter(|_| self.watcher.in_company()) else {
-            return Ok(());
-        };
-        let rest = self.errand.rest(time.min(LONGEST_DOZE)).await;
+    /// A delete begins: others who look for what is gone wait for it.
+    pub(super) fn deletes(&self) -> Deleting {
+        self.watcher.desk().deleting()
+    }
+
+    /// The delete was accepted: waits as long as deletions took before, because an earlier look would only have to be
+    /// repeated, and then for those who delete at the same time, because one look may serve them all.
+    pub(super) async fn was_accepted(&mut self, deleting: Deleting) -> Result<(), Error> {
+        self.accepted = true;
+        self.accepted_at = Instant::now();
+        let desk = Arc::clone(self.watcher.desk());
+        if let Some(time) = desk.deletes_take() {
+            self.pause(time.min(LONGEST_DOZE)).await?;
+        }
+        drop(deleting);
+        let since = Instant::now();
+        while since.elapsed() < LONGEST_CALM {
+            let calm = desk.calm(Instant::now()).unwrap_or_default();
+            if calm >= CALM {
+                break;
+            }
+            self.pause(CALM.saturating_sub(calm)).await?;
+        }
+        Ok(())
+    }
+
+    async fn pause(&mut self, time: Duration) -> Result<(), Error> {
+        let rest = self.errand.rest(time).await;
         rest.map_err(|interruption| self.interrupted(interruption))
     }
 
-    /// The accepted deletion was seen to be done after so long.
-    pub(super) fn took(&self, time: Duration) {
-        self.watcher.desk().deletion_took(time);
+    /// The accepted deletion was seen to be done: by the first look, or only by a later one.
+    pub(super) fn took(&self, first_look: bool) {
+        self.watcher.desk().deletion_took(self.accepted_at.elapsed(), first_look);
     }
 
     /// Tells now and then how it goes on.
@@ -156,10 +190,13 @@ impl<'a> Watch<'a> {
     }
 
     /// The job, if it has failed. It is asked when nothing else tells (`urgent`), and else at every few looks.
-    pub(super) async fn failed_job(&self, job_id: Option<&str>, urgent: bool) -> Option<Job> {
-        if !urgent && !self.looks.is_multiple_of(JOB_EVERY) {
+    pub(super) async fn failed_job(&mut self, job_id: Option<&str>, urgent: bool) -> Option<Job> {
+        let others = u32::try_from(self.watcher.company() - 1).unwrap_or(u32::MAX).min(1000);
+        let due = self.looks.is_multiple_of(JOB_EVERY) && self.job_asked.elapsed() >= JOB_PER_WATCHER * others;
+        if !urgent && !due {
             return None;
         }
+        self.job_asked = Instant::now();
         self.errand.job(job_id?).await.filter(|job| job.status == JobStatus::Failed)
     }
 
