@@ -103,6 +103,7 @@ pub(crate) fn destroy(report: &mut Report, binary: &Path) -> Result<(), Problem>
         ("rds", 10, 40.0),
         ("rds", 64, 40.0),
         ("gaussdb", 10, 220.0),
+        ("gaussdb", 64, 220.0),
     ] {
         let (emulator, backups) = project(service, 200, 0)?;
         emulator.set_pace(|pace| pace.delete_seconds = Some(0.5));

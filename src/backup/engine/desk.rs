@@ -29,6 +29,10 @@ const IN_A_ROW: usize = 12;
 const REFUSALS: u32 = 2;
 /// So many pages of one list are asked for at the same time, once it is known that there are as many.
 const AHEAD: u64 = 4;
+/// Before a look for what is gone, nothing must have moved for so long: then it serves all who delete.
+const SHORTEST_CALM: Duration = Duration::from_millis(100);
+/// The same for each page of a longer list.
+const CALM_PER_PAGE: Duration = Duration::from_millis(50);
 /// For so long a list that was too long to look through is not tried again.
 const TOO_LONG_COUNTS: Duration = Duration::from_secs(20);
 
@@ -124,6 +128,8 @@ pub(super) struct Sweep {
     pub(super) found: HashMap<String, Backup>,
     /// Whether it was read to its end without a gap.
     pub(super) complete: bool,
+    /// How many pages were read.
+    pub(super) pages: u64,
 }
 
 /// What a sweep says of one backup.
@@ -144,12 +150,18 @@ struct Deletes {
     refusals: u32,
     /// After how long an accepted deletion is worth a look.
     takes: Option<Duration>,
-    /// How many are about to be sent, or were accepted so short a time ago that a look would come too early.
+    /// How many people are at it.
+    present: usize,
+    /// The most there were at the same time: Terraform never has more of them.
+    most: usize,
+    /// Of those present: who is about to send, or was accepted so short a time ago that a look would come too early.
     under_way: usize,
-    /// When one began or ended last.
+    /// When one came, went on or left last.
     moved: Option<Instant>,
-    /// How many have begun, ever.
-    begun: u64,
+    /// Whether one has ever left.
+    left: bool,
+    /// How many pages the last look read.
+    pages: u64,
 }
 
 /// What became of one backup's part in a batch delete.
@@ -165,9 +177,13 @@ pub(super) enum Deleted {
 #[derive(Debug)]
 pub(super) struct Reader(Arc<Desk>);
 
-/// A delete that is under way. Over when dropped.
+/// A deleter's place; left when dropped.
 #[derive(Debug)]
-pub(super) struct Deleting(Arc<Desk>);
+pub(super) struct Deleter {
+    desk: Arc<Desk>,
+    /// Whether nothing can be seen of the deletion yet.
+    under_way: bool,
+}
 
 /// A watcher's place; left when dropped.
 #[derive(Debug)]
@@ -306,6 +322,7 @@ impl Desk {
         for backup in sweep.found.values() {
             note_duration(&mut state.durations, backup);
         }
+        state.deletes.pages = sweep.pages;
         state.watches.entry(scope.clone()).or_default().seen = Some(sweep);
         drop(state);
         self.news.notify_waiters();
@@ -367,23 +384,13 @@ impl Desk {
         };
     }
 
-    /// A delete begins. Until it is dropped, others who only want to see what is gone had better wait for it.
-    pub(super) fn deleting(self: &Arc<Self>) -> Deleting {
+    /// A deleter comes.
+    pub(super) fn delete(self: &Arc<Self>) -> Deleter {
         let deletes = &mut self.state().deletes;
-        deletes.under_way += 1;
-        deletes.begun += 1;
+        deletes.present += 1;
+        deletes.most = deletes.most.max(deletes.present);
         deletes.moved = Some(Instant::now());
-        Deleting(Arc::clone(self))
-    }
-
-    /// How long nothing has been under way; `None` while something is. Whoever deletes alone has nobody to wait for.
-    pub(super) fn calm(&self, now: Instant) -> Option<Duration> {
-        let deletes = &self.state().deletes;
-        match deletes.moved {
-            Some(moved) if deletes.under_way == 0 && deletes.begun > 1 => Some(now - moved),
-            _ if deletes.begun <= 1 => Some(Duration::MAX),
-            _ => None,
-        }
+        Deleter { desk: Arc::clone(self), under_way: false }
     }
 
     /// How long a deletion takes, by those before.
@@ -459,11 +466,39 @@ impl Watcher {
     }
 }
 
-impl Drop for Deleting {
-    fn drop(&mut self) {
-        let deletes = &mut self.0.state().deletes;
-        deletes.under_way -= 1;
+impl Deleter {
+    /// A delete is about to be sent, or it has been and a look is worth while: others who only want to see what is gone
+    /// wait meanwhile.
+    pub(super) fn under_way(&mut self, under_way: bool) {
+        let deletes = &mut self.desk.state().deletes;
+        match (self.under_way, under_way) {
+            (false, true) => deletes.under_way += 1,
+            (true, false) => deletes.under_way -= 1,
+            _ => {}
+        }
+        self.under_way = under_way;
         deletes.moved = Some(Instant::now());
+    }
+
+    /// How long to wait for others before a look at what is gone: the longer the list, the longer.
+    pub(super) fn wait(&self, now: Instant) -> Duration {
+        let deletes = &self.desk.state().deletes;
+        let full = deletes.present == deletes.most && (deletes.left || deletes.most == 1);
+        if full && deletes.under_way == 0 {
+            return Duration::ZERO;
+        }
+        let pages = u32::try_from(deletes.pages).unwrap_or(u32::MAX).clamp(1, 30);
+        let calm = deletes.moved.filter(|_| deletes.under_way == 0).map(|moved| now - moved).unwrap_or_default();
+        (CALM_PER_PAGE * pages).max(SHORTEST_CALM).saturating_sub(calm)
+    }
+}
+
+impl Drop for Deleter {
+    fn drop(&mut self) {
+        self.under_way(false);
+        let deletes = &mut self.desk.state().deletes;
+        deletes.present -= 1;
+        deletes.left = true;
     }
 }
 

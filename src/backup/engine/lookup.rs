@@ -32,8 +32,10 @@ pub(super) const LAG: &[Duration] = &[Duration::from_millis(500), Duration::from
 const GATHER: Duration = Duration::from_millis(5);
 /// Everybody in company lets the looks of all be so much rarer.
 const PER_WATCHER: Duration = Duration::from_millis(125);
-/// The looks of all are at least, and need not be more than, so far apart.
+/// The looks of all are at least, and need not be more than, so far apart,
 const BETWEEN_LOOKS: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(1250)];
+/// where something is deleted: that takes less time, and there are fewer looks at it.
+const BETWEEN_LOOKS_FOR_ABSENCE: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(400)];
 
 /// Answers "where is the backup of that id?". Cheap to clone; the clones know the same.
 #[derive(Clone, Debug, Default)]
@@ -79,12 +81,16 @@ impl Lookup {
         since: Instant,
         accepted: bool,
     ) -> Result<Option<Backup>, Error> {
-        while watcher.in_company() && !(accepted && watcher.is_too_long(Instant::now())) {
+        loop {
+            // First of all: those who were looked for together leave one after the other.
             match watcher.told(since) {
                 Told::Seen(seen) => return Ok(Some(completed(*seen, backup))),
                 Told::Absent if accepted => return Ok(None),
                 Told::Absent | Told::Unseen => break,
                 Told::Nothing => {}
+            }
+            if !watcher.in_company() || (accepted && watcher.is_too_long(Instant::now())) {
+                break;
             }
             let (turn, _) = watcher.turn();
             let Some(turn) = in_time(errand.context, turn.lock_owned()).await else { break };
@@ -95,15 +101,16 @@ impl Lookup {
             let ids = watcher.watched();
             if let Some(last) = last {
                 let apart = PER_WATCHER * u32::try_from(ids.len()).unwrap_or(u32::MAX).min(100);
-                let due = last + apart.clamp(BETWEEN_LOOKS[0], BETWEEN_LOOKS[1]);
+                let [shortest, longest] = if accepted { BETWEEN_LOOKS_FOR_ABSENCE } else { BETWEEN_LOOKS };
+                let due = last + apart.clamp(shortest, longest);
                 if errand.rest(due.saturating_duration_since(Instant::now())).await.is_err() {
                     break;
                 }
             }
             let swept = sweep(errand, watcher.scope(), &watcher.watched()).await;
             match swept {
-                Ok(Swept { sweep, pages }) => {
-                    if let Some(pages) = pages {
+                Ok(Swept { sweep, too_many }) => {
+                    if let Some(pages) = too_many {
                         watcher.desk().too_long(watcher.scope(), pages);
                     }
                     watcher.desk().swept(watcher.scope(), sweep);
@@ -193,15 +200,17 @@ async fn page(
 struct Swept {
     sweep: Sweep,
     /// How many pages the list has, if that was too many.
-    pages: Option<u64>,
+    too_many: Option<u64>,
 }
 
 /// Looks through the newest records until all who are watched have been seen, or it costs more than asking for each.
 async fn sweep(errand: Errand<'_>, scope: &Scope, watched: &HashSet<String>) -> Result<Swept, Error> {
     let limit = errand.service.facts().page_limit;
     let filter = Filter { instance_id: scope.clone(), ..Filter::default() };
-    let mut swept =
-        Swept { sweep: Sweep { sent: Instant::now(), found: HashMap::new(), complete: false }, pages: None };
+    let mut swept = Swept {
+        sweep: Sweep { sent: Instant::now(), found: HashMap::new(), complete: false, pages: 0 },
+        too_many: None,
+    };
     let mut allowed = watched.len();
     for kind in 0..errand.service.list(&filter, 0, limit)?.len() {
         let (mut offset, mut known) = (0, HashSet::new());
@@ -210,28 +219,36 @@ async fn sweep(errand: Errand<'_>, scope: &Scope, watched: &HashSet<String>) -> 
                 return Ok(swept);
             };
             allowed = allowed.saturating_sub(1);
+            swept.sweep.pages += 1;
             let length = page.items.len() as u64;
-            // Pages overlap by one record. If that is another one now, records have moved, and one may be missed.
+            // Pages overlap by one record. If that is another one now, records have moved up, and some may be missed: then
+            // the next page begins further up.
             let gap = offset > 0 && page.items.first().is_none_or(|first| !known.contains(&first.id));
             let before = known.len();
             for backup in page.items {
-                known.insert(backup.id.clone());
+                if !gap {
+                    known.insert(backup.id.clone());
+                }
                 swept.sweep.found.insert(backup.id.clone(), backup);
             }
             let missing = watched.iter().filter(|id| !swept.sweep.found.contains_key(*id)).count();
-            if missing == 0 || gap {
+            if missing == 0 {
                 return Ok(swept);
+            }
+            if gap && allowed > 0 {
+                offset = offset.saturating_sub(limit.div_ceil(2));
+                continue;
             }
             let through = offset + length;
             let left = page.total.map_or(0, |total| total.saturating_sub(through).div_ceil(limit));
             if left > missing as u64 {
-                swept.pages = page.total.map(|total| total.div_ceil(limit));
+                swept.too_many = page.total.map(|total| total.div_ceil(limit));
                 return Ok(swept);
             }
             if length == 0 || (length < limit && page.total.is_none_or(|total| through >= total)) {
                 break;
             }
-            if allowed == 0 || known.len() == before {
+            if gap || allowed == 0 || known.len() == before {
                 return Ok(swept);
             }
             offset = through - 1;

@@ -44,7 +44,7 @@ pub(super) async fn matching(errand: Errand<'_>, filter: &Filter) -> Result<Vec<
 pub(super) async fn matching_few(errand: Errand<'_>, filter: &Filter, most: u64) -> Result<Option<Vec<Backup>>, Error> {
     let mut found = Vec::new();
     let mut seen = 0;
-    let walked = backups_up_to(errand, filter, most, |backup| {
+    let walked = backups_up_to(errand, filter, Some(most), |backup| {
         seen += 1;
         if matches(filter, &backup) {
             found.push(backup);
@@ -65,7 +65,7 @@ pub(super) async fn instances(errand: Errand<'_>, name: Option<&str>) -> Result<
         |offset| Ok(vec![service.instances(name, offset, limit)]),
         |reply| service.instances_read(reply),
         |instance: &Instance| &instance.id,
-        u64::MAX,
+        None,
         |instance| {
             if name.is_none_or(|name| instance.name == name) {
                 found.push(instance);
@@ -83,14 +83,15 @@ pub(super) async fn backups(
     filter: &Filter,
     each: impl FnMut(Backup) -> ControlFlow<()>,
 ) -> Result<Walked, Error> {
-    backups_up_to(errand, filter, u64::MAX, each).await
+    backups_up_to(errand, filter, None, each).await
 }
 
-/// The same, but ends on a page that tells a total beyond `most`.
+/// The same. With `most`, the cloud's word about the total is good enough: the list ends where it is reached, and at once
+/// where it is larger than that.
 async fn backups_up_to(
     errand: Errand<'_>,
     filter: &Filter,
-    most: u64,
+    most: Option<u64>,
     each: impl FnMut(Backup) -> ControlFlow<()>,
 ) -> Result<Walked, Error> {
     let service = errand.service;
@@ -125,7 +126,7 @@ async fn walk<T>(
     calls: impl Fn(u64) -> Result<Vec<Call>, Unsupported>,
     read: impl Fn(&Reply) -> Result<Page<T>, Misread>,
     id: impl Fn(&T) -> &String,
-    most: u64,
+    most: Option<u64>,
     mut each: impl FnMut(T) -> ControlFlow<()>,
 ) -> Result<Walked, Error> {
     let limit = usize::try_from(errand.service.facts().page_limit).unwrap_or(usize::MAX);
@@ -140,7 +141,8 @@ async fn walk<T>(
             if walked.clock.is_none() {
                 walked.clock = reply.date.map(|date| (date, Instant::now()));
             }
-            walked.is_too_long |= page.total.is_some_and(|total| total > most);
+            let total = page.total.filter(|_| most.is_some());
+            walked.is_too_long |= total > most;
             if walked.is_too_long {
                 return Ok(walked);
             }
@@ -152,7 +154,7 @@ async fn walk<T>(
             }
             offset += length as u64;
             let short = length < limit && page.total.is_none_or(|total| offset >= total);
-            if length == 0 || short || seen.len() == known {
+            if length == 0 || short || total == Some(offset) || seen.len() == known {
                 break;
             }
             if walked.pages >= MAX_PAGES {

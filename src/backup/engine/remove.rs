@@ -38,13 +38,14 @@ pub(super) async fn delete(errand: Errand<'_>, backup: &BackupRef, ended: bool) 
     if !ended && !deletable(&mut watch).await? {
         return Ok(());
     }
+    let mut deleter = watch.deleter();
     loop {
-        let deleting = watch.deletes();
+        deleter.under_way(true);
         let sent = batch::delete(errand, &backup.id).await;
         watch.changed();
         match sent {
             Ok(job_id) => {
-                watch.was_accepted(deleting).await?;
+                watch.was_accepted(&mut deleter).await?;
                 if gone(&mut watch, job_id.as_deref(), ACCEPTED).await? {
                     return Ok(());
                 }
@@ -52,7 +53,7 @@ pub(super) async fn delete(errand: Errand<'_>, backup: &BackupRef, ended: bool) 
                 warn!(backup_id = backup.id, "the backup is still there: the delete is sent again");
             }
             Err(error) => {
-                drop(deleting);
+                deleter.under_way(false);
                 if refused(&mut watch, error).await? {
                     return Ok(());
                 }

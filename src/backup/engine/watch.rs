@@ -1,12 +1,11 @@
 //! Looking at one backup again and again until something has come true.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::desk::{Deleting, Told, Watcher};
+use super::desk::{Deleter, Told, Watcher};
 use super::errand::{Errand, Interruption, interruption_of, interval};
 use crate::backup::{Backup, BackupRef, Error, Job, JobStatus, Progress, Status};
 use crate::cloud;
@@ -19,10 +18,10 @@ const LONGEST_DOZE: Duration = Duration::from_secs(5);
 const JOB_EVERY: u32 = 8;
 /// but with every other watcher more seldom by this.
 const JOB_PER_WATCHER: Duration = Duration::from_secs(8);
-/// Before a look for what is gone, nothing must have moved for so long: then it serves all who delete.
-const CALM: Duration = Duration::from_millis(100);
-/// But nobody waits longer than this for others.
-const LONGEST_CALM: Duration = Duration::from_secs(3);
+/// Who waits for others looks so often whether they are ready.
+const ASK_AGAIN: Duration = Duration::from_millis(50);
+/// Nobody waits longer than this for others who delete.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// One backup under watch.
 pub(super) struct Watch<'a> {
@@ -123,8 +122,10 @@ impl<'a> Watch<'a> {
 
     /// Waits until the next look is due, or until somebody else's look has shown this backup.
     pub(super) async fn rest(&mut self) -> Result<(), Error> {
-        let expected = self.watcher.desk().expected(self.backup.instance_id.as_deref());
-        let due = Instant::now() + interval(self.since.elapsed(), expected);
+        // What deletes does not take as long as what takes backups.
+        let expected = (!self.accepted).then(|| self.watcher.desk().expected(self.backup.instance_id.as_deref()));
+        let waited = if self.accepted { self.accepted_at.elapsed() } else { self.since.elapsed() };
+        let due = Instant::now() + interval(waited, expected.flatten());
         loop {
             let mut news = std::pin::pin!(self.watcher.desk().news.notified());
             news.as_mut().enable();
@@ -140,28 +141,27 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// A delete begins: others who look for what is gone wait for it.
-    pub(super) fn deletes(&self) -> Deleting {
-        self.watcher.desk().deleting()
+    /// A place among those who delete.
+    pub(super) fn deleter(&self) -> Deleter {
+        self.watcher.desk().delete()
     }
 
     /// The delete was accepted: waits as long as deletions took before, because an earlier look would only have to be
     /// repeated, and then for those who delete at the same time, because one look may serve them all.
-    pub(super) async fn was_accepted(&mut self, deleting: Deleting) -> Result<(), Error> {
+    pub(super) async fn was_accepted(&mut self, deleter: &mut Deleter) -> Result<(), Error> {
         self.accepted = true;
         self.accepted_at = Instant::now();
-        let desk = Arc::clone(self.watcher.desk());
-        if let Some(time) = desk.deletes_take() {
+        if let Some(time) = self.watcher.desk().deletes_take() {
             self.pause(time.min(LONGEST_DOZE)).await?;
         }
-        drop(deleting);
+        deleter.under_way(false);
         let since = Instant::now();
-        while since.elapsed() < LONGEST_CALM {
-            let calm = desk.calm(Instant::now()).unwrap_or_default();
-            if calm >= CALM {
+        while since.elapsed() < LONGEST_WAIT {
+            let wait = deleter.wait(Instant::now());
+            if wait.is_zero() {
                 break;
             }
-            self.pause(CALM.saturating_sub(calm)).await?;
+            self.pause(wait.min(ASK_AGAIN)).await?;
         }
         Ok(())
     }
