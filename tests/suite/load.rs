@@ -89,10 +89,9 @@ fn thousands_of_backups_under_throttling() {
     workspace.write("terraform.tfstate", &state.to_string());
     emulator.set_modes(|modes| modes.throttle = Some(LIMIT));
     let mut lines = Vec::new();
-    for (what, arguments) in [
-        ("plan", &["plan", "-detailed-exitcode"][..]),
-        ("destroy", &["destroy", "-auto-approve"][..]),
-    ] {
+    for (what, arguments) in
+        [("plan", &["plan", "-detailed-exitcode"][..]), ("destroy", &["destroy", "-auto-approve"][..])]
+    {
         emulator.clear_journal();
         let from = Instant::now();
         let parallelism = format!("-parallelism={PARALLELISM}");

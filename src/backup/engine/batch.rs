@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::desk::{Deleted, Desk};
@@ -9,10 +10,8 @@ use super::errand::{Errand, interruption_of, misread};
 use crate::backup::{Misread, Verdict};
 use crate::cloud;
 
-/// A delete waits for company until nobody new has come for so long.
-const GATHER: Duration = Duration::from_millis(100);
-/// But not more often than this.
-const GATHERINGS: u32 = 5;
+/// A delete waits for company, but not longer than this.
+const LONGEST_GATHERING: Duration = Duration::from_secs(3);
 
 /// Asks the cloud to delete a backup, alone or together with others. What comes back concerns this backup only: the job,
 /// where one is named, or why it was not accepted.
@@ -20,10 +19,11 @@ pub(super) async fn delete(errand: Errand<'_>, id: &str) -> Result<Option<String
     let limit = errand.service.facts().batch_limit;
     let desk = errand.lookup.desk(errand);
     let Some(answer) = (limit > 1).then(|| desk.queue(id)).flatten() else { return alone(errand, id).await };
-    let mut queued = 0;
-    for _ in 0..GATHERINGS {
+    let (since, mut queued) = (Instant::now(), 0);
+    while since.elapsed() < LONGEST_GATHERING {
         let before = std::mem::replace(&mut queued, desk.queued());
-        if queued <= before || queued >= limit || errand.rest(GATHER).await.is_err() {
+        let alone = queued <= before || (before > 0 && desk.is_full());
+        if alone || queued >= limit || errand.rest(desk.next_deleter_within()).await.is_err() {
             break;
         }
     }

@@ -31,6 +31,8 @@ const REFUSALS: u32 = 2;
 const AHEAD: u64 = 4;
 /// Before a look for what is gone, nothing must have moved for so long: then it serves all who delete.
 const SHORTEST_CALM: Duration = Duration::from_millis(100);
+/// People who delete in a crowd come no farther apart than this.
+const LONGEST_APART: Duration = Duration::from_secs(1);
 /// The same for each page of a longer list.
 const CALM_PER_PAGE: Duration = Duration::from_millis(50);
 /// For so long a list that was too long to look through is not tried again.
@@ -158,6 +160,9 @@ struct Deletes {
     under_way: usize,
     /// When one came, went on or left last.
     moved: Option<Instant>,
+    /// When one came last, and how long after the one before that usually is.
+    came: Option<Instant>,
+    apart: Duration,
     /// Whether one has ever left.
     left: bool,
     /// How many pages the last look read.
@@ -364,6 +369,16 @@ impl Desk {
         self.state().deletes.waiting.len()
     }
 
+    /// Whether all who ever delete at the same time are here.
+    pub(super) fn is_full(&self) -> bool {
+        self.state().deletes.is_full()
+    }
+
+    /// How soon the next deleter comes, if one does.
+    pub(super) fn next_deleter_within(&self) -> Duration {
+        self.state().deletes.next_within()
+    }
+
     /// Takes a backup out of the queue together with others, at most `limit`; nothing if somebody has taken it.
     pub(super) fn take(&self, id: &str, limit: usize) -> Vec<(String, oneshot::Sender<Deleted>)> {
         let waiting = &mut self.state().deletes.waiting;
@@ -389,7 +404,11 @@ impl Desk {
         let deletes = &mut self.state().deletes;
         deletes.present += 1;
         deletes.most = deletes.most.max(deletes.present);
-        deletes.moved = Some(Instant::now());
+        let now = Instant::now();
+        if let Some(came) = deletes.came.replace(now) {
+            deletes.apart = (deletes.apart * 3 + (now - came).min(LONGEST_APART)) / 4;
+        }
+        deletes.moved = Some(now);
         Deleter { desk: Arc::clone(self), under_way: false }
     }
 
@@ -466,6 +485,18 @@ impl Watcher {
     }
 }
 
+impl Deletes {
+    /// Whether as many are present as there ever were, so that nobody more is to be expected.
+    fn is_full(&self) -> bool {
+        self.present == self.most && (self.left || self.most == 1)
+    }
+
+    /// If nobody has come for so long, nobody will.
+    fn next_within(&self) -> Duration {
+        (self.apart * 3).clamp(SHORTEST_CALM, LONGEST_APART)
+    }
+}
+
 impl Deleter {
     /// A delete is about to be sent, or it has been and a look is worth while: others who only want to see what is gone
     /// wait meanwhile.
@@ -483,13 +514,12 @@ impl Deleter {
     /// How long to wait for others before a look at what is gone: the longer the list, the longer.
     pub(super) fn wait(&self, now: Instant) -> Duration {
         let deletes = &self.desk.state().deletes;
-        let full = deletes.present == deletes.most && (deletes.left || deletes.most == 1);
-        if full && deletes.under_way == 0 {
+        if deletes.is_full() && deletes.under_way == 0 {
             return Duration::ZERO;
         }
         let pages = u32::try_from(deletes.pages).unwrap_or(u32::MAX).clamp(1, 30);
         let calm = deletes.moved.filter(|_| deletes.under_way == 0).map(|moved| now - moved).unwrap_or_default();
-        (CALM_PER_PAGE * pages).max(SHORTEST_CALM).saturating_sub(calm)
+        (CALM_PER_PAGE * pages).max(deletes.next_within()).saturating_sub(calm)
     }
 }
 
@@ -499,6 +529,8 @@ impl Drop for Deleter {
         let deletes = &mut self.desk.state().deletes;
         deletes.present -= 1;
         deletes.left = true;
+        // Whoever comes next had to wait for this: that does not tell how fast people come.
+        deletes.came = None;
     }
 }
 

@@ -1,6 +1,6 @@
 //! What many ask at once is asked of the cloud once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::*;
@@ -335,15 +335,14 @@ async fn earlier_backups_make_looks_rarer() {
 
 /// A cloud that deletes what it is asked to, after a second; `refuse` says no to a batch.
 fn deleting(count: usize, refuse: impl Fn(usize) -> Option<Say> + Send + Sync + 'static) -> (Script, Arc<AtomicUsize>) {
-    let gone: Arc<Mutex<Vec<(String, Duration)>>> = Arc::default();
+    let gone: Arc<Mutex<HashMap<String, Duration>>> = Arc::default();
     let (listed, single, batch) = (Arc::clone(&gone), Arc::clone(&gone), gone);
     let most: Arc<AtomicUsize> = Arc::default();
     let largest = Arc::clone(&most);
     let script = Script::new()
         .heard(ANY, move |call| {
             let gone = listed.lock().unwrap();
-            let there =
-                |id: &String| !gone.iter().any(|(known, at)| known == id && elapsed_of(call) > *at + seconds(1));
+            let there = |id: &String| gone.get(id).is_none_or(|at| elapsed_of(call) <= *at + seconds(1));
             if let Some(id) = query(call, "backup_id") {
                 return body(Some(id.to_owned()).filter(|id| there(id)), 1);
             }
@@ -355,7 +354,7 @@ fn deleting(count: usize, refuse: impl Fn(usize) -> Option<Say> + Send + Sync + 
             let at = elapsed_of(call);
             let Some((_, ids)) = call.split_once(" ids=") else {
                 let id = call.split(['/', ' ']).find(|part| part.starts_with('b') && part.len() < 6).unwrap();
-                single.lock().unwrap().push((id.to_owned(), at));
+                single.lock().unwrap().insert(id.to_owned(), at);
                 return Say::Ok(json!({ "job_id": "j1" }));
             };
             let ids: Vec<_> = ids.split(' ').next().unwrap().split(',').map(str::to_owned).collect();
@@ -372,10 +371,24 @@ fn deleting(count: usize, refuse: impl Fn(usize) -> Option<Say> + Send + Sync + 
 }
 
 async fn destroy(backups: &Backups, key: &'static str, count: usize, at_once: usize) -> Vec<(usize, Error)> {
-    let (queue, failed) = (Mutex::new(0..count), Mutex::new(Vec::new()));
+    destroy_slowly(backups, key, count, at_once, Duration::ZERO).await
+}
+
+/// Deletes all; whoever asks for that needs so long for each, one after the other.
+async fn destroy_slowly(
+    backups: &Backups,
+    key: &'static str,
+    count: usize,
+    at_once: usize,
+    pace: Duration,
+) -> Vec<(usize, Error)> {
+    let (queue, failed) = (tokio::sync::Mutex::new(0..count), Mutex::new(Vec::new()));
     let deleter = || async {
         loop {
-            let next = queue.lock().unwrap().next();
+            let mut queue = queue.lock().await;
+            tokio::time::sleep(pace).await;
+            let next = queue.next();
+            drop(queue);
             let Some(nth) = next else { return };
             let deleted = backups.delete_ended(&within(seconds(600)), service(key), &of(nth)).await;
             if let Err(error) = deleted {
@@ -404,6 +417,28 @@ async fn deletes_that_come_together_share_calls() {
     assert!(destroy(&script.backups(), "taurusdb", 200, 64).await.is_empty());
     assert!(script.calls().len() <= 40, "{}", script.calls().len());
     assert_eq!(largest.load(Ordering::Relaxed), 50);
+}
+
+#[tokio::test(start_paused = true)]
+async fn thousands_that_come_slowly_share_looks_too() {
+    // Full batches, and for every 64 one look through what is left.
+    let needed = 300 + (0..3000).step_by(64).map(|gone: usize| (3000 - gone).div_ceil(100)).sum::<usize>();
+    for pace in [Duration::ZERO, Duration::from_millis(100)] {
+        let (script, _) = deleting(3000, |_| None);
+        assert!(destroy_slowly(&script.backups(), "dds", 3000, 64, pace).await.is_empty());
+        let calls = script.calls().len();
+        assert!(calls * 10 <= needed * 12, "{calls} calls instead of {needed} where people come {pace:?} apart");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_others_who_do_not_come() {
+    for (at_once, most) in [(1, seconds(30)), (2, seconds(18)), (10, seconds(6))] {
+        let (script, _) = deleting(20, |_| None);
+        assert!(destroy(&script.backups(), "dds", 20, at_once).await.is_empty());
+        let took = *script.times("").last().unwrap();
+        assert!(took <= most, "{at_once} at once: {took:?} for what takes the cloud a second each");
+    }
 }
 
 #[tokio::test(start_paused = true)]
