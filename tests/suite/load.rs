@@ -1,9 +1,10 @@
 //! Many at once against a cloud that throttles.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::time::Instant;
 
-use huaweidb_emulator::{Emulator, NewBackups, NewInstance, Options, Pace, RetryAfter, Throttle};
+use huaweidb_emulator::{Call, Emulator, NewBackups, NewInstance, Options, Pace, RetryAfter, Throttle};
 use serde_json::{Value as Json, json};
 
 use crate::support::cli::Workspace;
@@ -79,6 +80,14 @@ fn needed(what: &str) -> usize {
     2 * pages + BACKUPS.div_ceil(BATCH) + looks
 }
 
+fn by_operation(journal: &[Call]) -> String {
+    let mut counts = BTreeMap::new();
+    for call in journal {
+        *counts.entry(&call.operation).or_insert(0) += 1;
+    }
+    counts.iter().map(|(operation, count): (_, &u32)| format!("{count} {operation}")).collect::<Vec<_>>().join(", ")
+}
+
 #[test]
 fn thousands_of_backups_under_throttling() {
     let began = Instant::now();
@@ -101,8 +110,9 @@ fn thousands_of_backups_under_throttling() {
         let throttled = journal.iter().filter(|call| call.status == Some(429)).count();
         let (calls, needed) = (journal.len(), needed(what));
         lines.push(format!(
-            "{what}: {calls} calls, {needed} needed, {throttled} throttled, {:.0} s",
-            from.elapsed().as_secs_f64()
+            "{what}: {calls} calls, {needed} needed, {throttled} throttled, {:.0} s ({})",
+            from.elapsed().as_secs_f64(),
+            by_operation(&journal)
         ));
         assert!(calls * 10 <= needed * 12, "a storm: {lines:?}");
     }

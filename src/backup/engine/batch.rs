@@ -11,7 +11,7 @@ use crate::backup::{Misread, Verdict};
 use crate::cloud;
 
 /// A delete waits for company, but not longer than this.
-const LONGEST_GATHERING: Duration = Duration::from_secs(3);
+const LONGEST_GATHERING: Duration = Duration::from_secs(10);
 
 /// Asks the cloud to delete a backup, alone or together with others. What comes back concerns this backup only: the job,
 /// where one is named, or why it was not accepted.

@@ -21,7 +21,7 @@ const JOB_PER_WATCHER: Duration = Duration::from_secs(8);
 /// Who waits for others looks so often whether they are ready.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
 /// Nobody waits longer than this for others who delete.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// One backup under watch.
 pub(super) struct Watch<'a> {

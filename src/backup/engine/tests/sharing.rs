@@ -386,8 +386,10 @@ async fn destroy_slowly(
     let deleter = || async {
         loop {
             let mut queue = queue.lock().await;
-            tokio::time::sleep(pace).await;
             let next = queue.next();
+            // Now quicker, now slower.
+            let uneven = next.map_or(4, |nth| u32::try_from(nth * 7 % 9).unwrap_or(4));
+            tokio::time::sleep(pace * uneven / 4).await;
             drop(queue);
             let Some(nth) = next else { return };
             let deleted = backups.delete_ended(&within(seconds(600)), service(key), &of(nth)).await;
