@@ -25,7 +25,7 @@ pub(super) async fn stop(errand: Errand<'_>, backup: &BackupRef) -> Result<Stop,
     if facts.stop == StopScope::Never {
         return Err(Unsupported(format!("{} cannot stop a running backup", facts.title)).into());
     }
-    match errand.find(backup).await? {
+    match errand.although_lists_lag(&backup.id, || errand.find(backup)).await? {
         None => Err(Error::Vanished { id: backup.id.clone() }),
         Some(seen) if runs(&seen.status) => halt(&mut Watch::new(errand, backup), seen).await,
         Some(seen) => Ok(Stop::NotRunning(Box::new(seen))),

@@ -249,6 +249,7 @@ fn every_operation_can_run_in_a_task() {
     sendable(backups.begin(&context, dds(), &want));
     sendable(backups.settled(&context, dds(), &started, &()));
     sendable(backups.find(&context, dds(), &b1()));
+    sendable(backups.find_new(&context, dds(), &b1()));
     sendable(backups.list(&context, dds(), &filter));
     sendable(backups.instances(&context, dds(), None));
     sendable(backups.stop(&context, dds(), &b1()));
