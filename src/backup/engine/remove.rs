@@ -138,6 +138,8 @@ async fn refused(watch: &mut Watch<'_>, error: cloud::Error) -> Result<bool, Err
         // Some services have no word of their own for "no such backup".
         _ => match errand.find(watch.backup).await {
             Ok(None) => Ok(true),
+            // An earlier delete, the answer of which was lost, is being carried out.
+            Ok(Some(seen)) if seen.status == Status::Deleting => gone(watch, None, ACCEPTED).await,
             _ => Err(error.into()),
         },
     }

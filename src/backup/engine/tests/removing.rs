@@ -311,6 +311,16 @@ async fn a_delete_that_is_refused_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refused_delete_of_what_is_being_deleted_is_awaited() {
+    // The repeated call meets what the first one began, and the words of the refusal are lost.
+    let script = Script::new()
+        .says(BY_ID, [b1_is("COMPLETED"), b1_is("DELETING"), b1_is("DELETING"), empty()])
+        .says(DELETE, [Say::No(400, "")]);
+    delete(&script, "dds", &within(seconds(60))).await.unwrap();
+    assert_eq!(script.count(DELETE), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn ddm_says_parameter_error_for_gone() {
     let body = |items: Vec<Json>| Say::Ok(json!({ "backups": items, "total": items.len() }));
     let listed = json!({ "id": "b1", "status": "normal", "instance_id": INSTANCE });
