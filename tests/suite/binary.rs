@@ -126,7 +126,7 @@ impl Run {
 }
 
 /// An object with every attribute and block of the schema: these arguments, and nothing where none is given.
-fn whole(schema: &tf::Schema, arguments: &Value) -> Value {
+pub(crate) fn whole(schema: &tf::Schema, arguments: &Value) -> Value {
     let block = schema.block.as_ref().unwrap();
     let mut object = Map::new();
     for attribute in &block.attributes {
@@ -149,7 +149,7 @@ fn merge(into: &mut Value, more: Value) {
 }
 
 /// What Core proposes: what is configured, and the prior value where nothing is.
-fn proposed(config: &Value, prior: &Value) -> Value {
+pub(crate) fn proposed(config: &Value, prior: &Value) -> Value {
     let mut proposed = config.clone();
     if let (Value::Object(proposed), Value::Object(prior)) = (&mut proposed, prior) {
         for (name, value) in proposed.iter_mut().filter(|(_, value)| value.is_null()) {

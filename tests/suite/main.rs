@@ -11,6 +11,7 @@ mod doctor;
 mod doors;
 mod examples;
 mod extras;
+mod fault_states;
 mod faults;
 mod kills;
 mod layering;
