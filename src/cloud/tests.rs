@@ -63,6 +63,7 @@ const PATIENCE: Patience = Patience {
     idle: Duration::from_millis(400),
     total: Duration::from_secs(3),
     grace: Duration::from_millis(600),
+    after_stop: Duration::from_millis(200),
     metadata: Duration::from_millis(250),
     first_wait: Duration::from_millis(20),
     longest_wait: Duration::from_millis(40),
@@ -521,6 +522,27 @@ async fn a_request_under_way_is_finished() {
         context.stop.cancel();
     });
     assert_eq!(ended.unwrap().body["id"], "b1");
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_ever_for_an_answer() {
+    let trickle = "HTTP/1.1 200 X\r\nContent-Length: 10000\r\n\r\n{";
+    let server = Server::start(move |_, _| Do::Trickle(trickle.to_owned())).await;
+    let cloud = server.simple();
+    for (call, grace, may_be_applied) in [(list(), PATIENCE.after_stop, false), (create(), PATIENCE.grace, true)] {
+        let context = context();
+        let (ended, stopped_at) = tokio::join!(cloud.send(&context, &call), async {
+            server.asked.notified().await;
+            context.stop.cancel();
+            Instant::now()
+        });
+        let took = stopped_at.elapsed();
+        let error = ended.unwrap_err();
+        assert_eq!(matches!(error, Error::Stopped { .. }), !may_be_applied, "{error:?}");
+        assert_eq!(error.may_be_applied(), may_be_applied, "{error:?}");
+        assert!((grace..grace + Duration::from_millis(150)).contains(&took), "{took:?}");
+    }
+    assert_eq!(server.seen().len(), 2, "nothing is sent again");
 }
 
 #[tokio::test]
