@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use huaweidb::backup::{ALL, Backup, BackupRef, Backups, Error, Filter, NewBackup, Service, Status, Stop, StopScope};
 use huaweidb::cloud::{Cloud, Context, Credentials, Settings};
 use huaweidb_emulator::{BackupRow, Emulator, Fault, FaultKind, NewBackups, Options};
+use serde_json::Value as Json;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
@@ -74,7 +75,14 @@ pub(crate) enum Wrong {
     OddType,
     SlowBody,
     Redirect,
+    Oversized,
+    Nested,
+    Nameless,
+    OddContentType,
 }
+
+/// What a cloud would have to do on purpose.
+pub(crate) const HOSTILE: [Wrong; 4] = [Wrong::Oversized, Wrong::Nested, Wrong::Nameless, Wrong::OddContentType];
 
 pub(crate) const WRONGS: [Wrong; 18] = [
     Wrong::Refused,
@@ -140,6 +148,21 @@ impl Wrong {
             Wrong::OddType => Fault::new(FaultKind::WrongType),
             Wrong::SlowBody => Fault { ms: Some(SLOW_MS), ..Fault::new(FaultKind::SlowBody) },
             Wrong::Redirect => Fault::new(FaultKind::Redirect),
+            Wrong::Oversized => {
+                let large = format!("{{\"backups\": [], \"padding\": \"{}\"}}", "x".repeat(17 << 20));
+                Fault { apply: Some(true), ..Fault::status(200).body(Json::String(large)) }
+            }
+            Wrong::Nested => {
+                let deep = format!("{}{}", "{\"backups\":[".repeat(50_000), "]}".repeat(50_000));
+                Fault { apply: Some(true), ..Fault::status(200).body(Json::String(deep)) }
+            }
+            Wrong::Nameless => {
+                let ids = ["id", "backup_id", "job_id"].map(str::to_owned).into();
+                Fault { fields: ids, ..Fault::new(FaultKind::Without) }
+            }
+            Wrong::OddContentType => {
+                Fault { content_type: Some("image/png".to_owned()), ..Fault::new(FaultKind::ContentType) }
+            }
         })
     }
 
@@ -153,7 +176,10 @@ impl Wrong {
     }
 
     pub(crate) fn is_nonsense(self) -> bool {
-        matches!(self, Wrong::Garbage | Wrong::Empty | Wrong::OddType)
+        matches!(
+            self,
+            Wrong::Garbage | Wrong::Empty | Wrong::OddType | Wrong::Oversized | Wrong::Nested | Wrong::Nameless
+        )
     }
 }
 
@@ -315,6 +341,10 @@ impl Stage {
         if cell.doing == Doing::Stop {
             options.pace.backup_seconds = 30.0;
         }
+        if cell.wrong == Wrong::Truncated {
+            // The second delete meets the first.
+            options.pace.delete_seconds = Some(1.0);
+        }
         // Faults may be many; a lock is another matter.
         options.modes.locking = false;
         let emulator = Emulator::start(options).await.expect("the emulator starts");
@@ -406,7 +436,8 @@ fn same(backup: &Backup, row: &BackupRow) -> Result<(), String> {
 
 async fn run(cell: Cell) -> Result<Ended, String> {
     let stage = Stage::set(cell).await;
-    let limit = Duration::from_secs(if cell.throughout { 3 } else { 40 });
+    // What cannot end well need not be waited for.
+    let limit = Duration::from_secs(if cell.throughout && cell.expected() != Ended::Done { 3 } else { 40 });
     let ended = match cell.doing {
         Doing::Create | Doing::Search => create(&stage, &stage.spoiled(), limit).await,
         Doing::Token | Doing::Project if cell.service.facts().no_create.is_none() => {
