@@ -13,6 +13,7 @@ mod examples;
 mod extras;
 mod fault_states;
 mod faults;
+mod hostile;
 mod kills;
 mod layering;
 mod life;
