@@ -1,5 +1,4 @@
 //! Nobody gets in, and nothing gets out unprotected.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::time::{Duration, SystemTime};
 

@@ -116,8 +116,9 @@ impl Cell {
         match (self.doing, self.wrong) {
             // Whether it is the last backup is worth a warning, not an error; what is only slow comes, and what is called a
             // picture may well be JSON; the lists tell what jobs do not; and the token itself comes in a header.
-            (Doing::Plan | Doing::Job, _) | (_, Wrong::SlowBody | Wrong::OddContentType) => Ended::Done,
-            (Doing::Token, Wrong::Empty | Wrong::OddType | Wrong::Nameless) => Ended::Done,
+            (Doing::Plan | Doing::Job, _)
+            | (_, Wrong::SlowBody | Wrong::OddContentType)
+            | (Doing::Token, Wrong::Empty | Wrong::OddType | Wrong::Nameless) => Ended::Done,
             (Doing::Search, Wrong::Redirect) => Ended::Unclear,
             (Doing::Search, _) if self.throughout => Ended::Unclear,
             // It is repeated until the time is over.

@@ -182,11 +182,13 @@ fn kind() -> String {
     TYPE.to_owned()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the form of a request's field")]
 fn raw(value: &tf::DynamicValue) -> Option<tf::RawState> {
     let json = if value.json.is_empty() { value.msgpack.clone() } else { value.json.clone() };
     Some(tf::RawState { json, ..Default::default() })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the form of a request's field")]
 fn identity(value: tf::DynamicValue) -> Option<tf::ResourceIdentityData> {
     Some(tf::ResourceIdentityData { identity_data: Some(value) })
 }
@@ -247,6 +249,7 @@ fn said(error: Option<tf::FunctionError>) -> Vec<tf::Diagnostic> {
 }
 
 /// All fields through which the CLI passes values, for a provider that is not configured: nothing gets to a cloud.
+#[expect(clippy::too_many_lines, reason = "a list")]
 fn fields() -> Vec<Field> {
     vec![
         field!("ValidateProviderConfig.config", provider, true,

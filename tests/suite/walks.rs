@@ -251,6 +251,7 @@ impl Walk {
 
 #[test]
 fn any_walk_ends_with_a_state_that_agrees_with_the_cloud() {
+    let began = std::time::Instant::now();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let cases = std::env::var("WALKS").ok().and_then(|text| text.parse().ok()).unwrap_or(WALKS);
     let config = Config { cases, max_shrink_iters: 40, failure_persistence: None, ..Config::default() };
@@ -273,5 +274,10 @@ fn any_walk_ends_with_a_state_that_agrees_with_the_cloud() {
     });
     walked.unwrap_or_else(|why| panic!("{why}"));
     // Said here because a person asks how many there were.
-    let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("random walks: {cases}, all agree\n").as_bytes());
+    let line = format!(
+        "random walks: {cases} of up to {} steps, all agree; {:.0} s\n",
+        LONGEST - 1,
+        began.elapsed().as_secs_f64()
+    );
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
 }
