@@ -1012,6 +1012,27 @@ impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Log {
 }
 
 #[tokio::test]
+async fn every_retry_is_logged_with_its_reason() {
+    use tracing_subscriber::layer::SubscriberExt as _;
+    let log = Log::default();
+    let guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(log.clone()));
+    let server = Server::start(|number, _| match number {
+        0 => answer(503, &[], "{\"error_code\": \"DBS.200998\", \"error_msg\": \"busy for a moment\"}"),
+        1 => close(),
+        2 => answer(429, &[], "{\"error_code\": \"APIGW.0308\"}"),
+        _ => ok(&json!({"backups": []})),
+    })
+    .await;
+    server.simple().send(&context(), &list()).await.unwrap();
+    drop(guard);
+    let logged = log.0.lock().unwrap().clone();
+    assert_eq!(logged.matches("message=trying again").count(), 3, "{logged}");
+    for reason in ["status 503", "DBS.200998", "the connection broke before the answer", "status 429"] {
+        assert!(logged.contains(reason), "{reason}: {logged}");
+    }
+}
+
+#[tokio::test]
 async fn no_secret_is_seen_anywhere() {
     use tracing_subscriber::layer::SubscriberExt as _;
     let log = Log::default();

@@ -440,3 +440,26 @@ fn a_backup_that_is_not_listed_yet_is_not_forgotten() {
     workspace.destroy();
     assert!(emulator.backups().is_empty(), "an orphan: {:?}", emulator.backups());
 }
+
+/// A create that runs out of time leaves its backup in the state, and the error's own words bring it home.
+#[test]
+fn a_create_that_runs_out_of_time_can_be_kept() {
+    let emulator = Emulator::start_now(&Options::with_backups_of(5.0)).expect("the emulator starts");
+    let workspace = workspace(&emulator);
+    let body = workspace.read("main.tf");
+    let hurried = body.replace(&format!("\"{NAME}\"\n"), &format!("\"{NAME}\"\n  timeouts {{ create = \"2s\" }}\n"));
+    workspace.write("main.tf", &hurried);
+    let ran = workspace.run(&["apply", "-auto-approve"]).failed();
+    let ran = ran.says("Backup was not completed in time").says("terraform untaint").says("stays in the state");
+    let rows = emulator.backups();
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert!(ran.words().contains(&rows[0].id), "it says what exists: {}", ran.all());
+    assert_eq!(in_state(&workspace), [(rows[0].id.clone(), true)]);
+    workspace.run(&["untaint", "huaweidb_manual_backup.b"]).succeeded();
+    workspace.write("main.tf", &body);
+    workspace.apply();
+    workspace.nothing_to_do();
+    assert_eq!(in_state(&workspace), [(rows[0].id.clone(), false)]);
+    assert_eq!(emulator.totals().created, 1);
+    assert_eq!(emulator.backups()[0].status, "COMPLETED");
+}
