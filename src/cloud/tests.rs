@@ -822,6 +822,20 @@ async fn refused_metadata_keys_are_fetched_anew_once() {
 }
 
 #[tokio::test]
+async fn a_stop_does_not_wait_for_metadata() {
+    let server = Server::start(|_, _| Do::Hang(String::new())).await;
+    let cloud = server.cloud(metadata(&server));
+    let context = context();
+    let (ended, stopped_at) = tokio::join!(cloud.sign_in(&context), async {
+        server.asked.notified().await;
+        context.stop.cancel();
+        Instant::now()
+    });
+    assert!(matches!(ended, Err(Error::Stopped { .. })), "{ended:?}");
+    assert!(stopped_at.elapsed() < Duration::from_millis(100));
+}
+
+#[tokio::test]
 async fn without_metadata_the_error_lists_what_was_looked_for() {
     for (what, expected) in [
         (Do::Hang(String::new()), "no answer in time"),
