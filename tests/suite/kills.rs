@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use huaweidb::backup::{Backups, NewBackup, named};
 use huaweidb::cloud::{Cloud, Context, Credentials, Settings};
-use huaweidb_emulator::{BackupRow, Emulator, Fault, FaultKind, Options};
+use huaweidb_emulator::{BackupRow, Emulator, Fault, FaultKind, NewInstance, Options};
 use rustix::process::Signal;
 use serde_json::{Value as Json, json};
 use tokio_util::sync::CancellationToken;
@@ -420,6 +420,96 @@ fn silenced(doing: Doing, fault: Fault) -> Duration {
     }
     finish(doing, &emulator, &workspace, &ran.all()).unwrap_or_else(|why| panic!("{doing:?}: {why}"));
     took
+}
+
+/// Five backups on two instances: some queue, and deletes share calls. An apply is interrupted, finished by the next one; a
+/// destroy is interrupted or killed, and finished by the next one.
+fn several(nth: usize, moment: u64) -> Result<Duration, String> {
+    const COUNT: usize = 5;
+    let mut options = Options::with_backups_of(0.6);
+    options.pace.latency_ms = 40;
+    options.pace.delete_seconds = Some(0.4);
+    let emulator = Emulator::start_now(&options).expect("the emulator starts");
+    let second = NewInstance { service: "dds".to_owned(), name: "second".to_owned(), ..NewInstance::default() };
+    let instances = [emulator.instance("dds"), emulator.add_instance(&second).id];
+    let workspace = Workspace::new(&emulator);
+    workspace.configure(&format!(
+        "resource \"huaweidb_manual_backup\" \"many\" {{\n  count       = {COUNT}\n  service     = \"dds\"\n  \
+         instance_id = {instances:?}[count.index % 2]\n  name        = \"many-${{count.index}}\"\n}}\n"
+    ));
+    let interrupted = |command: &str, method: &str, how: How| {
+        emulator.clear_journal();
+        let running = workspace.start(&[command, "-auto-approve"]);
+        let limit = Instant::now() + Duration::from_secs(20);
+        while !emulator.journal().iter().any(|call| call.method == method) {
+            if Instant::now() > limit {
+                return Err(format!("the {command} was never begun"));
+            }
+            pause(Duration::from_millis(2));
+        }
+        pause(Duration::from_millis(moment));
+        let (ran, took) = stopped_by(how, running);
+        let gentle = matches!(how, How::Interrupt | How::Terminate);
+        if gentle && took > END + HELD_UP {
+            return Err(format!("the {command} took {took:?} to end\n{}", ran.all()));
+        }
+        let state = in_state(&workspace);
+        for row in emulator.backups().iter().filter(|row| row.status != "DELETING") {
+            if !state.iter().any(|(id, tainted)| *id == row.id && !(gentle && *tainted)) {
+                return Err(format!("orphan: {row:?} is not in the state {state:?}\n{}", ran.all()));
+            }
+        }
+        Ok(if gentle { took } else { Duration::ZERO })
+    };
+    let create = interrupted("apply", "POST", [How::Interrupt, How::Terminate][nth % 2])?;
+    let ran = workspace.run(&["apply", "-auto-approve"]);
+    let (rows, state) = (emulator.backups(), in_state(&workspace));
+    let created = emulator.totals().created;
+    let complete = rows.iter().all(|row| row.status == "COMPLETED") && state.iter().all(|(_, tainted)| !tainted);
+    if ran.code != 0 || created != COUNT as u64 || rows.len() != COUNT || state.len() != COUNT || !complete {
+        return Err(format!("after the next apply: {created} created, {rows:?}, {state:?}\n{}", ran.all()));
+    }
+    let destroy = interrupted("destroy", "DELETE", HOWS[nth % HOWS.len()])?;
+    let ran = workspace.run(&["destroy", "-auto-approve"]);
+    let (rows, state) = (emulator.backups(), in_state(&workspace));
+    if ran.code == 0 && rows.is_empty() && state.is_empty() {
+        Ok(create.max(destroy))
+    } else {
+        Err(format!("the next destroy left {rows:?}, {state:?}\n{}", ran.all()))
+    }
+}
+
+#[test]
+fn several_backups_at_once_survive() {
+    const MOMENTS: [u64; 12] = [0, 20, 60, 100, 150, 200, 300, 400, 550, 700, 900, 1200];
+    let began = Instant::now();
+    let queue: Mutex<VecDeque<_>> = Mutex::new(MOMENTS.into_iter().enumerate().collect());
+    let outcome = Mutex::new((String::new(), Duration::ZERO));
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some((nth, moment)) = { queue.lock().expect("nobody panics here").pop_front() } {
+                    let result = several(nth, moment);
+                    let mut outcome = outcome.lock().expect("nobody panics here");
+                    match result {
+                        Ok(took) => outcome.1 = outcome.1.max(took),
+                        Err(why) => writeln!(outcome.0, "{moment} ms: {why}").expect("text takes text"),
+                    }
+                }
+            });
+        }
+    });
+    let (bad, slowest) = outcome.into_inner().expect("nobody panics here");
+    let line = format!(
+        "kill matrix, five at once: {} runs, each an apply and a destroy, orphans, duplicates and lost {}; slowest end after \
+         a stop {:.2} s; {:.0} s",
+        MOMENTS.len(),
+        bad.lines().filter(|line| line.contains(" ms: ")).count(),
+        slowest.as_secs_f64(),
+        began.elapsed().as_secs_f64(),
+    );
+    writeln!(std::io::stderr(), "{line}").expect("stderr is there");
+    assert!(bad.is_empty(), "{line}\n{bad}");
 }
 
 /// A backup that the cloud does not list yet is neither forgotten by a refresh nor by a destroy.
