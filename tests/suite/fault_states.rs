@@ -334,8 +334,8 @@ impl Stage {
                 options.pace.backup_seconds = 1.0;
             }
             Doing::Stop | Doing::Resume => options.pace.backup_seconds = 30.0,
-            // The second delete meets the first.
-            Doing::Delete if cell.wrong == Wrong::Truncated => options.pace.delete_seconds = Some(1.0),
+            // The second delete meets the first, also on a slow machine.
+            Doing::Delete if cell.wrong == Wrong::Truncated => options.pace.delete_seconds = Some(5.0),
             _ => {}
         }
         options.modes.locking = false;

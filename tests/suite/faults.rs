@@ -342,8 +342,8 @@ impl Stage {
             options.pace.backup_seconds = 30.0;
         }
         if cell.wrong == Wrong::Truncated {
-            // The second delete meets the first.
-            options.pace.delete_seconds = Some(1.0);
+            // The second delete meets the first, also on a slow machine.
+            options.pace.delete_seconds = Some(5.0);
         }
         // Faults may be many; a lock is another matter.
         options.modes.locking = false;
