@@ -188,7 +188,8 @@ impl Source {
                 self.slot(scope).get(context, call, Held::is_fresh, Held::is_usable, fetch).await
             }
             Credentials::Metadata { address, looked_for } => {
-                let fetch = Box::pin(self.ask_metadata(line, address, looked_for));
+                let ask = self.ask_metadata(line, address, looked_for);
+                let fetch = Box::pin(async { within(context, call, ask).await? });
                 self.slot(scope).get(context, call, Held::is_fresh, Held::is_usable, fetch).await
             }
         }

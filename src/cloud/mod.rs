@@ -85,7 +85,7 @@ pub struct Reply {
 pub struct Context {
     /// Nothing is begun after this.
     pub deadline: Instant,
-    /// Wakes every sleeper at once when cancelled. A request under way is finished first.
+    /// Wakes every sleeper at once when cancelled. The answer to a request under way is awaited for a moment.
     pub stop: CancellationToken,
 }
 

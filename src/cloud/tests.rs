@@ -63,6 +63,7 @@ const PATIENCE: Patience = Patience {
     idle: Duration::from_millis(400),
     total: Duration::from_secs(3),
     grace: Duration::from_millis(600),
+    after_stop: Duration::from_millis(200),
     metadata: Duration::from_millis(250),
     first_wait: Duration::from_millis(20),
     longest_wait: Duration::from_millis(40),
@@ -524,6 +525,27 @@ async fn a_request_under_way_is_finished() {
 }
 
 #[tokio::test]
+async fn a_stop_does_not_wait_for_ever_for_an_answer() {
+    let trickle = "HTTP/1.1 200 X\r\nContent-Length: 10000\r\n\r\n{";
+    let server = Server::start(move |_, _| Do::Trickle(trickle.to_owned())).await;
+    let cloud = server.simple();
+    for (call, grace, may_be_applied) in [(list(), PATIENCE.after_stop, false), (create(), PATIENCE.grace, true)] {
+        let context = context();
+        let (ended, stopped_at) = tokio::join!(cloud.send(&context, &call), async {
+            server.asked.notified().await;
+            context.stop.cancel();
+            Instant::now()
+        });
+        let took = stopped_at.elapsed();
+        let error = ended.unwrap_err();
+        assert_eq!(matches!(error, Error::Stopped { .. }), !may_be_applied, "{error:?}");
+        assert_eq!(error.may_be_applied(), may_be_applied, "{error:?}");
+        assert!((grace..grace + Duration::from_millis(150)).contains(&took), "{took:?}");
+    }
+    assert_eq!(server.seen().len(), 2, "nothing is sent again");
+}
+
+#[tokio::test]
 async fn the_deadline_holds() {
     let server = Server::start(|_, _| answer(429, &[("Retry-After", "5")], "{\"error_code\": \"APIGW.0308\"}")).await;
     let begun = Instant::now();
@@ -800,6 +822,20 @@ async fn refused_metadata_keys_are_fetched_anew_once() {
 }
 
 #[tokio::test]
+async fn a_stop_does_not_wait_for_metadata() {
+    let server = Server::start(|_, _| Do::Hang(String::new())).await;
+    let cloud = server.cloud(metadata(&server));
+    let context = context();
+    let (ended, stopped_at) = tokio::join!(cloud.sign_in(&context), async {
+        server.asked.notified().await;
+        context.stop.cancel();
+        Instant::now()
+    });
+    assert!(matches!(ended, Err(Error::Stopped { .. })), "{ended:?}");
+    assert!(stopped_at.elapsed() < Duration::from_millis(100));
+}
+
+#[tokio::test]
 async fn without_metadata_the_error_lists_what_was_looked_for() {
     for (what, expected) in [
         (Do::Hang(String::new()), "no answer in time"),
@@ -986,6 +1022,27 @@ impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Log {
         event.record(&mut |field: &tracing::field::Field, value: &dyn fmt::Debug| {
             writeln!(self.0.lock().unwrap(), "{field}={value:?}").unwrap();
         });
+    }
+}
+
+#[tokio::test]
+async fn every_retry_is_logged_with_its_reason() {
+    use tracing_subscriber::layer::SubscriberExt as _;
+    let log = Log::default();
+    let guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(log.clone()));
+    let server = Server::start(|number, _| match number {
+        0 => answer(503, &[], "{\"error_code\": \"DBS.200998\", \"error_msg\": \"busy for a moment\"}"),
+        1 => close(),
+        2 => answer(429, &[], "{\"error_code\": \"APIGW.0308\"}"),
+        _ => ok(&json!({"backups": []})),
+    })
+    .await;
+    server.simple().send(&context(), &list()).await.unwrap();
+    drop(guard);
+    let logged = log.0.lock().unwrap().clone();
+    assert_eq!(logged.matches("message=trying again").count(), 3, "{logged}");
+    for reason in ["status 503", "DBS.200998", "the connection broke before the answer", "status 429"] {
+        assert!(logged.contains(reason), "{reason}: {logged}");
     }
 }
 

@@ -90,7 +90,8 @@ impl Cloud {
     /// Sends a call until it is answered, within the limits of the context.
     ///
     /// What cannot have been carried out is tried again whatever it is; what may have been carried out, only if the
-    /// call is safe to repeat. A request under way is finished even if the stop signal comes.
+    /// call is safe to repeat. After the stop signal the answer to a request under way is awaited for a moment: five
+    /// seconds if the request must not be sent twice, one second otherwise.
     pub async fn send(&self, context: &Context, call: &Call) -> Result<Reply, Error> {
         let settings = &self.shared.settings;
         let base = endpoint::base(settings, self.region(), call.product)?;

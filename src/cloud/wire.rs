@@ -38,6 +38,8 @@ pub(super) struct Patience {
     /// So much longer than the deadline may a request take that must not be sent twice: cut off, nobody would know
     /// what became of it.
     pub(super) grace: Duration,
+    /// So long after a stop the answer to a request that may be repeated is still awaited; to another, so long as `grace`.
+    pub(super) after_stop: Duration,
     /// For an answer of the metadata service.
     pub(super) metadata: Duration,
     /// The longest first wait between two attempts.
@@ -56,6 +58,7 @@ impl Patience {
             idle: self.idle / by,
             total: self.total / by,
             grace: self.grace / by,
+            after_stop: self.after_stop / by,
             metadata: self.metadata / by,
             first_wait: self.first_wait / by,
             longest_wait: self.longest_wait / by,
@@ -71,6 +74,7 @@ impl Default for Patience {
             idle: Duration::from_secs(30),
             total: Duration::from_mins(2),
             grace: Duration::from_secs(5),
+            after_stop: Duration::from_secs(1),
             metadata: Duration::from_secs(3),
             first_wait: Duration::from_secs(1),
             longest_wait: Duration::from_secs(30),
@@ -175,6 +179,8 @@ enum Failure {
     Misread { reason: String, request_id: Option<String> },
     /// The cloud said no.
     Refused(Refusal),
+    /// The answer was not awaited any longer, as we were asked to stop. It may be asked for again.
+    Stopped,
 }
 
 /// Everything that calls share: connections, gates, and how patient we are.
@@ -258,12 +264,13 @@ impl Wire {
                 Err(Ended::DeadlinePassed) => return Err(Error::DeadlinePassed { call, last: tries.last.take() }),
             };
             let limit = self.limit(context, ask);
-            let failure = match self.attempt(ask, proof, limit, tries.made + 1).await? {
+            let failure = match self.attempt(context, ask, proof, limit, tries.made + 1).await? {
                 Ok(answer) => {
                     permit.passed();
                     turn.ends(None);
                     return Ok(answer);
                 }
+                Err(Failure::Stopped) => return Err(Error::Stopped { call }),
                 Err(failure) => failure,
             };
             tries.made += 1;
@@ -333,7 +340,7 @@ impl Wire {
     fn verdict(&self, ask: &Ask<'_>, failure: &Failure, throttled: bool, made: u32, permit: &Permit) -> Next {
         let outcome = match failure {
             Failure::NotSent(_) => Outcome::NotSent,
-            Failure::Broken(_) => Outcome::Broken,
+            Failure::Broken(_) | Failure::Stopped => Outcome::Broken,
             Failure::Misread { .. } => Outcome::Misread,
             Failure::Refused(refusal) => Outcome::Refused(refusal),
         };
@@ -351,7 +358,7 @@ impl Wire {
                 permit.throttled(wait);
             }
             (Failure::Refused(_) | Failure::Misread { .. }, _) => permit.passed(),
-            (Failure::NotSent(_) | Failure::Broken(_), _) => {}
+            (Failure::NotSent(_) | Failure::Broken(_) | Failure::Stopped, _) => {}
         }
         next
     }
@@ -359,6 +366,7 @@ impl Wire {
     /// Signs and sends once. The outer error is ours: nothing was sent.
     async fn attempt(
         &self,
+        context: &Context,
         ask: &Ask<'_>,
         proof: &Proof,
         limit: Instant,
@@ -376,9 +384,16 @@ impl Wire {
             *request.body_mut() = Some(body.clone().into());
         }
         let begun = Instant::now();
-        let ended = match timeout_at(limit, Box::pin(self.exchange(client, request))).await {
-            Ok(ended) => ended,
-            Err(_) => Err(Failure::Broken(format!("no complete answer within {:?}", rounded(begun.elapsed())))),
+        let ended = tokio::select! {
+            biased;
+            ended = timeout_at(limit, Box::pin(self.exchange(client, request))) => ended.unwrap_or_else(|_| {
+                Err(Failure::Broken(format!("no complete answer within {:?}", rounded(begun.elapsed()))))
+            }),
+            // What must not be sent twice gets more time: cut off, it would have to be searched for.
+            () = stopped(context, self.patience.after_stop), if ask.safe_to_repeat => Err(Failure::Stopped),
+            () = stopped(context, self.patience.grace) => {
+                Err(Failure::Broken("no complete answer, and we were asked to stop".to_owned()))
+            }
         };
         let ended = ended.and_then(|(head, body)| {
             // Before anything is shortened: half a secret is too much, and would not be found any more.
@@ -521,6 +536,7 @@ impl Failure {
             Failure::Broken(reason) => Error::Unanswered { product, call, reason, may_be_applied: true },
             Failure::Misread { reason, request_id } => Error::Misread { product, call, reason, request_id },
             Failure::Refused(refusal) => Error::Refused { product, call, refusal: refusal.into() },
+            Failure::Stopped => Error::Stopped { call },
         }
     }
 
@@ -530,6 +546,7 @@ impl Failure {
             Failure::NotSent(text) | Failure::Broken(text) => &mut [text],
             Failure::Misread { reason, .. } => &mut [reason],
             Failure::Refused(refusal) => &mut [&mut refusal.message, &mut refusal.code],
+            Failure::Stopped => &mut [],
         };
         for secret in secrets(ask, proof, signature) {
             for text in texts.iter_mut().filter(|text| text.contains(secret)) {
@@ -595,6 +612,12 @@ impl Turn<'_> {
             Some(_) => {}
         }
     }
+}
+
+/// Waits for the stop, and so long after it.
+async fn stopped(context: &Context, grace: Duration) {
+    context.stop.cancelled().await;
+    tokio::time::sleep(grace).await;
 }
 
 fn route(url: &Url) -> Route {
@@ -682,6 +705,10 @@ fn log(ask: &Ask<'_>, ended: &Result<Answer, Failure>, took: Duration, attempt: 
         Err(Failure::Refused(refusal)) => (refusal.status, refusal.request_id.as_deref()),
         Err(Failure::Misread { reason, request_id }) => {
             tracing::debug!(%method, %url, attempt, took_ms, reason, request_id, "an answer that makes no sense");
+            return;
+        }
+        Err(Failure::Stopped) => {
+            tracing::debug!(%method, %url, attempt, took_ms, "not awaited any longer: asked to stop");
             return;
         }
         Err(Failure::NotSent(reason) | Failure::Broken(reason)) => {

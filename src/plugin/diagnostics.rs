@@ -125,11 +125,24 @@ impl Diagnostic {
         };
         wire::Diagnostic {
             severity: severity.into(),
-            summary: self.summary,
-            detail: self.detail,
+            summary: bearable(self.summary),
+            detail: bearable(self.detail),
             attribute: self.path.map(Path::into_wire),
         }
     }
+}
+
+/// A text that people can bear to read: of a very long one, as a value may be that it repeats, only the beginning and the
+/// end.
+pub(super) fn bearable(text: String) -> String {
+    const BEGINNING_BYTES: usize = 6000;
+    const END_BYTES: usize = 1500;
+    if text.len() <= BEGINNING_BYTES + END_BYTES {
+        return text;
+    }
+    let end = text.floor_char_boundary(BEGINNING_BYTES);
+    let rest = text.ceil_char_boundary(text.len() - END_BYTES);
+    format!("{}… ({} bytes are left out here) …{}", &text[..end], rest - end, &text[rest..])
 }
 
 /// Errors and warnings in the order they were found, each once.
@@ -213,7 +226,16 @@ impl<'a> IntoIterator for &'a Diagnostics {
 
 #[cfg(test)]
 mod tests {
-    use super::{Diagnostic, Diagnostics, Path, wire};
+    use super::{Diagnostic, Diagnostics, Path, bearable, wire};
+
+    #[test]
+    fn nobody_has_to_read_a_megabyte() {
+        let short = "as it is".to_owned();
+        assert_eq!(bearable(short.clone()), short);
+        let long = bearable(format!("Value: {}. Do this.", "ä".repeat(500_000)));
+        assert!(long.len() < 8000 && long.starts_with("Value: ä") && long.ends_with("ä. Do this."), "{}", long.len());
+        assert!(long.contains("left out here"));
+    }
 
     #[test]
     fn paths_read_as_written_in_configuration() {

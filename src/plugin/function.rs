@@ -1,6 +1,7 @@
 //! Functions: pure computation, offline, without any configuration. Terraform compares the results of equal calls, so
 //! they must not depend on time or chance either.
 
+use super::diagnostics::bearable;
 use super::proto::tfplugin6 as wire;
 use super::{Type, Value, codec};
 
@@ -61,7 +62,7 @@ impl FunctionError {
 
     pub(super) fn into_wire(self) -> wire::FunctionError {
         let function_argument = self.argument.and_then(|index| i64::try_from(index).ok());
-        wire::FunctionError { text: self.text, function_argument }
+        wire::FunctionError { text: bearable(self.text), function_argument }
     }
 }
 

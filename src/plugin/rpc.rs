@@ -637,7 +637,13 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
             // An object keeps its identity for life, so only a new one has one that is not known yet.
             let kept = prior.as_ref().map(|prior| identify(resource.compiled(), prior)).transpose()?.flatten();
             let exists = prior.is_some();
-            let plan = plan(resource, client.as_deref(), &config, prior, proposed).await?;
+            let stop = inner.stop.token();
+            let plan = tokio::select! {
+                biased;
+                plan = plan(resource, client.as_deref(), &config, prior, proposed) => plan?,
+                // Whatever it waits for: nothing was changed, so that nothing needs to be finished.
+                () = stop.cancelled() => return Err(interrupted().into()),
+            };
             let planned_identity =
                 if exists { kept } else { identify(resource.compiled(), &plan.state)? }.or(request.prior_identity);
             Ok(Response {
@@ -1099,6 +1105,13 @@ fn validated(mut found: Diagnostics, own: Result<Diagnostics, Diagnostics>) -> D
 
 fn unreadable(mismatch: Mismatch) -> Diagnostic {
     mismatch.explained("Provider configuration does not have the expected form")
+}
+
+fn interrupted() -> Diagnostic {
+    Diagnostic::error(
+        "Plan was interrupted",
+        "The host asked to stop before the plan was complete. Nothing was changed.",
+    )
 }
 
 /// Both, in the order they came.

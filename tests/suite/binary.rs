@@ -126,7 +126,7 @@ impl Run {
 }
 
 /// An object with every attribute and block of the schema: these arguments, and nothing where none is given.
-fn whole(schema: &tf::Schema, arguments: &Value) -> Value {
+pub(crate) fn whole(schema: &tf::Schema, arguments: &Value) -> Value {
     let block = schema.block.as_ref().unwrap();
     let mut object = Map::new();
     for attribute in &block.attributes {
@@ -149,7 +149,7 @@ fn merge(into: &mut Value, more: Value) {
 }
 
 /// What Core proposes: what is configured, and the prior value where nothing is.
-fn proposed(config: &Value, prior: &Value) -> Value {
+pub(crate) fn proposed(config: &Value, prior: &Value) -> Value {
     let mut proposed = config.clone();
     if let (Value::Object(proposed), Value::Object(prior)) = (&mut proposed, prior) {
         for (name, value) in proposed.iter_mut().filter(|(_, value)| value.is_null()) {
@@ -532,4 +532,23 @@ async fn line_70_a_stop_is_answered_at_once_and_ten_creates_end_with_their_state
     ids.sort();
     exist.sort();
     assert_eq!(ids, exist, "the states name what exists");
+}
+
+#[tokio::test]
+async fn a_stop_ends_a_plan_that_waits_for_the_cloud() {
+    let run = Run::start(0.2).await;
+    let state = unwired(run.create(json!({ "name": "planned" })).await.new_state.as_ref());
+    // Whoever plans to delete it lists the others, and the cloud does not answer.
+    run.emulator.fault(Fault::delay(60_000).on("dds").times(100));
+    let stopped = async {
+        while run.emulator.journal().iter().all(|call| call.fault.is_none()) {
+            sleep(Duration::from_millis(5)).await;
+        }
+        run.host.provider().stop_provider(tf::stop_provider::Request {}).await.unwrap();
+        Instant::now()
+    };
+    let (answer, since) = tokio::join!(run.plan(&Value::Null, &state), stopped);
+    assert!(since.elapsed() < Duration::from_millis(500), "{:?}", since.elapsed());
+    assert_eq!(errors(&answer.diagnostics), ["Plan was interrupted"]);
+    assert_eq!(unwired(answer.planned_state.as_ref()), state);
 }

@@ -1,11 +1,11 @@
 //! Nobody gets in, and nothing gets out unprotected.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::time::{Duration, SystemTime};
 
 use huaweidb_emulator::{Emulator, Options};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::hostile::peak_mib;
 use crate::support::cli::Workspace;
 use crate::support::host::proto::tfplugin6 as tf;
 use crate::support::host::{Client, Host, Launch};
@@ -75,13 +75,6 @@ fn whoever_switches_the_check_of_certificates_off_is_warned() {
             ran.all()
         );
     }
-}
-
-/// Memory that the process has used at most, in MiB.
-fn peak_mib(process_id: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process_id}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
 }
 
 fn is_error(diagnostics: &[tf::Diagnostic]) -> bool {

@@ -11,16 +11,17 @@ use std::time::{Duration, Instant};
 use huaweidb::backup::{ALL, Backup, BackupRef, Backups, Error, Filter, NewBackup, Service, Status, Stop, StopScope};
 use huaweidb::cloud::{Cloud, Context, Credentials, Settings};
 use huaweidb_emulator::{BackupRow, Emulator, Fault, FaultKind, NewBackups, Options};
+use serde_json::Value as Json;
 use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 /// Waits and limits of the cloud floor are so much shorter here: 30 s without a byte become 1 s.
-const HASTE: u32 = 30;
+pub(crate) const HASTE: u32 = 30;
 /// So many cells run side by side: they mostly wait.
-const AT_ONCE: usize = 48;
+pub(crate) const AT_ONCE: usize = 48;
 /// A late answer comes after the time limit.
 const LATE_MS: u64 = 1_600;
 /// A slow body arrives within the limits.
@@ -55,7 +56,7 @@ const DOINGS: [Doing; 9] = [
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Wrong {
+pub(crate) enum Wrong {
     Refused,
     ClosedBefore,
     ClosedAfter,
@@ -74,9 +75,16 @@ enum Wrong {
     OddType,
     SlowBody,
     Redirect,
+    Oversized,
+    Nested,
+    Nameless,
+    OddContentType,
 }
 
-const WRONGS: [Wrong; 18] = [
+/// What a cloud would have to do on purpose.
+pub(crate) const HOSTILE: [Wrong; 4] = [Wrong::Oversized, Wrong::Nested, Wrong::Nameless, Wrong::OddContentType];
+
+pub(crate) const WRONGS: [Wrong; 18] = [
     Wrong::Refused,
     Wrong::ClosedBefore,
     Wrong::ClosedAfter,
@@ -120,7 +128,7 @@ enum Ended {
 }
 
 impl Wrong {
-    fn fault(self) -> Option<Fault> {
+    pub(crate) fn fault(self) -> Option<Fault> {
         Some(match self {
             Wrong::Refused => return None,
             Wrong::ClosedBefore => Fault::new(FaultKind::CloseBefore),
@@ -140,15 +148,38 @@ impl Wrong {
             Wrong::OddType => Fault::new(FaultKind::WrongType),
             Wrong::SlowBody => Fault { ms: Some(SLOW_MS), ..Fault::new(FaultKind::SlowBody) },
             Wrong::Redirect => Fault::new(FaultKind::Redirect),
+            Wrong::Oversized => {
+                let large = format!("{{\"backups\": [], \"padding\": \"{}\"}}", "x".repeat(17 << 20));
+                Fault { apply: Some(true), ..Fault::status(200).body(Json::String(large)) }
+            }
+            Wrong::Nested => {
+                let deep = format!("{}{}", "{\"backups\":[".repeat(50_000), "]}".repeat(50_000));
+                Fault { apply: Some(true), ..Fault::status(200).body(Json::String(deep)) }
+            }
+            Wrong::Nameless => {
+                let ids = ["id", "backup_id", "job_id"].map(str::to_owned).into();
+                Fault { fields: ids, ..Fault::new(FaultKind::Without) }
+            }
+            Wrong::OddContentType => {
+                Fault { content_type: Some("image/png".to_owned()), ..Fault::new(FaultKind::ContentType) }
+            }
         })
     }
 
-    fn is_busy(self) -> bool {
+    pub(crate) fn is_busy(self) -> bool {
         matches!(self, Wrong::Busy403 | Wrong::Busy409)
     }
 
-    fn is_nonsense(self) -> bool {
-        matches!(self, Wrong::Garbage | Wrong::Empty | Wrong::OddType)
+    /// Whether the cloud does what it is asked, and only the answer is of no use.
+    pub(crate) fn applies_all_the_same(self) -> bool {
+        self.is_nonsense() || matches!(self, Wrong::ClosedAfter | Wrong::Late | Wrong::Truncated)
+    }
+
+    pub(crate) fn is_nonsense(self) -> bool {
+        matches!(
+            self,
+            Wrong::Garbage | Wrong::Empty | Wrong::OddType | Wrong::Oversized | Wrong::Nested | Wrong::Nameless
+        )
     }
 }
 
@@ -169,8 +200,27 @@ impl Cell {
             && !(matches!(self.doing, Doing::Job | Doing::Search) && self.wrong == Wrong::Refused)
     }
 
-    /// How it has to end if it goes wrong once.
+    /// How it has to end.
     fn expected(self) -> Ended {
+        if self.throughout { self.expected_throughout() } else { self.expected_once() }
+    }
+
+    fn expected_throughout(self) -> Ended {
+        match (self.doing, self.wrong) {
+            // A body that is only slow is read to its end, a list tells what a job does not, and the token itself comes in
+            // a header.
+            (_, Wrong::SlowBody) | (Doing::Job, _) | (Doing::Token, Wrong::Empty | Wrong::OddType) => Ended::Done,
+            (Doing::Search, _) => Ended::Unclear,
+            // It is repeated until the time is over.
+            (Doing::Delete, Wrong::Late) => Ended::Error,
+            (Doing::Delete, Wrong::Truncated) if hides_deletions(self.service) => Ended::Error,
+            // What was carried out is seen elsewhere.
+            (Doing::Create | Doing::Stop | Doing::Delete, wrong) if wrong.applies_all_the_same() => Ended::Done,
+            _ => Ended::Error,
+        }
+    }
+
+    fn expected_once(self) -> Ended {
         let reads = matches!(self.doing, Doing::Read | Doing::List | Doing::Token | Doing::Project);
         match (self.doing, self.wrong) {
             // Of one look that fails for good nobody can tell what became of the create.
@@ -194,33 +244,80 @@ impl Cell {
     }
 }
 
+/// Whether the lists of a service still call a backup completed while it is being deleted. Then a second delete whose
+/// refusal cannot be read looks like a first.
+pub(crate) fn hides_deletions(service: &dyn Service) -> bool {
+    matches!(service.facts().key(), "geminidb" | "taurusdb" | "ddm")
+}
+
 /// A host that refuses connections for a while, and then leads to the emulator.
-struct Gate {
-    address: SocketAddr,
+pub(crate) struct Gate {
+    /// It has its port, so that nobody else gets it, and does not listen: that is a refusal.
+    socket: TcpSocket,
     target: SocketAddr,
 }
 
 impl Gate {
-    async fn to(url: &str) -> Self {
+    pub(crate) fn to(url: &str) -> Self {
         let target = Url::parse(url).expect("a URL").socket_addrs(|| None).expect("an address")[0];
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        Gate { address: listener.local_addr().expect("it is bound"), target }
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
+        Gate { socket, target }
     }
 
-    fn url(&self) -> String {
-        format!("http://{}", self.address)
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.socket.local_addr().expect("it is bound"))
     }
 
-    /// Opens after a while.
-    fn open_after(self, wait: Duration) {
+    /// Opens after a while; never, if none is given.
+    pub(crate) fn open_after(self, wait: Option<Duration>) {
         tokio::spawn(async move {
-            tokio::time::sleep(wait).await;
-            let listener = TcpListener::bind(self.address).await.expect("the port is still free");
+            match wait {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => std::future::pending().await,
+            }
+            let listener = self.socket.listen(64).expect("the port is its own");
             while let Ok((mut inner, _)) = listener.accept().await {
                 let mut outer = TcpStream::connect(self.target).await.expect("the emulator listens");
                 tokio::spawn(async move { copy_bidirectional(&mut inner, &mut outer).await });
             }
         });
+    }
+}
+
+/// What leads to an emulator: with a password or with a key, with or without the project's id.
+pub(crate) fn settings(emulator: &Emulator, signs_in: bool, knows_project: bool) -> Settings {
+    let ready = emulator.ready();
+    let endpoints = ready["endpoints"].as_object().expect("an object").iter();
+    let endpoints = endpoints.map(|(key, url)| (key.clone(), url.as_str().expect("text").parse().expect("a URL")));
+    let credentials = if signs_in {
+        Credentials::Password {
+            user_name: Some(emulator.user_name()),
+            user_id: None,
+            password: emulator.password().into(),
+            domain_name: Some(emulator.domain_name()),
+            domain_id: None,
+        }
+    } else {
+        Credentials::Key {
+            access_key: emulator.access_key(),
+            secret_key: emulator.secret_key().into(),
+            security_token: None,
+        }
+    };
+    Settings {
+        region: emulator.region(),
+        cloud: None,
+        credentials,
+        assume_role: None,
+        project_id: knows_project.then(|| emulator.project_id()),
+        project_name: None,
+        endpoints: endpoints.collect(),
+        auth_url: None,
+        insecure: false,
+        cacert: None,
+        max_retries: 5,
+        user_agent: "fault-matrix".to_owned(),
     }
 }
 
@@ -244,6 +341,10 @@ impl Stage {
         if cell.doing == Doing::Stop {
             options.pace.backup_seconds = 30.0;
         }
+        if cell.wrong == Wrong::Truncated {
+            // The second delete meets the first, also on a slow machine.
+            options.pace.delete_seconds = Some(5.0);
+        }
         // Faults may be many; a lock is another matter.
         options.modes.locking = false;
         let emulator = Emulator::start(options).await.expect("the emulator starts");
@@ -252,40 +353,9 @@ impl Stage {
     }
 
     fn settings(&self) -> Settings {
-        let ready = self.emulator.ready();
-        let endpoints = ready["endpoints"].as_object().expect("an object").iter();
-        let endpoints = endpoints.map(|(key, url)| (key.clone(), url.as_str().expect("text").parse().expect("a URL")));
-        let signs_in = self.cell.doing == Doing::Token
-            || (self.cell.wrong == Wrong::Status401 && self.cell.doing != Doing::Project);
-        let credentials = if signs_in {
-            Credentials::Password {
-                user_name: Some(self.emulator.user_name()),
-                user_id: None,
-                password: self.emulator.password().into(),
-                domain_name: Some(self.emulator.domain_name()),
-                domain_id: None,
-            }
-        } else {
-            Credentials::Key {
-                access_key: self.emulator.access_key(),
-                secret_key: self.emulator.secret_key().into(),
-                security_token: None,
-            }
-        };
-        Settings {
-            region: self.emulator.region(),
-            cloud: None,
-            credentials,
-            assume_role: None,
-            project_id: (self.cell.doing != Doing::Project).then(|| self.emulator.project_id()),
-            project_name: None,
-            endpoints: endpoints.collect(),
-            auth_url: None,
-            insecure: false,
-            cacert: None,
-            max_retries: 5,
-            user_agent: "fault-matrix".to_owned(),
-        }
+        let Cell { doing, wrong, .. } = self.cell;
+        let signs_in = doing == Doing::Token || (wrong == Wrong::Status401 && doing != Doing::Project);
+        settings(&self.emulator, signs_in, doing != Doing::Project)
     }
 
     fn backups(settings: Settings) -> Backups {
@@ -293,17 +363,15 @@ impl Stage {
     }
 
     /// Lets it go wrong from now on, and gives an engine for which it does.
-    async fn spoiled(&self) -> Backups {
+    fn spoiled(&self) -> Backups {
         let Cell { doing, wrong, throughout, .. } = self.cell;
         let mut settings = self.settings();
         let door = if matches!(doing, Doing::Token | Doing::Project) { "iam" } else { self.cell.key() };
         match wrong.fault() {
             None => {
-                let gate = Gate::to(&self.emulator.endpoint(door)).await;
+                let gate = Gate::to(&self.emulator.endpoint(door));
                 settings.endpoints.insert(door.to_owned(), gate.url().parse().expect("a URL"));
-                if !throughout {
-                    gate.open_after(Duration::from_millis(30));
-                }
+                gate.open_after((!throughout).then_some(Duration::from_millis(30)));
             }
             Some(fault) => {
                 if doing == Doing::Search {
@@ -368,11 +436,12 @@ fn same(backup: &Backup, row: &BackupRow) -> Result<(), String> {
 
 async fn run(cell: Cell) -> Result<Ended, String> {
     let stage = Stage::set(cell).await;
-    let limit = Duration::from_secs(if cell.throughout { 3 } else { 40 });
+    // What cannot end well need not be waited for.
+    let limit = Duration::from_secs(if cell.throughout && cell.expected() != Ended::Done { 3 } else { 40 });
     let ended = match cell.doing {
-        Doing::Create | Doing::Search => create(&stage, &stage.spoiled().await, limit).await,
+        Doing::Create | Doing::Search => create(&stage, &stage.spoiled(), limit).await,
         Doing::Token | Doing::Project if cell.service.facts().no_create.is_none() => {
-            create(&stage, &stage.spoiled().await, limit).await
+            create(&stage, &stage.spoiled(), limit).await
         }
         Doing::Read | Doing::Token | Doing::Project => read(&stage, limit).await,
         Doing::List => list(&stage, limit).await,
@@ -383,7 +452,7 @@ async fn run(cell: Cell) -> Result<Ended, String> {
     if !stage.was_hit() {
         return Ok(Ended::NoSuchCall);
     }
-    if !cell.throughout && ended != cell.expected() {
+    if ended != cell.expected() {
         return Err(format!("unexpected: {ended:?} instead of {:?}", cell.expected()));
     }
     Ok(ended)
@@ -427,7 +496,7 @@ async fn create(stage: &Stage, backups: &Backups, limit: Duration) -> Result<End
 async fn read(stage: &Stage, limit: Duration) -> Result<Ended, String> {
     let (there, gone) = (stage.seed("there"), stage.seed("gone"));
     stage.emulator.vanish(&gone.id);
-    let backups = stage.spoiled().await;
+    let backups = stage.spoiled();
     let (service, context) = (stage.cell.service, context(limit));
     let first = match backups.find(&context, service, &reference(&there)).await {
         Ok(Some(backup)) => same(&backup, &there).map(|()| Ended::Done)?,
@@ -448,7 +517,7 @@ async fn list(stage: &Stage, limit: Duration) -> Result<Ended, String> {
     let count = 3;
     let wanted = NewBackups { instance_id: stage.instance_id.clone(), count, ..NewBackups::default() };
     let rows = stage.emulator.add_backups(&wanted);
-    let backups = stage.spoiled().await;
+    let backups = stage.spoiled();
     let filter = Filter { instance_id: Some(stage.instance_id.clone()), ..Filter::default() };
     match backups.list(&context(limit), stage.cell.service, &filter).await {
         Ok(found) => {
@@ -476,7 +545,7 @@ async fn running(stage: &Stage) -> Result<BackupRow, String> {
 
 async fn stop(stage: &Stage, limit: Duration) -> Result<Ended, String> {
     let row = running(stage).await?;
-    let backups = stage.spoiled().await;
+    let backups = stage.spoiled();
     let result = backups.stop(&context(limit), stage.cell.service, &reference(&row)).await;
     let now = stage.emulator.backup(&row.id);
     match (result, now) {
@@ -492,7 +561,7 @@ async fn stop(stage: &Stage, limit: Duration) -> Result<Ended, String> {
 
 async fn delete(stage: &Stage, limit: Duration) -> Result<Ended, String> {
     let (victim, bystander) = (stage.seed("victim"), stage.seed("bystander"));
-    let backups = stage.spoiled().await;
+    let backups = stage.spoiled();
     let result = backups.delete(&context(limit), stage.cell.service, &reference(&victim)).await;
     if stage.emulator.backup(&bystander.id).is_none() {
         return Err("lost: a backup nobody spoke of".to_owned());
@@ -510,7 +579,7 @@ async fn delete(stage: &Stage, limit: Duration) -> Result<Ended, String> {
 /// A whole life while only the jobs cannot be asked.
 async fn job(stage: &Stage, limit: Duration) -> Result<Ended, String> {
     let limit = limit.max(Duration::from_secs(40));
-    let backups = stage.spoiled().await;
+    let backups = stage.spoiled();
     create(stage, &backups, limit).await?;
     let row = stage.rows("faulty-1").pop().ok_or("lost: it is not in the ledger")?;
     stage.emulator.set_pace(|pace| {

@@ -1,5 +1,5 @@
-//! The kill matrix: the real CLI is interrupted, asked to end and killed, at many moments of a create, a resumed wait
-//! and a delete. Afterwards the state names every backup that exists, and the next run finishes the work.
+//! The kill matrix: the real CLI is interrupted, asked to end and killed, at many moments of a create, a resumed wait,
+//! a stop, a delete and a read. Afterwards the state names every backup that exists, and the next run finishes the work.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use huaweidb::backup::{Backups, NewBackup, named};
 use huaweidb::cloud::{Cloud, Context, Credentials, Settings};
-use huaweidb_emulator::{BackupRow, Emulator, Options};
+use huaweidb_emulator::{BackupRow, Emulator, Fault, FaultKind, NewInstance, Options};
 use rustix::process::Signal;
 use serde_json::{Value as Json, json};
 use tokio_util::sync::CancellationToken;
@@ -20,14 +20,20 @@ use crate::support::cli::{Running, Workspace};
 const NAME: &str = "kill-me";
 /// So many runs side by side.
 const AT_ONCE: usize = 4;
-/// A run ends within 2 s of a stop; the rest is for a machine with other things to do.
-const END: Duration = Duration::from_secs(5);
+/// A run ends within so long of a stop, measured from the signal to the end of the CLI's process.
+const END: Duration = Duration::from_secs(2);
+/// Who watches may be held up by all the others on this machine.
+const HELD_UP: Duration = Duration::from_millis(500);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Doing {
     Create,
     Resume,
+    /// A running backup is destroyed, so that it is stopped first.
+    Stop,
     Delete,
+    /// A refresh in a cloud that takes its time.
+    Read,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,10 +74,11 @@ fn emulator(doing: Doing) -> Emulator {
     let mut options = Options::with_backups_of(match doing {
         Doing::Create => 1.0,
         Doing::Resume => 4.0,
-        Doing::Delete => 60.0,
+        Doing::Stop | Doing::Delete | Doing::Read => 60.0,
     });
-    options.pace.latency_ms = 60;
-    options.pace.stop_seconds = Some(0.3);
+    options.pace.latency_ms = if doing == Doing::Read { 700 } else { 60 };
+    // Most moments of a stop are to come before its end.
+    options.pace.stop_seconds = Some(if doing == Doing::Stop { 1.0 } else { 0.3 });
     options.pace.delete_seconds = Some(0.4);
     Emulator::start_now(&options).expect("the emulator starts")
 }
@@ -182,13 +189,17 @@ fn run(doing: Doing, how: How, moment: Moment, nth: usize) -> Result<Duration, S
     let workspace = workspace(&emulator);
     if doing != Doing::Create {
         let row = begun(&emulator, &workspace);
-        // Every other delete is of a backup that has completed.
-        if doing == Doing::Delete && nth.is_multiple_of(2) {
+        // Every other delete or read is of a backup that has completed.
+        if matches!(doing, Doing::Delete | Doing::Read) && nth.is_multiple_of(2) {
             emulator.set_status(&row.id, "COMPLETED");
         }
     }
-    let command = if doing == Doing::Delete { "destroy" } else { "apply" };
-    let running = workspace.start(&[command, "-auto-approve"]);
+    let arguments: &[&str] = match doing {
+        Doing::Create | Doing::Resume => &["apply", "-auto-approve"],
+        Doing::Stop | Doing::Delete => &["destroy", "-auto-approve"],
+        Doing::Read => &["apply", "-refresh-only", "-auto-approve"],
+    };
+    let running = workspace.start(arguments);
     match moment {
         Moment::Started(ms) => pause(Duration::from_millis(ms)),
         Moment::Called(ms) => {
@@ -196,7 +207,10 @@ fn run(doing: Doing, how: How, moment: Moment, nth: usize) -> Result<Duration, S
             let arrived = || match doing {
                 // The second look is the wait's own.
                 Doing::Resume => emulator.journal().len() >= 2,
-                Doing::Create | Doing::Delete => emulator.journal().iter().any(|call| call.method != "GET"),
+                Doing::Read => !emulator.journal().is_empty(),
+                Doing::Create | Doing::Stop | Doing::Delete => {
+                    emulator.journal().iter().any(|call| call.method != "GET")
+                }
             };
             while !arrived() {
                 if Instant::now() > limit {
@@ -212,7 +226,7 @@ fn run(doing: Doing, how: How, moment: Moment, nth: usize) -> Result<Duration, S
     let rows = emulator.backups();
     let state = in_state(&workspace);
     let gentle = matches!(how, How::Interrupt | How::Terminate);
-    if gentle && took > END {
+    if gentle && took > END + HELD_UP {
         return Err(format!("the run took {took:?} to end\n{all}"));
     }
     // A killed create has had no chance to note anything; everything else has.
@@ -231,7 +245,11 @@ fn run(doing: Doing, how: How, moment: Moment, nth: usize) -> Result<Duration, S
 
 /// The next run finishes the work.
 fn finish(doing: Doing, emulator: &Emulator, workspace: &Workspace, before: &str) -> Result<(), String> {
-    if doing == Doing::Delete {
+    emulator.set_pace(|pace| pace.latency_ms = 0);
+    if let (Doing::Read, Some(row)) = (doing, emulator.backups().first()) {
+        emulator.set_status(&row.id, "COMPLETED");
+    }
+    if matches!(doing, Doing::Stop | Doing::Delete) {
         let ran = workspace.run(&["destroy", "-auto-approve"]);
         let (rows, state) = (emulator.backups(), in_state(workspace));
         return if ran.code == 0 && rows.is_empty() && state.is_empty() {
@@ -295,7 +313,7 @@ fn matrix(doing: Doing) {
     let (bad, slowest) = outcome.into_inner().expect("nobody panics here");
     let line = format!(
         "kill matrix, {doing:?}: {cells} runs ({} kinds × {} moments), orphans, duplicates and lost {}; slowest end after a \
-         stop {:.1} s; {:.0} s",
+         stop {:.2} s; {:.0} s",
         HOWS.len(),
         MOMENTS.len(),
         bad.lines().filter(|line| line.starts_with(&format!("{doing:?} × "))).count(),
@@ -317,8 +335,181 @@ fn a_resumed_wait_survives() {
 }
 
 #[test]
+fn a_stop_survives() {
+    matrix(Doing::Stop);
+}
+
+#[test]
 fn a_delete_survives() {
     matrix(Doing::Delete);
+}
+
+#[test]
+fn a_read_survives() {
+    matrix(Doing::Read);
+}
+
+/// What the cloud does not answer does not hold up an interrupt; only a create is given a little more time, and is then
+/// searched for.
+#[test]
+fn a_cloud_that_does_not_answer_does_not_hold_up_a_stop() {
+    let began = Instant::now();
+    let silent = |fault: Fault| Fault { kind: FaultKind::Delay, ms: Some(60_000), times: 1_000, ..fault }.on("dds");
+    let any = Fault::new(FaultKind::Delay);
+    let mut slowest = [Duration::ZERO; 2];
+    thread::scope(|scope| {
+        let runs = [
+            (Doing::Create, silent(any.clone().operation("create"))),
+            (Doing::Resume, silent(any.clone().method("GET"))),
+            (Doing::Stop, silent(any.clone().operation("stop"))),
+            (Doing::Delete, silent(any.clone().operation("delete"))),
+            (Doing::Read, silent(any.clone().method("GET"))),
+        ];
+        let runs = runs.map(|(doing, fault)| (doing, scope.spawn(move || silenced(doing, fault))));
+        for (doing, run) in runs {
+            let took = run.join().expect("it does not panic");
+            // What must not be sent twice is awaited for 5 s, and searched for after that.
+            let patient = matches!(doing, Doing::Create | Doing::Stop);
+            let limit = if patient { Duration::from_secs(5) + END } else { END };
+            assert!(took < limit + HELD_UP, "{doing:?} took {took:?} to end");
+            slowest[usize::from(patient)] = slowest[usize::from(patient)].max(took);
+        }
+    });
+    let line = format!(
+        "silent cloud: a stop ends reads, waits and deletes within {:.1} s, creates and stops within {:.1} s; {:.0} s",
+        slowest[0].as_secs_f64(),
+        slowest[1].as_secs_f64(),
+        began.elapsed().as_secs_f64()
+    );
+    writeln!(std::io::stderr(), "{line}").expect("stderr is there");
+}
+
+/// Interrupts a run in the middle of a call without an answer; how long it took to end.
+fn silenced(doing: Doing, fault: Fault) -> Duration {
+    let emulator = emulator(doing);
+    emulator.set_pace(|pace| pace.latency_ms = 0);
+    let workspace = workspace(&emulator);
+    if doing != Doing::Create {
+        let row = begun(&emulator, &workspace);
+        if doing == Doing::Delete {
+            emulator.set_status(&row.id, "COMPLETED");
+        }
+    }
+    emulator.fault(fault);
+    let arguments: &[&str] = match doing {
+        Doing::Create => &["apply", "-auto-approve"],
+        Doing::Stop | Doing::Delete => &["destroy", "-auto-approve"],
+        Doing::Resume | Doing::Read => &["plan"],
+    };
+    let running = workspace.start(arguments);
+    let limit = Instant::now() + Duration::from_secs(20);
+    while !emulator.journal().iter().any(|call| call.fault.is_some()) {
+        assert!(Instant::now() < limit, "{doing:?} was never begun");
+        pause(Duration::from_millis(2));
+    }
+    pause(Duration::from_millis(200));
+    let (ran, took) = stopped_by(How::Interrupt, running);
+    let rows = emulator.backups();
+    let state = in_state(&workspace);
+    for row in rows.iter().filter(|row| row.status != "DELETING") {
+        assert!(state.contains(&(row.id.clone(), false)), "orphan: {row:?}, {state:?}\n{}", ran.all());
+    }
+    emulator.clear_faults();
+    if doing == Doing::Read {
+        emulator.set_status(&rows[0].id, "COMPLETED");
+    }
+    finish(doing, &emulator, &workspace, &ran.all()).unwrap_or_else(|why| panic!("{doing:?}: {why}"));
+    took
+}
+
+/// Five backups on two instances: some queue, and deletes share calls. An apply is interrupted, finished by the next one; a
+/// destroy is interrupted or killed, and finished by the next one.
+fn several(nth: usize, moment: u64) -> Result<Duration, String> {
+    const COUNT: usize = 5;
+    let mut options = Options::with_backups_of(0.6);
+    options.pace.latency_ms = 40;
+    options.pace.delete_seconds = Some(0.4);
+    let emulator = Emulator::start_now(&options).expect("the emulator starts");
+    let second = NewInstance { service: "dds".to_owned(), name: "second".to_owned(), ..NewInstance::default() };
+    let instances = [emulator.instance("dds"), emulator.add_instance(&second).id];
+    let workspace = Workspace::new(&emulator);
+    workspace.configure(&format!(
+        "resource \"huaweidb_manual_backup\" \"many\" {{\n  count       = {COUNT}\n  service     = \"dds\"\n  \
+         instance_id = {instances:?}[count.index % 2]\n  name        = \"many-${{count.index}}\"\n}}\n"
+    ));
+    let interrupted = |command: &str, method: &str, how: How| {
+        emulator.clear_journal();
+        let running = workspace.start(&[command, "-auto-approve"]);
+        let limit = Instant::now() + Duration::from_secs(20);
+        while !emulator.journal().iter().any(|call| call.method == method) {
+            if Instant::now() > limit {
+                return Err(format!("the {command} was never begun"));
+            }
+            pause(Duration::from_millis(2));
+        }
+        pause(Duration::from_millis(moment));
+        let (ran, took) = stopped_by(how, running);
+        let gentle = matches!(how, How::Interrupt | How::Terminate);
+        if gentle && took > END + HELD_UP {
+            return Err(format!("the {command} took {took:?} to end\n{}", ran.all()));
+        }
+        let state = in_state(&workspace);
+        for row in emulator.backups().iter().filter(|row| row.status != "DELETING") {
+            if !state.iter().any(|(id, tainted)| *id == row.id && !(gentle && *tainted)) {
+                return Err(format!("orphan: {row:?} is not in the state {state:?}\n{}", ran.all()));
+            }
+        }
+        Ok(if gentle { took } else { Duration::ZERO })
+    };
+    let create = interrupted("apply", "POST", [How::Interrupt, How::Terminate][nth % 2])?;
+    let ran = workspace.run(&["apply", "-auto-approve"]);
+    let (rows, state) = (emulator.backups(), in_state(&workspace));
+    let created = emulator.totals().created;
+    let complete = rows.iter().all(|row| row.status == "COMPLETED") && state.iter().all(|(_, tainted)| !tainted);
+    if ran.code != 0 || created != COUNT as u64 || rows.len() != COUNT || state.len() != COUNT || !complete {
+        return Err(format!("after the next apply: {created} created, {rows:?}, {state:?}\n{}", ran.all()));
+    }
+    let destroy = interrupted("destroy", "DELETE", HOWS[nth % HOWS.len()])?;
+    let ran = workspace.run(&["destroy", "-auto-approve"]);
+    let (rows, state) = (emulator.backups(), in_state(&workspace));
+    if ran.code == 0 && rows.is_empty() && state.is_empty() {
+        Ok(create.max(destroy))
+    } else {
+        Err(format!("the next destroy left {rows:?}, {state:?}\n{}", ran.all()))
+    }
+}
+
+#[test]
+fn several_backups_at_once_survive() {
+    const MOMENTS: [u64; 12] = [0, 20, 60, 100, 150, 200, 300, 400, 550, 700, 900, 1200];
+    let began = Instant::now();
+    let queue: Mutex<VecDeque<_>> = Mutex::new(MOMENTS.into_iter().enumerate().collect());
+    let outcome = Mutex::new((String::new(), Duration::ZERO));
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some((nth, moment)) = { queue.lock().expect("nobody panics here").pop_front() } {
+                    let result = several(nth, moment);
+                    let mut outcome = outcome.lock().expect("nobody panics here");
+                    match result {
+                        Ok(took) => outcome.1 = outcome.1.max(took),
+                        Err(why) => writeln!(outcome.0, "{moment} ms: {why}").expect("text takes text"),
+                    }
+                }
+            });
+        }
+    });
+    let (bad, slowest) = outcome.into_inner().expect("nobody panics here");
+    let line = format!(
+        "kill matrix, five at once: {} runs, each an apply and a destroy, orphans, duplicates and lost {}; slowest end after \
+         a stop {:.2} s; {:.0} s",
+        MOMENTS.len(),
+        bad.lines().filter(|line| line.contains(" ms: ")).count(),
+        slowest.as_secs_f64(),
+        began.elapsed().as_secs_f64(),
+    );
+    writeln!(std::io::stderr(), "{line}").expect("stderr is there");
+    assert!(bad.is_empty(), "{line}\n{bad}");
 }
 
 /// A backup that the cloud does not list yet is neither forgotten by a refresh nor by a destroy.
@@ -338,4 +529,27 @@ fn a_backup_that_is_not_listed_yet_is_not_forgotten() {
     workspace.apply();
     workspace.destroy();
     assert!(emulator.backups().is_empty(), "an orphan: {:?}", emulator.backups());
+}
+
+/// A create that runs out of time leaves its backup in the state, and the error's own words bring it home.
+#[test]
+fn a_create_that_runs_out_of_time_can_be_kept() {
+    let emulator = Emulator::start_now(&Options::with_backups_of(5.0)).expect("the emulator starts");
+    let workspace = workspace(&emulator);
+    let body = workspace.read("main.tf");
+    let hurried = body.replace(&format!("\"{NAME}\"\n"), &format!("\"{NAME}\"\n  timeouts {{ create = \"2s\" }}\n"));
+    workspace.write("main.tf", &hurried);
+    let ran = workspace.run(&["apply", "-auto-approve"]).failed();
+    let ran = ran.says("Backup was not completed in time").says("terraform untaint").says("stays in the state");
+    let rows = emulator.backups();
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert!(ran.words().contains(&rows[0].id), "it says what exists: {}", ran.all());
+    assert_eq!(in_state(&workspace), [(rows[0].id.clone(), true)]);
+    workspace.run(&["untaint", "huaweidb_manual_backup.b"]).succeeded();
+    workspace.write("main.tf", &body);
+    workspace.apply();
+    workspace.nothing_to_do();
+    assert_eq!(in_state(&workspace), [(rows[0].id.clone(), false)]);
+    assert_eq!(emulator.totals().created, 1);
+    assert_eq!(emulator.backups()[0].status, "COMPLETED");
 }

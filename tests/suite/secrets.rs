@@ -1,5 +1,8 @@
 //! Nothing leaks: all outputs of all flows, at the loudest log level, are searched for every secret in use.
 
+use std::io::Write as _;
+use std::time::Instant;
+
 use huaweidb_emulator::{Emulator, Fault, FaultKind, NewInstance, Options};
 use serde_json::json;
 
@@ -153,7 +156,15 @@ macro_rules! by {
     ($($name:ident: $by:expr,)*) => {
         $(#[test]
         fn $name() {
-            assert!(flows($by) > 100, "TRACE has much to tell");
+            let began = Instant::now();
+            let lines = flows($by);
+            let line = format!(
+                "secrets, {:?}: {lines} lines of output searched, none found; {:.0} s",
+                $by,
+                began.elapsed().as_secs_f64()
+            );
+            writeln!(std::io::stderr(), "{line}").expect("stderr is there");
+            assert!(lines > 100, "TRACE has much to tell");
         })*
     };
 }

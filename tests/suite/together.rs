@@ -71,3 +71,30 @@ fn a_failure_among_many_is_told_of_the_one() {
     assert_eq!(left[0].id, stuck.id);
     assert!(workspace.resource("huaweidb_manual_backup.some").is_some(), "it stays in the state");
 }
+
+/// Backups of one instance are taken one after the other, and whoever waits is told how many are before him.
+#[test]
+fn backups_of_one_instance_queue_and_say_so() {
+    let emulator = Emulator::start_now(&Options::with_backups_of(0.4)).unwrap();
+    let mut workspace = Workspace::new(&emulator);
+    workspace.set("TF_LOG", "INFO");
+    workspace.configure(&format!(
+        "resource \"huaweidb_manual_backup\" \"queued\" {{\n  count = 4\n  service = \"dds\"\n  instance_id = \"{}\"\n  name = \
+         \"queued-${{count.index}}\"\n}}\n",
+        emulator.instance("dds")
+    ));
+    // Somebody else keeps the instance busy at first.
+    emulator.keep_busy(&emulator.instance("dds"), 0.6);
+    let ran = workspace.apply();
+    for ahead in 1..4 {
+        assert!(ran.all().contains(&format!("queued behind {ahead}")), "{ahead}: {}", ran.all());
+    }
+    assert!(ran.all().contains("waiting until it is idle"), "{}", ran.all());
+    let mut taken: Vec<_> = emulator.backups().into_iter().filter(|row| row.name.starts_with("queued-")).collect();
+    taken.sort_by(|one, other| one.begin_time.cmp(&other.begin_time));
+    assert_eq!(taken.len(), 4);
+    assert_eq!(emulator.totals().created, 4);
+    assert!(taken.iter().all(|row| row.status == "COMPLETED"), "{taken:?}");
+    let overlaps = taken.windows(2).any(|two| two[0].end_time.as_ref().is_none_or(|end| *end > two[1].begin_time));
+    assert!(!overlaps, "{taken:?}");
+}

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use huaweidb::backup::ALL;
 use huaweidb_emulator::{Fault, FaultKind};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -52,6 +53,7 @@ struct State {
 }
 
 struct Walk {
+    service: &'static str,
     run: Run,
     state: State,
     /// Ids that were forgotten on purpose.
@@ -98,10 +100,10 @@ impl Walk {
             }
             Step::Fault(wrong) => {
                 let fault = match wrong {
-                    Wrong::LostCreate => Fault::new(FaultKind::CloseAfter).on("dds").operation("create"),
-                    Wrong::LostDelete => Fault::new(FaultKind::CloseAfter).on("dds").method("DELETE"),
-                    Wrong::Refused => Fault::status(503).on("dds"),
-                    Wrong::Nonsense => Fault::new(FaultKind::Garbage).on("dds").method("GET"),
+                    Wrong::LostCreate => Fault::new(FaultKind::CloseAfter).on(self.service).operation("create"),
+                    Wrong::LostDelete => Fault::new(FaultKind::CloseAfter).on(self.service).method("DELETE"),
+                    Wrong::Refused => Fault::status(503).on(self.service),
+                    Wrong::Nonsense => Fault::new(FaultKind::Garbage).on(self.service).method("GET"),
                     Wrong::Fails => Fault::new(FaultKind::FailBackup),
                 };
                 self.run.emulator.fault(fault);
@@ -150,6 +152,8 @@ impl Walk {
             return Ok(());
         }
         let arguments = json!({
+            "service": self.service,
+            "instance_id": self.run.emulator.instance(self.service),
             "name_prefix": "walk-",
             "triggers": { "t": trigger.to_string() },
             "wait_for_completion": waits,
@@ -231,7 +235,7 @@ impl Walk {
         let Some(id) = self.id() else { return Ok(()) };
         let request = tf::import_resource_state::Request {
             type_name: TYPE.to_owned(),
-            id: format!("dds/{}/{id}", self.run.emulator.instance("dds")),
+            id: format!("{}/{}/{id}", self.service, self.run.emulator.instance(self.service)),
             ..Default::default()
         };
         let answer = self.run.host.provider().import_resource_state(request).await.unwrap().into_inner();
@@ -251,13 +255,17 @@ impl Walk {
 
 #[test]
 fn any_walk_ends_with_a_state_that_agrees_with_the_cloud() {
+    let began = std::time::Instant::now();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let cases = std::env::var("WALKS").ok().and_then(|text| text.parse().ok()).unwrap_or(WALKS);
+    let services: Vec<_> =
+        ALL.iter().map(|service| service.facts()).filter(|facts| facts.no_create.is_none()).collect();
+    let service = prop::sample::select(services.into_iter().map(huaweidb::backup::Facts::key).collect::<Vec<_>>());
     let config = Config { cases, max_shrink_iters: 40, failure_persistence: None, ..Config::default() };
-    let walked = TestRunner::new(config).run(&steps(), |steps| {
+    let walked = TestRunner::new(config).run(&(service, steps()), |(service, steps)| {
         runtime.block_on(async {
             let run = Run::start(0.05).await;
-            let mut walk = Walk { run, state: State::default(), retained: BTreeSet::new(), spoiled: false };
+            let mut walk = Walk { service, run, state: State::default(), retained: BTreeSet::new(), spoiled: false };
             for (nth, step) in steps.iter().enumerate() {
                 walk.step(step).await.map_err(|why| TestCaseError::fail(format!("step {nth}, {step:?}: {why}")))?;
             }
@@ -273,5 +281,10 @@ fn any_walk_ends_with_a_state_that_agrees_with_the_cloud() {
     });
     walked.unwrap_or_else(|why| panic!("{why}"));
     // Said here because a person asks how many there were.
-    let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("random walks: {cases}, all agree\n").as_bytes());
+    let line = format!(
+        "random walks: {cases} of up to {} steps, all agree; {:.0} s\n",
+        LONGEST - 1,
+        began.elapsed().as_secs_f64()
+    );
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
 }

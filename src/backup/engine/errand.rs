@@ -69,6 +69,24 @@ impl Errand<'_> {
         lookup::by_id(*self, backup).await
     }
 
+    /// Looks until there is something, or for as long as lists may lag behind: `None` is proof even of what is new.
+    pub(super) async fn although_lists_lag<T, L>(&self, id: &str, look: impl Fn() -> L) -> Result<Option<T>, Error>
+    where
+        L: Future<Output = Result<Option<T>, Error>>,
+    {
+        for pause in lookup::LAG {
+            let found = look().await?;
+            if found.is_some() {
+                return Ok(found);
+            }
+            self.rest(*pause).await.map_err(|interruption| match interruption {
+                Interruption::Stop => Error::Stopped { id: id.to_owned(), last: None },
+                Interruption::Deadline => Error::StillRunning { id: id.to_owned(), last: None },
+            })?;
+        }
+        look().await
+    }
+
     /// Sends what changes something in the cloud: what was seen before does not count any more, and what is seen while
     /// the cloud is at it does not count afterwards.
     pub(super) async fn change(&self, call: &Call) -> Result<Reply, cloud::Error> {

@@ -26,7 +26,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::errand::{Ask, Errand, Interruption};
+use self::errand::{Ask, Errand};
 use self::lookup::Lookup;
 use self::turns::Turns;
 use super::{
@@ -129,18 +129,8 @@ impl Backups {
         service: &dyn Service,
         backup: &BackupRef,
     ) -> Result<Option<Backup>, Error> {
-        for pause in lookup::LAG {
-            let found = self.find(context, service, backup).await?;
-            if found.is_some() {
-                return Ok(found);
-            }
-            let id = || backup.id.clone();
-            self.errand(context, service).rest(*pause).await.map_err(|interruption| match interruption {
-                Interruption::Stop => Error::Stopped { id: id(), last: None },
-                Interruption::Deadline => Error::StillRunning { id: id(), last: None },
-            })?;
-        }
-        self.find(context, service, backup).await
+        let errand = self.errand(context, service);
+        errand.although_lists_lag(&backup.id, || self.find(context, service, backup)).await
     }
 
     /// All backups that match, newest first.
@@ -204,7 +194,8 @@ impl Backups {
         pages::instances(self.errand(context, service), name).await
     }
 
-    /// Stops a running backup and waits until it runs no more.
+    /// Stops a running backup and waits until it runs no more. What is to be stopped has mostly just begun, so that its
+    /// absence is believed only after some seconds, as in [`Self::find_new`].
     pub async fn stop(&self, context: &Context, service: &dyn Service, backup: &BackupRef) -> Result<Stop, Error> {
         remove::stop(self.errand(context, service), backup).await
     }

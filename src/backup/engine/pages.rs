@@ -1,5 +1,6 @@
 //! Lists that always end: on an empty or short page, on a page that brings nothing new, and at a bound. What the cloud says
-//! about the total is not relied on, and every filter is applied again here.
+//! about the total is not relied on, but a list that repeats itself and promises more is an error, not taken for complete.
+//! Every filter is applied again here.
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -14,6 +15,8 @@ use crate::cloud::{Call, Reply};
 
 /// No list has more pages than this.
 const MAX_PAGES: u32 = 1000;
+/// No list has more records than this, however long its pages are.
+const MAX_RECORDS: usize = 100_000;
 
 /// What a walk through a list was like.
 #[derive(Debug, Default)]
@@ -154,11 +157,22 @@ async fn walk<T>(
             }
             offset += length as u64;
             let short = length < limit && page.total.is_none_or(|total| offset >= total);
-            if length == 0 || short || total == Some(offset) || seen.len() == known {
+            if length == 0 || short || total == Some(offset) {
                 break;
             }
-            if walked.pages >= MAX_PAGES {
-                return Err(misread(&call, &reply, format!("the list has no end: {MAX_PAGES} pages were read")).into());
+            let new = seen.len() - known;
+            if new == 0 {
+                // A server that ignores the offset sends its first page for ever.
+                if let Some(total) = page.total.filter(|total| length >= limit && *total > seen.len() as u64) {
+                    let reason = format!("the list repeats itself: {} of {total} records came", seen.len());
+                    return Err(misread(&call, &reply, reason).into());
+                }
+                break;
+            }
+            if walked.pages >= MAX_PAGES || seen.len() > MAX_RECORDS {
+                let reason =
+                    format!("the list has no end: {} pages with {} records were read", walked.pages, seen.len());
+                return Err(misread(&call, &reply, reason).into());
             }
         }
     }

@@ -25,7 +25,7 @@ pub(super) async fn stop(errand: Errand<'_>, backup: &BackupRef) -> Result<Stop,
     if facts.stop == StopScope::Never {
         return Err(Unsupported(format!("{} cannot stop a running backup", facts.title)).into());
     }
-    match errand.find(backup).await? {
+    match errand.although_lists_lag(&backup.id, || errand.find(backup)).await? {
         None => Err(Error::Vanished { id: backup.id.clone() }),
         Some(seen) if runs(&seen.status) => halt(&mut Watch::new(errand, backup), seen).await,
         Some(seen) => Ok(Stop::NotRunning(Box::new(seen))),
@@ -138,6 +138,8 @@ async fn refused(watch: &mut Watch<'_>, error: cloud::Error) -> Result<bool, Err
         // Some services have no word of their own for "no such backup".
         _ => match errand.find(watch.backup).await {
             Ok(None) => Ok(true),
+            // An earlier delete, the answer of which was lost, is being carried out.
+            Ok(Some(seen)) if seen.status == Status::Deleting => gone(watch, None, ACCEPTED).await,
             _ => Err(error.into()),
         },
     }

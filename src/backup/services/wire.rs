@@ -139,7 +139,7 @@ pub(super) fn count(number: Option<f64>) -> Option<u64> {
 
 /// The status words that all services but DDM use.
 pub(super) fn status(word: &str) -> Status {
-    Status::named(word)
+    Status::named(&plain(word))
 }
 
 /// `description`, unless there is none.
@@ -566,6 +566,14 @@ mod tests {
         let body = format!(r#"{{"backups": "{}"}}"#, "ä".repeat(10_000));
         let Misread(complaint) = listed(&reply(&body), KB, status).unwrap_err();
         assert!(complaint.starts_with("the list of backups: ") && complaint.chars().count() < 230, "{complaint}");
+    }
+
+    #[test]
+    fn a_status_is_a_word_whatever_is_sent() {
+        assert_eq!(status("Completed"), Status::Completed);
+        assert_eq!(status("THAWING"), Status::Other("THAWING".to_owned()));
+        assert_eq!(status("\u{1b}[2JX"), Status::Other(" [2JX".to_owned()));
+        assert_eq!(status(&"ä".repeat(100_000)).word().chars().count(), 600);
     }
 
     #[test]

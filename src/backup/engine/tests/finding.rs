@@ -158,9 +158,23 @@ async fn a_wrong_total_is_not_believed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_repeated_page_ends_the_list() {
+    for total in [100, 0] {
+        let script = Script::new().says("GET", [page(0, 100, total)]);
+        assert_eq!(all(&script).await.unwrap().len(), 100);
+        assert!(script.calls().len() <= 2);
+    }
+    // Who promises more than comes does not know the offset: the rest would be missed.
     let script = Script::new().says("GET", [page(0, 100, 1000)]);
-    assert_eq!(all(&script).await.unwrap().len(), 100);
+    let error = all(&script).await.unwrap_err();
+    assert!(error.to_string().contains("repeats itself: 100 of 1000"), "{error}");
     assert_eq!(script.calls().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_as_long_as_they_like_have_a_bound_too() {
+    let script = Script::new().on("GET", |nth, _| page(nth * 30_000, 30_000, usize::MAX >> 12));
+    let error = all(&script).await.unwrap_err();
+    assert!(error.to_string().contains("no end: 4 pages with 120000 records"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -249,6 +263,7 @@ fn every_operation_can_run_in_a_task() {
     sendable(backups.begin(&context, dds(), &want));
     sendable(backups.settled(&context, dds(), &started, &()));
     sendable(backups.find(&context, dds(), &b1()));
+    sendable(backups.find_new(&context, dds(), &b1()));
     sendable(backups.list(&context, dds(), &filter));
     sendable(backups.instances(&context, dds(), None));
     sendable(backups.stop(&context, dds(), &b1()));

@@ -240,6 +240,27 @@ async fn stops_have_clear_results() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stop_waits_for_a_backup_that_is_not_listed_yet() {
+    let listed_late = [empty(), empty(), empty(), b1_is("BUILDING"), b1_is("FAILED")];
+    let script = Script::new().says(BY_ID, listed_late).says(PUT, [accepted()]);
+    let Ok(Stop::Stopped(Some(ended))) = stop(&script, "dds", &within(seconds(60))).await else { panic!() };
+    assert_eq!(ended.status, Status::Failed);
+    assert_eq!(script.count(PUT), 1);
+    // One that never comes is believed to be gone after some seconds, and not before.
+    let script = Script::new().says(BY_ID, [empty()]);
+    assert!(matches!(stop(&script, "dds", &within(seconds(60))).await, Err(Error::Vanished { .. })));
+    assert!(script.elapsed() >= seconds(8) && script.count(BY_ID) == 4, "{:?}", script.times(BY_ID));
+    assert_eq!(script.count(PUT), 0);
+    // Whoever has no time for that learns that it was not listed yet.
+    let script = Script::new().says(BY_ID, [empty()]);
+    assert!(matches!(stop(&script, "dds", &within(seconds(3))).await, Err(Error::StillRunning { last: None, .. })));
+    let script = Script::new().says(BY_ID, [empty()]);
+    let interrupted = stop(&script, "dds", &stopped_after(seconds(1))).await;
+    assert!(matches!(interrupted, Err(Error::Stopped { last: None, .. })));
+    assert_eq!(script.elapsed(), seconds(1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_busy_delete_waits() {
     for (status, code) in [(403, "DBS.200019"), (400, "DBS.201202"), (400, "DBS.201319"), (429, "DBS.280443")] {
         let deleted: Arc<Mutex<bool>> = Arc::default();
@@ -287,6 +308,16 @@ async fn a_delete_that_is_refused_says_so() {
     let script = Script::new().says(BY_ID, [Say::No(403, "DBS.280063")]);
     assert!(matches!(delete(&script, "dds", &context).await, Err(Error::OutOfSight { .. })));
     assert_eq!(script.count(DELETE), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_delete_of_what_is_being_deleted_is_awaited() {
+    // The repeated call meets what the first one began, and the words of the refusal are lost.
+    let script = Script::new()
+        .says(BY_ID, [b1_is("COMPLETED"), b1_is("DELETING"), b1_is("DELETING"), empty()])
+        .says(DELETE, [Say::No(400, "")]);
+    delete(&script, "dds", &within(seconds(60))).await.unwrap();
+    assert_eq!(script.count(DELETE), 1);
 }
 
 #[tokio::test(start_paused = true)]
