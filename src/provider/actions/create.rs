@@ -100,7 +100,8 @@ impl Action<Backups> for CreateBackup {
         let key = service.facts().key();
         run.tell(format!("Asking {} for the backup {:?} of {}", service.facts().title, want.name, want.instance_id));
         let about = About { service: key, id: None, name: Some(&want.name) };
-        let started = client.begin(&context, service, &want).await;
+        let told = Told::about(&want.name, run);
+        let started = client.begin_telling(&context, service, &want, &told).await;
         let started = started.map_err(|error| explain(Doing::Create, about, &error))?;
         let id = &started.backup_id;
         run.tell(format!("The backup {:?} has begun: {id}", want.name));
@@ -108,7 +109,7 @@ impl Action<Backups> for CreateBackup {
             return Ok(());
         }
         let about = About { service: key, id: Some(id), name: Some(&want.name) };
-        let backup = client.settled(&context, service, &started, &Told(run.teller())).await;
+        let backup = client.settled(&context, service, &started, &told).await;
         let backup = backup.map_err(|error| explain(Doing::Follow, about, &error))?;
         run.tell(format!("The backup {:?} ({id}) is {}", want.name, backup.status));
         Ok(())

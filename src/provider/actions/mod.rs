@@ -41,11 +41,58 @@ fn context(run: &Run, timeout: &Attr<String>, default: Duration) -> Context {
 }
 
 /// Tells the user how a wait goes on.
-struct Told(Teller);
+struct Told {
+    name: String,
+    teller: Teller,
+}
+
+impl Told {
+    fn about(name: &str, run: &Run) -> Self {
+        Told { name: name.to_owned(), teller: run.teller() }
+    }
+}
 
 impl Progress for Told {
+    fn queued(&self, ahead: usize) {
+        self.teller.tell(queued(&self.name, ahead));
+    }
+
+    fn busy(&self, running: Option<&str>) {
+        self.teller.tell(busy(&self.name, running));
+    }
+
     fn seen(&self, waited: Duration, status: Option<&Status>) {
-        let status = status.map_or("not listed yet".to_owned(), ToString::to_string);
-        self.0.tell(format!("{status} after {} s", waited.as_secs()));
+        self.teller.tell(seen(&self.name, waited, status));
+    }
+}
+
+fn queued(name: &str, ahead: usize) -> String {
+    format!("The backup {name:?} is queued behind {ahead}")
+}
+
+fn busy(name: &str, running: Option<&str>) -> String {
+    let what = running.map_or("something else".to_owned(), |id| format!("the backup {id}"));
+    format!("The backup {name:?} waits until the instance is idle: it is busy with {what}")
+}
+
+fn seen(name: &str, waited: Duration, status: Option<&Status>) -> String {
+    let word = status.map_or("not listed yet".to_owned(), |status| status.word().to_lowercase());
+    format!("The backup {name:?}: {} s, {word}", waited.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lines_of_a_wait() {
+        let lines = [
+            queued("nightly", 2),
+            busy("nightly", Some("b1br02")),
+            busy("nightly", None),
+            seen("nightly", Duration::from_secs(12), None),
+            seen("nightly", Duration::from_secs(62), Some(&Status::Building)),
+        ];
+        insta::assert_snapshot!("progress", lines.join("\n"));
     }
 }

@@ -2,4 +2,5 @@
 
 pub(crate) mod cli;
 pub(crate) mod host;
+pub(crate) mod run;
 pub(crate) mod value;
