@@ -24,6 +24,8 @@ mod lifecycle;
 mod list;
 mod listen;
 mod log;
+#[cfg(test)]
+mod messages;
 mod model;
 mod mtls;
 mod proto;

@@ -108,7 +108,7 @@ impl DataSource<Backups> for BackupDataSource {
                 Attr::Unknown => Ok(()),
             };
             if let Err(why) = possible {
-                found.push(services::lacks_instance(service, &why));
+                found.push(services::lacks_instance(&why));
             }
         }
         if let Some(warning) = config.instance_id.known().and_then(|id| services::foreign_suffix(service, id)) {
@@ -139,7 +139,7 @@ impl DataSource<Backups> for BackupDataSource {
                 None => Err(Diagnostic::error(
                     "No backup found",
                     format!(
-                        "{} in {} knows no backup with the id {id}{}.",
+                        "{} in {} knows no backup with the id {id}{}. Check the id, `service` and `region`.",
                         service.facts().title,
                         client.region(),
                         config

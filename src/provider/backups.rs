@@ -136,7 +136,7 @@ impl DataSource<Backups> for BackupsDataSource {
             found.push(
                 Diagnostic::error(
                     "Conflicting arguments",
-                    "`begin_after` is later than `begin_before`, so nothing can fit.",
+                    "`begin_after` is later than `begin_before`, so nothing can fit. Widen the span of time.",
                 )
                 .at(Path::attribute("begin_after")),
             );
@@ -147,7 +147,7 @@ impl DataSource<Backups> for BackupsDataSource {
         if config.instance_id.is_null()
             && let Err(why) = service.list(&Filter::default(), 0, 1)
         {
-            found.push(services::lacks_instance(service, &why));
+            found.push(services::lacks_instance(&why));
         }
         found
     }
@@ -199,7 +199,9 @@ fn object(backup: &Backup) -> BackupObject {
 }
 
 pub(super) fn check_time(text: &str) -> Result<(), String> {
-    text.parse::<Timestamp>().map(drop).map_err(|_| "it is not RFC 3339, such as 2026-01-31T00:00:00Z".to_owned())
+    text.parse::<Timestamp>()
+        .map(drop)
+        .map_err(|_| "it is no time in RFC 3339, such as 2026-01-31T00:00:00Z".to_owned())
 }
 
 pub(super) fn moment(value: &Attr<String>) -> Option<Timestamp> {

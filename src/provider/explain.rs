@@ -174,9 +174,7 @@ fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String 
         (Doing::Delete, _) => {
             format!("The backup {id} still exists in the cloud, as far as is known; it stays in the state.")
         }
-        (Doing::Follow | Doing::Stop, backup::Error::Vanished { .. }) | (Doing::Search | Doing::Download, _) => {
-            String::new()
-        }
+        (Doing::Follow, backup::Error::Vanished { .. }) | (Doing::Search | Doing::Download, _) => String::new(),
         (Doing::Follow, backup::Error::Failed { .. }) => format!("The failed backup {id} stays in the cloud."),
         (Doing::Follow, _) => format!("The backup {id} exists in the cloud. It is not in the state."),
         (Doing::Prune, _) => format!("The backup {id} still exists in the cloud, as far as is known."),
@@ -254,7 +252,6 @@ fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
         (Doing::Prune, backup::Error::OthersRun { .. }) => {
             "It is tried again next time, when the others have ended.".to_owned()
         }
-        (Doing::Stop, backup::Error::Vanished { .. }) => "There is nothing left to stop.".to_owned(),
         (Doing::Stop, backup::Error::OthersRun { .. }) => {
             "To stop them all, give `instance_id` alone.".to_owned()
         }
@@ -504,8 +501,7 @@ mod tests {
             Error::NotOffered { .. } => removes || doing == Doing::Download,
             Error::Unclear { .. } | Error::NameTaken { .. } => doing == Doing::Create,
             Error::Busy { .. } => matches!(doing, Doing::Create | Doing::Delete | Doing::Prune),
-            Error::Failed { .. } => waits,
-            Error::Vanished { .. } => waits || doing == Doing::Stop,
+            Error::Failed { .. } | Error::Vanished { .. } => waits,
             Error::JobFailed { .. } | Error::OthersRun { .. } => removes,
             Error::OutOfSight { .. } => waits || removes,
             Error::StillRunning { .. } => waits || removes || doing == Doing::Read,
@@ -538,9 +534,11 @@ mod tests {
             for error in errors().into_iter().filter(|error| can_end_with(doing, error)) {
                 let one = explained(doing, &error);
                 let at = one.path.as_ref().map_or(String::new(), |path| format!(" [at {path}]"));
-                let _ = writeln!(book, "## {doing:?}: {}{at}\n{}\n", one.summary, one.detail);
+                let _ = writeln!(book, "## {doing:?}\nError: {}{at}\n{}\n", one.summary, one.detail);
             }
         }
+        let one = setup(&cloud::Error::Setup("the CA file holds no certificate in PEM form".to_owned()));
+        let _ = writeln!(book, "## Configure\nError: {}\n{}\n", one.summary, one.detail);
         insta::assert_snapshot!("messages", book);
     }
 

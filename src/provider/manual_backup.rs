@@ -180,7 +180,7 @@ impl Resource<Backups> for ManualBackupResource {
             found.push(
                 Diagnostic::error(
                     "This service takes no manual backups",
-                    format!("{} ({}): {why}.", facts.title, facts.product.key),
+                    format!("{why}. Choose another `service`, or look its backups up with the data sources."),
                 )
                 .at(Path::attribute("service")),
             );
@@ -201,20 +201,10 @@ impl Resource<Backups> for ManualBackupResource {
                 .at(Path::attribute("description")),
             );
         }
-        if let Some(first) = config.databases.known().filter(|blocks| !blocks.is_empty())
-            && !facts.takes_databases
-        {
-            found.push(
-                Diagnostic::error(
-                    "Argument not offered by this service",
-                    format!(
-                        "{} backs up whole instances only, and {} `databases` are given. Remove them.",
-                        facts.title,
-                        first.len()
-                    ),
-                )
-                .at(Path::attribute("databases")),
-            );
+        if config.databases.known().is_some_and(|blocks| !blocks.is_empty()) && !facts.takes_databases {
+            let detail = format!("{} backs up whole instances only. Remove the `databases` blocks.", facts.title);
+            let refusal = Diagnostic::error("Argument not offered by this service", detail);
+            found.push(refusal.at(Path::attribute("databases")));
         }
         found
     }

@@ -72,11 +72,11 @@ pub(super) async fn announced(client: &Backups, planned: &ManualBackup) -> Diagn
     announced.push(Diagnostic::warning(
         "Older backups will be deleted",
         format!(
-            "Once the new backup has completed, `keep_last = {}` leaves the newest {} of the prefix {:?} and deletes {}: {}.",
+            "`keep_last = {}`: once the new backup has completed, {} older of the prefix {:?} will be deleted from the cloud. \
+             That cannot be undone: {}.",
             rotation.keep_last,
-            rotation.keep_last,
-            rotation.prefix,
             names.len(),
+            rotation.prefix,
             names.join(", ")
         ),
     ));

@@ -16,6 +16,7 @@ mod kills;
 mod layering;
 mod life;
 mod load;
+mod messages;
 mod newer_cli;
 mod newest;
 mod protocol;

@@ -322,7 +322,7 @@ async fn pruning_lists_first_and_never_deletes_the_last() {
 
     let (progress, errors) = run.invoke(prune, &wish).await;
     assert_eq!((errors.len(), progress.len()), (0, 3), "{progress:?}");
-    assert!(progress[0].starts_with("2 of 5 manual backups would be deleted"), "{progress:?}");
+    assert!(progress[0].starts_with("Of the manual backups that fit (5) 2 would be deleted"), "{progress:?}");
     assert_eq!(run.emulator.backups().len(), 7, "a dry run deletes nothing");
 
     let really = over(&wish, &json!({ "dry_run": false }));

@@ -73,7 +73,7 @@ impl Action<Backups> for CreateBackup {
         let Some(service) = config.service.as_str().and_then(backup::named) else { return found };
         let facts = service.facts();
         if let Some(why) = facts.no_create {
-            let detail = format!("{} ({}): {why}.", facts.title, facts.key());
+            let detail = format!("{why}. Choose another `service`, or look its backups up with the data sources.");
             found
                 .push(Diagnostic::error("This service takes no manual backups", detail).at(Path::attribute("service")));
         }

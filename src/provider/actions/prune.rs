@@ -91,12 +91,17 @@ impl Action<Backups> for PruneBackups {
         let dry_run = config.dry_run != Attr::Known(false);
         let (count, of) = (leaving.len(), found.len());
         run.tell(match (count, dry_run) {
-            (0, _) => format!("Nothing to prune: {of} manual backups fit, all of them stay"),
-            (_, true) => format!("{count} of {of} manual backups would be deleted; set `dry_run = false` to do it"),
-            (_, false) => format!("Deleting {count} of {of} manual backups"),
+            (0, _) => format!("Nothing to prune: of the manual backups that fit ({of}) all stay"),
+            (_, true) => {
+                format!(
+                    "Of the manual backups that fit ({of}) {count} would be deleted; set `dry_run = false` to do it"
+                )
+            }
+            (_, false) => format!("Of the manual backups that fit ({of}) {count} will be deleted"),
         });
         let mut failures = Diagnostics::new();
-        for (index, backup) in leaving.iter().enumerate() {
+        let mut deleted = 0;
+        for backup in &leaving {
             let begun = backup.begin.map_or_else(String::new, |begin| format!(", begun {begin}"));
             let label = format!("{:?} ({}){begun}", backup.name, backup.id);
             if dry_run {
@@ -104,13 +109,18 @@ impl Action<Backups> for PruneBackups {
                 continue;
             }
             if context.stop.is_cancelled() {
-                let detail =
-                    format!("Terraform asked to stop. {index} of {count} backups are deleted; the others stay.");
+                let detail = format!(
+                    "Terraform asked to stop. Of the {count} backups to delete {deleted} are gone; the others stay. \
+                     Invoke the action again to go on."
+                );
                 failures.push(Diagnostic::error("Pruning was stopped", detail));
                 break;
             }
             match client.delete(&context, service, &BackupRef::from(*backup)).await {
-                Ok(()) => run.tell(format!("Deleted {label}")),
+                Ok(()) => {
+                    deleted += 1;
+                    run.tell(format!("Deleted {label}"));
+                }
                 Err(error) => {
                     run.tell(format!("Not deleted: {label}"));
                     let about = About { service: key, id: Some(&backup.id), name: Some(&backup.name) };
@@ -129,7 +139,8 @@ fn check_age(text: &str) -> Result<(), String> {
 fn rule(config: &Wish, now: Timestamp) -> Result<Rule, Diagnostics> {
     let begun_before = config.older_than.as_str().map(|text| before(text, now)).transpose();
     let begun_before = begun_before.map_err(|why| {
-        Diagnostics::from(Diagnostic::error("Invalid argument value", why).at(Path::attribute("older_than")))
+        let detail = format!("`older_than` is not accepted: {why}");
+        Diagnostics::from(Diagnostic::error("Invalid argument value", detail).at(Path::attribute("older_than")))
     })?;
     Ok(Rule {
         keep_last: config.keep_last.known().and_then(|keep| u64::try_from(*keep).ok()),

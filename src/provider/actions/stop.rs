@@ -97,6 +97,7 @@ impl Action<Backups> for StopBackup {
                 }
                 Ok(Stop::Stopped(None)) => run.tell(format!("The backup {} is stopped and gone", backup.id)),
                 Ok(Stop::NotRunning(now)) => idle.push(format!("The backup {} is {}", backup.id, now.status)),
+                Err(backup::Error::Vanished { id }) => idle.push(format!("There is no backup {id}")),
                 Err(error) => return Err(explain(Doing::Stop, about, &error).into()),
             }
         }

@@ -15,12 +15,13 @@ use huaweidb::provider::HuaweiDb;
 
 use crate::support::host::Host;
 use crate::support::host::proto::tfplugin6 as tf;
+pub(crate) use links::summaries_in_code;
 use pages::{Examples, Sources};
 
 /// Folders below `docs/` that people write.
 const BY_HAND: &[&str] = &["guides", "pictures"];
 
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 

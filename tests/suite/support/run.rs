@@ -19,8 +19,12 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) async fn unconfigured(backup_seconds: f64) -> Self {
+        Self::launched(Launch::secured(), backup_seconds).await
+    }
+
+    async fn launched(launch: Launch, backup_seconds: f64) -> Self {
         let emulator = Emulator::start(Options::with_backups_of(backup_seconds)).await.unwrap();
-        let launch = Launch::secured()
+        let launch = launch
             .env("HW_REGION_NAME", emulator.region())
             .env("HW_PROJECT_ID", emulator.project_id())
             .env("HW_ACCESS_KEY", emulator.access_key())
@@ -32,7 +36,16 @@ impl Run {
     }
 
     pub(crate) async fn start(backup_seconds: f64) -> Self {
-        let run = Self::unconfigured(backup_seconds).await;
+        Self::configured(Self::unconfigured(backup_seconds).await).await
+    }
+
+    /// One that logs what goes on.
+    pub(crate) async fn logging(backup_seconds: f64) -> Self {
+        let launch = Launch::secured().env("TF_LOG_PROVIDER", "INFO");
+        Self::configured(Self::launched(launch, backup_seconds).await).await
+    }
+
+    async fn configured(run: Self) -> Self {
         let endpoints = run.emulator.ready()["endpoints"].clone();
         let request = tf::configure_provider::Request {
             config: wire(&whole(run.schema.provider.as_ref().unwrap(), &json!({ "endpoints": endpoints }))),
