@@ -337,8 +337,19 @@ fn said(error: &cloud::Error) -> String {
         cloud::Error::DeadlinePassed { last: Some(last), .. } => {
             format!("{}; the time was over before it could be tried again", said(last))
         }
+        cloud::Error::DeadlinePassed { call, last: None } => {
+            format!("the time was over before {} could be sent", without_placeholder(call))
+        }
+        cloud::Error::Stopped { call } => {
+            format!("Terraform asked to stop before {} was sent", without_placeholder(call))
+        }
         other => other.to_string(),
     }
+}
+
+/// A call that was never sent may not know its project yet.
+fn without_placeholder(call: &str) -> String {
+    call.replace("/{project_id}", "")
 }
 
 /// What to do about refusals that have one well-known cause.

@@ -364,6 +364,7 @@ pub(super) struct Origins {
     pub(super) credentials: String,
     pub(super) project: String,
     pub(super) cloud: String,
+    pub(super) auth_url: String,
 }
 
 /// Where resolved settings come from. The block is that of the doctor: it names no credentials.
@@ -398,7 +399,14 @@ pub(super) fn origins(found: &cloud::Settings, block: &ProviderBlock, around: &S
     } else {
         "IAM, by the region's name".to_owned()
     };
-    Origins { region, credentials, project, cloud: variable(CLOUD) }
+    let auth_url = if found.auth_url.is_some() {
+        variable(AUTH_URL)
+    } else if found.endpoints.contains_key(cloud::IAM.key) {
+        "the argument --endpoint".to_owned()
+    } else {
+        "the region".to_owned()
+    };
+    Origins { region, credentials, project, cloud: variable(CLOUD), auth_url }
 }
 
 /// The value, or nothing and one problem more: a person wants to hear of all of them at once.

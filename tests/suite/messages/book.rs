@@ -10,7 +10,7 @@ use tf::attribute_path::step::Selector;
 
 /// A page of messages.
 #[derive(Default)]
-pub(super) struct Book {
+pub(crate) struct Book {
     text: String,
     /// Ids that the emulator made up, in the order they were first seen.
     ids: BTreeMap<String, usize>,
@@ -19,7 +19,7 @@ pub(super) struct Book {
 impl Book {
     /// Adds what was said in answer to something; it must be something.
     #[track_caller]
-    pub(super) fn add(&mut self, case: &str, said: &[tf::Diagnostic]) {
+    pub(crate) fn add(&mut self, case: &str, said: &[tf::Diagnostic]) {
         assert!(!said.is_empty(), "{case}: nothing was said");
         for one in said {
             let kind = if one.severity() == tf::diagnostic::Severity::Warning { "Warning" } else { "Error" };
@@ -32,7 +32,7 @@ impl Book {
     }
 
     /// Adds lines that are no diagnostics: progress, or what a function says.
-    pub(super) fn lines<'a>(&mut self, case: &str, lines: impl IntoIterator<Item = &'a String>) {
+    pub(crate) fn lines<'a>(&mut self, case: &str, lines: impl IntoIterator<Item = &'a String>) {
         let lines = lines.into_iter().map(|line| self.plain(line)).collect::<Vec<_>>();
         assert!(!lines.is_empty(), "{case}: nothing was said");
         for line in &lines {
@@ -41,9 +41,15 @@ impl Book {
         let _ = write!(self.text, "## {case}\n{}\n\n", lines.join("\n"));
     }
 
+    /// Adds a text as it is, such as what a program prints.
+    pub(crate) fn text(&mut self, case: &str, text: &str) {
+        let text = self.plain(text);
+        let _ = write!(self.text, "## {case}\n{text}\n");
+    }
+
     /// Compares the page with the one that was last agreed on.
     #[track_caller]
-    pub(super) fn is(self, name: &str) {
+    pub(crate) fn is(self, name: &str) {
         insta::assert_snapshot!(name, self.text);
     }
 
@@ -90,7 +96,7 @@ impl Book {
         if word.starts_with("127.0.0.1:") {
             return "127.0.0.1:<port>".to_owned();
         }
-        let lengths = ["minute", "minutes", "hour", "hours", "KiB", "MiB", "GiB", "bytes"];
+        let lengths = ["minute", "minutes", "hour", "hours", "KiB", "MiB", "GiB", "bytes", "ms"];
         if lengths.contains(&next) && word.parse::<f64>().is_ok() {
             return "<n>".to_owned();
         }

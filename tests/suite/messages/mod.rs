@@ -4,7 +4,7 @@
 //! `INSTA_UPDATE=always cargo test --test suite messages` writes the pages anew; read the difference.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-mod book;
+pub(crate) mod book;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -381,19 +381,19 @@ async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 async fn how_a_wait_goes_on_in_the_log() {
     let mut run = Run::logging(120.0).await;
     let mut book = Book::default();
-    let create = |name: &str| {
-        let wish = json!({ "service": "dds", "instance_id": run.dds(), "name": name });
-        let config = run.object(&over(&wish, &json!({ "wait_for_completion": true, "on_destroy": "delete" })));
+    let create = async |name: &str| {
+        let config = run.object(&json!({ "service": "dds", "instance_id": run.dds(), "name": name }));
+        let plan = run.plan(&config, &Value::Null, &config).await;
         let request = tf::apply_resource_change::Request {
             type_name: TYPE.to_owned(),
             config: wire(&config),
-            planned_state: wire(&over(&config, &json!({ "id": UNKNOWN, "deletion_protection": false }))),
+            planned_state: plan.planned_state,
             ..Default::default()
         };
         let mut provider = run.host.provider();
         tokio::spawn(async move { provider.apply_resource_change(request).await.unwrap().into_inner() })
     };
-    let first = create("first");
+    let first = create("first").await;
     until("the first is taken", || run.emulator.backups().len() == 1).await;
     let wish = json!({ "service": "dds", "instance_id": run.dds(), "name": "second" });
     let request = tf::invoke_action::Request {
@@ -404,7 +404,7 @@ async fn how_a_wait_goes_on_in_the_log() {
     let second = run.host.provider().invoke_action(request).await.unwrap().into_inner();
     let creates = || run.emulator.journal().iter().filter(|call| call.method == "POST").count();
     until("the second is refused", || creates() >= 2).await;
-    let third = create("third");
+    let third = create("third").await;
     let log = |run: &mut Run| {
         let lines = run.host.plugin().stderr();
         let told = lines.iter().filter_map(|line| {
@@ -419,6 +419,7 @@ async fn how_a_wait_goes_on_in_the_log() {
         sleep(Duration::from_millis(100)).await;
         told = log(&mut run);
     }
+    told.sort(); // they come from three operations at once
     book.lines("in the log", &told);
     run.host.provider().stop_provider(tf::stop_provider::Request {}).await.unwrap();
     let (first, third) = (first.await.unwrap(), third.await.unwrap());
