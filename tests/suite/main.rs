@@ -18,6 +18,7 @@ mod life;
 mod load;
 mod messages;
 mod newer_cli;
+mod newer_examples;
 mod newest;
 mod protocol;
 mod release;

@@ -617,7 +617,10 @@ fn summaries_in_snapshots() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for folder in ["src", "tests"] {
         for (_, path) in files(&root().join(folder), root()) {
-            if path.extension().is_none_or(|ending| ending != "snap") {
+            // The doctor repeats what others say, and has sentences of its own.
+            if path.extension().is_none_or(|ending| ending != "snap")
+                || path.ends_with("suite__messages__book__doctor.snap")
+            {
                 continue;
             }
             for line in fs::read_to_string(&path).unwrap().lines() {
