@@ -137,7 +137,8 @@ pub enum Check {
     Integer,
     /// A whole number from the first to the second.
     Between(i64, i64),
-    /// A text for which this has no complaint. The complaint is a sentence for the user.
+    /// A text for which this has no complaint. The complaint is a clause for the user, such as "it is
+    /// empty".
     Text(fn(&str) -> Result<(), String>),
     /// A value, collections as a whole, for which this has no complaint. It may hold nulls and unknowns inside.
     Any(fn(&Value) -> Result<(), String>),
@@ -879,7 +880,7 @@ mod tests {
         let timeouts = &block.block_types[0];
         assert_eq!((timeouts.nesting, timeouts.min_items, timeouts.max_items), (1, 0, 0));
         assert_eq!(timeouts.block.as_ref().unwrap().attributes.len(), 1);
-        assert!(timeouts.block.as_ref().unwrap().attributes[0].description.ends_with("Defaults to `1m`."));
+        assert!(timeouts.block.as_ref().unwrap().attributes[0].description.contains("Default: `1m`."));
     }
 
     #[test]

@@ -169,7 +169,7 @@ pub(super) fn schema() -> Schema {
     .attribute(
         Attribute::map("endpoints", Type::String).optional().describe(format!(
             "Addresses instead of the cloud's usual ones, by service: {}, `iam`. Plain `http` is accepted for this \
-             machine only.",
+             machine only. Default: the cloud's own.",
             service_keys().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
         )),
     )
@@ -193,10 +193,16 @@ pub(super) fn schema() -> Schema {
          `HW_SHARED_CONFIG_FILE`; `~/.hcloud/config.json` if only `profile` is set.",
     ))
     .attribute(text("profile", "Profile in that file. Default: `HW_PROFILE`, or the file's current profile."))
-    .block(
-        NestedBlock::single(
+    .block(assume_role_block())
+}
+
+/// The block `assume_role`.
+fn assume_role_block() -> NestedBlock {
+    let text = |name: &'static str, description: &str| Attribute::string(name).optional().describe(description);
+    NestedBlock::single(
             "assume_role",
-            "An agency of another account to act for. Its temporary keys are fetched on first use and renewed.",
+            "An agency of another account to act for. Its temporary keys are fetched on first use and renewed. Default: none, \
+             unless the variables below are set.",
         )
         .attribute(text("agency_name", "Name of the agency. Default: `HW_ASSUME_ROLE_AGENCY_NAME`."))
         .attribute(text("domain_name", "Name of the delegating account. Default: `HW_ASSUME_ROLE_DOMAIN_NAME`."))
@@ -206,8 +212,7 @@ pub(super) fn schema() -> Schema {
         ))
         .attribute(Attribute::integer("duration").optional().describe(
             "How long the temporary keys live, in seconds, 900 to 86400. Default: `HW_ASSUME_ROLE_DURATION`, or the cloud's.",
-        )),
-    )
+        ))
 }
 
 /// Checks what can be checked without the environment. Unknown values pass.
@@ -903,7 +908,7 @@ mod tests {
         };
         let block = ProviderBlock::default;
         let mut page = String::new();
-        for (case, block, variables) in [
+        for (case, block, variables) in vec![
             ("nothing at all", block(), Vec::new()),
             ("no region", block(), with(&[])),
             ("an access key alone", block(), vec![region, ("HW_ACCESS_KEY", "a")]),

@@ -1,6 +1,5 @@
 //! What only newer hosts ask for, request by request as they ask it: the real binary under the hand-written host, against
 //! the emulator. Names carry the line of the conformance list that they cover.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeSet;
 use std::time::Duration;

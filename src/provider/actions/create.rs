@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::super::explain::{About, Doing, explain};
 use super::super::manual_backup::check_id;
-use super::super::services;
-use super::{Told, context, region_attribute, service_attribute, timeout_attribute};
+use super::super::{fields, services};
+use super::{Told, context, region_attribute, timeout_attribute};
 use crate::backup::{self, Backups, NewBackup, naming};
 use crate::plugin::{Action, Attr, Attribute, Diagnostic, Diagnostics, Path, Run, Schema, model};
 
@@ -38,16 +38,19 @@ impl Action<Backups> for CreateBackup {
             "Takes a manual backup at a lifecycle event, for example before a database instance of any provider is updated. \
              The backup is not tracked in the state: delete it with `huaweidb_prune_backups`, or import it.",
         )
-        .attribute(service_attribute())
+        .attribute(fields::service("Database service of the instance."))
         .attribute(Attribute::string("instance_id").required().check(check_id).describe("Id of the instance to back up."))
         .attribute(Attribute::string("name").check(naming::check_name).describe(
-            "Name of the backup, unique in the project: fit for one invocation only. Give either `name` or `name_prefix`.",
+            "Name of the backup, by the rule of the resource's `name`; unique in the project, so fit for one invocation only. \
+             Give either `name` or `name_prefix`.",
         ))
         .attribute(Attribute::string("name_prefix").check(naming::check_prefix).describe(
-            "Beginning of the name; the time and random digits are added. Give either `name` or `name_prefix`.",
+            "Beginning of the name, by the rule of the resource's `name_prefix`; the time and random digits are added. Give \
+             either `name` or `name_prefix`.",
         ))
         .attribute(Attribute::string("description").check(naming::check_description).describe(
-            "Description of the backup: at most 256 characters, none of `> ! < \" & ' =` and no line breaks.",
+            "Description of the backup: at most 256 characters, none of `> ! < \" & ' =` and no line breaks. Default: \
+             none.",
         ))
         .attribute(region_attribute())
         .attribute(Attribute::bool("wait_for_completion").describe(

@@ -12,16 +12,9 @@ use tokio::time::Instant;
 pub(super) use self::create::CreateBackup;
 pub(super) use self::prune::{PruneBackups, before};
 pub(super) use self::stop::StopBackup;
-use super::services;
 use crate::backup::{Progress, Status};
 use crate::cloud::Context;
 use crate::plugin::{Attr, Attribute, Run, Teller, check_duration, parse_duration};
-
-/// The service, as every action takes it.
-fn service_attribute() -> Attribute {
-    let text = format!("Database service of the instance. {}", services::allowed());
-    Attribute::string("service").required().one_of(services::keys()).describe(text)
-}
 
 fn region_attribute() -> Attribute {
     Attribute::string("region").describe("Region of the instance. Default: the provider's region.")

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::super::explain::{About, Doing, explain};
 use super::super::manual_backup::check_id;
-use super::super::services;
-use super::{context, region_attribute, service_attribute, timeout_attribute};
+use super::super::{fields, services};
+use super::{context, region_attribute, timeout_attribute};
 use crate::backup::retention::{self, Candidate, Rule};
 use crate::backup::{BackupRef, Backups, Filter};
 use crate::plugin::{Action, Attr, Attribute, Diagnostic, Diagnostics, Path, Run, Schema, model, parse_duration};
@@ -41,16 +41,17 @@ impl Action<Backups> for PruneBackups {
              touches automatic backups or such that are not `COMPLETED`. Backups that a state tracks are not spared: give \
              them another prefix.",
         )
-        .attribute(service_attribute())
+        .attribute(fields::service("Database service of the instance."))
         .attribute(Attribute::string("instance_id").required().check(check_id).describe("Id of the instance."))
-        .attribute(Attribute::string("name_prefix").describe("Only backups whose name begins so. Default: all."))
+        .attribute(Attribute::string("name_prefix").describe("Only backups whose name begins so. Default: any."))
         .attribute(Attribute::integer("keep_last").between(0, 1_000_000).describe(
-            "So many of the newest stay. Together with `older_than`, only what both say goes.",
+            "So many of the newest stay, 0 to 1000000. Together with `older_than`, only what both say goes. Default: no such \
+             rule; give at least one of the two.",
         ))
         .attribute(
             Attribute::string("older_than")
                 .check(check_age)
-                .describe("Only backups begun so long ago go: `\"30d\"`, `\"4w\"`, `\"36h\"`."),
+                .describe("Only backups begun so long ago go: `\"30d\"`, `\"4w\"`, `\"36h\"`. Default: no such rule."),
         )
         .attribute(
             Attribute::bool("dry_run").describe("Whether the backups are only listed. Default: `true`. Set `false` to delete."),

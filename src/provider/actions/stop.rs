@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::super::explain::{About, Doing, explain};
 use super::super::manual_backup::check_id;
-use super::super::services;
-use super::{context, region_attribute, service_attribute, timeout_attribute};
+use super::super::{fields, services};
+use super::{context, region_attribute, timeout_attribute};
 use crate::backup::{self, BackupRef, Backups, Filter, Status, Stop, StopScope};
 use crate::plugin::{Action, Attr, Attribute, Diagnostic, Diagnostics, Path, Run, Schema, model};
 
@@ -34,15 +34,15 @@ impl Action<Backups> for StopBackup {
             "Stops a backup that is being taken: one by its id, or whatever runs on an instance. A stopped backup is of no \
              use for a restore.",
         )
-        .attribute(service_attribute())
+        .attribute(fields::service("Database service of the instance."))
         .attribute(Attribute::string("backup_id").check(check_id).describe(
             "Id of the backup to stop. Give `backup_id`, `instance_id`, or both where the service (`rds`) finds a backup only \
-             together with its instance.",
+             together with its instance. Default: whatever runs on the instance.",
         ))
         .attribute(
             Attribute::string("instance_id")
                 .check(check_id)
-                .describe("Id of the instance; alone, every backup that runs on it is stopped."),
+                .describe("Id of the instance; alone, every backup that runs on it is stopped. Default: that of `backup_id`."),
         )
         .attribute(region_attribute())
         .attribute(

@@ -377,6 +377,9 @@ async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     tokio::time::timeout(Duration::from_secs(40), waited).await.unwrap_or_else(|_| panic!("never: {what}"));
 }
 
+/// An apply under way.
+struct Applying(tokio::task::JoinHandle<tf::apply_resource_change::Response>);
+
 #[tokio::test]
 async fn how_a_wait_goes_on_in_the_log() {
     let mut run = Run::logging(120.0).await;
@@ -391,7 +394,8 @@ async fn how_a_wait_goes_on_in_the_log() {
             ..Default::default()
         };
         let mut provider = run.host.provider();
-        tokio::spawn(async move { provider.apply_resource_change(request).await.unwrap().into_inner() })
+        let applying = async move { provider.apply_resource_change(request).await.unwrap().into_inner() };
+        Applying(tokio::spawn(applying))
     };
     let first = create("first").await;
     until("the first is taken", || run.emulator.backups().len() == 1).await;
@@ -422,7 +426,7 @@ async fn how_a_wait_goes_on_in_the_log() {
     told.sort(); // they come from three operations at once
     book.lines("in the log", &told);
     run.host.provider().stop_provider(tf::stop_provider::Request {}).await.unwrap();
-    let (first, third) = (first.await.unwrap(), third.await.unwrap());
+    let (first, third) = (first.0.await.unwrap(), third.0.await.unwrap());
     book.add("a wait that is interrupted", &first.diagnostics);
     book.add("a create whose turn did not come", &third.diagnostics);
     let (progress, said) = ended(second).await;
