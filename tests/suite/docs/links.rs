@@ -48,6 +48,41 @@ fn links_lead_somewhere() {
     assert!(checked > 20, "only {checked} links were checked");
 }
 
+/// All code of tests, to look names up in.
+fn code_of_tests() -> String {
+    let mut code = String::new();
+    for folder in ["src", "tests"] {
+        for (name, path) in files(&root().join(folder), root()) {
+            if path.extension().is_some_and(|ending| ending == "rs") {
+                code.push_str(&format!("// {name}\n{}", read(&path)));
+            }
+        }
+    }
+    code
+}
+
+#[test]
+fn every_cell_of_the_comparison_is_filled_and_has_its_source() {
+    let readme = read(&root().join("README.md"));
+    let section = readme.split("## Beside the official providers").nth(1).expect("a comparison");
+    let section = section.split("\n## ").next().unwrap_or_default();
+    let code = code_of_tests();
+    let rows = section.lines().filter(|line| line.starts_with("| ")).skip(2).collect::<Vec<_>>();
+    assert!(rows.len() >= 4, "{rows:?}");
+    for row in rows {
+        let cells = row.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>();
+        assert!(cells.len() == 4 && cells.iter().all(|cell| !cell.is_empty()), "an empty cell: {row}");
+        let test = cells[2].trim_matches('`');
+        let is_there = code.contains(&format!("fn {test}(")) || code.contains(&format!("/{test}\n"));
+        assert!(is_there, "there is no test {test}");
+        let labels = cells[3].split("][").skip(1).filter_map(|rest| rest.split(']').next()).collect::<Vec<_>>();
+        assert!(!labels.is_empty(), "no source: {row}");
+        for label in labels {
+            assert!(section.contains(&format!("\n[{label}]: https://")), "{label} leads nowhere");
+        }
+    }
+}
+
 #[test]
 fn guides_have_front_matter() {
     let guides = files(&root().join("docs/guides"), root());
