@@ -84,6 +84,28 @@ fn every_cell_of_the_comparison_is_filled_and_has_its_source() {
 }
 
 #[test]
+fn the_pictures_are_one_in_two_colours_and_the_recorded_run_is_this_demo() {
+    let without_colours = |name: &str| {
+        let text = read(&root().join("docs/pictures").join(name));
+        let mut parts = text.split('#');
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |all, part| all + part.trim_start_matches(|c: char| c.is_ascii_hexdigit()))
+    };
+    assert_eq!(without_colours("life-light.svg"), without_colours("life-dark.svg"));
+    let (recorded, script) = (read(&root().join("docs/pictures/demo.txt")), read(&root().join("examples/demo.sh")));
+    for step in script.lines().filter_map(|line| line.strip_prefix("say \"")) {
+        let title = step.split(['$', '"']).next().unwrap_or_default();
+        assert!(recorded.contains(&format!("== {title}")), "record `make demo` anew: {title:?} is not in demo.txt");
+    }
+    assert!(!recorded.contains('\u{1b}'), "a recorded run has no control codes");
+    let readme = read(&root().join("README.md"));
+    let shown = readme.split("```text\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a recorded run");
+    for line in shown.lines().filter(|line| !line.is_empty()) {
+        assert!(recorded.contains(line), "the README shows what is not in demo.txt: {line}");
+    }
+}
+
+#[test]
 fn guides_have_front_matter() {
     let guides = files(&root().join("docs/guides"), root());
     assert!(guides.len() >= 9, "{:?}", guides.keys());
