@@ -150,8 +150,7 @@ fn is_known(expression: &str, job: &Yaml, workflow: &Yaml) -> bool {
             rows.is_some_and(|rows| {
                 rows.iter().all(|row| match path {
                     [_] if row.as_str().is_some() => true,
-                    [name] => row[*name].as_str().is_some(),
-                    [_, name] => row[*name].as_str().is_some(),
+                    [name] | [_, name] => row[*name].as_str().is_some(),
                     _ => false,
                 })
             })

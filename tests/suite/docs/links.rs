@@ -50,15 +50,9 @@ fn links_lead_somewhere() {
 
 /// All code of tests, to look names up in.
 fn code_of_tests() -> String {
-    let mut code = String::new();
-    for folder in ["src", "tests"] {
-        for (name, path) in files(&root().join(folder), root()) {
-            if path.extension().is_some_and(|ending| ending == "rs") {
-                code.push_str(&format!("// {name}\n{}", read(&path)));
-            }
-        }
-    }
-    code
+    let all = ["src", "tests"].into_iter().flat_map(|folder| files(&root().join(folder), root()));
+    let code = all.filter(|(_, path)| path.extension().is_some_and(|ending| ending == "rs"));
+    code.flat_map(|(name, path)| [format!("// {name}\n"), read(&path)]).collect()
 }
 
 #[test]
