@@ -2,7 +2,7 @@
 //!
 //! This floor knows nothing of backups or clouds. A provider implements [`Provider`], [`Resource`] and
 //! [`DataSource`], and what only newer hosts know: [`Action`], [`ListResource`], [`EphemeralResource`], [`Function`];
-//! [`serve`] does the rest.
+//! [`serve()`] does the rest.
 
 mod action;
 mod attr;
