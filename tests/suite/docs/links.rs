@@ -100,6 +100,20 @@ fn the_pictures_are_one_in_two_colours_and_the_recorded_run_is_this_demo() {
 }
 
 #[test]
+fn pipelines_in_guides_are_yaml() {
+    let mut seen = 0;
+    for (name, path) in files(&root().join("docs/guides"), root()) {
+        let text = read(&path);
+        for block in text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()) {
+            let parsed = yaml_rust2::YamlLoader::load_from_str(block).unwrap_or_else(|why| panic!("{name}: {why}"));
+            assert!(parsed[0].as_hash().is_some(), "{name}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 2, "{seen}");
+}
+
+#[test]
 fn guides_have_front_matter() {
     let guides = files(&root().join("docs/guides"), root());
     assert!(guides.len() >= 9, "{:?}", guides.keys());
