@@ -37,7 +37,8 @@ impl ListResource<Backups> for ManualBackupList {
     type Object = ManualBackup;
 
     fn schema(&self) -> Schema {
-        let mut schema = Schema::new("Finds manual backups, whoever took them, as pages of the cloud's lists arrive.")
+        let mut schema = Schema::new("Finds manual backups, whoever took them, for `terraform query`: in one service or in all, page by page as the \
+             cloud lists them.")
             .attribute(Attribute::string("service").one_of(services::keys()).describe(format!(
                 "Database service to ask. {} Default: all that take manual backups; one that does not answer is a warning.",
                 services::allowed()

@@ -207,6 +207,10 @@ fn the_forge_files_are_yaml_of_the_right_form_and_say_that_they_are_not_run_here
             for step in steps {
                 let (uses, run) = (step["uses"].as_str(), step["run"].as_str());
                 assert!(uses.is_some() != run.is_some(), "{name}: a step either uses or runs: {step:?}");
+                if uses.is_some_and(|uses| uses.starts_with("actions/checkout@")) {
+                    let kept = step["with"]["persist-credentials"].as_bool();
+                    assert_eq!(kept, Some(false), "{name}: {job:?} leaves a token in the checkout");
+                }
                 for key in step.as_hash().unwrap().keys() {
                     let key = key.as_str().unwrap();
                     assert!(["uses", "run", "with", "if", "id", "env", "name"].contains(&key), "{name}: {key:?}");

@@ -37,8 +37,8 @@ impl Action<Backups> for PruneBackups {
 
     fn schema(&self) -> Schema {
         Schema::new(
-            "Deletes old manual backups of one instance, or, as long as `dry_run` is not `false`, only lists them. Never \
-             touches automatic backups or such that are not `COMPLETED`. Backups that a state tracks are not spared: give \
+            "Deletes old manual backups of one instance, or, as long as `dry_run` is not `false`, only lists them. Automatic \
+             backups, and those that are not `COMPLETED`, are never touched. Backups that a state tracks are not spared: give \
              them another prefix.",
         )
         .attribute(fields::service("Database service of the instance."))
