@@ -1,7 +1,7 @@
 //! Everything the provider says to people, on the wire and word for word: a page per source, kept as a snapshot. A last test
 //! finds every summary in the sources that no page holds.
 //!
-//! `INSTA_UPDATE=always cargo test --test suite messages` writes the pages anew; read the difference.
+//! `INSTA_UPDATE=always cargo test --test suite` writes the pages anew; read the difference.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 pub(crate) mod book;
