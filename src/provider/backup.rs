@@ -222,6 +222,7 @@ fn several(found: &[Backup]) -> Diagnostic {
             if more > 0 { format!(", and {more} more") } else { String::new() },
         ),
     )
+    .at(Path::attribute("most_recent"))
 }
 
 fn not_empty(text: &str) -> Result<(), String> {

@@ -306,6 +306,7 @@ fn is_trouble(error: &cloud::Error) -> bool {
 fn argument(doing: Doing, error: &backup::Error) -> Option<&'static str> {
     match (doing, error) {
         (Doing::Create, backup::Error::NameTaken { .. }) => Some("name"),
+        (Doing::Create, backup::Error::Busy { .. }) => Some("instance_id"),
         (Doing::Create, backup::Error::Cloud(cloud::Error::Refused { refusal, .. })) => match refusal.code.as_str() {
             "DBS.280277" | "DBS.201210" => Some("name"),
             "DBS.280127" => Some("description"),

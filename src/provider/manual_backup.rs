@@ -605,6 +605,7 @@ fn retained(state: &ManualBackup) -> Diagnostic {
             state.id.known().map_or("", String::as_str),
         ),
     )
+    .at(Path::attribute("on_destroy"))
 }
 
 fn interrupted(state: &ManualBackup) -> Diagnostic {

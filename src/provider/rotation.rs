@@ -13,7 +13,7 @@ use super::manual_backup::{ManualBackup, context};
 use crate::backup::retention::{self, Candidate, Rule};
 use crate::backup::{self, Backup, BackupRef, Backups, Filter, Service};
 use crate::cloud::Context;
-use crate::plugin::{Diagnostic, Diagnostics, Life};
+use crate::plugin::{Diagnostic, Diagnostics, Life, Path};
 
 /// So long a plan may look for what it announces.
 const PLAN_LIMIT: Duration = Duration::from_secs(30);
@@ -69,7 +69,7 @@ pub(super) async fn announced(client: &Backups, planned: &ManualBackup) -> Diagn
     }
     let names = leaving.iter().filter_map(|id| found.iter().find(|backup| backup.id == *id));
     let names = names.map(|backup| format!("{:?} ({})", backup.name, backup.id)).collect::<Vec<_>>();
-    announced.push(Diagnostic::warning(
+    let announcement = Diagnostic::warning(
         "Older backups will be deleted",
         format!(
             "`keep_last = {}`: once the new backup has completed, {} older of the prefix {:?} will be deleted from the cloud. \
@@ -79,7 +79,8 @@ pub(super) async fn announced(client: &Backups, planned: &ManualBackup) -> Diagn
             rotation.prefix,
             names.join(", ")
         ),
-    ));
+    );
+    announced.push(announcement.at(Path::attribute("keep_last")));
     announced
 }
 
@@ -126,4 +127,5 @@ fn kept(said: &str, prefix: &str) -> Diagnostic {
         "Older backup was not deleted",
         format!("The new backup is complete. Of the prefix {prefix:?} one more is left than `keep_last` says: {said}"),
     )
+    .at(Path::attribute("keep_last"))
 }

@@ -33,6 +33,7 @@ pub(super) fn required(key: &Attr<String>) -> Result<&'static dyn Service, Diagn
             "Unknown service",
             format!("There is no service {key:?}. Allowed are: {}.", keys().join(", ")),
         )
+        .at(Path::attribute("service"))
         .into()
     })
 }

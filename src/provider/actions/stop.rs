@@ -77,6 +77,7 @@ impl Action<Backups> for StopBackup {
         let context = context(run, &config.timeout, LIMIT);
         let key = service.facts().key();
         let instance_id = config.instance_id.into_known();
+        let by_id = config.backup_id.is_set();
         let asked = if let Some(id) = config.backup_id.into_known() {
             vec![BackupRef { id, instance_id: instance_id.clone() }]
         } else {
@@ -113,6 +114,7 @@ impl Action<Backups> for StopBackup {
             return Ok(());
         }
         let detail = format!("{idle}. If that is fine, set `ignore_if_not_running = true`.");
-        Err(Diagnostic::error("No backup is running", detail).into())
+        let blamed = Path::attribute(if by_id { "backup_id" } else { "instance_id" });
+        Err(Diagnostic::error("No backup is running", detail).at(blamed).into())
     }
 }
