@@ -14,7 +14,7 @@ test:           ## all tests; needs terraform or tofu on the PATH
 lint:           ## formatting, clippy, documentation and the examples' layout
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
 	$$(command -v terraform || command -v tofu) fmt -check -recursive examples
 
 docs:           ## write the reference pages in docs/ anew, from the schema

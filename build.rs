@@ -30,8 +30,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             .out_dir(&folder)
             .compile_fds(descriptors.clone())?;
     }
-    let commit = if env::var("PROFILE").is_ok_and(|profile| profile == "release") { commit() } else { None };
-    let built_from = commit.map(|commit| format!(" ({commit})")).unwrap_or_default();
+    let built_from = if env::var("PROFILE").is_ok_and(|profile| profile == "release") {
+        commit().map(|commit| format!(" ({commit})")).unwrap_or_default()
+    } else {
+        " (development build)".to_owned()
+    };
     println!("cargo::rustc-env=BUILT_FROM={built_from}");
     Ok(())
 }

@@ -19,6 +19,11 @@ esac
 
 here=$PWD
 crates=${CARGO_HOME:-$HOME/.cargo}
+if [ "$os" = windows ]; then
+  # As the compiler sees them, not as this shell does.
+  here=$(cygpath -m "$here")
+  crates=$(cygpath -m "$crates")
+fi
 build=${CARGO_TARGET_DIR:-$here/target}/release-build
 export CARGO_TARGET_DIR=$build
 export RUSTFLAGS="--remap-path-prefix=$build=/target --remap-path-prefix=$here=/source --remap-path-prefix=$crates=/cargo"

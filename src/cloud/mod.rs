@@ -126,6 +126,12 @@ impl Call {
         }
     }
 
+    /// The same for one page of a list: so many items are passed over, so many are wanted.
+    #[must_use]
+    pub fn page(self, offset: u64, limit: u64) -> Self {
+        self.with("offset", offset.to_string()).with("limit", limit.to_string())
+    }
+
     /// The same, with another path in partitions whose domain ends so.
     #[must_use]
     pub fn path_in(mut self, domain: &'static str, path: impl Into<String>) -> Self {

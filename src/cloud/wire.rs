@@ -1,6 +1,6 @@
 //! Bytes out, bytes in: the only file that opens a socket.
 //!
-//! One request at a time is addressed, signed anew, sent, and repeated as [`retry`](super::retry) and
+//! One request at a time is addressed, signed anew, sent, and repeated as [`retry`](mod@super::retry) and
 //! [`limiter`](super::limiter) say. It does not know where credentials come from.
 
 use std::error::Error as _;

@@ -329,7 +329,7 @@ struct Writer(ByteBuf);
 
 impl Writer {
     fn value(&mut self, value: &Value, ty: &Type) -> Result<(), Mismatch> {
-        let misfit = || Err(Mismatch::new(format!("{ty} is required, not {}", value.kind())));
+        let misfit = || Err(Mismatch::new(format!("a value of type {ty} is required, not {}", value.kind())));
         match (ty, value) {
             (_, Value::Null) => self.write(rmp::encode::write_nil),
             (_, Value::Unknown(None)) => self.0.as_mut_vec().extend_from_slice(&[0xd4, 0, 0]),
@@ -491,7 +491,7 @@ fn from_json(json: Json, ty: &Type, which: Members) -> Result<Value, Mismatch> {
             let value = from_json(pair.remove("value").unwrap_or_default(), &ty, which)?;
             Ok(Value::Dynamic(Box::new((ty, value))))
         }
-        (ty, json) => Err(Mismatch::new(format!("{ty} is required, not {}", kind_of(&json)))),
+        (ty, json) => Err(Mismatch::new(format!("a value of type {ty} is required, not {}", kind_of(&json)))),
     }
 }
 
@@ -710,7 +710,7 @@ pub(super) mod tests {
         let wrong = Value::object([("rule", Value::List(vec![Value::object([("ports", Value::from(1))])]))]);
         assert_eq!(
             encode(&wrong, &ty).unwrap_err().to_string(),
-            "rule[0].ports: map(number) is required, not a number"
+            "rule[0].ports: a value of type map(number) is required, not a number"
         );
     }
 
@@ -726,7 +726,7 @@ pub(super) mod tests {
         let rule = Value::object([("b", Value::from(true)), ("c", Value::Null)]);
         assert_eq!(value, Value::object([("a", Value::Null), ("rule", Value::List(vec![rule]))]));
         let error = from_stored(stored(r#"{"rule":[{"c":"x"}]}"#), &ty).unwrap_err();
-        assert_eq!(error.to_string(), "rule[0].c: number is required, not a string");
+        assert_eq!(error.to_string(), "rule[0].c: a value of type number is required, not a string");
         assert!(decode_json(br#"{"gone":1,"a":"","rule":[]}"#, &ty).is_err(), "a request is read exactly");
     }
 

@@ -107,7 +107,7 @@ pub(super) fn typed<M: Field>(value: Value) -> Result<M, Diagnostics> {
 }
 
 fn misfit(mismatch: Mismatch) -> Diagnostic {
-    mismatch.explained("Value does not have the expected form")
+    mismatch.explained("Value does not have the expected form", "Correct it; nothing was changed.")
 }
 
 impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Held<R> {
@@ -260,7 +260,7 @@ pub(super) async fn caught<T>(operation: impl Future<Output = Result<T, Diagnost
 }
 
 /// A panic, for the user.
-fn bug(panic: &(dyn Any + Send)) -> Diagnostic {
+pub(super) fn bug(panic: &(dyn Any + Send)) -> Diagnostic {
     let message = panic.downcast_ref::<&str>().copied();
     let message = message.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
     Diagnostic::error(

@@ -137,9 +137,9 @@ pub(super) fn call(
     let mut values = Vec::with_capacity(given);
     for (index, (parameter, argument)) in signature.parameters.iter().zip(arguments).enumerate() {
         let value = codec::from_wire(Some(argument), &parameter.ty)
-            .map_err(|mismatch| FunctionError::at(index, format!("{}: {mismatch}.", parameter.name)))?;
+            .map_err(|mismatch| FunctionError::at(index, format!("`{}`: {mismatch}.", parameter.name)))?;
         if value.is_null() && !parameter.nullable {
-            return Err(FunctionError::at(index, format!("`{}` must not be null.", parameter.name)));
+            return Err(FunctionError::at(index, format!("`{}` must have a value.", parameter.name)));
         }
         values.push(value);
     }

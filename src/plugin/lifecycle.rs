@@ -92,7 +92,11 @@ impl Validation {
         }
         if value.is_null() {
             if attribute.mode == Mode::Required {
-                self.complain("Missing required argument", format!("`{name}` is required, but it is null here."), path);
+                self.complain(
+                    "Missing required argument",
+                    format!("`{name}` is required, but has no value here. Set it."),
+                    path,
+                );
             }
             return;
         }
@@ -556,8 +560,8 @@ fn complete(compiled: &Compiled, object: Value) -> Result<Value, Diagnostics> {
     Err(diagnostics)
 }
 
-fn unexpected(problem: Mismatch, severity: fn(String, String) -> Diagnostic) -> Diagnostic {
-    let detail = format!("{problem}. This is a bug in the provider; please report it.");
+pub(super) fn unexpected(problem: Mismatch, severity: fn(String, String) -> Diagnostic) -> Diagnostic {
+    let detail = format!("{} This is a bug in the provider; please report it.", problem.sentence());
     let diagnostic = severity("Provider returned an unexpected value".to_owned(), detail);
     if problem.path.0.is_empty() { diagnostic } else { diagnostic.at(problem.path) }
 }

@@ -2,7 +2,7 @@
 //!
 //! This floor knows nothing of backups or clouds. A provider implements [`Provider`], [`Resource`] and
 //! [`DataSource`], and what only newer hosts know: [`Action`], [`ListResource`], [`EphemeralResource`], [`Function`];
-//! [`serve`] does the rest.
+//! [`serve()`] does the rest.
 
 mod action;
 mod attr;
@@ -24,6 +24,8 @@ mod lifecycle;
 mod list;
 mod listen;
 mod log;
+#[cfg(test)]
+mod messages;
 mod model;
 mod mtls;
 mod proto;

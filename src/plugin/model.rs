@@ -63,10 +63,20 @@ impl fmt::Display for Mismatch {
 impl std::error::Error for Mismatch {}
 
 impl Mismatch {
-    /// As a message to the user, under this summary.
-    pub fn explained(self, summary: &str) -> Diagnostic {
-        let diagnostic = Diagnostic::error(summary, format!("{self}."));
+    /// As a message to the user, under this summary, with what to do next.
+    pub fn explained(self, summary: &str, next: &str) -> Diagnostic {
+        let diagnostic = Diagnostic::error(summary, format!("{} {next}", self.sentence()));
         if self.path.0.is_empty() { diagnostic } else { diagnostic.at(self.path) }
+    }
+
+    /// As a sentence of its own.
+    pub(super) fn sentence(&self) -> String {
+        if !self.path.0.is_empty() {
+            return format!("`{}`: {}.", self.path, self.message);
+        }
+        let mut letters = self.message.chars();
+        let first = letters.next().into_iter().flat_map(char::to_uppercase);
+        format!("{}.", first.chain(letters).collect::<String>())
     }
 }
 

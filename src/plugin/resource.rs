@@ -115,15 +115,17 @@ pub trait Resource<C>: Send + Sync + 'static {
     /// dropped afterwards, and what is missing becomes null; nothing else needs to be done here.
     fn upgrade(&self, version: i64, stored: Stored) -> Result<Stored, Diagnostics> {
         let _ = stored;
-        Err(Diagnostic::error(
-            "Stored state is too old",
-            format!(
-                "The state was written with version {version} of this resource's schema, which this version of the \
-                 provider cannot read. Apply once with an earlier version of the provider, then upgrade."
-            ),
-        )
-        .into())
+        Err(too_old(version).into())
     }
+}
+
+/// That nobody can read so old a state any more.
+pub(super) fn too_old(version: i64) -> Diagnostic {
+    let detail = format!(
+        "The state was written with version {version} of this resource's schema, which this version of the provider cannot \
+         read. Nothing was changed. Apply once with an earlier version of the provider, then upgrade."
+    );
+    Diagnostic::error("Stored state is too old", detail)
 }
 
 /// An object of another type, as the state holds it.

@@ -121,38 +121,40 @@ impl<P: Provider> Inner<P> {
 
     fn resource(&self, type_name: &str) -> Result<&dyn AnyResource<P::Client>, Diagnostics> {
         let found = self.short_name(type_name).and_then(|name| self.catalogue().find_resource(name));
-        found.ok_or_else(|| self.not_offered("resource", type_name))
+        found.ok_or_else(|| self.not_offered("Unknown resource type", "resource", type_name))
     }
 
     fn data_source(&self, type_name: &str) -> Result<&dyn AnyDataSource<P::Client>, Diagnostics> {
         let found = self.short_name(type_name).and_then(|name| self.catalogue().find_data_source(name));
-        found.ok_or_else(|| self.not_offered("data source", type_name))
+        found.ok_or_else(|| self.not_offered("Unknown data source type", "data source", type_name))
     }
 
     fn action(&self, type_name: &str) -> Result<&dyn AnyAction<P::Client>, Diagnostics> {
         let found = self.short_name(type_name).and_then(|name| self.catalogue().find_action(name));
-        found.ok_or_else(|| self.not_offered("action", type_name))
+        found.ok_or_else(|| self.not_offered("Unknown action type", "action", type_name))
     }
 
     fn list_resource(&self, type_name: &str) -> Result<&dyn AnyList<P::Client>, Diagnostics> {
         let found = self.short_name(type_name).and_then(|name| self.catalogue().find_list_resource(name));
-        found.ok_or_else(|| self.not_offered("list resource", type_name))
+        found.ok_or_else(|| self.not_offered("Unknown list resource type", "list resource", type_name))
     }
 
     fn ephemeral_resource(&self, type_name: &str) -> Result<&dyn AnyEphemeral<P::Client>, Diagnostics> {
         let found = self.short_name(type_name).and_then(|name| self.catalogue().find_ephemeral_resource(name));
-        found.ok_or_else(|| self.not_offered("ephemeral resource", type_name))
+        found.ok_or_else(|| self.not_offered("Unknown ephemeral resource type", "ephemeral resource", type_name))
     }
 
     fn functions(&self) -> BTreeMap<String, wire::Function> {
         self.catalogue().functions().map(|(name, signature)| (name.to_owned(), signature.to_wire())).collect()
     }
 
-    fn not_offered(&self, what: &str, type_name: &str) -> Diagnostics {
+    fn not_offered(&self, summary: &str, what: &str, type_name: &str) -> Diagnostics {
         let name = self.provider.name();
         let start: String = type_name.chars().take(100).collect();
-        let detail = format!("This version of the provider `{name}` has no {what} {start:?}. A later one may.");
-        Diagnostic::error(format!("Unknown {what} type"), detail).into()
+        let detail = format!(
+            "This version of the provider `{name}` has no {what} {start:?}. A later one may: `terraform init -upgrade` looks for it."
+        );
+        Diagnostic::error(summary, detail).into()
     }
 
     /// The client, for what cannot be done without one.
@@ -174,7 +176,8 @@ impl<P: Provider> Inner<P> {
             Configured::Unknown => Ok(None),
             Configured::NotYet => Err(Diagnostic::error(
                 "Provider is not configured",
-                "The host asked for an operation before it configured the provider.",
+                "Terraform asked for an operation before it configured the provider. Nothing was changed. Please report it, with the \
+                 log that TF_LOG=DEBUG writes.",
             )
             .into()),
         }
@@ -207,33 +210,48 @@ impl<P: Provider> Inner<P> {
             return Err(Diagnostic::error(SUMMARY, detail).into());
         }
         let compiled = resource.compiled();
-        let json = codec::parse(&raw.json).map_err(|error| error.explained(SUMMARY))?;
+        let json = codec::parse(&raw.json).map_err(|error| error.explained(SUMMARY, UNREADABLE))?;
         let serde_json::Value::Object(stored) = json else {
-            return Err(Diagnostic::error(SUMMARY, "The state holds no object.").into());
+            return Err(Diagnostic::error(
+                SUMMARY,
+                "What is stored is no object. Nothing was changed. Restore the state from a backup of its file.",
+            )
+            .into());
         };
         let current = compiled.schema.version;
         let stored = match version {
             _ if version == current => stored,
             _ if version < current => resource.upgrade(version, stored)?,
             _ => {
-                let detail = format!("The state has version {version}; this provider knows versions up to {current}.");
+                let detail = format!(
+                    "The state has version {version}; this provider knows versions up to {current}. Nothing was changed. \
+                     Use the version of the provider that wrote it, or a later one."
+                );
                 return Err(Diagnostic::error(SUMMARY, detail).into());
             }
         };
-        let state = codec::from_stored(stored, compiled.value_type()).map_err(|error| error.explained(SUMMARY))?;
+        let state =
+            codec::from_stored(stored, compiled.value_type()).map_err(|error| error.explained(SUMMARY, UNREADABLE))?;
         lifecycle::restored(compiled, state)
     }
 }
 
+/// What to do about what should never be seen.
+const REPORT: &str =
+    "This is a bug in the provider or in Terraform. Please report it, with the log that TF_LOG=DEBUG writes.";
+/// What to do about a state that makes no sense.
+const UNREADABLE: &str = "Nothing was changed. Use the version of the provider that wrote it, or restore the state from a \
+                          backup of its file.";
+
 /// Reads what the host sent.
 fn read(wire: Option<&wire::DynamicValue>, ty: &Type) -> Result<Value, Diagnostics> {
     codec::from_wire(wire, ty)
-        .map_err(|mismatch| mismatch.explained("Terraform sent a value that does not fit the schema").into())
+        .map_err(|mismatch| mismatch.explained("Terraform sent a value that does not fit the schema", REPORT).into())
 }
 
 /// Writes what the host gets.
-fn write(value: &Value, ty: &Type) -> Result<Option<wire::DynamicValue>, Diagnostics> {
-    let cannot = |mismatch: Mismatch| mismatch.explained("Provider made a value that does not fit the schema");
+pub(super) fn write(value: &Value, ty: &Type) -> Result<Option<wire::DynamicValue>, Diagnostics> {
+    let cannot = |mismatch: Mismatch| mismatch.explained("Provider made a value that does not fit the schema", REPORT);
     Ok(Some(codec::to_wire(value, ty).map_err(cannot)?))
 }
 
@@ -261,7 +279,11 @@ fn stub_of<C>(
         .map(|one| format!("`{}`", one.name))
         .collect();
     if !missing.is_empty() {
-        return Err(Diagnostic::error(SUMMARY, format!("The identity lacks {}.", missing.join(", "))).into());
+        return Err(Diagnostic::error(
+            SUMMARY,
+            format!("The identity lacks {}. Add it to the `identity` of the `import` block.", missing.join(", ")),
+        )
+        .into());
     }
     resource.import_identity(client, given)
 }
@@ -284,6 +306,12 @@ fn progress(message: String) -> wire::invoke_action::Event {
     wire::invoke_action::Event { r#type: Some(Type::Progress(Progress { message })) }
 }
 
+/// What a host cannot take: a found object that nothing identifies.
+pub(super) fn no_identity(label: &str) -> Diagnostic {
+    let detail = format!("{label} was found and left out. This is a bug in the provider; please report it.");
+    Diagnostic::error("Found object has no identity", detail)
+}
+
 /// What a search found, as the host gets it.
 fn listed<C>(resource: &dyn AnyResource<C>, whole: bool, found: Found) -> wire::list_resource::Event {
     let noted = |diagnostics: Diagnostics| wire::list_resource::Event {
@@ -293,9 +321,7 @@ fn listed<C>(resource: &dyn AnyResource<C>, whole: bool, found: Found) -> wire::
     let compiled = resource.compiled();
     let event = |label: String, object: Value| {
         let object = lifecycle::imported(compiled, object)?;
-        let identity = identify(compiled, &object)?.ok_or_else(|| {
-            Diagnostic::error("Found object has no identity", format!("{label}. This is a bug in the provider."))
-        })?;
+        let identity = identify(compiled, &object)?.ok_or_else(|| no_identity(&label))?;
         let resource_object = if whole { write(&object, compiled.value_type())? } else { None };
         let identity = Some(identity);
         Ok(wire::list_resource::Event { identity, display_name: label, resource_object, diagnostic: Vec::new() })
@@ -461,17 +487,23 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
             };
             if request.version > schema.version {
                 let (version, current) = (request.version, schema.version);
-                let detail =
-                    format!("The identity has version {version}; this provider knows versions up to {current}.");
+                let detail = format!(
+                    "The identity has version {version}; this provider knows versions up to {current}. Nothing was \
+                         changed. Use the version of the provider that wrote it, or a later one."
+                );
                 return Err(Diagnostic::error(SUMMARY, detail).into());
             }
             // The next read derives it anew, so what an earlier version called otherwise may be missing until then.
             let raw = request.raw_identity.unwrap_or_default();
-            let json = codec::parse(&raw.json).map_err(|error| error.explained(SUMMARY))?;
+            let json = codec::parse(&raw.json).map_err(|error| error.explained(SUMMARY, UNREADABLE))?;
             let serde_json::Value::Object(stored) = json else {
-                return Err(Diagnostic::error(SUMMARY, "The state holds no object.").into());
+                return Err(Diagnostic::error(
+                    SUMMARY,
+                    "What is stored is no object. Nothing was changed. Restore the state from a backup of its file.",
+                )
+                .into());
             };
-            let identity = codec::from_stored(stored, &ty).map_err(|error| error.explained(SUMMARY))?;
+            let identity = codec::from_stored(stored, &ty).map_err(|error| error.explained(SUMMARY, UNREADABLE))?;
             let identity_data = write(&identity, &ty)?;
             let upgraded_identity = Some(wire::ResourceIdentityData { identity_data });
             Ok(Response { upgraded_identity, diagnostics: Vec::new() })
@@ -755,9 +787,9 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
                 (state, request.source_private)
             } else {
                 let raw = request.source_state.unwrap_or_default();
-                let json = codec::parse(&raw.json).map_err(|error| error.explained("Stored state cannot be read"))?;
+                let json = codec::parse(&raw.json).map_err(|error| error.explained("Stored state cannot be read", UNREADABLE))?;
                 let serde_json::Value::Object(attributes) = json else {
-                    return Err(Diagnostic::error("Stored state cannot be read", "The state holds no object.").into());
+                    return Err(Diagnostic::error("Stored state cannot be read", "What is stored is no object. Nothing was changed. Restore the state from a backup of its file.").into());
                 };
                 let source = Source {
                     type_name: &request.source_type_name,
@@ -1104,7 +1136,7 @@ fn validated(mut found: Diagnostics, own: Result<Diagnostics, Diagnostics>) -> D
 }
 
 fn unreadable(mismatch: Mismatch) -> Diagnostic {
-    mismatch.explained("Provider configuration does not have the expected form")
+    mismatch.explained("Provider configuration does not have the expected form", "Correct the provider block.")
 }
 
 fn interrupted() -> Diagnostic {

@@ -137,7 +137,8 @@ pub enum Check {
     Integer,
     /// A whole number from the first to the second.
     Between(i64, i64),
-    /// A text for which this has no complaint. The complaint is a sentence for the user.
+    /// A text for which this has no complaint. The complaint is a clause for the user, such as "it is
+    /// empty".
     Text(fn(&str) -> Result<(), String>),
     /// A value, collections as a whole, for which this has no complaint. It may hold nulls and unknowns inside.
     Any(fn(&Value) -> Result<(), String>),
@@ -693,8 +694,8 @@ impl Check {
             (Check::Between(min, max), Value::Number(number)) => {
                 whole(number) && *number >= Number::Int(*min) && *number <= Number::Int(*max)
             }
-            (Check::Text(check), Value::String(text)) => return check(text).err(),
-            (Check::Any(check), value) => return check(value).err(),
+            (Check::Text(check), Value::String(text)) => return check(text).err().map(|why| refused(name, &why)),
+            (Check::Any(check), value) => return check(value).err().map(|why| refused(name, &why)),
             // The type is checked on decoding; a check for another type has nothing to say.
             _ => true,
         };
@@ -711,6 +712,11 @@ impl Check {
         };
         Some(format!("`{name}` must be {}{found}.", self.allowed().unwrap_or_default()))
     }
+}
+
+/// A sentence out of the clause that a check has to say.
+fn refused(name: &str, why: &str) -> String {
+    format!("`{name}` is not accepted: {}.", why.trim_end_matches('.'))
 }
 
 /// What surrounds an attribute, for the rules about dynamic and write-only ones.
@@ -874,7 +880,7 @@ mod tests {
         let timeouts = &block.block_types[0];
         assert_eq!((timeouts.nesting, timeouts.min_items, timeouts.max_items), (1, 0, 0));
         assert_eq!(timeouts.block.as_ref().unwrap().attributes.len(), 1);
-        assert!(timeouts.block.as_ref().unwrap().attributes[0].description.ends_with("Defaults to `1m`."));
+        assert!(timeouts.block.as_ref().unwrap().attributes[0].description.contains("Default: `1m`."));
     }
 
     #[test]
@@ -892,8 +898,8 @@ mod tests {
             (Check::Integer, Value::Number(Number::parse("1e30").unwrap()), None),
             (Check::Integer, Value::Number(Number::Float(0.5)), Some("`x` must be a whole number, not 0.5.")),
             (Check::Between(1, 9), Value::from(10), Some("`x` must be a whole number from 1 to 9, not 10.")),
-            (Check::Text(|_| Err("No.".to_owned())), Value::from("a"), Some("No.")),
-            (Check::Any(|_| Err("Never.".to_owned())), Value::from(true), Some("Never.")),
+            (Check::Text(|_| Err("it is odd".to_owned())), Value::from("a"), Some("`x` is not accepted: it is odd.")),
+            (Check::Any(|_| Err("never.".to_owned())), Value::from(true), Some("`x` is not accepted: never.")),
         ] {
             assert_eq!(check.complaint("x", &value, false).as_deref(), complaint);
         }

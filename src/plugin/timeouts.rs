@@ -76,12 +76,15 @@ impl Timeouts {
 
     /// The block that offers these operations.
     pub(super) fn block(&self, offered: &[Operation]) -> NestedBlock {
-        let block = NestedBlock::single(BLOCK, "How long the operations may take before they are given up.");
+        let block = NestedBlock::single(
+            BLOCK,
+            "How long the operations may take before they are given up. Default: the limits below.",
+        );
         offered.iter().fold(block, |block, &operation| {
             let name = operation.name();
             let text = format!(
                 "Limit for {}, as a number with a unit, such as `\"90s\"`, `\"30m\"` or `\"1h30m\"`. \
-                 Defaults to `{}`.",
+                 Default: `{}`. Changing it changes nothing in the cloud.",
                 match operation {
                     Operation::Update => "an update".to_owned(),
                     _ => format!("a {name}"),

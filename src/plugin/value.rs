@@ -206,7 +206,7 @@ impl Value {
     /// What it is, for messages. Never the value: it may be secret.
     pub(super) fn kind(&self) -> &'static str {
         match self.bare() {
-            Value::Null | Value::Dynamic(_) => "null",
+            Value::Null | Value::Dynamic(_) => "nothing",
             Value::Unknown(_) => "an unknown value",
             Value::Bool(_) => "a bool",
             Value::Number(_) => "a number",

@@ -40,22 +40,16 @@ impl DataSource<Backups> for BackupDataSource {
             "One backup of any type, manual or automatic: by `backup_id`, or by filters. When several fit, `most_recent` \
              takes the newest. Finding none is an error that says what was searched.",
         )
-        .attribute(
-            Attribute::string("service")
-                .required()
-                .one_of(services::keys())
-                .describe(format!("Database service to ask. {}", services::allowed())),
-        )
+        .attribute(fields::service("Database service to ask."))
         .attribute(Attribute::string("backup_id").optional().check(not_empty).describe(
-            "Id of the backup. Then only `instance_id` may be given beside it; `rds` and `ddm` need it.",
+            "Id of the backup. Then only `instance_id` may be given beside it, and `rds` needs it. Default: the filters are \
+             searched.",
         ))
         .attribute(
-            Attribute::string("instance_id").optional_computed().check(not_empty).describe("Only backups of this instance."),
+            Attribute::string("instance_id").optional_computed().check(not_empty).describe("Only backups of this instance. Default: of all; `rds` searches one instance at a time and needs it."),
         )
-        .attribute(Attribute::string("name").optional_computed().check(not_empty).describe("Only backups with exactly this name."))
-        .attribute(Attribute::string("type").optional_computed().one_of(fields::TYPES.iter().copied()).describe(
-            "Only backups of this type, such as `manual` or `auto`. Without it backups of all full types are searched.",
-        ))
+        .attribute(Attribute::string("name").optional_computed().check(not_empty).describe("Only backups with exactly this name. Default: any."))
+        .attribute(fields::type_filter().optional_computed())
         .attribute(
             Attribute::string("status").optional_computed().one_of(fields::STATUSES.iter().copied()).describe(
                 "Only backups with this status: `BUILDING`, `COMPLETED`, `FAILED` or `DELETING`. Default when searching: \
@@ -65,7 +59,7 @@ impl DataSource<Backups> for BackupDataSource {
         .attribute(Attribute::bool("most_recent").optional().describe(
             "Take the newest when several fit. Default: `false`, and several are an error.",
         ))
-        .attribute(Attribute::string("region").optional_computed().describe("Region to ask. Default: the provider's region."))
+        .attribute(fields::region())
         .attribute(Attribute::string("id").computed().describe("The bare backup id, as restore arguments want it."))
         .attribute(Attribute::string("description").computed().describe("Description of the backup, where the service tells it."))
         // A data source has no plan that could keep anything.
@@ -108,7 +102,7 @@ impl DataSource<Backups> for BackupDataSource {
                 Attr::Unknown => Ok(()),
             };
             if let Err(why) = possible {
-                found.push(services::lacks_instance(service, &why));
+                found.push(services::lacks_instance(&why));
             }
         }
         if let Some(warning) = config.instance_id.known().and_then(|id| services::foreign_suffix(service, id)) {
@@ -139,7 +133,7 @@ impl DataSource<Backups> for BackupDataSource {
                 None => Err(Diagnostic::error(
                     "No backup found",
                     format!(
-                        "{} in {} knows no backup with the id {id}{}.",
+                        "{} in {} knows no backup with the id {id}{}. Check the id, `service` and `region`.",
                         service.facts().title,
                         client.region(),
                         config
@@ -228,6 +222,7 @@ fn several(found: &[Backup]) -> Diagnostic {
             if more > 0 { format!(", and {more} more") } else { String::new() },
         ),
     )
+    .at(Path::attribute("most_recent"))
 }
 
 fn not_empty(text: &str) -> Result<(), String> {

@@ -56,46 +56,32 @@ impl DataSource<Backups> for BackupsDataSource {
     fn schema(&self) -> Schema {
         let text = |name| Attribute::string(name).computed();
         Schema::new("All backups that fit, newest first; an empty list when none does.")
-            .attribute(
-                Attribute::string("service")
-                    .required()
-                    .one_of(services::keys())
-                    .describe(format!("Database service to ask. {}", services::allowed())),
-            )
+            .attribute(fields::service("Database service to ask."))
             .attribute(
                 Attribute::string("instance_id")
                     .optional()
-                    .describe("Only backups of this instance. `rds` lists one instance at a time and needs it."),
+                    .describe("Only backups of this instance. Default: of all; `rds` lists one instance at a time and needs it."),
             )
-            .attribute(Attribute::string("name").optional().describe("Only backups with exactly this name."))
-            .attribute(Attribute::string("name_prefix").optional().describe("Only backups whose name begins so."))
-            .attribute(
-                Attribute::string("type")
-                    .optional()
-                    .one_of(fields::TYPES.iter().copied())
-                    .describe("Only backups of this type, such as `manual` or `auto`."),
-            )
+            .attribute(Attribute::string("name").optional().describe("Only backups with exactly this name. Default: any."))
+            .attribute(Attribute::string("name_prefix").optional().describe("Only backups whose name begins so. Default: any."))
+            .attribute(fields::type_filter().optional())
             .attribute(Attribute::string("status").optional().one_of(fields::STATUSES.iter().copied()).describe(
-                "Only backups with this status: `BUILDING`, `COMPLETED`, `FAILED` or `DELETING`. Without it all are \
+                "Only backups with this status: `BUILDING`, `COMPLETED`, `FAILED` or `DELETING`. Default: all are \
                          listed, failed ones included.",
             ))
             .attribute(
                 Attribute::string("begin_after")
                     .optional()
                     .check(check_time)
-                    .describe("Only backups begun at this time or later: RFC 3339, such as `2026-01-31T00:00:00Z`."),
+                    .describe("Only backups begun at this time or later: RFC 3339, such as `2026-01-31T00:00:00Z`. Default: however old."),
             )
             .attribute(
                 Attribute::string("begin_before")
                     .optional()
                     .check(check_time)
-                    .describe("Only backups begun at this time or earlier: RFC 3339."),
+                    .describe("Only backups begun at this time or earlier: RFC 3339. Default: however new."),
             )
-            .attribute(
-                Attribute::string("region")
-                    .optional_computed()
-                    .describe("Region to ask. Default: the provider's region."),
-            )
+            .attribute(fields::region())
             .attribute(
                 Attribute::list_of(
                     "backups",
@@ -136,7 +122,7 @@ impl DataSource<Backups> for BackupsDataSource {
             found.push(
                 Diagnostic::error(
                     "Conflicting arguments",
-                    "`begin_after` is later than `begin_before`, so nothing can fit.",
+                    "`begin_after` is later than `begin_before`, so nothing can fit. Widen the span of time.",
                 )
                 .at(Path::attribute("begin_after")),
             );
@@ -147,7 +133,7 @@ impl DataSource<Backups> for BackupsDataSource {
         if config.instance_id.is_null()
             && let Err(why) = service.list(&Filter::default(), 0, 1)
         {
-            found.push(services::lacks_instance(service, &why));
+            found.push(services::lacks_instance(&why));
         }
         found
     }
@@ -199,7 +185,9 @@ fn object(backup: &Backup) -> BackupObject {
 }
 
 pub(super) fn check_time(text: &str) -> Result<(), String> {
-    text.parse::<Timestamp>().map(drop).map_err(|_| "it is not RFC 3339, such as 2026-01-31T00:00:00Z".to_owned())
+    text.parse::<Timestamp>()
+        .map(drop)
+        .map_err(|_| "it is no time in RFC 3339, such as 2026-01-31T00:00:00Z".to_owned())
 }
 
 pub(super) fn moment(value: &Attr<String>) -> Option<Timestamp> {

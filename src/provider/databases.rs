@@ -13,10 +13,10 @@ model! {
 pub(super) fn block() -> NestedBlock {
     NestedBlock::list(
         "databases",
-        "A database to back up, instead of the whole instance; only `rds` with SQL Server or PostgreSQL. Changing the \
+        "A database to back up, instead of the whole instance; only `rds` with SQL Server or PostgreSQL. Default: the whole instance. Changing the \
          blocks takes a new backup.",
     )
-    .attribute(Attribute::string("name").required().replaces().describe("Name of the database."))
+    .attribute(Attribute::string("name").required().replaces().describe("Name of the database, as the engine knows it. Changing it takes a new backup."))
 }
 
 /// The names in the blocks.

@@ -92,7 +92,7 @@ fn read(arguments: &[&str]) -> Result<Option<ProviderBlock>, String> {
 }
 
 async fn examine(block: &ProviderBlock, around: &Surroundings) -> Report {
-    let mut text = "Settings, as an empty provider block would find them:\n\n".to_owned();
+    let mut text = "Settings, as an empty provider block would find them:\n".to_owned();
     let (mut settings, warnings) = match settings::resolve(block, around, "doctor") {
         Ok(resolved) => resolved,
         Err(problems) => {
@@ -103,6 +103,7 @@ async fn examine(block: &ProviderBlock, around: &Surroundings) -> Report {
     settings.max_retries = settings.max_retries.min(1);
     let origins = settings::origins(&settings, block, around);
     let context = Context { deadline: Instant::now() + LIMIT, stop: CancellationToken::new() };
+    text.push('\n');
     known(&mut text, &settings, &origins);
     let cloud = match Cloud::new(settings.clone()) {
         Ok(cloud) => cloud,
@@ -111,21 +112,24 @@ async fn examine(block: &ProviderBlock, around: &Surroundings) -> Report {
             return Report::new(text, 1);
         }
     };
-    let mut well = true;
-    match cloud.project_id(&context).await {
-        Ok(id) => row(&mut text, "project id", &id, &origins.project),
-        Err(error) => {
-            well = false;
-            row(&mut text, "project id", "not found", &origins.project);
-            let _ = writeln!(text, "\n{}", explain::brief(&error));
-        }
-    }
+    let project_id = cloud.project_id(&context).await;
+    row(&mut text, "project id", project_id.as_deref().unwrap_or("not found"), &origins.project);
     let iam = cloud.address(&IAM).map_or_else(|error| error.to_string(), |url| url.to_string());
-    row(&mut text, "IAM", &iam, if settings.auth_url.is_some() { "auth_url" } else { "the region" });
+    row(&mut text, "IAM", &iam, &origins.auth_url);
     told(&mut text, &warnings);
+    let mut well = project_id.is_ok();
+    if let Err(error) = project_id {
+        let _ =
+            writeln!(text, "\nError: The project id was not found\n  {}", explain::brief(&error).replace('\n', "\n  "));
+    }
     if well {
         text.push_str("\nOne read-only call per service, to list an instance:\n\n");
         well = called(&mut text, &cloud, &context).await;
+    } else {
+        text.push_str("\nNo service was called. They would be called at:\n\n");
+        for service in ALL {
+            let _ = writeln!(text, "  {:<10} {}", service.facts().key(), address(&cloud, *service));
+        }
     }
     let end = if well { "\nAll is well.\n" } else { "\nSomething does not work yet: see above.\n" };
     text.push_str(end);
@@ -182,6 +186,11 @@ struct Answer {
     error: Option<cloud::Error>,
 }
 
+/// Where a service is, or why it is nowhere.
+fn address(cloud: &Cloud, service: &dyn Service) -> String {
+    cloud.address(service.facts().product).map_or_else(|error| error.to_string(), |url| url.to_string())
+}
+
 async fn called(text: &mut String, cloud: &Cloud, context: &Context) -> bool {
     let mut calls = JoinSet::new();
     for service in ALL {
@@ -189,9 +198,7 @@ async fn called(text: &mut String, cloud: &Cloud, context: &Context) -> bool {
         calls.spawn(async move {
             let began = Instant::now();
             let error = cloud.send(&context, &service.instances(None, 0, 1)).await.err();
-            let address = cloud.address(service.facts().product);
-            let address = address.map_or_else(|error| error.to_string(), |url| url.to_string());
-            Answer { service: *service, address, took: began.elapsed(), error }
+            Answer { service: *service, address: address(&cloud, *service), took: began.elapsed(), error }
         });
     }
     let mut answers = calls.join_all().await;
@@ -203,7 +210,7 @@ async fn called(text: &mut String, cloud: &Cloud, context: &Context) -> bool {
         let not_offered = refusal.is_some_and(|refusal| service.verdict(refusal) == Verdict::NotOffered);
         let word = match &error {
             None => "ok",
-            Some(_) if not_offered => "not offered here",
+            Some(_) if not_offered => "not here",
             Some(_) => "failed",
         };
         let _ = writeln!(text, "  {key:<10} {word:<8} {address} ({} ms)", took.as_millis());

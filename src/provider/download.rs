@@ -64,7 +64,7 @@ impl EphemeralResource<Backups> for BackupDownload {
                 .describe(format!("Database service of the backup. Only {services} hand out links.")),
         )
         .attribute(Attribute::string("backup_id").required().check(check_id).describe("Id of the backup. It must be `COMPLETED`."))
-        .attribute(Attribute::string("instance_id").check(check_id).describe("Id of its instance. `dds` needs it."))
+        .attribute(Attribute::string("instance_id").check(check_id).describe("Id of its instance. Default: none; `dds` needs it."))
         .attribute(Attribute::string("region").describe("Region of the backup. Default: the provider's region."))
         .attribute(text("bucket").describe("Object storage bucket that holds the files, where the service tells it."))
         .attribute(

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use crate::backup::{self, Backup};
+use crate::backup::{self, Backup, Verdict};
 use crate::cloud;
 use crate::plugin::{Diagnostic, Path};
 
@@ -45,7 +45,9 @@ pub(super) struct About<'a> {
 
 /// Settings that do not work.
 pub(super) fn setup(error: &cloud::Error) -> Diagnostic {
-    Diagnostic::error("The provider cannot be configured", sentence(&said(error)))
+    let next = "Nothing was changed. `terraform-provider-huaweidb doctor`, run in the same environment, shows what is used, \
+                where it comes from, and whether it works.";
+    Diagnostic::error("The provider cannot be configured", format!("{}\n\n{next}", brief(error)))
 }
 
 /// What a call ended with, and what to do about it, where that is known.
@@ -172,9 +174,7 @@ fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String 
         (Doing::Delete, _) => {
             format!("The backup {id} still exists in the cloud, as far as is known; it stays in the state.")
         }
-        (Doing::Follow | Doing::Stop, backup::Error::Vanished { .. }) | (Doing::Search | Doing::Download, _) => {
-            String::new()
-        }
+        (Doing::Follow, backup::Error::Vanished { .. }) | (Doing::Search | Doing::Download, _) => String::new(),
         (Doing::Follow, backup::Error::Failed { .. }) => format!("The failed backup {id} stays in the cloud."),
         (Doing::Follow, _) => format!("The backup {id} exists in the cloud. It is not in the state."),
         (Doing::Prune, _) => format!("The backup {id} still exists in the cloud, as far as is known."),
@@ -185,8 +185,13 @@ fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String 
 fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
     // Where the refusal is understood, its status alone would mislead: a busy instance is a 403 too.
     let understood = matches!(error, backup::Error::Busy { .. } | backup::Error::NameTaken { .. });
-    if !understood && let Some(advice) = error.cloud().and_then(advice) {
-        return advice;
+    if !understood && let Some(cause) = error.cloud() {
+        if is_busy(about.service, cause) {
+            return "Something else runs on the instance. Try again when it has ended.".to_owned();
+        }
+        if let Some(advice) = advice(cause) {
+            return advice;
+        }
     }
     match (doing, error) {
         (Doing::Create, backup::Error::NameTaken { existing: Some(backup), .. }) => format!(
@@ -234,11 +239,56 @@ fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
             Doing::Delete,
             backup::Error::StillRunning { .. } | backup::Error::Busy { .. } | backup::Error::Stopped { .. },
         ) => "Destroy again to go on; `timeouts.delete` may need more time.".to_owned(),
-        (_, backup::Error::Cloud(cause)) if is_trouble(cause) => {
+        (Doing::Follow, backup::Error::Failed { .. }) => {
+            "Mend the cause and invoke the action again; delete the failed backup.".to_owned()
+        }
+        (Doing::Follow, backup::Error::Vanished { .. }) => {
+            "Somebody or something deleted it. Invoke the action again to take a new one.".to_owned()
+        }
+        (Doing::Follow, _) => {
+            "Look at it with the data source `huaweidb_backup` before another one is taken; `timeout` may need more time."
+                .to_owned()
+        }
+        (Doing::Prune, backup::Error::OthersRun { .. }) => {
+            "It is tried again next time, when the others have ended.".to_owned()
+        }
+        (Doing::Stop, backup::Error::OthersRun { .. }) => {
+            "To stop them all, give `instance_id` alone.".to_owned()
+        }
+        (Doing::Stop, backup::Error::StillRunning { .. }) => {
+            "Invoke the action again; `timeout` may need more time.".to_owned()
+        }
+        (_, backup::Error::Cloud(cloud::Error::Setup(_))) => {
+            "Check the provider block and the environment: `terraform-provider-huaweidb doctor` shows what is used, where \
+             it comes from, and whether it works."
+                .to_owned()
+        }
+        (_, backup::Error::Cloud(cause) | backup::Error::OutOfSight { cause, .. }) if is_trouble(cause) => {
             "Try again. If it happens again, ask the cloud's support, and name the request id if there is one."
                 .to_owned()
         }
-        _ => String::new(),
+        (_, backup::Error::Unsupported(_) | backup::Error::NotOffered { .. }) => {
+            "Leave it out for this service.".to_owned()
+        }
+        (Doing::Prune, _) => "The next run tries again.".to_owned(),
+        (
+            _,
+            backup::Error::Stopped { .. }
+            | backup::Error::StillRunning { .. }
+            | backup::Error::Cloud(cloud::Error::Stopped { .. } | cloud::Error::DeadlinePassed { .. }),
+        ) => "Try again; the limit (`timeouts`, in an action `timeout`) may be too short.".to_owned(),
+        _ => "Mend what the cloud names, and try again.".to_owned(),
+    }
+}
+
+/// Whether the cloud said that the instance does something else.
+fn is_busy(service: &str, error: &cloud::Error) -> bool {
+    match error {
+        cloud::Error::Refused { refusal, .. } => {
+            backup::named(service).is_some_and(|service| service.verdict(refusal) == Verdict::Busy)
+        }
+        cloud::Error::DeadlinePassed { last: Some(last), .. } => is_busy(service, last),
+        _ => false,
     }
 }
 
@@ -256,6 +306,7 @@ fn is_trouble(error: &cloud::Error) -> bool {
 fn argument(doing: Doing, error: &backup::Error) -> Option<&'static str> {
     match (doing, error) {
         (Doing::Create, backup::Error::NameTaken { .. }) => Some("name"),
+        (Doing::Create, backup::Error::Busy { .. }) => Some("instance_id"),
         (Doing::Create, backup::Error::Cloud(cloud::Error::Refused { refusal, .. })) => match refusal.code.as_str() {
             "DBS.280277" | "DBS.201210" => Some("name"),
             "DBS.280127" => Some("description"),
@@ -287,8 +338,19 @@ fn said(error: &cloud::Error) -> String {
         cloud::Error::DeadlinePassed { last: Some(last), .. } => {
             format!("{}; the time was over before it could be tried again", said(last))
         }
+        cloud::Error::DeadlinePassed { call, last: None } => {
+            format!("the time was over before {} could be sent", without_placeholder(call))
+        }
+        cloud::Error::Stopped { call } => {
+            format!("Terraform asked to stop before {} was sent", without_placeholder(call))
+        }
         other => other.to_string(),
     }
+}
+
+/// A call that was never sent may not know its project yet.
+fn without_placeholder(call: &str) -> String {
+    call.replace("/{project_id}", "")
 }
 
 /// What to do about refusals that have one well-known cause.
@@ -437,6 +499,29 @@ mod tests {
         ]
     }
 
+    /// Whether an operation can end so; the others would only fill the book with what nobody reads.
+    fn can_end_with(doing: Doing, error: &backup::Error) -> bool {
+        use backup::Error;
+        let waits = matches!(doing, Doing::Wait | Doing::Follow);
+        let removes = matches!(doing, Doing::Delete | Doing::Prune | Doing::Stop);
+        match error {
+            Error::Cloud(cloud::Error::Refused { refusal, .. }) if refusal.code == "DBS.280277" => {
+                doing == Doing::Create
+            }
+            Error::Cloud(_) => !waits,
+            Error::Unsupported(_) => !waits && doing != Doing::Delete,
+            Error::NotOffered { .. } => removes || doing == Doing::Download,
+            Error::Unclear { .. } | Error::NameTaken { .. } => doing == Doing::Create,
+            Error::Busy { .. } => matches!(doing, Doing::Create | Doing::Delete | Doing::Prune),
+            Error::Failed { .. } | Error::Vanished { .. } => waits,
+            Error::JobFailed { .. } | Error::OthersRun { .. } => removes,
+            Error::OutOfSight { .. } => waits || removes,
+            Error::StillRunning { .. } => waits || removes || doing == Doing::Read,
+            // A wait in the resource that is stopped is a warning.
+            Error::Stopped { .. } => doing == Doing::Follow || removes || doing == Doing::Read,
+        }
+    }
+
     const DOINGS: [Doing; 9] = [
         Doing::Create,
         Doing::Wait,
@@ -458,12 +543,14 @@ mod tests {
     fn every_message_reads_like_the_one_before() {
         let mut book = String::new();
         for doing in DOINGS {
-            for error in errors() {
+            for error in errors().into_iter().filter(|error| can_end_with(doing, error)) {
                 let one = explained(doing, &error);
                 let at = one.path.as_ref().map_or(String::new(), |path| format!(" [at {path}]"));
-                let _ = writeln!(book, "## {doing:?}: {}{at}\n{}\n", one.summary, one.detail);
+                let _ = writeln!(book, "## {doing:?}\nError: {}{at}\n{}\n", one.summary, one.detail);
             }
         }
+        let one = setup(&cloud::Error::Setup("the CA file holds no certificate in PEM form".to_owned()));
+        let _ = writeln!(book, "## Configure\nError: {}\n{}\n", one.summary, one.detail);
         insta::assert_snapshot!("messages", book);
     }
 
@@ -477,6 +564,10 @@ mod tests {
                 let prose = one.detail.split("\n\nimport {").next().unwrap_or_default();
                 for part in prose.split("\n\n") {
                     assert!(part.ends_with(['.', ':', '!', '?']), "{doing:?}: {part:?} does not end:\n{all}");
+                }
+                if can_end_with(doing, &error) {
+                    let next = what_next(doing, About { service: "dds", id: None, name: None }, &error);
+                    assert!(!next.is_empty() && one.detail.contains("\n\n"), "{doing:?}: no next step in:\n{all}");
                 }
                 for word in ["None", "Some(", "null", "Refused {", "..", "DeadlinePassed", "  "] {
                     assert!(!prose.contains(word), "{doing:?}: {word:?} in:\n{all}");

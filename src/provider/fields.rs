@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::services;
 use crate::backup::{Backup, DataNode, Datastore, Filter};
 use crate::plugin::{Attr, Attribute, model};
 
@@ -62,6 +63,27 @@ pub(super) fn size(backup: &Backup) -> Attr<i64> {
 /// Text that the cloud may leave out or send empty.
 pub(super) fn text(value: Option<&String>) -> Attr<String> {
     value.filter(|value| !value.is_empty()).cloned().into()
+}
+
+/// The service, as whatever asks it needs it: `what` says whose it is.
+pub(super) fn service(what: &str) -> Attribute {
+    let text = format!("{what} {}", services::allowed());
+    Attribute::string("service").required().one_of(services::keys()).describe(text)
+}
+
+/// The region of a data source: what was asked comes back.
+pub(super) fn region() -> Attribute {
+    Attribute::string("region").optional_computed().describe("Region to ask. Default: the provider's region.")
+}
+
+/// Which types of backups a data source searches.
+pub(super) fn type_filter() -> Attribute {
+    let words = TYPES.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>();
+    Attribute::string("type").one_of(TYPES.iter().copied()).describe(format!(
+        "Only backups of this type: one of {}; no service has all of them. Default: what the service lists unasked, which \
+         are its full backups, manual and automatic.",
+        words.join(", ")
+    ))
 }
 
 /// The attributes that describe a found backup and that nobody configures.

@@ -107,6 +107,7 @@ fn text(arguments: &[Value], index: usize) -> &str {
 
 fn time(arguments: &[Value], index: usize) -> Result<Timestamp, FunctionError> {
     let text = text(arguments, index);
-    text.parse()
-        .map_err(|_| FunctionError::at(index, format!("{text:?} is not RFC 3339, such as 2026-01-31T00:00:00Z.")))
+    text.parse().map_err(|_| {
+        FunctionError::at(index, format!("{text:?} is no time in RFC 3339, such as 2026-01-31T00:00:00Z."))
+    })
 }

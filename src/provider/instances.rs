@@ -37,18 +37,11 @@ impl DataSource<Backups> for InstancesDataSource {
     fn schema(&self) -> Schema {
         let text = |name| Attribute::string(name).computed();
         Schema::new("Database instances of one service, sorted by name; an empty list when none fits.")
+            .attribute(fields::service("Database service to ask."))
             .attribute(
-                Attribute::string("service")
-                    .required()
-                    .one_of(services::keys())
-                    .describe(format!("Database service to ask. {}", services::allowed())),
+                Attribute::string("name").optional().describe("Only instances with exactly this name. Default: all."),
             )
-            .attribute(Attribute::string("name").optional().describe("Only instances with exactly this name."))
-            .attribute(
-                Attribute::string("region")
-                    .optional_computed()
-                    .describe("Region to ask. Default: the provider's region."),
-            )
+            .attribute(fields::region())
             .attribute(
                 Attribute::list_of(
                     "instances",

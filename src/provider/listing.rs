@@ -37,22 +37,24 @@ impl ListResource<Backups> for ManualBackupList {
     type Object = ManualBackup;
 
     fn schema(&self) -> Schema {
-        let mut schema = Schema::new("Finds manual backups, whoever took them, as pages of the cloud's lists arrive.")
+        let mut schema = Schema::new("Finds manual backups, whoever took them, for `terraform query`: in one service or in all, page by page as the \
+             cloud lists them.")
             .attribute(Attribute::string("service").one_of(services::keys()).describe(format!(
                 "Database service to ask. {} Default: all that take manual backups; one that does not answer is a warning.",
                 services::allowed()
             )))
-            .attribute(Attribute::string("instance_id").check(check_id).describe("Only backups of this instance."))
-            .attribute(Attribute::string("name_prefix").describe("Only backups whose name begins so."))
+            .attribute(Attribute::string("instance_id").check(check_id).describe("Only backups of this instance. Default: of all."))
+            .attribute(Attribute::string("name_prefix").describe("Only backups whose name begins so. Default: any."))
             .attribute(
                 Attribute::string("status")
                     .one_of(fields::STATUSES.iter().copied())
-                    .describe("Only backups with this status. Default: all."),
+                    .describe("Only backups with this status: `BUILDING`, `COMPLETED`, `FAILED` or `DELETING`. Default: all."),
             )
             .attribute(
                 Attribute::string("begin_after")
                     .check(check_time)
-                    .describe("Only backups begun at this time or later: RFC 3339, such as `2026-01-31T00:00:00Z`."),
+                    .describe("Only backups begun at this time or later: RFC 3339, such as `2026-01-31T00:00:00Z`. Default: \
+                         however old."),
             )
             .attribute(Attribute::string("region").describe("Region to ask. Default: the provider's region."));
         schema.timeouts = Some(crate::plugin::Timeouts { read: LIMIT, ..crate::plugin::Timeouts::default() });

@@ -73,26 +73,27 @@ impl Resource<Backups> for ManualBackupResource {
                 )),
         )
         .attribute(Attribute::string("instance_id").required().replaces().check(check_id).describe(
-            "Id of the instance to back up. Its last characters tell the service (`in02` is DDS); another ending is only \
+            "Id of the instance to back up: at most 64 letters, digits and hyphens. Its last characters tell the service (`in02` is DDS); another ending is only \
              a warning. Changing it takes a new backup.",
         ))
         .attribute(Attribute::string("name").optional_computed().keeps().replaces().check(naming::check_name).describe(
             "Name of the backup: 4 to 64 characters, a letter first, then letters, digits, `-` and `_`; unique in the \
-             project. Give either `name` or `name_prefix`. Changing it takes a new backup.",
+             project. Default: made from `name_prefix`; give either of them. Changing it takes a new backup.",
         ))
         .attribute(Attribute::string("name_prefix").optional().check(naming::check_prefix).describe(format!(
             "Beginning of the name; the time and random digits are added, so that names never collide and sort by age. \
-             1 to {} characters by the same rule. Give either `name` or `name_prefix`. Changing it takes a new backup.",
+             1 to {} characters by the same rule. Default: none, and then `name` is needed. Changing it takes a new backup.",
             naming::PREFIX_MAX
         )))
         .attribute(
             Attribute::string("description").optional_computed().keeps().replaces().check(naming::check_description).describe(
                 "Description of the backup: at most 256 characters, none of `> ! < \" & ' =` and no line breaks. \
-                 Changing it takes a new backup.",
+                 Default: none. Changing it takes a new backup.",
             ),
         )
         .attribute(Attribute::map("triggers", Type::String).optional().replaces().describe(
-            "Any values whose change takes a new backup, such as the version of a migration. They are not sent anywhere.",
+            "Any values whose change takes a new backup, such as the version of a migration. They are not sent anywhere. \
+             Default: none.",
         ))
         .attribute(Attribute::bool("wait_for_completion").optional().default(true).describe(
             "Whether an apply waits until the backup is `COMPLETED`. Default: `true`. If an apply is interrupted while it \
@@ -105,7 +106,7 @@ impl Resource<Backups> for ManualBackupResource {
         .attribute(Attribute::integer("keep_last").optional().between(1, 10_000).describe(
             "Rotation: once a new backup has completed, so many of the newest completed manual backups of this instance and \
              exactly this `name_prefix` stay, and older ones are deleted. Planned deletions are announced as warnings; one \
-             that fails is a warning too. Needs `name_prefix`, `on_destroy = \"retain\"` and waiting for completion. Changed \
+             that fails is a warning too. 1 to 10000. Default: none is deleted. Needs `name_prefix`, `on_destroy = \"retain\"` and waiting for completion. Changed \
              in place; counts from the next backup on.",
         ))
         .attribute(Attribute::bool("deletion_protection").optional().default(false).describe(
@@ -180,7 +181,7 @@ impl Resource<Backups> for ManualBackupResource {
             found.push(
                 Diagnostic::error(
                     "This service takes no manual backups",
-                    format!("{} ({}): {why}.", facts.title, facts.product.key),
+                    format!("{why}. Choose another `service`, or look its backups up with the data sources."),
                 )
                 .at(Path::attribute("service")),
             );
@@ -201,20 +202,10 @@ impl Resource<Backups> for ManualBackupResource {
                 .at(Path::attribute("description")),
             );
         }
-        if let Some(first) = config.databases.known().filter(|blocks| !blocks.is_empty())
-            && !facts.takes_databases
-        {
-            found.push(
-                Diagnostic::error(
-                    "Argument not offered by this service",
-                    format!(
-                        "{} backs up whole instances only, and {} `databases` are given. Remove them.",
-                        facts.title,
-                        first.len()
-                    ),
-                )
-                .at(Path::attribute("databases")),
-            );
+        if config.databases.known().is_some_and(|blocks| !blocks.is_empty()) && !facts.takes_databases {
+            let detail = format!("{} backs up whole instances only. Remove the `databases` blocks.", facts.title);
+            let refusal = Diagnostic::error("Argument not offered by this service", detail);
+            found.push(refusal.at(Path::attribute("databases")));
         }
         found
     }
@@ -614,6 +605,7 @@ fn retained(state: &ManualBackup) -> Diagnostic {
             state.id.known().map_or("", String::as_str),
         ),
     )
+    .at(Path::attribute("on_destroy"))
 }
 
 fn interrupted(state: &ManualBackup) -> Diagnostic {

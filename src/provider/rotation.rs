@@ -13,7 +13,7 @@ use super::manual_backup::{ManualBackup, context};
 use crate::backup::retention::{self, Candidate, Rule};
 use crate::backup::{self, Backup, BackupRef, Backups, Filter, Service};
 use crate::cloud::Context;
-use crate::plugin::{Diagnostic, Diagnostics, Life};
+use crate::plugin::{Diagnostic, Diagnostics, Life, Path};
 
 /// So long a plan may look for what it announces.
 const PLAN_LIMIT: Duration = Duration::from_secs(30);
@@ -69,17 +69,18 @@ pub(super) async fn announced(client: &Backups, planned: &ManualBackup) -> Diagn
     }
     let names = leaving.iter().filter_map(|id| found.iter().find(|backup| backup.id == *id));
     let names = names.map(|backup| format!("{:?} ({})", backup.name, backup.id)).collect::<Vec<_>>();
-    announced.push(Diagnostic::warning(
+    let announcement = Diagnostic::warning(
         "Older backups will be deleted",
         format!(
-            "Once the new backup has completed, `keep_last = {}` leaves the newest {} of the prefix {:?} and deletes {}: {}.",
+            "`keep_last = {}`: once the new backup has completed, {} older of the prefix {:?} will be deleted from the cloud. \
+             That cannot be undone: {}.",
             rotation.keep_last,
-            rotation.keep_last,
-            rotation.prefix,
             names.len(),
+            rotation.prefix,
             names.join(", ")
         ),
-    ));
+    );
+    announced.push(announcement.at(Path::attribute("keep_last")));
     announced
 }
 
@@ -126,4 +127,5 @@ fn kept(said: &str, prefix: &str) -> Diagnostic {
         "Older backup was not deleted",
         format!("The new backup is complete. Of the prefix {prefix:?} one more is left than `keep_last` says: {said}"),
     )
+    .at(Path::attribute("keep_last"))
 }

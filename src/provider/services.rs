@@ -33,6 +33,7 @@ pub(super) fn required(key: &Attr<String>) -> Result<&'static dyn Service, Diagn
             "Unknown service",
             format!("There is no service {key:?}. Allowed are: {}.", keys().join(", ")),
         )
+        .at(Path::attribute("service"))
         .into()
     })
 }
@@ -57,9 +58,8 @@ pub(super) fn untouched() -> ManualBackup {
 }
 
 /// What to say when a service cannot look anything up without an instance.
-pub(super) fn lacks_instance(service: &dyn Service, why: &Unsupported) -> Diagnostic {
-    Diagnostic::error("Missing argument", format!("{}: {why}. Set `instance_id`.", service.facts().title))
-        .at(Path::attribute("instance_id"))
+pub(super) fn lacks_instance(why: &Unsupported) -> Diagnostic {
+    Diagnostic::error("Missing argument", format!("{why}.")).at(Path::attribute("instance_id"))
 }
 
 /// The service whose ids end as this one does, and that ending.
@@ -136,9 +136,9 @@ fn malformed(id: &str, why: &str) -> Diagnostics {
         "Invalid import id",
         format!(
             "{id:?} cannot be imported: {why}.\n\n\
-             The form is <service>/<instance_id>/<backup_id>; the services are {}. For {} the instance may be left out: \
-             <service>/<backup_id>.\n\n\
-             Example: dds/a89dab5e39394eccbdb77b19d57b0180in02/bf9ee62a7f7044c583c6765c916c36edbr02",
+             The form is `<service>/<instance_id>/<backup_id>`; the services are {}. For {} the instance may be left out: \
+             `<service>/<backup_id>`.\n\n\
+             Example: `dds/a89dab5e39394eccbdb77b19d57b0180in02/bf9ee62a7f7044c583c6765c916c36edbr02`.",
             keys().join(", "),
             short.map(|facts| facts.product.key).collect::<Vec<_>>().join(", "),
         ),

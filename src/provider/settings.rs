@@ -169,7 +169,7 @@ pub(super) fn schema() -> Schema {
     .attribute(
         Attribute::map("endpoints", Type::String).optional().describe(format!(
             "Addresses instead of the cloud's usual ones, by service: {}, `iam`. Plain `http` is accepted for this \
-             machine only.",
+             machine only. Default: the cloud's own.",
             service_keys().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
         )),
     )
@@ -193,10 +193,16 @@ pub(super) fn schema() -> Schema {
          `HW_SHARED_CONFIG_FILE`; `~/.hcloud/config.json` if only `profile` is set.",
     ))
     .attribute(text("profile", "Profile in that file. Default: `HW_PROFILE`, or the file's current profile."))
-    .block(
-        NestedBlock::single(
+    .block(assume_role_block())
+}
+
+/// The block `assume_role`.
+fn assume_role_block() -> NestedBlock {
+    let text = |name: &'static str, description: &str| Attribute::string(name).optional().describe(description);
+    NestedBlock::single(
             "assume_role",
-            "An agency of another account to act for. Its temporary keys are fetched on first use and renewed.",
+            "An agency of another account to act for. Its temporary keys are fetched on first use and renewed. Default: none, \
+             unless the variables below are set.",
         )
         .attribute(text("agency_name", "Name of the agency. Default: `HW_ASSUME_ROLE_AGENCY_NAME`."))
         .attribute(text("domain_name", "Name of the delegating account. Default: `HW_ASSUME_ROLE_DOMAIN_NAME`."))
@@ -206,8 +212,7 @@ pub(super) fn schema() -> Schema {
         ))
         .attribute(Attribute::integer("duration").optional().describe(
             "How long the temporary keys live, in seconds, 900 to 86400. Default: `HW_ASSUME_ROLE_DURATION`, or the cloud's.",
-        )),
-    )
+        ))
 }
 
 /// Checks what can be checked without the environment. Unknown values pass.
@@ -364,6 +369,7 @@ pub(super) struct Origins {
     pub(super) credentials: String,
     pub(super) project: String,
     pub(super) cloud: String,
+    pub(super) auth_url: String,
 }
 
 /// Where resolved settings come from. The block is that of the doctor: it names no credentials.
@@ -398,7 +404,14 @@ pub(super) fn origins(found: &cloud::Settings, block: &ProviderBlock, around: &S
     } else {
         "IAM, by the region's name".to_owned()
     };
-    Origins { region, credentials, project, cloud: variable(CLOUD) }
+    let auth_url = if found.auth_url.is_some() {
+        variable(AUTH_URL)
+    } else if found.endpoints.contains_key(cloud::IAM.key) {
+        "the argument --endpoint".to_owned()
+    } else {
+        "the region".to_owned()
+    };
+    Origins { region, credentials, project, cloud: variable(CLOUD), auth_url }
 }
 
 /// The value, or nothing and one problem more: a person wants to hear of all of them at once.
@@ -477,8 +490,8 @@ fn credentials(
                 let security_token = around.value(&[token]).map(SecretString::from);
                 return key(access_key, secret_key.into(), security_token, secret);
             }
-            (Some(_), None) => return Err(half(access, secret)),
-            (None, Some(_)) => return Err(half(secret, access)),
+            (Some(_), None) => return Err(half(access, secret).at(Path::attribute("secret_key"))),
+            (None, Some(_)) => return Err(half(secret, access).at(Path::attribute("access_key"))),
             (None, None) => {}
         }
     }
@@ -527,7 +540,8 @@ fn key(
         return Err(Diagnostic::error(
             "Credentials cannot be used",
             format!("The access key or the secret key (from {found_in}) begins or ends with white space; remove it."),
-        ));
+        )
+        .at(Path::attribute("secret_key")));
     }
     Ok(cloud::Credentials::Key { access_key, secret_key, security_token })
 }
@@ -545,31 +559,41 @@ fn half(there: &str, missing: &str) -> Diagnostic {
 }
 
 fn password(block: &ProviderBlock, around: &Surroundings) -> Result<cloud::Credentials, Diagnostic> {
-    let incomplete = |what: &str| Diagnostic::error("Credentials are incomplete", what.to_owned());
+    let incomplete =
+        |at: &str, what: &str| Diagnostic::error("Credentials are incomplete", what).at(Path::attribute(at));
     let user_name = filled(&block.user_name).or_else(|| around.value(USER_NAME));
     let user_id = filled(&block.user_id).or_else(|| around.value(USER_ID));
     let domain_name = filled(&block.domain_name).or_else(|| around.value(DOMAIN_NAME));
     let domain_id = filled(&block.domain_id).or_else(|| around.value(DOMAIN_ID));
     let Some(password) = secret(&block.password).or_else(|| around.value(PASSWORD).map(SecretString::from)) else {
-        return Err(incomplete(&format!(
-            "A user is set, but no password. Set `password` in the provider block, or one of {}.",
-            listed(PASSWORD)
-        )));
+        return Err(incomplete(
+            "password",
+            &format!(
+                "A user is set, but no password. Set `password` in the provider block, or one of {}.",
+                listed(PASSWORD)
+            ),
+        ));
     };
     if user_name.is_none() && user_id.is_none() {
-        return Err(incomplete(&format!(
-            "A password is set, but no user. Set `user_name` or `user_id` in the provider block, or one of {}, {}.",
-            listed(USER_NAME),
-            listed(USER_ID)
-        )));
+        return Err(incomplete(
+            "user_name",
+            &format!(
+                "A password is set, but no user. Set `user_name` or `user_id` in the provider block, or one of {}, {}.",
+                listed(USER_NAME),
+                listed(USER_ID)
+            ),
+        ));
     }
     if user_id.is_none() && domain_name.is_none() && domain_id.is_none() {
-        return Err(incomplete(&format!(
-            "A user name and a password are set, but not the account they belong to. Set `domain_name` or `domain_id` \
+        return Err(incomplete(
+            "domain_name",
+            &format!(
+                "A user name and a password are set, but not the account they belong to. Set `domain_name` or `domain_id` \
              in the provider block, or one of {}, {}.",
-            listed(DOMAIN_NAME),
-            listed(DOMAIN_ID)
-        )));
+                listed(DOMAIN_NAME),
+                listed(DOMAIN_ID)
+            ),
+        ));
     }
     Ok(cloud::Credentials::Password { user_name, user_id, password, domain_name, domain_id })
 }
@@ -620,7 +644,8 @@ fn certificates(text: &str, around: &Surroundings) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     let path = expanded(text, around);
-    (around.file)(&path).map_err(|why| format!("The certificates in {} cannot be read: {why}.", path.display()))
+    (around.file)(&path)
+        .map_err(|why| format!("The certificates in {} cannot be read: {}.", path.display(), unreadable(&why)))
 }
 
 fn user_agent(terraform_version: &str, around: &Surroundings) -> String {
@@ -661,6 +686,16 @@ fn expanded(path: &str, around: &Surroundings) -> PathBuf {
     }
 }
 
+/// Why a file cannot be read, without the numbers of the operating system.
+fn unreadable(why: &io::Error) -> String {
+    match why.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "this user may not read it".to_owned(),
+        io::ErrorKind::InvalidData => "it is no text".to_owned(),
+        _ => why.to_string(),
+    }
+}
+
 /// The KooCLI profile, if one was asked for.
 fn profile(block: &ProviderBlock, around: &Surroundings) -> Result<Option<Profile>, Diagnostic> {
     let file = filled(&block.shared_config_file).or_else(|| around.value(SHARED_CONFIG_FILE));
@@ -673,19 +708,25 @@ fn profile(block: &ProviderBlock, around: &Surroundings) -> Result<Option<Profil
         Diagnostic::error(
             "The shared configuration file cannot be used",
             format!(
-                "{} cannot be read: {why}. It was asked for by `shared_config_file`, `profile`, {} or {}.",
+                "{} cannot be read: {}. It was asked for by `shared_config_file`, `profile`, {} or {}: correct the path, or \
+                 remove what asks for it.",
                 path.display(),
+                unreadable(&why),
                 SHARED_CONFIG_FILE[0],
                 PROFILE[0]
             ),
         )
+        .at(Path::attribute("shared_config_file"))
     })?;
     Profile::pick(&text, name.as_deref(), &path.display().to_string()).map(Some)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
+    use crate::plugin::Severity;
 
     /// Surroundings with these variables and files.
     fn around(variables: &[(&str, &str)], files: &[(&str, &str)]) -> Surroundings {
@@ -851,6 +892,88 @@ mod tests {
             assert_eq!(found, path, "{detail}");
             assert!(detail.contains(why), "{detail}");
         }
+    }
+
+    #[test]
+    fn what_is_wrong_with_settings_is_said_in_one_way() {
+        let profiles = r#"{"current": "", "profiles": [{"name": "p", "mode": "AKSK"}, {"name": "sso", "mode": "SSO"},
+            {"name": "locked", "mode": "AKSK", "accessKeyId": "9f3c==:ab", "secretAccessKey": "very-secret="}]}"#;
+        let files = [("/config.json", profiles), ("/broken.json", "{\n \"profiles\": 7"), ("/home/me/ca.pem", "x")];
+        let keys = [("HW_ACCESS_KEY", "a"), ("HW_SECRET_KEY", "hush")];
+        let with = |more: &[(&'static str, &'static str)]| [keys.as_slice(), more].concat();
+        let region = ("HW_REGION_NAME", "eu-de");
+        let role = |duration| ProviderBlock {
+            assume_role: Attr::Known(AssumeRoleBlock { duration, ..AssumeRoleBlock::default() }),
+            ..ProviderBlock::default()
+        };
+        let block = ProviderBlock::default;
+        let mut page = String::new();
+        for (case, block, variables) in vec![
+            ("nothing at all", block(), Vec::new()),
+            ("no region", block(), with(&[])),
+            ("an access key alone", block(), vec![region, ("HW_ACCESS_KEY", "a")]),
+            ("a secret key alone", block(), vec![region, ("OS_SECRET_KEY", "hush")]),
+            ("a secret key in the block alone", ProviderBlock { secret_key: hidden("hush"), ..block() }, vec![region]),
+            ("white space around a key", block(), vec![region, ("HW_ACCESS_KEY", "a"), ("HW_SECRET_KEY", "hush ")]),
+            ("white space in the block", ProviderBlock { access_key: text(" a"), ..block() }, with(&[region])),
+            ("a user without a password", ProviderBlock { user_name: text("me"), ..block() }, vec![region]),
+            ("a password without a user", block(), vec![region, ("OS_PASSWORD", "hush")]),
+            ("a user without an account", block(), vec![region, ("OS_PASSWORD", "hush"), ("OS_USERNAME", "me")]),
+            ("retries that are none", block(), with(&[region, ("HW_MAX_RETRIES", "many")])),
+            ("neither on nor off", block(), with(&[region, ("HW_INSECURE", "maybe")])),
+            ("not checked", ProviderBlock { insecure: Attr::Known(true), ..block() }, with(&[region])),
+            ("a cloud that is no domain", block(), with(&[region, ("HW_CLOUD", "otc")])),
+            ("an address without TLS", block(), with(&[region, ("OS_AUTH_URL", "http://iam.example.com/v3")])),
+            ("an address that is none", block(), with(&[region, ("OS_AUTH_URL", "https://")])),
+            ("no such file of certificates", block(), with(&[region, ("OS_CACERT", "/no/ca.pem")])),
+            ("an agency without a name", role(Attr::Null), with(&[region])),
+            ("an agency without an account", block(), with(&[region, ("HW_ASSUME_ROLE_AGENCY_NAME", "ops")])),
+            ("keys that live too short", role(Attr::Known(60)), with(&[region])),
+            (
+                "keys that live too long",
+                block(),
+                with(&[
+                    region,
+                    ("HW_ASSUME_ROLE_AGENCY_NAME", "ops"),
+                    ("HW_ASSUME_ROLE_DOMAIN_NAME", "acme"),
+                    ("HW_ASSUME_ROLE_DURATION", "999999"),
+                ]),
+            ),
+            ("no such file", block(), vec![region, ("HW_SHARED_CONFIG_FILE", "/nowhere.json")]),
+            ("a broken file", block(), vec![region, ("HW_SHARED_CONFIG_FILE", "/broken.json")]),
+            ("no current profile", block(), vec![region, ("HW_SHARED_CONFIG_FILE", "/config.json")]),
+            ("no such profile", block(), vec![region, ("HW_SHARED_CONFIG_FILE", "/config.json"), ("HW_PROFILE", "q")]),
+            (
+                "a profile without keys",
+                block(),
+                vec![region, ("HW_SHARED_CONFIG_FILE", "/config.json"), ("HW_PROFILE", "p")],
+            ),
+            (
+                "a profile that is signed out",
+                block(),
+                vec![region, ("HW_SHARED_CONFIG_FILE", "/config.json"), ("HW_PROFILE", "sso")],
+            ),
+            (
+                "a profile that is encrypted",
+                block(),
+                vec![region, ("HW_SHARED_CONFIG_FILE", "/config.json"), ("HW_PROFILE", "locked")],
+            ),
+        ] {
+            let said = match resolve(&block, &around(&variables, &files), "1.14.0") {
+                Ok((_, warnings)) => warnings,
+                Err(problems) => problems,
+            };
+            assert!(!said.is_empty(), "{case}");
+            for one in &said {
+                let kind = if one.severity == Severity::Error { "Error" } else { "Warning" };
+                let at = one.path.as_ref().map_or(String::new(), |path| format!(" [at {path}]"));
+                let all = format!("{kind}: {}{at}\n{}", one.summary, one.detail);
+                assert!(all.ends_with('.') && !all.contains("hush") && !all.contains("very-secret"), "{case}: {all}");
+                let _ = writeln!(page, "## {case}\n{all}\n");
+            }
+        }
+        let _ = writeln!(page, "## what was looked for when there are no credentials\n{}", nothing_found());
+        insta::assert_snapshot!("settings", page);
     }
 
     #[test]

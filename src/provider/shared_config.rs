@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use crate::cloud;
-use crate::plugin::Diagnostic;
+use crate::plugin::{Diagnostic, Path};
 
 /// One profile of the file.
 #[derive(Clone, Default, Deserialize)]
@@ -70,7 +70,7 @@ impl Profile {
         // serde's message could quote the file, and the file holds secrets: say where, not what.
         let file: File = serde_json::from_str(text).map_err(|why| {
             problem(format!(
-                "{path} is not valid JSON of the expected form (line {}, column {}).",
+                "{path} is not valid JSON of the expected form (line {}, column {}); configure the profile again with KooCLI.",
                 why.line(),
                 why.column()
             ))
@@ -120,7 +120,7 @@ fn readable(key: &str) -> bool {
 }
 
 fn problem(detail: String) -> Diagnostic {
-    Diagnostic::error("The shared configuration file cannot be used", detail)
+    Diagnostic::error("The shared configuration file cannot be used", detail).at(Path::attribute("profile"))
 }
 
 #[cfg(test)]

@@ -241,8 +241,8 @@ fn arguments_that_a_service_cannot_take_are_refused_at_plan_time() {
         ),
         "This service takes no manual backups",
     );
-    refused("data \"huaweidb_backups\" \"d\" {\n  service = \"rds\"\n}\n", "Set `instance_id`");
-    refused("data \"huaweidb_backup\" \"d\" {\n  service = \"rds\"\n  backup_id = \"b\"\n}\n", "Set `instance_id`");
+    refused("data \"huaweidb_backups\" \"d\" {\n  service = \"rds\"\n}\n", "give `instance_id`");
+    refused("data \"huaweidb_backup\" \"d\" {\n  service = \"rds\"\n  backup_id = \"b\"\n}\n", "give `instance_id`");
     refused(
         "data \"huaweidb_backups\" \"d\" {\n  service = \"dds\"\n  begin_after = \"yesterday\"\n}\n",
         "2026-01-31T00:00:00Z",

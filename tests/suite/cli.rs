@@ -316,7 +316,7 @@ fn line_67_an_import_followed_by_a_plan_is_empty() {
             .failed()
             .says("Invalid import id")
             .says("<service>/<instance_id>/<backup_id>")
-            .says("Example: dds/");
+            .says("Example: `dds/");
     }
     workspace.run(&["import", ADDRESS, &format!("dds/{instance}/none")]).failed().says("Cannot import non-existent");
 }

@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 use huaweidb_emulator::{Emulator, Fault, Options};
 use serde_json::json;
 
+use crate::messages::book::Book;
 use crate::support::host::BINARY;
 
 /// The binary with nothing of this machine's own account in its environment.
@@ -107,4 +108,42 @@ fn by_hand_the_binary_explains_itself() {
         assert_eq!(ran.status.code(), Some(code), "{arguments:?}: {}", text(&ran));
         assert!(text(&ran).contains(words), "{arguments:?}: {}", text(&ran));
     }
+}
+
+#[test]
+fn what_the_binary_prints_by_hand() {
+    let emulator = Emulator::start_now(&Options::default()).expect("the emulator starts");
+    let (access, secret) = (emulator.access_key(), emulator.secret_key());
+    let keys = [("HW_ACCESS_KEY", access.as_str()), ("HW_SECRET_KEY", secret.as_str())];
+    let with = |more: &[(&'static str, &'static str)]| [keys.as_slice(), more].concat();
+    let region = ("HW_REGION_NAME", "eu-de");
+    let mut book = Book::default();
+    for arguments in
+        [["--help"].as_slice(), &["doctor", "--help"], &["doctor", "--loud"], &["doctor", "--region"], &["nonsense"]]
+    {
+        let ran = binary().args(arguments).output().expect("the binary runs");
+        let printed = format!("{}{}", text(&ran), String::from_utf8_lossy(&ran.stderr));
+        book.text(&format!("{}, exit code {}", arguments.join(" "), ran.status.code().expect("a code")), &printed);
+    }
+    emulator.fault(Fault::refusal(404, "APIGW.0101").on("gaussdb").times(9));
+    for (case, environment) in [
+        ("all is well, but for a service that is not there", with(&[region])),
+        ("no region", with(&[])),
+        (
+            "a user that does not exist",
+            vec![region, ("OS_USERNAME", "me"), ("OS_PASSWORD", "hush"), ("OS_DOMAIN_NAME", "acme")],
+        ),
+        ("an agency without an account", with(&[region, ("HW_ASSUME_ROLE_AGENCY_NAME", "ops")])),
+        ("certificates are not checked", with(&[region, ("HW_INSECURE", "true")])),
+    ] {
+        book.text(&format!("doctor: {case}"), &text(&doctor(&emulator, &environment)));
+    }
+    emulator.fault(
+        Fault::status(403)
+            .on("rds")
+            .times(9)
+            .body(json!({"error_code": "DBS.200001", "error_msg": "no permission for you"})),
+    );
+    book.text("doctor: a refusal", &text(&doctor(&emulator, &with(&[region]))));
+    book.is("doctor");
 }

@@ -1,225 +1,16 @@
 //! What only newer hosts ask for, request by request as they ask it: the real binary under the hand-written host, against
 //! the emulator. Names carry the line of the conformance list that they cover.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use huaweidb_emulator::{BackupRow, Emulator, Fault, FaultKind, NewBackups, Options};
-use serde_json::{Map, Value, json};
+use huaweidb_emulator::{BackupRow, Fault, FaultKind, NewBackups};
+use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use crate::support::host::proto::tfplugin6 as tf;
-use crate::support::host::{Host, Launch};
+use crate::support::run::{Run, TYPE, ended, identity, over, summaries, whole};
 use crate::support::value::{UNKNOWN, unwired, wire};
-
-const TYPE: &str = "huaweidb_manual_backup";
-
-/// A running provider and its cloud.
-struct Run {
-    emulator: Emulator,
-    host: Host,
-    schema: tf::get_provider_schema::Response,
-}
-
-impl Run {
-    async fn unconfigured(backup_seconds: f64) -> Self {
-        let emulator = Emulator::start(Options::with_backups_of(backup_seconds)).await.unwrap();
-        let launch = Launch::secured()
-            .env("HW_REGION_NAME", emulator.region())
-            .env("HW_PROJECT_ID", emulator.project_id())
-            .env("HW_ACCESS_KEY", emulator.access_key())
-            .env("HW_SECRET_KEY", emulator.secret_key())
-            .env("HW_MAX_RETRIES", "1");
-        let host = launch.start().await.connect().await;
-        let schema = host.provider().get_provider_schema(tf::get_provider_schema::Request {}).await.unwrap();
-        Run { host, emulator, schema: schema.into_inner() }
-    }
-
-    async fn start(backup_seconds: f64) -> Self {
-        let run = Self::unconfigured(backup_seconds).await;
-        let endpoints = run.emulator.ready()["endpoints"].clone();
-        let request = tf::configure_provider::Request {
-            config: wire(&whole(run.schema.provider.as_ref().unwrap(), &json!({ "endpoints": endpoints }))),
-            terraform_version: "1.14.0".to_owned(),
-            ..Default::default()
-        };
-        let answer = run.host.provider().configure_provider(request).await.unwrap().into_inner();
-        assert_eq!(answer.diagnostics, []);
-        run
-    }
-
-    fn dds(&self) -> String {
-        self.emulator.instance("dds")
-    }
-
-    fn backups(&self, count: usize, prefix: &str) -> Vec<BackupRow> {
-        let instance_id = self.dds();
-        let name_prefix = prefix.to_owned();
-        let wanted = NewBackups { instance_id, name_prefix, count, seconds_apart: 60.0, ..NewBackups::default() };
-        self.emulator.add_backups(&wanted)
-    }
-
-    /// A whole object of the resource with these arguments.
-    fn object(&self, arguments: &Value) -> Value {
-        whole(&self.schema.resource_schemas[TYPE], arguments)
-    }
-
-    async fn read(&self, state: &Value) -> tf::read_resource::Response {
-        let request =
-            tf::read_resource::Request { type_name: TYPE.to_owned(), current_state: wire(state), ..Default::default() };
-        self.host.provider().read_resource(request).await.unwrap().into_inner()
-    }
-
-    async fn import(&self, id: &str, identity: Option<Value>) -> tf::import_resource_state::Response {
-        let request = tf::import_resource_state::Request {
-            type_name: TYPE.to_owned(),
-            id: id.to_owned(),
-            identity: identity.map(|identity| tf::ResourceIdentityData { identity_data: wire(&identity) }),
-            ..Default::default()
-        };
-        self.host.provider().import_resource_state(request).await.unwrap().into_inner()
-    }
-
-    async fn plan(&self, config: &Value, prior: &Value, proposed: &Value) -> tf::plan_resource_change::Response {
-        let request = tf::plan_resource_change::Request {
-            type_name: TYPE.to_owned(),
-            config: wire(config),
-            prior_state: wire(prior),
-            proposed_new_state: wire(proposed),
-            ..Default::default()
-        };
-        self.host.provider().plan_resource_change(request).await.unwrap().into_inner()
-    }
-
-    async fn apply(&self, config: &Value, prior: &Value, planned: &Value) -> tf::apply_resource_change::Response {
-        let request = tf::apply_resource_change::Request {
-            type_name: TYPE.to_owned(),
-            config: wire(config),
-            prior_state: wire(prior),
-            planned_state: wire(planned),
-            ..Default::default()
-        };
-        self.host.provider().apply_resource_change(request).await.unwrap().into_inner()
-    }
-
-    async fn move_from(&self, provider: &str, type_name: &str, json: &Value) -> tf::move_resource_state::Response {
-        let request = tf::move_resource_state::Request {
-            source_provider_address: provider.to_owned(),
-            source_type_name: type_name.to_owned(),
-            source_state: Some(tf::RawState { json: json.to_string().into_bytes(), ..Default::default() }),
-            target_type_name: TYPE.to_owned(),
-            source_private: b"theirs".to_vec(),
-            ..Default::default()
-        };
-        self.host.provider().move_resource_state(request).await.unwrap().into_inner()
-    }
-
-    fn action(&self, name: &str, arguments: &Value) -> Value {
-        whole(self.schema.action_schemas[name].schema.as_ref().unwrap(), arguments)
-    }
-
-    /// Validates, plans and invokes an action: its progress, then its errors.
-    async fn invoke(&self, name: &str, arguments: &Value) -> (Vec<String>, Vec<String>) {
-        let config = self.action(name, arguments);
-        let request = tf::validate_action_config::Request { type_name: name.to_owned(), config: wire(&config) };
-        let said = self.host.provider().validate_action_config(request).await.unwrap().into_inner().diagnostics;
-        assert_eq!(summaries(&said), [""; 0]);
-        let request =
-            tf::plan_action::Request { action_type: name.to_owned(), config: wire(&config), ..Default::default() };
-        let planned = self.host.provider().plan_action(request).await.unwrap().into_inner();
-        assert_eq!(summaries(&planned.diagnostics), [""; 0]);
-        assert_eq!(planned.deferred, None);
-        let request =
-            tf::invoke_action::Request { action_type: name.to_owned(), config: wire(&config), ..Default::default() };
-        ended(self.host.provider().invoke_action(request).await.unwrap().into_inner()).await
-    }
-
-    async fn list(&self, arguments: &Value, limit: i64, whole_objects: bool) -> Vec<tf::list_resource::Event> {
-        let config = whole(&self.schema.list_resource_schemas[TYPE], arguments);
-        let request = tf::list_resource::Request {
-            type_name: TYPE.to_owned(),
-            config: wire(&config),
-            include_resource_object: whole_objects,
-            limit,
-        };
-        let mut events = self.host.provider().list_resource(request).await.unwrap().into_inner();
-        let mut all = Vec::new();
-        while let Some(event) = events.message().await.unwrap() {
-            all.push(event);
-        }
-        all
-    }
-
-    async fn call(&self, name: &str, arguments: &[Value]) -> Result<Value, (String, Option<i64>)> {
-        let arguments = arguments.iter().map(|argument| wire(argument).unwrap()).collect();
-        let request = tf::call_function::Request { name: name.to_owned(), arguments };
-        let answer = self.host.provider().call_function(request).await.unwrap().into_inner();
-        match answer.error {
-            Some(error) => Err((error.text, error.function_argument)),
-            None => Ok(unwired(answer.result.as_ref())),
-        }
-    }
-
-    async fn open(&self, arguments: &Value) -> tf::open_ephemeral_resource::Response {
-        let name = "huaweidb_backup_download";
-        let config = whole(&self.schema.ephemeral_resource_schemas[name], arguments);
-        let request = tf::open_ephemeral_resource::Request {
-            type_name: name.to_owned(),
-            config: wire(&config),
-            ..Default::default()
-        };
-        self.host.provider().open_ephemeral_resource(request).await.unwrap().into_inner()
-    }
-}
-
-/// Reads an action's events to the end of the stream, and checks that exactly one end comes, and last.
-async fn ended(mut events: tonic::Streaming<tf::invoke_action::Event>) -> (Vec<String>, Vec<String>) {
-    use tf::invoke_action::event::Type;
-    let mut progress = Vec::new();
-    let mut end = None;
-    while let Some(event) = events.message().await.unwrap() {
-        assert!(end.is_none(), "nothing comes after the end: {event:?}");
-        match event.r#type.expect("one of the two") {
-            Type::Progress(one) => progress.push(one.message),
-            Type::Completed(one) => end = Some(one.diagnostics),
-        }
-    }
-    (progress, summaries(&end.expect("an end")))
-}
-
-/// An object with every attribute and block of the schema: these arguments, and nothing where none is given.
-fn whole(schema: &tf::Schema, arguments: &Value) -> Value {
-    let block = schema.block.as_ref().unwrap();
-    let mut object = Map::new();
-    for attribute in &block.attributes {
-        object.insert(attribute.name.clone(), Value::Null);
-    }
-    for nested in &block.block_types {
-        let single = nested.nesting == tf::schema::nested_block::NestingMode::Single as i32;
-        object.insert(nested.type_name.clone(), if single { Value::Null } else { json!([]) });
-    }
-    for (name, value) in arguments.as_object().unwrap() {
-        *object.get_mut(name).unwrap_or_else(|| panic!("{name} is in the schema")) = value.clone();
-    }
-    Value::Object(object)
-}
-
-fn over(object: &Value, arguments: &Value) -> Value {
-    let mut object = object.clone();
-    for (name, value) in arguments.as_object().unwrap() {
-        object[name] = value.clone();
-    }
-    object
-}
-
-fn summaries(diagnostics: &[tf::Diagnostic]) -> Vec<String> {
-    diagnostics.iter().map(|one| one.summary.clone()).collect()
-}
-
-fn identity(data: Option<&tf::ResourceIdentityData>) -> Value {
-    unwired(data.and_then(|data| data.identity_data.as_ref()))
-}
 
 fn ids<'a>(backups: impl IntoIterator<Item = &'a BackupRow>) -> BTreeSet<String> {
     backups.into_iter().map(|one| one.id.clone()).collect()
@@ -434,7 +225,7 @@ async fn line_83_a_stopped_action_ends_once_and_soon() {
     .unwrap();
     run.host.provider().stop_provider(tf::stop_provider::Request {}).await.unwrap();
     let (_, errors) = timeout(Duration::from_secs(3), ended(events)).await.expect("it ends soon");
-    assert_eq!(errors, ["Backup was not seen to complete"]);
+    assert_eq!(summaries(&errors), ["Backup was not seen to complete"]);
     assert_eq!(run.emulator.backups()[0].status, "BUILDING", "it goes on in the cloud");
 }
 
@@ -476,7 +267,8 @@ async fn an_action_that_is_wrong_says_so_and_ends_once() {
     }
     let request = tf::invoke_action::Request { action_type: "huaweidb_explode".to_owned(), ..Default::default() };
     let events = run.host.provider().invoke_action(request).await.unwrap().into_inner();
-    assert_eq!(ended(events).await, (Vec::new(), vec!["Unknown action type".to_owned()]));
+    let (progress, errors) = ended(events).await;
+    assert_eq!((progress.len(), summaries(&errors)), (0, vec!["Unknown action type".to_owned()]));
 }
 
 #[tokio::test]
@@ -529,7 +321,7 @@ async fn pruning_lists_first_and_never_deletes_the_last() {
 
     let (progress, errors) = run.invoke(prune, &wish).await;
     assert_eq!((errors.len(), progress.len()), (0, 3), "{progress:?}");
-    assert!(progress[0].starts_with("2 of 5 manual backups would be deleted"), "{progress:?}");
+    assert!(progress[0].starts_with("Of the manual backups that fit (5) 2 would be deleted"), "{progress:?}");
     assert_eq!(run.emulator.backups().len(), 7, "a dry run deletes nothing");
 
     let really = over(&wish, &json!({ "dry_run": false }));

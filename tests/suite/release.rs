@@ -119,6 +119,66 @@ fn yaml(path: &Path) -> Yaml {
     documents.remove(0)
 }
 
+/// What stands between `${{` and `}}` in a step.
+fn expressions(step: &Yaml) -> Vec<String> {
+    let mut found = Vec::new();
+    match step {
+        Yaml::String(text) => {
+            let inner = text.split("${{").skip(1).filter_map(|rest| rest.split("}}").next());
+            found.extend(inner.map(|inner| inner.trim().to_owned()));
+        }
+        Yaml::Array(list) => found.extend(list.iter().flat_map(expressions)),
+        Yaml::Hash(members) => found.extend(members.values().flat_map(expressions)),
+        _ => {}
+    }
+    found
+}
+
+/// Whether something sets what an expression reads.
+fn is_known(expression: &str, job: &Yaml, workflow: &Yaml) -> bool {
+    let words = expression.split('.').collect::<Vec<_>>();
+    match words.as_slice() {
+        ["secrets", name] => ["GPG_PRIVATE_KEY", "GPG_PASSPHRASE"].contains(name),
+        ["github", name] => ["token", "ref"].contains(name),
+        ["env", name] => !workflow["env"][*name].is_badvalue(),
+        ["steps", id, "outputs", _] => {
+            job["steps"].as_vec().unwrap().iter().any(|step| step["id"].as_str() == Some(id))
+        }
+        ["matrix", path @ ..] => {
+            let matrix = &job["strategy"]["matrix"];
+            let rows = matrix["include"].as_vec().or(matrix[path[0]].as_vec());
+            rows.is_some_and(|rows| {
+                rows.iter().all(|row| match path {
+                    [_] if row.as_str().is_some() => true,
+                    [name] | [_, name] => row[*name].as_str().is_some(),
+                    _ => false,
+                })
+            })
+        }
+        _ => false,
+    }
+}
+
+#[test]
+fn the_test_matrix_has_versions_of_both_clis_and_the_release_is_signed() {
+    let test = yaml(&root().join(".github/workflows/test.yml"));
+    let all = test["jobs"]["test"]["strategy"]["matrix"]["terraform"].as_vec().unwrap();
+    let versions = all.iter().map(|one| one.as_str().unwrap()).collect::<Vec<_>>();
+    assert!(versions.contains(&"1.11.4") && versions.iter().any(|one| one.starts_with("1.14.")), "{versions:?}");
+    let older = test["jobs"]["demo"]["strategy"]["matrix"]["cli"].as_vec().unwrap();
+    for name in ["terraform", "opentofu"] {
+        let versions = older.iter().filter(|row| row["name"].as_str() == Some(name)).count();
+        assert!(versions >= 3, "{name}");
+    }
+    let release = yaml(&root().join(".github/workflows/release.yml"));
+    assert_eq!(release["permissions"]["contents"].as_str(), Some("read"));
+    let publish = &release["jobs"]["publish"];
+    assert_eq!(publish["permissions"]["contents"].as_str(), Some("write"));
+    let runs = publish["steps"].as_vec().unwrap().iter().filter_map(|step| step["run"].as_str()).collect::<Vec<_>>();
+    let at = |what: &str| runs.iter().position(|run| run.contains(what)).unwrap_or_else(|| panic!("no {what}"));
+    assert!(at("sums target/dist") < at("--detach-sign") && at("--detach-sign") < at("gh release create"));
+}
+
 #[test]
 fn the_forge_files_are_yaml_of_the_right_form_and_say_that_they_are_not_run_here() {
     let folder = root().join(".github/workflows");
@@ -139,18 +199,53 @@ fn the_forge_files_are_yaml_of_the_right_form_and_say_that_they_are_not_run_here
                 assert!(jobs.contains_key(&Yaml::String(before.to_owned())), "{name}: {before} is no job");
             }
             assert!(content["runs-on"].as_str().is_some(), "{name}: {job:?}");
+            for needs in expressions(&content["runs-on"]).into_iter().chain(expressions(&content["env"])) {
+                assert!(is_known(&needs, content, &workflow), "{name}: nothing sets {needs}");
+            }
+            assert!(content["timeout-minutes"].as_i64().is_some(), "{name}: {job:?} may run for hours");
             let steps = content["steps"].as_vec().unwrap_or_else(|| panic!("{name}: {job:?} has no steps"));
             for step in steps {
                 let (uses, run) = (step["uses"].as_str(), step["run"].as_str());
                 assert!(uses.is_some() != run.is_some(), "{name}: a step either uses or runs: {step:?}");
-                assert!(uses.is_none_or(|uses| uses.contains('@')), "{name}: {uses:?} names no version");
-                let Some(run) = run else { continue };
-                if let Some(target) = run.strip_prefix("make ") {
-                    assert!(makefile.contains(&format!("\n{target}:")), "{name}: there is no `make {target}`");
+                if uses.is_some_and(|uses| uses.starts_with("actions/checkout@")) {
+                    let kept = step["with"]["persist-credentials"].as_bool();
+                    assert_eq!(kept, Some(false), "{name}: {job:?} leaves a token in the checkout");
                 }
+                for key in step.as_hash().unwrap().keys() {
+                    let key = key.as_str().unwrap();
+                    assert!(["uses", "run", "with", "if", "id", "env", "name"].contains(&key), "{name}: {key:?}");
+                }
+                for needs in expressions(step) {
+                    assert!(is_known(&needs, content, &workflow), "{name}: nothing sets {needs}");
+                }
+                let Some(run) = run else { continue };
                 let script = Command::new("bash").args(["-n", "-c", run]).output().expect("bash runs");
                 assert!(script.status.success(), "{name}: {run}");
+                for command in run.split(" && ") {
+                    if let Some(target) = command.strip_prefix("make ") {
+                        assert!(makefile.contains(&format!("\n{target}:")), "{name}: there is no `make {target}`");
+                        continue;
+                    }
+                    if let Some(script) = command.strip_prefix("bash ") {
+                        assert!(root().join(script).is_file(), "{name}: there is no {script}");
+                        continue;
+                    }
+                    let words = command.split([' ', ';']).collect::<Vec<_>>();
+                    // What the runners bring, or a step before has installed.
+                    let there = ["rustup", "sudo", "cargo", "gh", "for"];
+                    assert!(there.contains(&words[0]), "{name}: who has {command:?}?");
+                    if words[0] == "cargo" && words[1] != "install" && words[1] != "deny" {
+                        assert!(words.contains(&"--locked"), "{name}: {command:?} may take other versions");
+                    }
+                }
             }
+        }
+        // A comment is no part of YAML, but the reader of a commit needs it.
+        for line in fs::read_to_string(path).unwrap().lines().filter(|line| line.contains("uses: ")) {
+            let pinned = line.split_once('@').and_then(|(_, rest)| rest.split_once(" # v"));
+            let (commit, version) = pinned.unwrap_or_else(|| panic!("{name}: no commit, or no version: {line}"));
+            assert!(commit.len() == 40 && commit.chars().all(|c| c.is_ascii_hexdigit()), "{name}: {line}");
+            assert!(version.split('.').count() == 3, "{name}: {line}");
         }
     }
     let templates = root().join(".github/ISSUE_TEMPLATE");

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{
-    Desk, Outcome, Route, Sample, Service, backup_ids, check_backup_id, check_instance_id, contains, download,
-    download_route, list_body, name_and_description, object, one_of, page, paged, part_id, part_uuid, same, shown,
-    span, star, star_filter, stop_action, tell_end, text, within,
+    Desk, Outcome, Route, Sample, Service, backup_ids, check_backup_id, check_instance_id, contains, delete_all,
+    download, download_route, list_body, name_and_description, object, one_of, page, paged, part_id, part_uuid, same,
+    shown, span, star, star_filter, stop_action, tell_end, text, within,
 };
 use crate::clock;
 use crate::ledger::{Activity, Backup, Denied, Instance, Job, Status, Task, Wish};
@@ -229,14 +229,7 @@ fn delete(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
 
 fn batch_delete(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
     let ids = backup_ids(ask, 10)?;
-    for id in &ids {
-        desk.ledger.may_delete(ME, desk.project_id, id, desk.now).map_err(|denied| refuse(desk, denied))?;
-    }
-    for id in &ids {
-        // An id given twice is deleted once.
-        let _ = desk.ledger.delete(ME, desk.project_id, id, desk.pace, desk.now);
-    }
-    Ok(Answer::empty(200))
+    delete_all(desk, ME, &ids, refuse)
 }
 
 fn task_name(task: Task) -> &'static str {

@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use super::{
-    Desk, Outcome, Route, Sample, Service, backup_ids, check_backup_id, check_instance_id, kilobytes, list_body,
-    name_and_description, object, one_of, page, paged, part_id, part_uuid, same, shown, span, star, star_filter,
-    stop_action, tell_end, within,
+    Desk, Outcome, Route, Sample, Service, backup_ids, check_backup_id, check_instance_id, delete_all, kilobytes,
+    lasting_status, list_body, name_and_description, object, one_of, page, paged, part_id, part_uuid, same, span, star,
+    star_filter, stop_action, tell_end, within,
 };
 use crate::clock::{self, Millis};
-use crate::ledger::{Activity, Backup, Denied, Instance, Job, Status, Task, Wish};
+use crate::ledger::{Activity, Backup, Denied, Instance, Job, Task, Wish};
 use crate::wire::{Answer, Ask, Refusal};
 
 const ME: Service = Service::Geminidb;
@@ -98,16 +98,6 @@ fn tables(body: &Value) -> Result<Option<Value>, Refusal> {
     Ok(Some(Value::Array(shown)))
 }
 
-/// No documented word for a backup on its way out: it stays what it was until it is gone.
-fn status_at(backup: &Backup, now: Millis) -> &str {
-    match &backup.word {
-        Some(word) => word,
-        None if backup.status(now) == Status::Deleting && backup.fails => "FAILED",
-        None if backup.status(now) == Status::Deleting => "COMPLETED",
-        None => shown(backup, now, super::status_word),
-    }
-}
-
 fn kind(backup: &Backup) -> &'static str {
     match backup.kind.as_str() {
         "auto" => "Auto",
@@ -169,7 +159,7 @@ fn listing(desk: &Desk<'_>, ask: &Ask, read: fn(&str) -> Option<Millis>, write: 
             "name": backup.name,
             "type": kind(backup),
             "size": kilobytes(backup.size_bytes(desk.now)),
-            "status": status_at(backup, desk.now),
+            "status": lasting_status(backup, desk.now),
             "begin_time": write(backup.began),
             "database_tables": backup.parts.clone().unwrap_or_else(|| json!([])),
         }));
@@ -207,14 +197,7 @@ fn delete(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
 
 fn batch_delete(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
     let ids = backup_ids(ask, 10)?;
-    for id in &ids {
-        desk.ledger.may_delete(ME, desk.project_id, id, desk.now).map_err(|denied| refuse(desk, denied))?;
-    }
-    for id in &ids {
-        // An id given twice is deleted once.
-        let _ = desk.ledger.delete(ME, desk.project_id, id, desk.pace, desk.now);
-    }
-    Ok(Answer::empty(200))
+    delete_all(desk, ME, &ids, refuse)
 }
 
 fn task_name(task: Task) -> &'static str {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::clock::{self, Millis};
 use crate::directory::{Caller, Directory};
-use crate::ledger::{Activity, Backup, Instance, Ledger, Status};
+use crate::ledger::{Activity, Backup, Denied, Instance, Ledger, Status};
 use crate::mint;
 use crate::modes::{Modes, OpenEnd, Total};
 use crate::pace::Pace;
@@ -229,6 +229,33 @@ fn tell_total(body: &mut Map<String, Value>, key: &str, total: usize, modes: &Mo
         Total::Missing => return,
     };
     body.insert(key.to_owned(), json!(told));
+}
+
+/// No documented word for a backup on its way out: it stays what it was until it is gone.
+fn lasting_status(backup: &Backup, now: Millis) -> &str {
+    match &backup.word {
+        Some(word) => word,
+        None if backup.status(now) == Status::Deleting && backup.fails => "FAILED",
+        None if backup.status(now) == Status::Deleting => "COMPLETED",
+        None => shown(backup, now, status_word),
+    }
+}
+
+/// Deletes all of them, or none if one of them may not be deleted.
+fn delete_all(
+    desk: &mut Desk<'_>,
+    service: Service,
+    ids: &[String],
+    refuse: fn(&Desk<'_>, Denied) -> Refusal,
+) -> Outcome {
+    for id in ids {
+        desk.ledger.may_delete(service, desk.project_id, id, desk.now).map_err(|denied| refuse(desk, denied))?;
+    }
+    for id in ids {
+        // An id given twice is deleted once.
+        let _ = desk.ledger.delete(service, desk.project_id, id, desk.pace, desk.now);
+    }
+    Ok(Answer::empty(200))
 }
 
 /// A list body: the items under their key and the total under its own.

@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use super::{
-    Desk, Outcome, Route, Sample, Service, backup_ids, check_instance_id, contains, instance_word, list_body,
-    name_and_description, object, one_of, page, paged, part_uuid, same, shown, span, star, star_filter, tell_end, text,
-    within,
+    Desk, Outcome, Route, Sample, Service, backup_ids, check_instance_id, contains, instance_word, lasting_status,
+    list_body, name_and_description, object, one_of, page, paged, part_uuid, same, span, star, star_filter, tell_end,
+    text, within,
 };
 use crate::clock::{self, Millis};
-use crate::ledger::{Activity, Backup, Denied, Instance, Job, Status, Task, Wish};
+use crate::ledger::{Activity, Backup, Denied, Instance, Job, Task, Wish};
 use crate::wire::{Answer, Ask, Refusal};
 
 const ME: Service = Service::Taurusdb;
@@ -74,16 +74,6 @@ fn create(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
     Ok(Answer::json(201, &json!({"backup": backup, "job_id": started.job_id})))
 }
 
-/// No documented word for a backup on its way out: it stays what it was until it is gone.
-fn status_at(backup: &Backup, now: Millis) -> &str {
-    match &backup.word {
-        Some(word) => word,
-        None if backup.status(now) == Status::Deleting && backup.fails => "FAILED",
-        None if backup.status(now) == Status::Deleting => "COMPLETED",
-        None => shown(backup, now, super::status_word),
-    }
-}
-
 fn kind(backup: &Backup) -> &'static str {
     if backup.kind == "manual" { "manual" } else { "auto" }
 }
@@ -117,7 +107,7 @@ fn list(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
             "id": backup.id,
             "name": backup.name,
             "begin_time": clock::zoned(backup.began, ZONE),
-            "status": status_at(backup, desk.now),
+            "status": lasting_status(backup, desk.now),
             "take_up_time": minutes,
             "type": kind(backup),
             "size": megabytes(backup, desk.now),
@@ -151,7 +141,7 @@ fn instance_backups(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
             "name": backup.name,
             "size": megabytes(backup, desk.now),
             "size_unit": "MB",
-            "status": status_at(backup, desk.now),
+            "status": lasting_status(backup, desk.now),
             "created": clock::zoned(backup.began, ZONE),
             "updated": clock::zoned(backup.ended(desk.now).unwrap_or(backup.began), ZONE),
             "backup_type": kind(backup),

@@ -15,7 +15,7 @@ use super::errand::{Errand, Interruption, interruption_of, interval, label, misr
 use super::pages;
 use super::turns::{Begun, Turns};
 use super::watch::runs;
-use crate::backup::{Backup, Error, Filter, Misread, NewBackup, Started, Verdict};
+use crate::backup::{Backup, Error, Filter, Misread, NewBackup, Progress, Started, Verdict};
 use crate::cloud::{self, Call, Context};
 
 /// How often a create that was lost and did not arrive is sent again.
@@ -39,10 +39,15 @@ const AFTER_STOP: Duration = Duration::from_millis(1200);
 /// While an instance is said to be busy, a create is tried so often anyway: its status may be one we misunderstand.
 const TRY_ANYWAY: Duration = Duration::from_mins(1);
 
-pub(super) async fn begin(errand: Errand<'_>, turns: &Turns, want: &NewBackup) -> Result<Started, Error> {
+pub(super) async fn begin(
+    errand: Errand<'_>,
+    turns: &Turns,
+    want: &NewBackup,
+    progress: &dyn Progress,
+) -> Result<Started, Error> {
     let call = errand.service.create(want)?;
-    let mut turn = turns.take(errand, want, &call).await?;
-    let mut creation = Creation { errand, want, call: &call, begun: &turn.begun, lost: None, busy: None };
+    let mut turn = turns.take(errand, want, &call, progress).await?;
+    let mut creation = Creation { errand, want, call: &call, progress, begun: &turn.begun, lost: None, busy: None };
     let started = creation.run().await?;
     turn.begun.insert(started.backup_id.clone());
     Ok(started)
@@ -53,6 +58,7 @@ struct Creation<'a> {
     errand: Errand<'a>,
     want: &'a NewBackup,
     call: &'a Call,
+    progress: &'a dyn Progress,
     /// What this process began there before: never mistaken for this one.
     begun: &'a Begun,
     lost: Option<Lost>,
@@ -269,6 +275,7 @@ impl Creation<'_> {
                 instance_id = self.want.instance_id,
                 "the instance is busy with {what}, waiting until it is idle: {cause}"
             );
+            self.progress.busy(running.as_ref().map(|running| running.id.as_str()));
             Busy { since: Instant::now(), running: running.map(Box::new), cause: cause.clone() }
         };
         let since = self.busy.insert(busy).since;

@@ -54,6 +54,16 @@ pub enum Stop {
 
 /// Is told now and then how a wait goes on.
 pub trait Progress: Sync {
+    /// The create waits its turn: so many creates on the instance come first.
+    fn queued(&self, ahead: usize) {
+        let _ = ahead;
+    }
+
+    /// The create waits until the instance is idle; with the id of the backup that runs there, if it is one.
+    fn busy(&self, running: Option<&str>) {
+        let _ = running;
+    }
+
     /// So long it took until now; the status as it was seen last, `None` while the backup is not listed yet.
     fn seen(&self, waited: Duration, status: Option<&Status>);
 }
@@ -89,7 +99,18 @@ impl Backups {
     /// Creates on one instance take turns in this process; while something else runs on the instance, this waits. A create
     /// whose answer is lost is never sent again before a look at the cloud showed that it did not arrive.
     pub async fn begin(&self, context: &Context, service: &dyn Service, want: &NewBackup) -> Result<Started, Error> {
-        begin::begin(self.errand(context, service), &self.turns, want).await
+        self.begin_telling(context, service, want, &()).await
+    }
+
+    /// As [`Self::begin`], and tells what it waits for.
+    pub async fn begin_telling(
+        &self,
+        context: &Context,
+        service: &dyn Service,
+        want: &NewBackup,
+        progress: &dyn Progress,
+    ) -> Result<Started, Error> {
+        begin::begin(self.errand(context, service), &self.turns, want, progress).await
     }
 
     /// Waits until a backup has completed. Every error but [`Error::Vanished`] means that the backup exists.

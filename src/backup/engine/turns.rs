@@ -10,7 +10,7 @@ use tokio::time::sleep_until;
 use tracing::info;
 
 use super::errand::{Errand, label};
-use crate::backup::{Error, NewBackup};
+use crate::backup::{Error, NewBackup, Progress};
 use crate::cloud::{self, Call, Context};
 
 /// The queues of all instances, by service and instance id.
@@ -46,13 +46,20 @@ impl Drop for Place {
 
 impl Turns {
     /// Waits for its turn. `call` is what could not be sent if the wait is in vain.
-    pub(super) async fn take(&self, errand: Errand<'_>, want: &NewBackup, call: &Call) -> Result<Turn, Error> {
+    pub(super) async fn take(
+        &self,
+        errand: Errand<'_>,
+        want: &NewBackup,
+        call: &Call,
+        progress: &dyn Progress,
+    ) -> Result<Turn, Error> {
         let key = (errand.service.facts().key(), want.instance_id.clone());
         let line = Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default());
         let ahead = line.length.fetch_add(1, Ordering::Relaxed);
         let place = Place(Arc::clone(&line));
         if ahead > 0 {
             info!(instance_id = want.instance_id, name = want.name, "the backup is queued behind {ahead}");
+            progress.queued(ahead);
         }
         let Context { deadline, stop } = errand.context;
         tokio::select! {

@@ -158,10 +158,8 @@ impl Service for Ddm {
     }
 
     fn list(&self, filter: &Filter, offset: u64, limit: u64) -> Result<Vec<Call>, Unsupported> {
-        let call = Call::get(&PRODUCT, BACKUPS)
-            .with_some("instance_id", filter.instance_id.as_deref())
-            .with("offset", offset.to_string())
-            .with("limit", limit.to_string());
+        let call =
+            Call::get(&PRODUCT, BACKUPS).with_some("instance_id", filter.instance_id.as_deref()).page(offset, limit);
         Ok(vec![call])
     }
 
@@ -212,7 +210,7 @@ impl Service for Ddm {
     }
 
     fn instances(&self, _: Option<&str>, offset: u64, limit: u64) -> Call {
-        Call::get(&PRODUCT, INSTANCES).with("offset", offset.to_string()).with("limit", limit.to_string())
+        Call::get(&PRODUCT, INSTANCES).page(offset, limit)
     }
 
     /// One instance comes without a list around it.

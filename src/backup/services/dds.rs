@@ -82,8 +82,7 @@ impl Service for Dds {
         let call = Call::get(&PRODUCT, BACKUPS)
             .with_some("instance_id", filter.instance_id.as_deref())
             .with_some("backup_type", kind)
-            .with("offset", offset.to_string())
-            .with("limit", limit.to_string());
+            .page(offset, limit);
         Ok(vec![call])
     }
 
@@ -129,10 +128,7 @@ impl Service for Dds {
     }
 
     fn instances(&self, name: Option<&str>, offset: u64, limit: u64) -> Call {
-        Call::get(&PRODUCT, INSTANCES)
-            .with_some("name", name)
-            .with("offset", offset.to_string())
-            .with("limit", limit.to_string())
+        Call::get(&PRODUCT, INSTANCES).with_some("name", name).page(offset, limit)
     }
 
     fn instances_read(&self, reply: &Reply) -> Result<Page<Instance>, Misread> {

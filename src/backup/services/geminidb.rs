@@ -89,8 +89,7 @@ impl Service for GeminiDb {
                 .with_some("instance_id", filter.instance_id.as_deref())
                 .with_some("backup_type", kind)
                 .with("type", *scope)
-                .with("offset", offset.to_string())
-                .with("limit", limit.to_string())
+                .page(offset, limit)
         };
         Ok(TYPES.iter().map(call).collect())
     }
@@ -129,10 +128,7 @@ impl Service for GeminiDb {
     }
 
     fn instances(&self, name: Option<&str>, offset: u64, limit: u64) -> Call {
-        Call::get(&PRODUCT, INSTANCES)
-            .with_some("name", name)
-            .with("offset", offset.to_string())
-            .with("limit", limit.to_string())
+        Call::get(&PRODUCT, INSTANCES).with_some("name", name).page(offset, limit)
     }
 
     fn instances_read(&self, reply: &Reply) -> Result<Page<Instance>, Misread> {

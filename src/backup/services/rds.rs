@@ -105,8 +105,7 @@ impl Service for Rds {
         let call = Call::get(&PRODUCT, BACKUPS)
             .with("instance_id", &**instance_id)
             .with_some("backup_type", wire::kind(filter, &["auto", "manual", "fragment", "incremental"]))
-            .with("offset", offset.to_string())
-            .with("limit", limit.to_string());
+            .page(offset, limit);
         Ok(vec![wire::english(call)])
     }
 
@@ -163,10 +162,7 @@ impl Service for Rds {
     }
 
     fn instances(&self, name: Option<&str>, offset: u64, limit: u64) -> Call {
-        let call = Call::get(&PRODUCT, INSTANCES)
-            .with_some("name", name)
-            .with("offset", offset.to_string())
-            .with("limit", limit.to_string());
+        let call = Call::get(&PRODUCT, INSTANCES).with_some("name", name).page(offset, limit);
         wire::english(call)
     }
 

@@ -84,8 +84,7 @@ impl Service for TaurusDb {
         let call = Call::get(&PRODUCT, BACKUPS)
             .with_some("instance_id", filter.instance_id.as_deref())
             .with_some("backup_type", wire::kind(filter, &["auto", "manual"]))
-            .with("offset", offset.to_string())
-            .with("limit", limit.to_string());
+            .page(offset, limit);
         Ok(vec![wire::english(call)])
     }
 
@@ -125,10 +124,7 @@ impl Service for TaurusDb {
     }
 
     fn instances(&self, name: Option<&str>, offset: u64, limit: u64) -> Call {
-        let call = Call::get(&PRODUCT, INSTANCES)
-            .with_some("name", name)
-            .with("offset", offset.to_string())
-            .with("limit", limit.to_string());
+        let call = Call::get(&PRODUCT, INSTANCES).with_some("name", name).page(offset, limit);
         wire::english(call)
     }
 

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::super::explain::{About, Doing, explain};
 use super::super::manual_backup::check_id;
-use super::super::services;
-use super::{Told, context, region_attribute, service_attribute, timeout_attribute};
+use super::super::{fields, services};
+use super::{Told, context, region_attribute, timeout_attribute};
 use crate::backup::{self, Backups, NewBackup, naming};
 use crate::plugin::{Action, Attr, Attribute, Diagnostic, Diagnostics, Path, Run, Schema, model};
 
@@ -38,16 +38,19 @@ impl Action<Backups> for CreateBackup {
             "Takes a manual backup at a lifecycle event, for example before a database instance of any provider is updated. \
              The backup is not tracked in the state: delete it with `huaweidb_prune_backups`, or import it.",
         )
-        .attribute(service_attribute())
+        .attribute(fields::service("Database service of the instance."))
         .attribute(Attribute::string("instance_id").required().check(check_id).describe("Id of the instance to back up."))
         .attribute(Attribute::string("name").check(naming::check_name).describe(
-            "Name of the backup, unique in the project: fit for one invocation only. Give either `name` or `name_prefix`.",
+            "Name of the backup, by the rule of the resource's `name`; unique in the project, so fit for one invocation only. \
+             Give either `name` or `name_prefix`.",
         ))
         .attribute(Attribute::string("name_prefix").check(naming::check_prefix).describe(
-            "Beginning of the name; the time and random digits are added. Give either `name` or `name_prefix`.",
+            "Beginning of the name, by the rule of the resource's `name_prefix`; the time and random digits are added. Give \
+             either `name` or `name_prefix`.",
         ))
         .attribute(Attribute::string("description").check(naming::check_description).describe(
-            "Description of the backup: at most 256 characters, none of `> ! < \" & ' =` and no line breaks.",
+            "Description of the backup: at most 256 characters, none of `> ! < \" & ' =` and no line breaks. Default: \
+             none.",
         ))
         .attribute(region_attribute())
         .attribute(Attribute::bool("wait_for_completion").describe(
@@ -73,7 +76,7 @@ impl Action<Backups> for CreateBackup {
         let Some(service) = config.service.as_str().and_then(backup::named) else { return found };
         let facts = service.facts();
         if let Some(why) = facts.no_create {
-            let detail = format!("{} ({}): {why}.", facts.title, facts.key());
+            let detail = format!("{why}. Choose another `service`, or look its backups up with the data sources.");
             found
                 .push(Diagnostic::error("This service takes no manual backups", detail).at(Path::attribute("service")));
         }
@@ -100,7 +103,8 @@ impl Action<Backups> for CreateBackup {
         let key = service.facts().key();
         run.tell(format!("Asking {} for the backup {:?} of {}", service.facts().title, want.name, want.instance_id));
         let about = About { service: key, id: None, name: Some(&want.name) };
-        let started = client.begin(&context, service, &want).await;
+        let told = Told::about(&want.name, run);
+        let started = client.begin_telling(&context, service, &want, &told).await;
         let started = started.map_err(|error| explain(Doing::Create, about, &error))?;
         let id = &started.backup_id;
         run.tell(format!("The backup {:?} has begun: {id}", want.name));
@@ -108,7 +112,7 @@ impl Action<Backups> for CreateBackup {
             return Ok(());
         }
         let about = About { service: key, id: Some(id), name: Some(&want.name) };
-        let backup = client.settled(&context, service, &started, &Told(run.teller())).await;
+        let backup = client.settled(&context, service, &started, &told).await;
         let backup = backup.map_err(|error| explain(Doing::Follow, about, &error))?;
         run.tell(format!("The backup {:?} ({id}) is {}", want.name, backup.status));
         Ok(())

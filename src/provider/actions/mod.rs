@@ -12,16 +12,9 @@ use tokio::time::Instant;
 pub(super) use self::create::CreateBackup;
 pub(super) use self::prune::{PruneBackups, before};
 pub(super) use self::stop::StopBackup;
-use super::services;
 use crate::backup::{Progress, Status};
 use crate::cloud::Context;
 use crate::plugin::{Attr, Attribute, Run, Teller, check_duration, parse_duration};
-
-/// The service, as every action takes it.
-fn service_attribute() -> Attribute {
-    let text = format!("Database service of the instance. {}", services::allowed());
-    Attribute::string("service").required().one_of(services::keys()).describe(text)
-}
 
 fn region_attribute() -> Attribute {
     Attribute::string("region").describe("Region of the instance. Default: the provider's region.")
@@ -41,11 +34,58 @@ fn context(run: &Run, timeout: &Attr<String>, default: Duration) -> Context {
 }
 
 /// Tells the user how a wait goes on.
-struct Told(Teller);
+struct Told {
+    name: String,
+    teller: Teller,
+}
+
+impl Told {
+    fn about(name: &str, run: &Run) -> Self {
+        Told { name: name.to_owned(), teller: run.teller() }
+    }
+}
 
 impl Progress for Told {
+    fn queued(&self, ahead: usize) {
+        self.teller.tell(queued(&self.name, ahead));
+    }
+
+    fn busy(&self, running: Option<&str>) {
+        self.teller.tell(busy(&self.name, running));
+    }
+
     fn seen(&self, waited: Duration, status: Option<&Status>) {
-        let status = status.map_or("not listed yet".to_owned(), ToString::to_string);
-        self.0.tell(format!("{status} after {} s", waited.as_secs()));
+        self.teller.tell(seen(&self.name, waited, status));
+    }
+}
+
+fn queued(name: &str, ahead: usize) -> String {
+    format!("The backup {name:?} is queued behind {ahead}")
+}
+
+fn busy(name: &str, running: Option<&str>) -> String {
+    let what = running.map_or("something else".to_owned(), |id| format!("the backup {id}"));
+    format!("The backup {name:?} waits until the instance is idle: it is busy with {what}")
+}
+
+fn seen(name: &str, waited: Duration, status: Option<&Status>) -> String {
+    let word = status.map_or("not listed yet".to_owned(), |status| status.word().to_lowercase());
+    format!("The backup {name:?}: {} s, {word}", waited.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lines_of_a_wait() {
+        let lines = [
+            queued("nightly", 2),
+            busy("nightly", Some("b1br02")),
+            busy("nightly", None),
+            seen("nightly", Duration::from_secs(12), None),
+            seen("nightly", Duration::from_secs(62), Some(&Status::Building)),
+        ];
+        insta::assert_snapshot!("progress", lines.join("\n"));
     }
 }

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::super::explain::{About, Doing, explain};
 use super::super::manual_backup::check_id;
-use super::super::services;
-use super::{context, region_attribute, service_attribute, timeout_attribute};
+use super::super::{fields, services};
+use super::{context, region_attribute, timeout_attribute};
 use crate::backup::retention::{self, Candidate, Rule};
 use crate::backup::{BackupRef, Backups, Filter};
 use crate::plugin::{Action, Attr, Attribute, Diagnostic, Diagnostics, Path, Run, Schema, model, parse_duration};
@@ -37,20 +37,21 @@ impl Action<Backups> for PruneBackups {
 
     fn schema(&self) -> Schema {
         Schema::new(
-            "Deletes old manual backups of one instance, or, as long as `dry_run` is not `false`, only lists them. Never \
-             touches automatic backups or such that are not `COMPLETED`. Backups that a state tracks are not spared: give \
+            "Deletes old manual backups of one instance, or, as long as `dry_run` is not `false`, only lists them. Automatic \
+             backups, and those that are not `COMPLETED`, are never touched. Backups that a state tracks are not spared: give \
              them another prefix.",
         )
-        .attribute(service_attribute())
+        .attribute(fields::service("Database service of the instance."))
         .attribute(Attribute::string("instance_id").required().check(check_id).describe("Id of the instance."))
-        .attribute(Attribute::string("name_prefix").describe("Only backups whose name begins so. Default: all."))
+        .attribute(Attribute::string("name_prefix").describe("Only backups whose name begins so. Default: any."))
         .attribute(Attribute::integer("keep_last").between(0, 1_000_000).describe(
-            "So many of the newest stay. Together with `older_than`, only what both say goes.",
+            "So many of the newest stay, 0 to 1000000. Together with `older_than`, only what both say goes. Default: no such \
+             rule; give at least one of the two.",
         ))
         .attribute(
             Attribute::string("older_than")
                 .check(check_age)
-                .describe("Only backups begun so long ago go: `\"30d\"`, `\"4w\"`, `\"36h\"`."),
+                .describe("Only backups begun so long ago go: `\"30d\"`, `\"4w\"`, `\"36h\"`. Default: no such rule."),
         )
         .attribute(
             Attribute::bool("dry_run").describe("Whether the backups are only listed. Default: `true`. Set `false` to delete."),
@@ -91,12 +92,17 @@ impl Action<Backups> for PruneBackups {
         let dry_run = config.dry_run != Attr::Known(false);
         let (count, of) = (leaving.len(), found.len());
         run.tell(match (count, dry_run) {
-            (0, _) => format!("Nothing to prune: {of} manual backups fit, all of them stay"),
-            (_, true) => format!("{count} of {of} manual backups would be deleted; set `dry_run = false` to do it"),
-            (_, false) => format!("Deleting {count} of {of} manual backups"),
+            (0, _) => format!("Nothing to prune: of the manual backups that fit ({of}) all stay"),
+            (_, true) => {
+                format!(
+                    "Of the manual backups that fit ({of}) {count} would be deleted; set `dry_run = false` to do it"
+                )
+            }
+            (_, false) => format!("Of the manual backups that fit ({of}) {count} will be deleted"),
         });
         let mut failures = Diagnostics::new();
-        for (index, backup) in leaving.iter().enumerate() {
+        let mut deleted = 0;
+        for backup in &leaving {
             let begun = backup.begin.map_or_else(String::new, |begin| format!(", begun {begin}"));
             let label = format!("{:?} ({}){begun}", backup.name, backup.id);
             if dry_run {
@@ -104,13 +110,18 @@ impl Action<Backups> for PruneBackups {
                 continue;
             }
             if context.stop.is_cancelled() {
-                let detail =
-                    format!("Terraform asked to stop. {index} of {count} backups are deleted; the others stay.");
+                let detail = format!(
+                    "Terraform asked to stop. Of the {count} backups to delete {deleted} are gone; the others stay. \
+                     Invoke the action again to go on."
+                );
                 failures.push(Diagnostic::error("Pruning was stopped", detail));
                 break;
             }
             match client.delete(&context, service, &BackupRef::from(*backup)).await {
-                Ok(()) => run.tell(format!("Deleted {label}")),
+                Ok(()) => {
+                    deleted += 1;
+                    run.tell(format!("Deleted {label}"));
+                }
                 Err(error) => {
                     run.tell(format!("Not deleted: {label}"));
                     let about = About { service: key, id: Some(&backup.id), name: Some(&backup.name) };
@@ -129,7 +140,8 @@ fn check_age(text: &str) -> Result<(), String> {
 fn rule(config: &Wish, now: Timestamp) -> Result<Rule, Diagnostics> {
     let begun_before = config.older_than.as_str().map(|text| before(text, now)).transpose();
     let begun_before = begun_before.map_err(|why| {
-        Diagnostics::from(Diagnostic::error("Invalid argument value", why).at(Path::attribute("older_than")))
+        let detail = format!("`older_than` is not accepted: {why}");
+        Diagnostics::from(Diagnostic::error("Invalid argument value", detail).at(Path::attribute("older_than")))
     })?;
     Ok(Rule {
         keep_last: config.keep_last.known().and_then(|keep| u64::try_from(*keep).ok()),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::super::explain::{About, Doing, explain};
 use super::super::manual_backup::check_id;
-use super::super::services;
-use super::{context, region_attribute, service_attribute, timeout_attribute};
+use super::super::{fields, services};
+use super::{context, region_attribute, timeout_attribute};
 use crate::backup::{self, BackupRef, Backups, Filter, Status, Stop, StopScope};
 use crate::plugin::{Action, Attr, Attribute, Diagnostic, Diagnostics, Path, Run, Schema, model};
 
@@ -34,15 +34,15 @@ impl Action<Backups> for StopBackup {
             "Stops a backup that is being taken: one by its id, or whatever runs on an instance. A stopped backup is of no \
              use for a restore.",
         )
-        .attribute(service_attribute())
+        .attribute(fields::service("Database service of the instance."))
         .attribute(Attribute::string("backup_id").check(check_id).describe(
             "Id of the backup to stop. Give `backup_id`, `instance_id`, or both where the service (`rds`) finds a backup only \
-             together with its instance.",
+             together with its instance. Default: whatever runs on the instance.",
         ))
         .attribute(
             Attribute::string("instance_id")
                 .check(check_id)
-                .describe("Id of the instance; alone, every backup that runs on it is stopped."),
+                .describe("Id of the instance; alone, every backup that runs on it is stopped. Default: that of `backup_id`."),
         )
         .attribute(region_attribute())
         .attribute(
@@ -77,6 +77,7 @@ impl Action<Backups> for StopBackup {
         let context = context(run, &config.timeout, LIMIT);
         let key = service.facts().key();
         let instance_id = config.instance_id.into_known();
+        let by_id = config.backup_id.is_set();
         let asked = if let Some(id) = config.backup_id.into_known() {
             vec![BackupRef { id, instance_id: instance_id.clone() }]
         } else {
@@ -97,6 +98,7 @@ impl Action<Backups> for StopBackup {
                 }
                 Ok(Stop::Stopped(None)) => run.tell(format!("The backup {} is stopped and gone", backup.id)),
                 Ok(Stop::NotRunning(now)) => idle.push(format!("The backup {} is {}", backup.id, now.status)),
+                Err(backup::Error::Vanished { id }) => idle.push(format!("There is no backup {id}")),
                 Err(error) => return Err(explain(Doing::Stop, about, &error).into()),
             }
         }
@@ -112,6 +114,7 @@ impl Action<Backups> for StopBackup {
             return Ok(());
         }
         let detail = format!("{idle}. If that is fine, set `ignore_if_not_running = true`.");
-        Err(Diagnostic::error("No backup is running", detail).into())
+        let blamed = Path::attribute(if by_id { "backup_id" } else { "instance_id" });
+        Err(Diagnostic::error("No backup is running", detail).at(blamed).into())
     }
 }

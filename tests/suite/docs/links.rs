@@ -48,6 +48,71 @@ fn links_lead_somewhere() {
     assert!(checked > 20, "only {checked} links were checked");
 }
 
+/// All code of tests, to look names up in.
+fn code_of_tests() -> String {
+    let all = ["src", "tests"].into_iter().flat_map(|folder| files(&root().join(folder), root()));
+    let code = all.filter(|(_, path)| path.extension().is_some_and(|ending| ending == "rs"));
+    code.flat_map(|(name, path)| [format!("// {name}\n"), read(&path)]).collect()
+}
+
+#[test]
+fn every_cell_of_the_comparison_is_filled_and_has_its_source() {
+    let readme = read(&root().join("README.md"));
+    let section = readme.split("## Beside the official providers").nth(1).expect("a comparison");
+    let section = section.split("\n## ").next().unwrap_or_default();
+    let code = code_of_tests();
+    let rows = section.lines().filter(|line| line.starts_with("| ")).skip(2).collect::<Vec<_>>();
+    assert!(rows.len() >= 4, "{rows:?}");
+    for row in rows {
+        let cells = row.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>();
+        assert!(cells.len() == 4 && cells.iter().all(|cell| !cell.is_empty()), "an empty cell: {row}");
+        let test = cells[2].trim_matches('`');
+        let is_there = code.contains(&format!("fn {test}(")) || code.contains(&format!("/{test}\n"));
+        assert!(is_there, "there is no test {test}");
+        let labels = cells[3].split("][").skip(1).filter_map(|rest| rest.split(']').next()).collect::<Vec<_>>();
+        assert!(!labels.is_empty(), "no source: {row}");
+        for label in labels {
+            assert!(section.contains(&format!("\n[{label}]: https://")), "{label} leads nowhere");
+        }
+    }
+}
+
+#[test]
+fn the_pictures_are_one_in_two_colours_and_the_recorded_run_is_this_demo() {
+    let without_colours = |name: &str| {
+        let text = read(&root().join("docs/pictures").join(name));
+        let mut parts = text.split('#');
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |all, part| all + part.trim_start_matches(|c: char| c.is_ascii_hexdigit()))
+    };
+    assert_eq!(without_colours("life-light.svg"), without_colours("life-dark.svg"));
+    let (recorded, script) = (read(&root().join("docs/pictures/demo.txt")), read(&root().join("examples/demo.sh")));
+    for step in script.lines().filter_map(|line| line.strip_prefix("say \"")) {
+        let title = step.split(['$', '"']).next().unwrap_or_default();
+        assert!(recorded.contains(&format!("== {title}")), "record `make demo` anew: {title:?} is not in demo.txt");
+    }
+    assert!(!recorded.contains('\u{1b}'), "a recorded run has no control codes");
+    let readme = read(&root().join("README.md"));
+    let shown = readme.split("```text\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a recorded run");
+    for line in shown.lines().filter(|line| !line.is_empty()) {
+        assert!(recorded.contains(line), "the README shows what is not in demo.txt: {line}");
+    }
+}
+
+#[test]
+fn pipelines_in_guides_are_yaml() {
+    let mut seen = 0;
+    for (name, path) in files(&root().join("docs/guides"), root()) {
+        let text = read(&path);
+        for block in text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()) {
+            let parsed = yaml_rust2::YamlLoader::load_from_str(block).unwrap_or_else(|why| panic!("{name}: {why}"));
+            assert!(parsed[0].as_hash().is_some(), "{name}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 2, "{seen}");
+}
+
 #[test]
 fn guides_have_front_matter() {
     let guides = files(&root().join("docs/guides"), root());
@@ -70,7 +135,7 @@ fn literal(rest: &str) -> Option<&str> {
 }
 
 /// Summaries of messages in the sources: first lines that users read.
-fn summaries() -> std::collections::BTreeSet<String> {
+pub(crate) fn summaries_in_code() -> std::collections::BTreeSet<String> {
     let mut found = std::collections::BTreeSet::new();
     for (name, path) in files(&root().join("src"), root()) {
         let text = read(&path);
@@ -81,8 +146,16 @@ fn summaries() -> std::collections::BTreeSet<String> {
         {
             continue;
         }
-        let makers =
-            ["Diagnostic::error(", "Diagnostic::warning(", "diagnostics.error(", ".explained(", "SUMMARY: &str ="];
+        let makers = [
+            "Diagnostic::error(",
+            "Diagnostic::warning(",
+            ".error(",
+            ".explained(",
+            ".complain(",
+            "not_offered(",
+            "severity(",
+            "SUMMARY: &str =",
+        ];
         for maker in makers {
             found.extend(code.split(maker).skip(1).filter_map(literal).map(str::to_owned));
         }
@@ -99,7 +172,7 @@ fn every_summary_has_a_place_in_the_error_guide() {
     let guide = read(&root().join("docs/guides/error-codes.md"));
     let headings: std::collections::BTreeSet<&str> =
         guide.lines().filter_map(|line| line.strip_prefix("### ")).collect();
-    let summaries = summaries();
+    let summaries = summaries_in_code();
     assert!(summaries.len() > 35, "{summaries:?}");
     let missing: Vec<_> = summaries.iter().filter(|one| !headings.contains(one.as_str())).collect();
     assert!(missing.is_empty(), "docs/guides/error-codes.md has no heading for: {missing:#?}");

@@ -15,12 +15,13 @@ use huaweidb::provider::HuaweiDb;
 
 use crate::support::host::Host;
 use crate::support::host::proto::tfplugin6 as tf;
+pub(crate) use links::summaries_in_code;
 use pages::{Examples, Sources};
 
 /// Folders below `docs/` that people write.
 const BY_HAND: &[&str] = &["guides", "pictures"];
 
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -116,14 +117,22 @@ fn complaints(at: &str, attribute: &Attribute, in_resource: bool, found: &mut Ve
     }
     for check in &attribute.checks {
         if let Check::OneOf(allowed) = check
-            && !text.contains("such as")
+            && !allowed.iter().all(|word| text.contains(&format!("`{word}`")))
         {
             for word in allowed.iter().filter(|word| !text.contains(&format!("`{word}`"))) {
                 lacks(format!("the allowed word `{word}`"));
             }
         }
     }
-    if attribute.default.is_some() && !text.to_lowercase().contains("default") {
+    for check in &attribute.checks {
+        let Check::Between(min, max) = check else { continue };
+        if !text.contains(&format!("{min} to {max}")) {
+            lacks(format!("the span {min} to {max}"));
+        }
+    }
+    let optional = matches!(attribute.mode, Mode::Optional | Mode::OptionalComputed);
+    let has_twin = text.contains("Give either") && !in_resource;
+    if (attribute.default.is_some() || optional) && !has_twin && !text.contains("Default") {
         lacks("the default".to_owned());
     }
     let says_change = ["Chang", "chang"].iter().any(|word| text.contains(word));
@@ -159,7 +168,8 @@ fn every_description_says_what_is_allowed_the_default_and_what_a_change_does() {
     for (_, schema) in catalogue.resources() {
         complaints_of(&schema.block, "", true, &mut found);
     }
-    for (_, schema) in catalogue.data_sources() {
+    let others = catalogue.data_sources().chain(catalogue.actions()).chain(catalogue.list_resources());
+    for (_, schema) in others.chain(catalogue.ephemeral_resources()) {
         complaints_of(&schema.block, "", false, &mut found);
     }
     assert!(found.is_empty(), "{}", found.join("\n"));

@@ -76,7 +76,7 @@ pub(super) fn render(sources: &Sources) -> BTreeMap<String, String> {
     for (name, function) in &sources.schema.functions {
         pages.insert(format!("{}/{name}.md", FUNCTION.folder), function_page(sources, name, function));
     }
-    pages
+    pages.into_iter().map(|(path, text)| (path, format!("{}\n", text.trim_end()))).collect()
 }
 
 fn front_matter(title: &str, description: &str) -> String {

@@ -1,0 +1,648 @@
+//! Everything the provider says to people, on the wire and word for word: a page per source, kept as a snapshot. A last test
+//! finds every summary in the sources that no page holds.
+//!
+//! `INSTA_UPDATE=always cargo test --test suite` writes the pages anew; read the difference.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+pub(crate) mod book;
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use huaweidb_emulator::{Fault, FaultKind, Pace};
+use serde_json::{Value, json};
+use tokio::time::{Duration, sleep};
+
+use crate::docs::{files, root, summaries_in_code};
+use crate::support::host::proto::tfplugin6 as tf;
+use crate::support::run::{Run, TYPE, ended, over, whole};
+use crate::support::value::{UNKNOWN, unwired, wire};
+use book::Book;
+
+/// An id that the cloud might have given, and that no emulator gives.
+const FOREIGN: &str = "bf9ee62a7f7044c583c6765c916c36edbr99";
+
+impl Run {
+    async fn validate(&self, arguments: &Value) -> Vec<tf::Diagnostic> {
+        let request = tf::validate_resource_config::Request {
+            type_name: TYPE.to_owned(),
+            config: wire(&self.object(arguments)),
+            ..Default::default()
+        };
+        self.host.provider().validate_resource_config(request).await.unwrap().into_inner().diagnostics
+    }
+
+    fn search(&self, name: &str, arguments: &Value) -> Option<tf::DynamicValue> {
+        wire(&whole(&self.schema.data_source_schemas[name], arguments))
+    }
+
+    async fn validate_search(&self, name: &str, arguments: &Value) -> Vec<tf::Diagnostic> {
+        let config = self.search(name, arguments);
+        let request = tf::validate_data_resource_config::Request { type_name: name.to_owned(), config };
+        self.host.provider().validate_data_resource_config(request).await.unwrap().into_inner().diagnostics
+    }
+
+    async fn look_up(&self, name: &str, arguments: &Value) -> Vec<tf::Diagnostic> {
+        let config = self.search(name, arguments);
+        let request = tf::read_data_source::Request { type_name: name.to_owned(), config, ..Default::default() };
+        self.host.provider().read_data_source(request).await.unwrap().into_inner().diagnostics
+    }
+
+    /// Plans and applies; what both said, and the object that came of it.
+    async fn change(&self, config: &Value, prior: &Value) -> (Vec<tf::Diagnostic>, Value) {
+        let mut proposed = if prior.is_null() { config.clone() } else { prior.clone() };
+        for (name, value) in config.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
+            proposed[name] = value.clone();
+        }
+        if config.is_null() {
+            proposed = Value::Null;
+        }
+        let planned = self.plan(config, prior, &proposed).await;
+        let mut said = planned.diagnostics;
+        let applied = self.apply(config, prior, &unwired(planned.planned_state.as_ref())).await;
+        said.extend(applied.diagnostics);
+        (said, unwired(applied.new_state.as_ref()))
+    }
+
+    /// A resource in the state whose backup the emulator knows.
+    async fn known(&self, arguments: &Value) -> Value {
+        let made = &self.backups(1, "known-")[0];
+        let state = json!({
+            "id": made.id, "service": "dds", "instance_id": self.dds(), "name": made.name, "region": "eu-de",
+            "status": "COMPLETED", "type": "manual", "wait_for_completion": true, "on_destroy": "delete",
+            "deletion_protection": false,
+        });
+        let read = self.read(&self.object(&over(&state, arguments))).await;
+        assert_eq!(read.diagnostics, []);
+        unwired(read.new_state.as_ref())
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_backups_arguments() {
+    let run = Run::start(0.2).await;
+    let good = json!({ "service": "dds", "instance_id": run.dds(), "name": "nightly" });
+    let mut book = Book::default();
+    for (case, arguments) in [
+        ("two names", json!({ "name_prefix": "nightly-" })),
+        ("no name", json!({ "name": null })),
+        ("a short name", json!({ "name": "abc" })),
+        ("a name with a strange letter", json!({ "name": "nightly backup" })),
+        ("a name that begins with a digit", json!({ "name": "1st-backup" })),
+        ("a long prefix", json!({ "name": null, "name_prefix": "x".repeat(43) })),
+        ("a description with a strange letter", json!({ "description": "orders & customers" })),
+        ("a long description", json!({ "description": "x".repeat(257) })),
+        ("no service", json!({ "service": null })),
+        ("a service that is none", json!({ "service": "mysql" })),
+        ("a service without manual backups", json!({ "service": "ddm", "instance_id": run.emulator.instance("ddm") })),
+        ("an instance id that is none", json!({ "instance_id": "orders/1" })),
+        ("an empty instance id", json!({ "instance_id": "" })),
+        ("another service's instance", json!({ "instance_id": run.emulator.instance("rds") })),
+        ("another end", json!({ "on_destroy": "keep" })),
+        ("rotation of a name", json!({ "keep_last": 3, "on_destroy": "retain" })),
+        ("rotation that is not retained", json!({ "name": null, "name_prefix": "n-", "keep_last": 3 })),
+        (
+            "rotation without waiting",
+            json!({
+                "name": null, "name_prefix": "n-", "keep_last": 3, "on_destroy": "retain", "wait_for_completion": false,
+            }),
+        ),
+        ("too few to keep", json!({ "name": null, "name_prefix": "n-", "keep_last": 0, "on_destroy": "retain" })),
+        (
+            "half a backup to keep",
+            json!({ "name": null, "name_prefix": "n-", "keep_last": 1.5, "on_destroy": "retain" }),
+        ),
+        ("single databases", json!({ "databases": [{ "name": "orders" }] })),
+        ("a database without a name", json!({ "service": "rds", "databases": [{ "name": null }] })),
+        (
+            "a limit that is none",
+            json!({ "timeouts": { "create": "soon", "read": null, "update": null, "delete": null } }),
+        ),
+        (
+            "a limit without a unit",
+            json!({ "timeouts": { "create": "90", "read": null, "update": null, "delete": null } }),
+        ),
+        ("a value that nobody sets", json!({ "status": "COMPLETED" })),
+    ] {
+        book.add(case, &run.validate(&over(&good, &arguments)).await);
+    }
+    let advised = json!({ "service": "geminidb", "instance_id": run.emulator.instance("geminidb"), "name": "nightly" });
+    book.add("no description where one is advised", &run.validate(&advised).await);
+    book.is("arguments");
+}
+
+#[tokio::test]
+async fn what_a_backup_says_in_its_life() {
+    let run = Run::start(0.2).await;
+    let mut book = Book::default();
+    let config = |arguments: &Value| {
+        run.object(&over(&json!({ "service": "dds", "instance_id": run.dds(), "name": "nightly" }), arguments))
+    };
+
+    run.emulator.fault(Fault::status(403).on("dds").method("POST").times(9).body(json!({
+        "error_code": "DBS.200001", "error_msg": "no permission for you",
+    })));
+    let (said, _) = run.change(&config(&json!({})), &Value::Null).await;
+    book.add("a create that is refused", &said);
+    run.emulator.clear_faults();
+
+    run.emulator.fault(Fault::new(FaultKind::FailBackup).on("dds").times(1));
+    let (said, failed) = run.change(&config(&json!({})), &Value::Null).await;
+    book.add("a backup that fails", &said);
+    let (said, replaced) = run.change(&config(&json!({})), &failed).await;
+    book.add("the plan after it", &said);
+    assert!(replaced.is_object());
+
+    run.emulator.set_pace(|pace| *pace = Pace::of_backups(60.0));
+    let hasty = config(&json!({
+        "name": "too-slow", "timeouts": { "create": "1s", "read": null, "update": null, "delete": null },
+    }));
+    let (said, slow) = run.change(&hasty, &Value::Null).await;
+    book.add("a create that takes too long", &said);
+    let (said, _) = run
+        .change(&config(&json!({ "name": "next", "timeouts": { "create": "1s", "read": null, "update": null, "delete": null } })), &Value::Null)
+        .await;
+    book.add("a create while another backup runs", &said);
+    run.emulator.vanish(slow["id"].as_str().unwrap());
+    run.emulator.set_pace(|pace| *pace = Pace::of_backups(0.2));
+
+    let lost = run.known(&json!({})).await;
+    run.emulator.vanish(lost["id"].as_str().unwrap());
+    book.add("a refresh of what is gone", &run.read(&lost).await.diagnostics);
+    let refused = run.known(&json!({})).await;
+    run.emulator.fault(Fault::status(500).on("dds").method("GET").times(9));
+    book.add("a refresh without an answer", &run.read(&refused).await.diagnostics);
+    run.emulator.clear_faults();
+
+    let unusable = run.known(&json!({})).await;
+    run.emulator.set_status(unusable["id"].as_str().unwrap(), "FAILED");
+    let state = unwired(run.read(&unusable).await.new_state.as_ref());
+    let config_of = |state: &Value| config(&json!({ "name": state["name"] }));
+    book.add("a plan for what has failed", &run.plan(&config_of(&state), &state, &state).await.diagnostics);
+
+    let kept = run.known(&json!({ "on_destroy": "retain" })).await;
+    book.add("a destroy that retains", &run.apply(&Value::Null, &kept, &Value::Null).await.diagnostics);
+    let protected = run.known(&json!({ "deletion_protection": true })).await;
+    book.add("a destroy of what is protected", &run.plan(&Value::Null, &protected, &Value::Null).await.diagnostics);
+    let usable = run.known(&json!({})).await;
+    book.add("a destroy of what is usable", &run.plan(&Value::Null, &usable, &Value::Null).await.diagnostics);
+    run.emulator.fault(Fault::status(403).on("dds").method("DELETE").times(9).body(json!({
+        "error_code": "DBS.200001", "error_msg": "no permission for you",
+    })));
+    book.add("a destroy that is refused", &run.apply(&Value::Null, &usable, &Value::Null).await.diagnostics);
+    run.emulator.clear_faults();
+    let foreign = run.object(&json!({ "service": "mainframe", "instance_id": run.dds(), "id": FOREIGN }));
+    book.add("a state of a service that is none", &run.read(&foreign).await.diagnostics);
+    book.is("life");
+}
+
+#[tokio::test]
+async fn what_is_said_before_the_last_backup_goes_and_when_a_wait_is_stopped() {
+    let run = Run::start(60.0).await;
+    let mut book = Book::default();
+    let only = run.known(&json!({})).await;
+    book.add("a destroy of the last one", &run.plan(&Value::Null, &only, &Value::Null).await.diagnostics);
+
+    let config = run.object(&json!({ "service": "dds", "instance_id": run.dds(), "name": "interrupted" }));
+    let plan = run.plan(&config, &Value::Null, &config).await;
+    let planned = unwired(plan.planned_state.as_ref());
+    let apply = run.apply(&config, &Value::Null, &planned);
+    let stop = async {
+        while !run.emulator.backups().iter().any(|one| one.name == "interrupted") {
+            sleep(Duration::from_millis(20)).await;
+        }
+        run.host.provider().stop_provider(tf::stop_provider::Request {}).await.unwrap();
+    };
+    let (applied, ()) = tokio::join!(apply, stop);
+    book.add("a wait that is interrupted", &applied.diagnostics);
+    book.is("last-and-interrupted");
+}
+
+#[tokio::test]
+async fn what_rotation_announces_and_what_it_could_not_delete() {
+    let run = Run::start(0.2).await;
+    let mut book = Book::default();
+    let config = run.object(&json!({
+        "service": "dds", "instance_id": run.dds(), "name_prefix": "night-", "keep_last": 1, "on_destroy": "retain",
+    }));
+    let (said, _) = run.change(&config, &Value::Null).await;
+    assert_eq!(said, []);
+    sleep(Duration::from_millis(1100)).await; // names and begin times are told to the second
+    run.emulator.fault(Fault::status(403).on("dds").method("DELETE").times(9).body(json!({
+        "error_code": "DBS.200001", "error_msg": "no permission for you",
+    })));
+    let (said, _) = run.change(&config, &Value::Null).await;
+    book.add("a plan, and an apply whose deletion is refused", &said);
+    book.is("rotation");
+}
+
+#[tokio::test]
+async fn what_data_sources_say() {
+    let run = Run::start(0.2).await;
+    let mut book = Book::default();
+    let dds = run.dds();
+    for (name, case, arguments) in [
+        (
+            "huaweidb_backup",
+            "an id and filters",
+            json!({ "service": "dds", "backup_id": FOREIGN, "name": "nightly", "most_recent": true }),
+        ),
+        ("huaweidb_backup", "an id without the instance it needs", json!({ "service": "rds", "backup_id": FOREIGN })),
+        ("huaweidb_backup", "a search without the instance it needs", json!({ "service": "rds", "name": "nightly" })),
+        (
+            "huaweidb_backup",
+            "another service's instance",
+            json!({ "service": "rds", "instance_id": dds, "name": "nightly" }),
+        ),
+        ("huaweidb_backup", "an empty id", json!({ "service": "dds", "backup_id": "" })),
+        ("huaweidb_backup", "a type that is none", json!({ "service": "dds", "type": "weekly" })),
+        ("huaweidb_backups", "a name and a prefix", json!({ "service": "dds", "name": "nightly", "name_prefix": "n" })),
+        ("huaweidb_backups", "a time that is none", json!({ "service": "dds", "begin_after": "yesterday" })),
+        (
+            "huaweidb_backups",
+            "an empty span of time",
+            json!({ "service": "dds", "begin_after": "2026-02-01T00:00:00Z", "begin_before": "2026-01-01T00:00:00Z" }),
+        ),
+        ("huaweidb_backups", "a list without the instance it needs", json!({ "service": "rds" })),
+        ("huaweidb_backups", "a status that is none", json!({ "service": "dds", "status": "DONE" })),
+        ("huaweidb_instances", "no service", json!({})),
+    ] {
+        book.add(&format!("{name}: {case}"), &run.validate_search(name, &arguments).await);
+    }
+    let one = "huaweidb_backup";
+    book.add("an id that is not there", &run.look_up(one, &json!({ "service": "dds", "backup_id": FOREIGN })).await);
+    let of_one = json!({ "service": "dds", "backup_id": FOREIGN, "instance_id": dds });
+    book.add("the same on an instance", &run.look_up(one, &of_one).await);
+    let none = json!({ "service": "dds", "instance_id": dds, "name": "nightly", "type": "manual" });
+    book.add("nothing fits", &run.look_up(one, &none).await);
+    book.add("nothing is there at all", &run.look_up(one, &json!({ "service": "dds" })).await);
+    run.backups(7, "night-");
+    book.add("several fit", &run.look_up(one, &json!({ "service": "dds", "instance_id": dds })).await);
+    run.emulator.fault(Fault::refusal(403, "APIGW.0302").on("dds").times(20));
+    for name in ["huaweidb_backup", "huaweidb_backups", "huaweidb_instances"] {
+        book.add(&format!("{name}: refused"), &run.look_up(name, &json!({ "service": "dds" })).await);
+    }
+    book.is("data-sources");
+}
+
+#[tokio::test]
+async fn what_actions_say() {
+    let run = Run::start(0.2).await;
+    let mut book = Book::default();
+    let (create, stop, prune) = ("huaweidb_create_backup", "huaweidb_stop_backup", "huaweidb_prune_backups");
+    let dds = run.dds();
+    for (name, case, arguments) in [
+        (create, "no name", json!({ "service": "dds", "instance_id": dds })),
+        (create, "two names", json!({ "service": "dds", "instance_id": dds, "name": "nightly", "name_prefix": "n" })),
+        (
+            create,
+            "a service without manual backups",
+            json!({ "service": "ddm", "instance_id": run.emulator.instance("ddm"), "name": "nightly" }),
+        ),
+        (create, "another service's instance", json!({ "service": "rds", "instance_id": dds, "name": "nightly" })),
+        (
+            create,
+            "a limit that is none",
+            json!({ "service": "dds", "instance_id": dds, "name": "nightly", "timeout": "soon" }),
+        ),
+        (stop, "nothing to stop is named", json!({ "service": "dds" })),
+        (stop, "a service that cannot", json!({ "service": "taurusdb", "backup_id": FOREIGN })),
+        (stop, "an id without the instance it needs", json!({ "service": "rds", "backup_id": FOREIGN })),
+        (prune, "no rule", json!({ "service": "dds", "instance_id": dds })),
+        (prune, "an age that is none", json!({ "service": "dds", "instance_id": dds, "older_than": "long" })),
+        (prune, "an age before all time", json!({ "service": "dds", "instance_id": dds, "older_than": "99999999w" })),
+        (prune, "fewer than none", json!({ "service": "dds", "instance_id": dds, "keep_last": -1 })),
+    ] {
+        book.add(&format!("{name}: {case}"), &run.validate_action(name, &arguments).await);
+    }
+
+    // How it goes on, line by line.
+    let wish = json!({ "service": "dds", "instance_id": dds, "name_prefix": "before-" });
+    let (progress, said) = run.invoke_and_say(create, &wish).await;
+    assert_eq!(said, []);
+    book.lines("progress of a create", &progress);
+    run.emulator.set_pace(|pace| *pace = Pace::of_backups(60.0));
+    let background = over(&wish, &json!({ "wait_for_completion": false, "name_prefix": "running-" }));
+    let (progress, said) = run.invoke_and_say(create, &background).await;
+    assert_eq!(said, []);
+    book.lines("progress of a create in the background", &progress);
+    let (progress, said) = run.invoke_and_say(create, &over(&wish, &json!({ "timeout": "1s" }))).await;
+    book.lines("progress on a busy instance", &progress);
+    book.add("a create on a busy instance", &said);
+
+    let idle = json!({ "service": "dds", "instance_id": dds });
+    let (progress, said) = run.invoke_and_say(stop, &idle).await;
+    assert_eq!(said, []);
+    book.lines("progress of a stop", &progress);
+    let (_, said) = run.invoke_and_say(stop, &idle).await;
+    book.add("nothing runs", &said);
+    let ended_one = run.emulator.backups().into_iter().find(|one| one.status == "COMPLETED").unwrap();
+    let (_, said) = run.invoke_and_say(stop, &json!({ "service": "dds", "backup_id": ended_one.id })).await;
+    book.add("a stop of what has ended", &said);
+    let (progress, _) = run.invoke_and_say(stop, &over(&idle, &json!({ "ignore_if_not_running": true }))).await;
+    book.lines("progress of a stop that may find nothing", &progress);
+    let (_, said) = run.invoke_and_say(stop, &json!({ "service": "dds", "backup_id": FOREIGN })).await;
+    book.add("a stop of what is not there", &said);
+
+    run.emulator.set_pace(|pace| *pace = Pace::of_backups(0.2));
+    run.backups(3, "old-");
+    let rule = json!({ "service": "dds", "instance_id": dds, "name_prefix": "old-", "keep_last": 1 });
+    let (progress, _) = run.invoke_and_say(prune, &rule).await;
+    book.lines("progress of a pruning that only looks", &progress);
+    let really = over(&rule, &json!({ "dry_run": false }));
+    run.emulator.fault(Fault::status(403).on("dds").method("DELETE").times(1).body(json!({
+        "error_code": "DBS.200001", "error_msg": "no permission for you",
+    })));
+    let (progress, said) = run.invoke_and_say(prune, &really).await;
+    book.lines("progress of a pruning that is refused once", &progress);
+    book.add("a pruning that is refused once", &said);
+    run.emulator.clear_faults();
+    run.invoke_and_say(prune, &really).await;
+    let (progress, _) = run.invoke_and_say(prune, &really).await;
+    book.lines("progress of a pruning with nothing to do", &progress);
+
+    let request = tf::invoke_action::Request { action_type: "huaweidb_explode".to_owned(), ..Default::default() };
+    let events = run.host.provider().invoke_action(request).await.unwrap().into_inner();
+    book.add("an action that is none", &ended(events).await.1);
+    book.is("actions");
+}
+
+/// Waits until something is so.
+async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let waited = async {
+        while !is_so() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(40), waited).await.unwrap_or_else(|_| panic!("never: {what}"));
+}
+
+/// An apply under way.
+struct Applying(tokio::task::JoinHandle<tf::apply_resource_change::Response>);
+
+#[tokio::test]
+async fn how_a_wait_goes_on_in_the_log() {
+    let mut run = Run::logging(120.0).await;
+    let mut book = Book::default();
+    let create = async |name: &str| {
+        let config = run.object(&json!({ "service": "dds", "instance_id": run.dds(), "name": name }));
+        let plan = run.plan(&config, &Value::Null, &config).await;
+        let request = tf::apply_resource_change::Request {
+            type_name: TYPE.to_owned(),
+            config: wire(&config),
+            planned_state: plan.planned_state,
+            ..Default::default()
+        };
+        let mut provider = run.host.provider();
+        let applying = async move { provider.apply_resource_change(request).await.unwrap().into_inner() };
+        Applying(tokio::spawn(applying))
+    };
+    let first = create("first").await;
+    until("the first is taken", || run.emulator.backups().len() == 1).await;
+    let wish = json!({ "service": "dds", "instance_id": run.dds(), "name": "second" });
+    let request = tf::invoke_action::Request {
+        action_type: "huaweidb_create_backup".to_owned(),
+        config: wire(&run.action("huaweidb_create_backup", &wish)),
+        ..Default::default()
+    };
+    let second = run.host.provider().invoke_action(request).await.unwrap().into_inner();
+    let creates = || run.emulator.journal().iter().filter(|call| call.method == "POST").count();
+    until("the second is refused", || creates() >= 2).await;
+    let third = create("third").await;
+    let log = |run: &mut Run| {
+        let lines = run.host.plugin().stderr();
+        let told = lines.iter().filter_map(|line| {
+            let line: Value = serde_json::from_str(line).ok()?;
+            let text = line["@message"].as_str()?.to_owned();
+            ["queued", "busy", "waiting for"].iter().any(|word| text.contains(word)).then_some(text)
+        });
+        told.collect::<Vec<_>>()
+    };
+    let mut told = Vec::new();
+    while told.len() < 3 {
+        sleep(Duration::from_millis(100)).await;
+        told = log(&mut run);
+    }
+    told.sort(); // they come from three operations at once
+    book.lines("in the log", &told);
+    run.host.provider().stop_provider(tf::stop_provider::Request {}).await.unwrap();
+    let (first, third) = (first.0.await.unwrap(), third.0.await.unwrap());
+    book.add("a wait that is interrupted", &first.diagnostics);
+    book.add("a create whose turn did not come", &third.diagnostics);
+    let (progress, said) = ended(second).await;
+    book.lines("in the events of an action", &progress);
+    book.add("an action that is interrupted before its backup began", &said);
+    book.is("progress");
+}
+
+#[tokio::test]
+async fn what_a_pruning_says_that_is_stopped() {
+    let run = Run::start(0.2).await;
+    let mut book = Book::default();
+    run.backups(3, "old-");
+    let config = json!({
+        "service": "dds", "instance_id": run.dds(), "name_prefix": "old-", "keep_last": 1, "dry_run": false,
+    });
+    // The first deletion takes so long that the stop comes before the second.
+    run.emulator.fault(Fault { ms: Some(400), ..Fault::new(FaultKind::Delay).on("dds").method("DELETE").times(1) });
+    let request = tf::invoke_action::Request {
+        action_type: "huaweidb_prune_backups".to_owned(),
+        config: wire(&run.action("huaweidb_prune_backups", &config)),
+        ..Default::default()
+    };
+    let events = run.host.provider().invoke_action(request).await.unwrap().into_inner();
+    let stop = async {
+        while !run.emulator.journal().iter().any(|call| call.method == "DELETE") {
+            sleep(Duration::from_millis(5)).await;
+        }
+        run.host.provider().stop_provider(tf::stop_provider::Request {}).await.unwrap();
+    };
+    let ((_, said), ()) = tokio::join!(ended(events), stop);
+    book.add("a pruning that is stopped", &said);
+    book.is("pruning-stopped");
+}
+
+#[tokio::test]
+async fn what_lists_links_imports_and_moves_say() {
+    let run = Run::start(0.2).await;
+    let mut book = Book::default();
+    let dds = run.dds();
+
+    let name = "huaweidb_backup_download";
+    let config =
+        wire(&whole(&run.schema.ephemeral_resource_schemas[name], &json!({ "service": "dds", "backup_id": FOREIGN })));
+    let request = tf::validate_ephemeral_resource_config::Request { type_name: name.to_owned(), config };
+    let said = run.host.provider().validate_ephemeral_resource_config(request).await.unwrap().into_inner();
+    book.add("links: no instance", &said.diagnostics);
+    let wish = json!({ "service": "dds", "backup_id": FOREIGN, "instance_id": dds });
+    book.add("links: a backup that is not there", &run.open(&wish).await.diagnostics);
+
+    run.emulator.fault(Fault::status(403).on("geminidb").times(10));
+    for (case, arguments) in
+        [("one of several services fails", json!({})), ("the only service fails", json!({ "service": "geminidb" }))]
+    {
+        let events = run.list(&arguments, 10, false).await;
+        let said = events.into_iter().flat_map(|event| event.diagnostic).collect::<Vec<_>>();
+        book.add(&format!("list: {case}"), &said);
+    }
+    run.emulator.clear_faults();
+
+    for (case, id) in [
+        ("one part", "nightly".to_owned()),
+        ("four parts", format!("dds/{dds}/{FOREIGN}/x")),
+        ("a service that is none", format!("mysql/{dds}/{FOREIGN}")),
+        ("an empty part", format!("dds//{FOREIGN}")),
+        ("white space", format!("dds/{dds}/ {FOREIGN}")),
+        ("without the instance it needs", format!("rds/{FOREIGN}")),
+    ] {
+        book.add(&format!("import: {case}"), &run.import(&id, None).await.diagnostics);
+    }
+    let identity = json!({ "service": "dds", "region": null, "instance_id": dds, "id": null });
+    book.add("import: half an identity", &run.import("", Some(identity.clone())).await.diagnostics);
+    let foreign = over(&identity, &json!({ "service": "mysql", "id": FOREIGN }));
+    book.add("import: an identity of a service that is none", &run.import("", Some(foreign)).await.diagnostics);
+
+    let official = "registry.terraform.io/huaweicloud/huaweicloud";
+    for (case, type_name, state) in [
+        ("a type that is no backup", "huaweicloud_dds_instance", json!({ "id": "x" })),
+        ("a state without an id", "huaweicloud_dds_backup", json!({ "name": "x" })),
+        ("a state without the instance it needs", "huaweicloud_rds_backup", json!({ "id": "x" })),
+        ("a state that is no object", "huaweicloud_dds_backup", json!([1])),
+    ] {
+        book.add(&format!("move: {case}"), &run.move_from(official, type_name, &state).await.diagnostics);
+    }
+
+    let now = json!("2026-02-01T00:00:00Z");
+    for (name, case, arguments) in [
+        ("backup_name", "a prefix that is none", vec![json!("1st"), now.clone()]),
+        ("backup_name", "a time that is none", vec![json!("a"), json!("yesterday")]),
+        ("backup_name", "too few arguments", vec![json!("a")]),
+        ("backup_name", "no prefix", vec![Value::Null, now.clone()]),
+        ("backup_name", "a number for a text", vec![json!(7), now.clone()]),
+        ("parse_instance_id", "an id that is none", vec![json!("in02")]),
+        ("select_prunable", "fewer than none", vec![json!([]), json!(-1), Value::Null, now.clone()]),
+        ("select_prunable", "an age that is none", vec![json!([]), Value::Null, json!("long"), now.clone()]),
+        ("select_prunable", "a time that is none", vec![json!([]), Value::Null, Value::Null, json!("now")]),
+        ("no_such", "a function that is none", vec![]),
+    ] {
+        let (text, argument) = run.call(name, &arguments).await.unwrap_err();
+        let at = argument.map_or(String::new(), |argument| format!(" [at argument {argument}]"));
+        book.lines(&format!("{name}: {case}{at}"), [&text]);
+    }
+    book.is("lists-links-imports-moves-functions");
+}
+
+#[tokio::test]
+async fn what_is_said_when_host_and_provider_do_not_fit_together() {
+    let run = Run::unconfigured(0.2).await;
+    let mut book = Book::default();
+    let state = run.object(&json!({ "service": "dds", "instance_id": run.dds(), "id": FOREIGN }));
+    book.add("before anything is configured", &run.read(&state).await.diagnostics);
+
+    let provider = run.schema.provider.as_ref().unwrap();
+    let configure = async |config: Option<tf::DynamicValue>| {
+        let request =
+            tf::configure_provider::Request { config, terraform_version: "1.14.0".to_owned(), ..Default::default() };
+        run.host.provider().configure_provider(request).await.unwrap().into_inner().diagnostics
+    };
+    book.add("a provider block of another form", &configure(wire(&json!({ "regions": "eu-de" }))).await);
+    let retries = whole(provider, &json!({ "max_retries": 1.5 }));
+    book.add("a provider block with half a number", &configure(wire(&retries)).await);
+    let broken = "-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----\n";
+    let broken = whole(provider, &json!({ "cacert_file": broken }));
+    book.add("certificates that are none", &configure(wire(&broken)).await);
+    let insecure = whole(provider, &json!({ "insecure": true }));
+    book.add("certificates that are not checked", &configure(wire(&insecure)).await);
+    let later = whole(provider, &json!({ "region": UNKNOWN }));
+    assert_eq!(configure(wire(&later)).await, []);
+    book.add("a configuration that is not known yet", &run.read(&state).await.diagnostics);
+    let request = tf::validate_provider_config::Request {
+        config: wire(&whole(
+            provider,
+            &json!({
+                "region": " eu-de", "max_retries": 101, "cloud": "otc", "auth_url": "http://iam.example.com",
+                "endpoints": { "dss": "https://dss.example.com", "rds": "http://10.0.0.1" },
+            }),
+        )),
+    };
+    let said = run.host.provider().validate_provider_config(request).await.unwrap().into_inner().diagnostics;
+    book.add("a provider block that is wrong in many ways", &said);
+
+    let upgrade = async |version, json: &str| {
+        let raw_state = Some(tf::RawState { json: json.as_bytes().to_vec(), ..Default::default() });
+        let request = tf::upgrade_resource_state::Request { type_name: TYPE.to_owned(), version, raw_state };
+        run.host.provider().upgrade_resource_state(request).await.unwrap().into_inner().diagnostics
+    };
+    book.add("a state of a later version", &upgrade(7, "{}").await);
+    book.add("a state that is no object", &upgrade(0, "[1]").await);
+    book.add("a state that is cut off", &upgrade(0, "{\"id\":").await);
+    book.add("a state with a text for a number", &upgrade(0, r#"{"size_bytes": "much"}"#).await);
+    let raw_state = Some(tf::RawState { flatmap: [("id".to_owned(), "x".to_owned())].into(), ..Default::default() });
+    let request = tf::upgrade_resource_state::Request { type_name: TYPE.to_owned(), version: 0, raw_state };
+    let said = run.host.provider().upgrade_resource_state(request).await.unwrap().into_inner().diagnostics;
+    book.add("a state of before 0.12", &said);
+    let identity = async |version, json: &str| {
+        let raw_identity = Some(tf::RawState { json: json.as_bytes().to_vec(), ..Default::default() });
+        let request = tf::upgrade_resource_identity::Request { type_name: TYPE.to_owned(), version, raw_identity };
+        run.host.provider().upgrade_resource_identity(request).await.unwrap().into_inner().diagnostics
+    };
+    book.add("an identity of a later version", &identity(1, "{}").await);
+    book.add("an identity that is no object", &identity(0, "7").await);
+
+    let cut_off = Some(tf::DynamicValue { msgpack: vec![0x81], json: Vec::new() });
+    let request =
+        tf::read_resource::Request { type_name: TYPE.to_owned(), current_state: cut_off, ..Default::default() };
+    book.add(
+        "a value that is cut off",
+        &run.host.provider().read_resource(request).await.unwrap().into_inner().diagnostics,
+    );
+    let request = tf::read_resource::Request { type_name: "huaweidb_snapshot".to_owned(), ..Default::default() };
+    book.add(
+        "a resource that is none",
+        &run.host.provider().read_resource(request).await.unwrap().into_inner().diagnostics,
+    );
+    let request = tf::read_data_source::Request { type_name: "huaweidb_snapshots".to_owned(), ..Default::default() };
+    book.add(
+        "a data source that is none",
+        &run.host.provider().read_data_source(request).await.unwrap().into_inner().diagnostics,
+    );
+    let request = tf::open_ephemeral_resource::Request { type_name: "huaweidb_key".to_owned(), ..Default::default() };
+    let said = run.host.provider().open_ephemeral_resource(request).await.unwrap().into_inner().diagnostics;
+    book.add("an ephemeral resource that is none", &said);
+    let request =
+        tf::validate_list_resource_config::Request { type_name: "huaweidb_snapshot".to_owned(), ..Default::default() };
+    let said = run.host.provider().validate_list_resource_config(request).await.unwrap().into_inner().diagnostics;
+    book.add("a list that is none", &said);
+    book.is("host");
+}
+
+/// The first lines on all pages, wherever they are kept.
+fn summaries_in_snapshots() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for folder in ["src", "tests"] {
+        for (_, path) in files(&root().join(folder), root()) {
+            // The doctor repeats what others say, and has sentences of its own.
+            if path.extension().is_none_or(|ending| ending != "snap")
+                || path.ends_with("suite__messages__book__doctor.snap")
+            {
+                continue;
+            }
+            for line in fs::read_to_string(&path).unwrap().lines() {
+                let line = line.strip_prefix("Error: ").or_else(|| line.strip_prefix("Warning: "));
+                found.extend(line.map(|line| line.split(" [at ").next().unwrap_or(line).to_owned()));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_summary_in_the_sources_is_on_a_page() {
+    let shown = summaries_in_snapshots();
+    let in_code = summaries_in_code();
+    let missing: Vec<_> = in_code.iter().filter(|one| !shown.contains(one.as_str())).collect();
+    assert!(missing.is_empty(), "no snapshot holds: {missing:#?}");
+    // And the other way round: a page that shows what nobody says any more is stale.
+    let stale: Vec<_> = shown.iter().filter(|one| !in_code.contains(one.as_str())).collect();
+    assert!(stale.is_empty(), "nobody says: {stale:#?}");
+}
