@@ -215,6 +215,11 @@ async fn what_is_said_before_the_last_backup_goes_and_when_a_wait_is_stopped() {
     };
     let (applied, ()) = tokio::join!(apply, stop);
     book.add("a wait that is interrupted", &applied.diagnostics);
+    // Nothing is known of this service yet, so that the plan has something to ask.
+    let mut elsewhere = only.clone();
+    elsewhere["service"] = json!("geminidb");
+    elsewhere["instance_id"] = json!(run.emulator.instance("geminidb"));
+    book.add("a plan that is interrupted", &run.plan(&Value::Null, &elsewhere, &Value::Null).await.diagnostics);
     book.is("last-and-interrupted");
 }
 
