@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::desk::{Deleted, Desk};
+use super::deleters::{Deleted, Deleters};
 use super::errand::{Errand, interruption_of, misread};
 use crate::backup::{Misread, Verdict};
 use crate::cloud;
@@ -17,17 +17,17 @@ const LONGEST_GATHERING: Duration = Duration::from_secs(10);
 /// where one is named, or why it was not accepted.
 pub(super) async fn delete(errand: Errand<'_>, id: &str) -> Result<Option<String>, cloud::Error> {
     let limit = errand.service.facts().batch_limit;
-    let desk = errand.lookup.desk(errand);
-    let Some(answer) = (limit > 1).then(|| desk.queue(id)).flatten() else { return alone(errand, id).await };
+    let deleters = &errand.lookup.desk(errand).deleters;
+    let Some(answer) = (limit > 1).then(|| deleters.queue(id)).flatten() else { return alone(errand, id).await };
     let (since, mut queued) = (Instant::now(), 0);
     while since.elapsed() < LONGEST_GATHERING {
-        let before = std::mem::replace(&mut queued, desk.queued());
-        let alone = queued <= before || (before > 0 && desk.is_full());
-        if alone || queued >= limit || errand.rest(desk.next_deleter_within()).await.is_err() {
+        let before = std::mem::replace(&mut queued, deleters.queued());
+        let alone = queued <= before || (before > 0 && deleters.is_full());
+        if alone || queued >= limit || errand.rest(deleters.next_within()).await.is_err() {
             break;
         }
     }
-    let mut taken = desk.take(id, limit);
+    let mut taken = deleters.take(id, limit);
     let ids: Vec<String> = taken.iter().map(|(id, _)| id.clone()).collect();
     match &*ids {
         [] => match answer.await {
@@ -40,7 +40,7 @@ pub(super) async fn delete(errand: Errand<'_>, id: &str) -> Result<Option<String
         _ => {}
     }
     taken.remove(0);
-    let mut deleted = together(errand, &desk, &ids).await;
+    let mut deleted = together(errand, deleters, &ids).await;
     let mine = deleted.remove(0);
     for ((_, waits), deleted) in taken.into_iter().zip(deleted) {
         // Who waits no more has had to stop.
@@ -59,7 +59,7 @@ async fn alone(errand: Errand<'_>, id: &str) -> Result<Option<String>, cloud::Er
 }
 
 /// Sends one call for several; what became of each, in order.
-async fn together(errand: Errand<'_>, desk: &Desk, ids: &[String]) -> Vec<Deleted> {
+async fn together(errand: Errand<'_>, deleters: &Deleters, ids: &[String]) -> Vec<Deleted> {
     let all = |deleted: Deleted| vec![deleted; ids.len()];
     let Some(call) = errand.service.delete_many(ids) else { return all(Deleted::Alone) };
     info!("{} backups are deleted with one call", ids.len());
@@ -68,14 +68,14 @@ async fn together(errand: Errand<'_>, desk: &Desk, ids: &[String]) -> Vec<Delete
         Err(error) if interruption_of(&error).is_some() => return all(Deleted::Alone),
         // The call as such is refused: one of them may be the reason, or that there are several.
         Err(error) if error.refusal().is_some_and(|refusal| refusal.status < 500 && refusal.status != 429) => {
-            desk.batch(false, errand.verdict(&error) != Some(Verdict::NotOffered));
+            deleters.batch(false, errand.verdict(&error) != Some(Verdict::NotOffered));
             warn!("the backups cannot be deleted with one call, so they are deleted one by one: {error}");
             return all(Deleted::Alone);
         }
         // It may have been carried out: a look at each backup will tell.
         Err(error) => return all(Deleted::Refused(error)),
     };
-    desk.batch(true, true);
+    deleters.batch(true, true);
     match errand.service.deleted_many(&reply) {
         Ok(failed) => {
             let refused = |id: &String| failed.iter().find(|(failed, _)| failed == id);

@@ -1,17 +1,18 @@
 //! What is known right now about one service's backups in one region, and who wants to know it: tables without IO.
 //!
-//! Three kinds of people come to a desk. *Readers* walk through many backups, once each, and may be told what a page of
-//! the same walk says. *Watchers* look at one backup again and again, and are told nothing older than their question.
-//! *Deleters* share a call.
+//! Two kinds of people come to a desk. *Readers* walk through many backups, once each, and may be told what a page of the
+//! same walk says. *Watchers* look at one backup again and again, and are told nothing older than their question. Those
+//! who delete have a table of their own: `deleters`.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::deleters::Deleters;
 use crate::backup::{Backup, Facts, Page, Status};
 use crate::cloud;
 
@@ -25,16 +26,8 @@ const CHANGING_COUNTS: Duration = Duration::from_secs(2);
 const TOGETHER: usize = 3;
 /// So many one after the other are a walk, too.
 const IN_A_ROW: usize = 12;
-/// How often a batch delete may be refused as a whole before none is tried again.
-const REFUSALS: u32 = 2;
 /// So many pages of one list are asked for at the same time, once it is known that there are as many.
 const AHEAD: u64 = 4;
-/// Before a look for what is gone, nothing must have moved for so long: then it serves all who delete.
-const SHORTEST_CALM: Duration = Duration::from_millis(100);
-/// People who delete in a crowd come no farther apart than this.
-const LONGEST_APART: Duration = Duration::from_secs(1);
-/// The same for each page of a longer list.
-const CALM_PER_PAGE: Duration = Duration::from_millis(50);
 /// For so long a list that was too long to look through is not tried again.
 const TOO_LONG_COUNTS: Duration = Duration::from_secs(20);
 
@@ -45,6 +38,8 @@ pub(super) type Scope = Option<String>;
 #[derive(Debug, Default)]
 pub(super) struct Desk {
     state: Mutex<State>,
+    /// Those who delete.
+    pub(super) deleters: Arc<Deleters>,
     /// Somebody has looked through a list for all watchers.
     pub(super) news: Notify,
 }
@@ -62,7 +57,6 @@ struct State {
     watches: HashMap<Scope, Watches>,
     /// How long backups of an instance took: the shortest seen.
     durations: HashMap<String, Duration>,
-    deletes: Deletes,
 }
 
 /// A list as far as a walk has read it.
@@ -146,49 +140,9 @@ pub(super) enum Told {
     Nothing,
 }
 
-#[derive(Debug, Default)]
-struct Deletes {
-    waiting: Vec<(String, oneshot::Sender<Deleted>)>,
-    refusals: u32,
-    /// After how long an accepted deletion is worth a look.
-    takes: Option<Duration>,
-    /// How many people are at it.
-    present: usize,
-    /// The most there were at the same time: Terraform never has more of them.
-    most: usize,
-    /// Of those present: who is about to send, or was accepted so short a time ago that a look would come too early.
-    under_way: usize,
-    /// When one came, went on or left last.
-    moved: Option<Instant>,
-    /// When one came last, and how long after the one before that usually is.
-    came: Option<Instant>,
-    apart: Duration,
-    /// Whether one has ever left.
-    left: bool,
-    /// How many pages the last look read.
-    pages: u64,
-}
-
-/// What became of one backup's part in a batch delete.
-#[derive(Clone, Debug)]
-pub(super) enum Deleted {
-    Accepted,
-    Refused(cloud::Error),
-    /// The batch as a whole did not work: alone it may.
-    Alone,
-}
-
 /// A reader's place; left when dropped.
 #[derive(Debug)]
 pub(super) struct Reader(Arc<Desk>);
-
-/// A deleter's place; left when dropped.
-#[derive(Debug)]
-pub(super) struct Deleter {
-    desk: Arc<Desk>,
-    /// Whether nothing can be seen of the deletion yet.
-    under_way: bool,
-}
 
 /// A watcher's place; left when dropped.
 #[derive(Debug)]
@@ -327,7 +281,7 @@ impl Desk {
         for backup in sweep.found.values() {
             note_duration(&mut state.durations, backup);
         }
-        state.deletes.pages = sweep.pages;
+        self.deleters.read(sweep.pages);
         state.watches.entry(scope.clone()).or_default().seen = Some(sweep);
         drop(state);
         self.news.notify_waiters();
@@ -352,84 +306,11 @@ impl Desk {
     pub(super) fn expected(&self, instance_id: Option<&str>) -> Option<Duration> {
         self.state().durations.get(instance_id?).copied()
     }
-
-    /// A deleter comes for a backup; the answer arrives if somebody takes it along. `None` where batches do not work.
-    pub(super) fn queue(&self, id: &str) -> Option<oneshot::Receiver<Deleted>> {
-        let mut state = self.state();
-        if state.deletes.refusals >= REFUSALS {
-            return None;
-        }
-        let (answer, deleted) = oneshot::channel();
-        state.deletes.waiting.push((id.to_owned(), answer));
-        Some(deleted)
-    }
-
-    /// How many deleters wait.
-    pub(super) fn queued(&self) -> usize {
-        self.state().deletes.waiting.len()
-    }
-
-    /// Whether all who ever delete at the same time are here.
-    pub(super) fn is_full(&self) -> bool {
-        self.state().deletes.is_full()
-    }
-
-    /// How soon the next deleter comes, if one does.
-    pub(super) fn next_deleter_within(&self) -> Duration {
-        self.state().deletes.next_within()
-    }
-
-    /// Takes a backup out of the queue together with others, at most `limit`; nothing if somebody has taken it.
-    pub(super) fn take(&self, id: &str, limit: usize) -> Vec<(String, oneshot::Sender<Deleted>)> {
-        let waiting = &mut self.state().deletes.waiting;
-        let Some(place) = waiting.iter().position(|(waits, _)| waits == id) else { return Vec::new() };
-        let mut taken = vec![waiting.remove(place)];
-        let others = waiting.len().min(limit.saturating_sub(1));
-        taken.extend(waiting.drain(..others));
-        taken
-    }
-
-    /// Whether the cloud took a batch delete; one that this cloud does not offer is not tried again.
-    pub(super) fn batch(&self, taken: bool, offered: bool) {
-        let refusals = &mut self.state().deletes.refusals;
-        *refusals = match (taken, offered) {
-            (true, _) => 0,
-            (false, true) => *refusals + 1,
-            (false, false) => REFUSALS,
-        };
-    }
-
-    /// A deleter comes.
-    pub(super) fn delete(self: &Arc<Self>) -> Deleter {
-        let deletes = &mut self.state().deletes;
-        deletes.present += 1;
-        deletes.most = deletes.most.max(deletes.present);
-        let now = Instant::now();
-        if let Some(came) = deletes.came.replace(now) {
-            deletes.apart = (deletes.apart * 3 + (now - came).min(LONGEST_APART)) / 4;
-        }
-        deletes.moved = Some(now);
-        Deleter { desk: Arc::clone(self), under_way: false }
-    }
-
-    /// How long a deletion takes, by those before.
-    pub(super) fn deletes_take(&self) -> Option<Duration> {
-        self.state().deletes.takes
-    }
-
-    /// A deletion that was accepted so long ago is done. If only a later look showed that, looks come too early.
-    pub(super) fn deletion_took(&self, time: Duration, first_look: bool) {
-        let takes = &mut self.state().deletes.takes;
-        *takes = Some(match *takes {
-            Some(known) if first_look => known.min(time),
-            _ => time,
-        });
-    }
 }
 
 impl Watcher {
     /// The desk it stands at.
-    pub(super) fn desk(&self) -> &Arc<Desk> {
+    pub(super) fn desk(&self) -> &Desk {
         &self.desk
     }
 
@@ -477,60 +358,16 @@ impl Watcher {
         }
     }
 
+    /// When somebody looked through the list last.
+    pub(super) fn looked(&self) -> Option<Instant> {
+        self.desk.state().watches.get(&self.scope)?.seen.as_ref().map(|sweep| sweep.sent)
+    }
+
     /// Whose turn it is to look, and when somebody looked last.
     pub(super) fn turn(&self) -> (Arc<tokio::sync::Mutex<()>>, Option<Instant>) {
         let mut state = self.desk.state();
         let watches = state.watches.entry(self.scope.clone()).or_default();
         (Arc::clone(&watches.turn), watches.seen.as_ref().map(|sweep| sweep.sent))
-    }
-}
-
-impl Deletes {
-    /// Whether as many are present as there ever were, so that nobody more is to be expected.
-    fn is_full(&self) -> bool {
-        self.present == self.most && (self.left || self.most == 1)
-    }
-
-    /// If nobody has come for so long, nobody will.
-    fn next_within(&self) -> Duration {
-        (self.apart * 3).clamp(SHORTEST_CALM, LONGEST_APART)
-    }
-}
-
-impl Deleter {
-    /// A delete is about to be sent, or it has been and a look is worth while: others who only want to see what is gone
-    /// wait meanwhile.
-    pub(super) fn under_way(&mut self, under_way: bool) {
-        let deletes = &mut self.desk.state().deletes;
-        match (self.under_way, under_way) {
-            (false, true) => deletes.under_way += 1,
-            (true, false) => deletes.under_way -= 1,
-            _ => {}
-        }
-        self.under_way = under_way;
-        deletes.moved = Some(Instant::now());
-    }
-
-    /// How long to wait for others before a look at what is gone: the longer the list, the longer.
-    pub(super) fn wait(&self, now: Instant) -> Duration {
-        let deletes = &self.desk.state().deletes;
-        if deletes.is_full() && deletes.under_way == 0 {
-            return Duration::ZERO;
-        }
-        let pages = u32::try_from(deletes.pages).unwrap_or(u32::MAX).clamp(1, 30);
-        let calm = deletes.moved.filter(|_| deletes.under_way == 0).map(|moved| now - moved).unwrap_or_default();
-        (CALM_PER_PAGE * pages).max(deletes.next_within()).saturating_sub(calm)
-    }
-}
-
-impl Drop for Deleter {
-    fn drop(&mut self) {
-        self.under_way(false);
-        let deletes = &mut self.desk.state().deletes;
-        deletes.present -= 1;
-        deletes.left = true;
-        // Whoever comes next had to wait for this: that does not tell how fast people come.
-        deletes.came = None;
     }
 }
 

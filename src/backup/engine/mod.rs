@@ -5,11 +5,12 @@
 //! * `turns`: creates on one instance go one after the other.
 //! * `begin`, `settle`, `remove`: the operations that wait.
 //! * `lookup`, `desk`: who asks the cloud for a backup by its id, for all who want one at the same time.
-//! * `batch`: deletes that come together share a call.
+//! * `batch`, `deleters`: deletes that come together share a call, and a look at what is gone.
 //! * `pages`: lists that always end.
 
 mod batch;
 mod begin;
+mod deleters;
 mod desk;
 mod errand;
 mod lookup;

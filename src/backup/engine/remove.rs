@@ -152,17 +152,17 @@ fn waits(errand: Errand<'_>, error: &cloud::Error) -> bool {
 /// Waits until the backup is gone; false if it is still there, and not being deleted, after so long.
 async fn gone(watch: &mut Watch<'_>, job_id: Option<&str>, patience: Duration) -> Result<bool, Error> {
     let since = tokio::time::Instant::now();
-    let (mut job_failed, mut looks) = (None, 0);
+    let mut job_failed = None;
     loop {
-        looks += 1;
         let seen = match watch.look().await? {
             Look::Absent => {
-                if watch.accepted {
-                    watch.took(looks == 1);
-                }
+                watch.deletion_seen(true);
                 return Ok(true);
             }
-            Look::Seen(seen) => Some(seen),
+            Look::Seen(seen) => {
+                watch.deletion_seen(false);
+                Some(seen)
+            }
             Look::Unsure => None,
         };
         // One look more after the failure was heard of: the list may have been behind.

@@ -5,15 +5,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::desk::{Deleter, Told, Watcher};
+use super::deleters::Deleter;
+use super::desk::{Told, Watcher};
 use super::errand::{Errand, Interruption, interruption_of, interval};
 use crate::backup::{Backup, BackupRef, Error, Job, JobStatus, Progress, Status};
 use crate::cloud;
 
 /// So long answers may make no sense before we give up watching: longer than a proxy's hiccup.
 const NONSENSE: Duration = Duration::from_mins(2);
-/// A first look is not put off longer than this.
-const LONGEST_DOZE: Duration = Duration::from_secs(5);
 /// With a job to ask, every so many looks it is asked too,
 const JOB_EVERY: u32 = 8;
 /// but with every other watcher more seldom by this.
@@ -37,6 +36,8 @@ pub(super) struct Watch<'a> {
     accepted_at: Instant,
     looks: u32,
     job_asked: Instant,
+    /// When the last look began, be it somebody else's.
+    looked_at: Instant,
     watcher: Watcher,
     /// What was seen before this is too old.
     fresh_since: Instant,
@@ -68,6 +69,7 @@ impl<'a> Watch<'a> {
             accepted_at: now,
             looks: 0,
             job_asked: now,
+            looked_at: now,
             watcher: errand.lookup.watch(errand, backup),
             fresh_since: now,
             nonsense_since: None,
@@ -86,8 +88,11 @@ impl<'a> Watch<'a> {
             return Err(self.interrupted(interruption));
         }
         self.looks += 1;
+        let begun = Instant::now();
         let seen =
             self.errand.lookup.look(self.errand, self.backup, &self.watcher, self.fresh_since, self.accepted).await;
+        let together = self.watcher.looked().filter(|looked| *looked >= self.fresh_since);
+        self.looked_at = together.unwrap_or(begun);
         self.fresh_since = Instant::now();
         let error = match seen {
             Ok(found) => {
@@ -143,7 +148,7 @@ impl<'a> Watch<'a> {
 
     /// A place among those who delete.
     pub(super) fn deleter(&self) -> Deleter {
-        self.watcher.desk().delete()
+        self.watcher.desk().deleters.join()
     }
 
     /// The delete was accepted: waits as long as deletions took before, because an earlier look would only have to be
@@ -151,8 +156,8 @@ impl<'a> Watch<'a> {
     pub(super) async fn was_accepted(&mut self, deleter: &mut Deleter) -> Result<(), Error> {
         self.accepted = true;
         self.accepted_at = Instant::now();
-        if let Some(time) = self.watcher.desk().deletes_take() {
-            self.pause(time.min(LONGEST_DOZE)).await?;
+        if let Some(time) = self.watcher.desk().deleters.first_look() {
+            self.pause(time).await?;
         }
         deleter.under_way(false);
         let since = Instant::now();
@@ -171,9 +176,11 @@ impl<'a> Watch<'a> {
         rest.map_err(|interruption| self.interrupted(interruption))
     }
 
-    /// The accepted deletion was seen to be done: by the first look, or only by a later one.
-    pub(super) fn took(&self, first_look: bool) {
-        self.watcher.desk().deletion_took(self.accepted_at.elapsed(), first_look);
+    /// Whether the last look showed that the accepted deletion is done.
+    pub(super) fn deletion_seen(&self, gone: bool) {
+        if self.accepted {
+            self.watcher.desk().deleters.seen(gone, self.looked_at.saturating_duration_since(self.accepted_at));
+        }
     }
 
     /// Tells now and then how it goes on.
