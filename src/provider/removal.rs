@@ -21,9 +21,11 @@ const PLAN_LIMIT: Duration = Duration::from_secs(30);
 /// One plan lasts so long at most, as far as this matters: then instances are looked at anew.
 const ONE_PLAN: Duration = Duration::from_mins(1);
 
-/// A plan that deletes from several instances lists the whole project once, if it has no more records than this: beyond,
-/// one list for each instance is cheaper.
-const SMALL_PROJECT: u64 = 1000;
+/// A plan that deletes from several instances lists the whole project once, if it has no more records than this for each
+/// instance that has turned up: beyond, one list for each instance is cheaper.
+const SMALL_PROJECT: u64 = 200;
+/// This many records are looked through in any case.
+const SMALLEST_PROJECT: u64 = 1000;
 
 /// What the deletions of one plan leave of each instance's completed backups. An instance is listed once, however many of
 /// its backups go.
@@ -56,24 +58,29 @@ struct Whole {
     since: Instant,
     /// By instance; `None` if the project is too large, or the cloud did not tell.
     ids: Option<HashMap<String, HashSet<String>>>,
+    /// With so many instances it may be small enough.
+    again_with: usize,
 }
 
 impl Project {
     /// What is left of an instance, from wherever it can be had with the fewest calls.
-    async fn left(&self, client: &Backups, service: &dyn Service, instance_id: &str, many: bool) -> Left {
+    async fn left(&self, client: &Backups, service: &dyn Service, instance_id: &str, instances: usize) -> Left {
         let filter = Filter {
             status: Some(Status::Completed),
             kind: service.facts().no_create.is_none().then(|| "manual".to_owned()),
             ..Filter::default()
         };
-        if many && service.list(&filter, 0, 1).is_ok() {
+        if instances > 1 && service.list(&filter, 0, 1).is_ok() {
             let mut whole = self.whole.lock().await;
-            let known = whole.take().filter(|whole| whole.since.elapsed() < ONE_PLAN);
+            let known = whole.take().filter(|whole| {
+                whole.since.elapsed() < ONE_PLAN && (whole.ids.is_some() || instances < whole.again_with)
+            });
             let known = if let Some(known) = known {
                 known
             } else {
-                let ids = completed(client, service, &filter, SMALL_PROJECT).await;
-                Whole { since: Instant::now(), ids }
+                let most = (SMALL_PROJECT * instances as u64).max(SMALLEST_PROJECT);
+                let ids = completed(client, service, &filter, most).await;
+                Whole { since: Instant::now(), ids, again_with: instances * 2 }
             };
             let known = whole.insert(known);
             if let Some(ids) = &known.ids {
@@ -121,15 +128,15 @@ impl Leaving {
         let client = services::regional(client, &backup.region);
         let place = (service.facts().key(), client.region().to_owned());
         let project = Arc::clone(self.0.lock().await.entry(place).or_default());
-        let (entry, many) = {
+        let (entry, instances) = {
             let mut instances = project.instances.lock().await;
-            let many = !instances.is_empty();
-            (Arc::clone(instances.entry(instance_id.to_owned()).or_default()), many)
+            let entry = Arc::clone(instances.entry(instance_id.to_owned()).or_default());
+            (entry, instances.len())
         };
         // Held while the cloud is asked, so that all deletions of an instance wait for one answer.
         let mut left = entry.lock().await;
         if left.as_ref().is_none_or(|left| left.since.elapsed() >= ONE_PLAN) {
-            *left = Some(project.left(&client, service, instance_id, many).await);
+            *left = Some(project.left(&client, service, instance_id, instances).await);
         }
         match left.as_mut().and_then(|left| left.ids.as_mut()) {
             Some(ids) => ids.remove(id) && ids.is_empty(),

@@ -163,7 +163,8 @@ impl<'a> Watch<'a> {
         let since = Instant::now();
         while since.elapsed() < LONGEST_WAIT {
             let wait = deleter.wait(Instant::now());
-            if wait.is_zero() {
+            // Somebody's look may have shown meanwhile that it is gone.
+            if wait.is_zero() || matches!(self.watcher.told(self.fresh_since), Told::Absent) {
                 break;
             }
             self.pause(wait.min(ASK_AGAIN)).await?;
