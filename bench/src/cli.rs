@@ -84,19 +84,30 @@ impl Folder {
 
     /// One resource per backup, and a state in which they are.
     pub(crate) fn with_backups(&mut self, emulator: &Emulator, backups: &[BackupRow]) -> Result<(), Problem> {
+        self.with_blocks(emulator, backups, backups.len())
+    }
+
+    /// The same in several resource blocks of so many each.
+    pub(crate) fn with_blocks(
+        &mut self,
+        emulator: &Emulator,
+        backups: &[BackupRow],
+        each: usize,
+    ) -> Result<(), Problem> {
         // Literal expressions: the CLI evaluates what a `for_each` or a large local says once for every instance.
         let name = if backups.len() == 1 { json!(backups[0].name).to_string() } else { NAME.to_owned() };
         let ids: Vec<_> = backups.iter().take(INSTANCES).map(|backup| &backup.instance_id).collect();
         let service = backups.first().map_or("dds", |backup| &backup.service);
-        self.ours(
-            emulator,
-            &format!(
-                "resource \"huaweidb_manual_backup\" \"b\" {{\n  count       = {}\n  service     = \"{service}\"\n  \
-                 instance_id = {}[count.index % {INSTANCES}]\n  name        = {name}\n}}\n",
-                backups.len(),
-                json!(ids)
-            ),
-        )?;
+        let blocks = backups.chunks(each).enumerate().map(|(nth, block)| {
+            format!(
+                "resource \"huaweidb_manual_backup\" \"b{nth}\" {{\n  count       = {}\n  service     = \"{service}\"\n  \
+                 instance_id = {}[count.index % {INSTANCES}]\n  name        = {}\n}}\n",
+                block.len(),
+                json!(ids),
+                from(&name, nth * each),
+            )
+        });
+        self.ours(emulator, &blocks.collect::<String>())?;
         let attributes = |backup: &BackupRow| {
             json!({
                 "id": backup.id, "service": backup.service, "instance_id": backup.instance_id, "name": backup.name,
@@ -106,37 +117,70 @@ impl Folder {
                 "begin_time": backup.begin_time, "end_time": backup.end_time, "size_bytes": backup.size_bytes,
             })
         };
-        self.state("huaweidb_manual_backup", PROVIDER, backups.iter().map(attributes).collect())
+        self.state("huaweidb_manual_backup", PROVIDER, &backups.iter().map(attributes).collect::<Vec<_>>(), each)
     }
 
-    /// The floor: as many built-in resources with the same configuration.
-    pub(crate) fn with_nothing(&mut self, backups: &[BackupRow]) -> Result<(), Problem> {
-        self.write(
-            "main.tf",
-            &format!("resource \"terraform_data\" \"b\" {{\n  count = {}\n  input = {}\n}}\n", backups.len(), NAME),
-        )?;
+    /// The floor: as many built-in resources in blocks of so many each, with the name as the only argument.
+    pub(crate) fn with_nothing(&mut self, backups: &[BackupRow], each: usize) -> Result<(), Problem> {
+        self.built_in(
+            backups,
+            each,
+            |first| from(NAME, first),
+            |backup| json!({ "type": "string", "value": backup.name }),
+        )
+    }
+
+    /// The floor with the arguments that a backup has.
+    pub(crate) fn with_arguments(&mut self, backups: &[BackupRow]) -> Result<(), Problem> {
+        let ids: Vec<_> = backups.iter().take(INSTANCES).map(|backup| &backup.instance_id).collect();
+        let input =
+            format!("{{ service = \"dds\", instance_id = {}[count.index % {INSTANCES}], name = {NAME} }}", json!(ids));
+        self.built_in(
+            backups,
+            backups.len(),
+            |_| input.clone(),
+            |backup| {
+                json!({
+                    "type": ["object", { "service": "string", "instance_id": "string", "name": "string" }],
+                    "value": { "service": "dds", "instance_id": backup.instance_id, "name": backup.name },
+                })
+            },
+        )
+    }
+
+    fn built_in(
+        &mut self,
+        backups: &[BackupRow],
+        each: usize,
+        input: impl Fn(usize) -> String,
+        value: impl Fn(&BackupRow) -> Json,
+    ) -> Result<(), Problem> {
+        let blocks = backups.chunks(each).enumerate().map(|(nth, block)| {
+            let (count, input) = (block.len(), input(nth * each));
+            format!("resource \"terraform_data\" \"b{nth}\" {{\n  count = {count}\n  input = {input}\n}}\n")
+        });
+        self.write("main.tf", &blocks.collect::<String>())?;
         let attributes = |backup: &BackupRow| {
-            let name = json!({ "type": "string", "value": backup.name });
-            json!({ "id": backup.id, "input": name, "output": name, "triggers_replace": null })
+            let value = value(backup);
+            json!({ "id": backup.id, "input": value, "output": value, "triggers_replace": null })
         };
-        self.state("terraform_data", BUILT_IN, backups.iter().map(attributes).collect())
+        self.state("terraform_data", BUILT_IN, &backups.iter().map(attributes).collect::<Vec<_>>(), each)
     }
 
-    fn state(&self, kind: &str, provider: &str, attributes: Vec<Json>) -> Result<(), Problem> {
-        let instances: Vec<_> = attributes
-            .into_iter()
-            .enumerate()
-            .map(|(nth, attributes)| {
+    fn state(&self, kind: &str, provider: &str, attributes: &[Json], each: usize) -> Result<(), Problem> {
+        let resource = |(block, attributes): (usize, &[Json])| {
+            let instances = attributes.iter().enumerate().map(|(nth, attributes)| {
                 json!({ "index_key": nth, "schema_version": 0, "attributes": attributes, "sensitive_attributes": [] })
+            });
+            json!({
+                "mode": "managed", "type": kind, "name": format!("b{block}"),
+                "provider": format!("provider[\"{provider}\"]"), "each": "list", "instances": instances.collect::<Vec<_>>(),
             })
-            .collect();
+        };
         let state = json!({
             "version": 4, "terraform_version": "1.11.4", "serial": 1, "lineage": "6d1f2b44-7d1b-4b56-9e0f-0d3b7d0f9a11",
             "outputs": {}, "check_results": null,
-            "resources": [{
-                "mode": "managed", "type": kind, "name": "b", "provider": format!("provider[\"{provider}\"]"),
-                "each": "list", "instances": instances,
-            }],
+            "resources": attributes.chunks(each).enumerate().map(resource).collect::<Vec<_>>(),
         });
         self.write("terraform.tfstate", &state.to_string())
     }
@@ -162,7 +206,7 @@ impl Folder {
             std::thread::spawn(move || {
                 while !over.load(Ordering::Relaxed) {
                     peak.fetch_max(peak_of(&binary), Ordering::Relaxed);
-                    pause(Duration::from_millis(10));
+                    pause(Duration::from_millis(25));
                 }
             })
         };
@@ -186,6 +230,15 @@ impl Folder {
             return Err(format!("{cli} {arguments:?}: {status}: {}", err.chars().take(600).collect::<String>()).into());
         }
         Ok(Ran { took, peak_bytes: peak.load(Ordering::Relaxed), lines })
+    }
+}
+
+/// An expression of `count.index` in a block whose first backup is that one of all.
+fn from(expression: &str, first: usize) -> String {
+    if first == 0 {
+        expression.to_owned()
+    } else {
+        expression.replace("count.index", &format!("({first} + count.index)"))
     }
 }
 
