@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use huaweidb_emulator::{Emulator, Fault, NewBackups, Options};
+use huaweidb_emulator::{Emulator, Fault, NewBackups, NewInstance, Options};
 use serde_json::{Value as Json, json};
 
 use crate::support::cli::{Ran, Workspace, cli};
@@ -316,6 +316,37 @@ fn destroying_all_backups_of_an_instance_names_the_last_one_once() {
     let plan = workspace.run(&["plan", "-destroy", "-json", "-refresh=false"]).succeeded();
     assert_eq!(plan.all().matches("It is the last completed").count(), 1, "{}", plan.all());
     assert_eq!(emulator.journal().iter().filter(|call| call.method == "GET").count(), 1, "{:?}", emulator.journal());
+    workspace.destroy();
+}
+
+#[test]
+fn the_last_backups_of_many_instances_are_found_with_few_calls() {
+    let emulator = emulator(0.2);
+    let workspace = Workspace::new(&emulator);
+    let instance = |nth: usize| {
+        let name = format!("many-{nth}");
+        emulator.add_instance(&NewInstance { service: "dds".to_owned(), name, ..NewInstance::default() }).id
+    };
+    let ids: Vec<_> = (0..12).map(instance).collect();
+    workspace.configure(&format!(
+        "resource \"huaweidb_manual_backup\" \"b\" {{\n  count       = {}\n  service     = \"dds\"\n  instance_id = \
+         {ids:?}[count.index]\n  name        = \"of-${{count.index}}\"\n}}\n",
+        ids.len()
+    ));
+    workspace.apply();
+    let others = instance(12);
+    // A project that is listed at once, and one for which a list of each instance is cheaper.
+    for (others_in_it, most) in [(0, 3), (2600, 16)] {
+        if others_in_it > 0 {
+            let add = NewBackups { instance_id: others.clone(), count: others_in_it, ..NewBackups::default() };
+            emulator.add_backups(&add);
+        }
+        emulator.clear_journal();
+        let plan = workspace.run(&["plan", "-destroy", "-json", "-refresh=false"]).succeeded();
+        assert_eq!(plan.all().matches("It is the last completed").count(), ids.len(), "{}", plan.all());
+        let calls = emulator.journal().iter().filter(|call| call.method == "GET").count();
+        assert!(calls <= most, "{calls} calls beside {others_in_it} others: {:?}", emulator.journal());
+    }
     workspace.destroy();
 }
 
