@@ -20,7 +20,8 @@ pub(super) async fn delete(errand: Errand<'_>, id: &str) -> Result<Option<String
     let deleters = &errand.lookup.desk(errand).deleters;
     let Some(answer) = (limit > 1).then(|| deleters.queue(id)).flatten() else { return alone(errand, id).await };
     let (since, mut queued) = (Instant::now(), 0);
-    while since.elapsed() < LONGEST_GATHERING {
+    let spare = errand.context.deadline.saturating_duration_since(since) / 4;
+    while since.elapsed() < LONGEST_GATHERING.min(spare) {
         let before = std::mem::replace(&mut queued, deleters.queued());
         let alone = queued <= before || (before > 0 && deleters.is_full());
         if alone || queued >= limit || errand.rest(deleters.next_within()).await.is_err() {

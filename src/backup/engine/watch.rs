@@ -156,12 +156,14 @@ impl<'a> Watch<'a> {
     pub(super) async fn was_accepted(&mut self, deleter: &mut Deleter) -> Result<(), Error> {
         self.accepted = true;
         self.accepted_at = Instant::now();
+        // Most of the time that is left is for looks.
+        let spare = self.errand.context.deadline.saturating_duration_since(self.accepted_at) / 4;
         if let Some(time) = self.watcher.desk().deleters.first_look() {
-            self.pause(time).await?;
+            self.pause(time.min(spare)).await?;
         }
         deleter.under_way(false);
         let since = Instant::now();
-        while since.elapsed() < LONGEST_WAIT {
+        while since.elapsed() < LONGEST_WAIT.min(spare) {
             let wait = deleter.wait(Instant::now());
             // Somebody's look may have shown meanwhile that it is gone.
             if wait.is_zero() || matches!(self.watcher.told(self.fresh_since), Told::Absent) {

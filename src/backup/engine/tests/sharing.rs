@@ -371,7 +371,7 @@ fn deleting(count: usize, refuse: impl Fn(usize) -> Option<Say> + Send + Sync + 
 }
 
 async fn destroy(backups: &Backups, key: &'static str, count: usize, at_once: usize) -> Vec<(usize, Error)> {
-    destroy_slowly(backups, key, count, at_once, Duration::ZERO).await
+    destroy_slowly(backups, key, count, at_once, Duration::ZERO, seconds(600)).await
 }
 
 /// Deletes all; whoever asks for that needs so long for each, one after the other.
@@ -381,6 +381,7 @@ async fn destroy_slowly(
     count: usize,
     at_once: usize,
     pace: Duration,
+    limit: Duration,
 ) -> Vec<(usize, Error)> {
     let (queue, failed) = (tokio::sync::Mutex::new(0..count), Mutex::new(Vec::new()));
     let deleter = || async {
@@ -392,7 +393,7 @@ async fn destroy_slowly(
             tokio::time::sleep(pace * uneven / 4).await;
             drop(queue);
             let Some(nth) = next else { return };
-            let deleted = backups.delete_ended(&within(seconds(600)), service(key), &of(nth)).await;
+            let deleted = backups.delete_ended(&within(limit), service(key), &of(nth)).await;
             if let Err(error) = deleted {
                 failed.lock().unwrap().push((nth, error));
             }
@@ -427,10 +428,17 @@ async fn thousands_that_come_slowly_share_looks_too() {
     let needed = 300 + (0..3000).step_by(64).map(|gone: usize| (3000 - gone).div_ceil(100)).sum::<usize>();
     for pace in [Duration::ZERO, Duration::from_millis(100)] {
         let (script, _) = deleting(3000, |_| None);
-        assert!(destroy_slowly(&script.backups(), "dds", 3000, 64, pace).await.is_empty());
+        assert!(destroy_slowly(&script.backups(), "dds", 3000, 64, pace, seconds(600)).await.is_empty());
         let calls = script.calls().len();
         assert!(calls * 10 <= needed * 12, "{calls} calls instead of {needed} where people come {pace:?} apart");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_for_others_does_not_use_up_the_time_for_looks() {
+    let (script, _) = deleting(20, |_| None);
+    let failed = destroy_slowly(&script.backups(), "dds", 20, 20, Duration::from_millis(900), seconds(8)).await;
+    assert!(failed.is_empty(), "{failed:?}");
 }
 
 #[tokio::test(start_paused = true)]
