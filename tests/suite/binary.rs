@@ -10,9 +10,9 @@ use tokio::time::{sleep, timeout};
 
 use crate::support::host::proto::tfplugin6 as tf;
 use crate::support::host::{Host, Launch};
+use crate::support::run::{TYPE, apply_request, plan_request};
 use crate::support::value::{UNKNOWN, unwired, wire};
 
-pub(crate) const TYPE: &str = "huaweidb_manual_backup";
 const PRIVATE: &[u8] = b"{\"kept\":\"1\"}";
 
 /// A running provider and its cloud.
@@ -77,12 +77,8 @@ impl Run {
 
     pub(crate) async fn plan(&self, config: &Value, prior: &Value) -> tf::plan_resource_change::Response {
         let request = tf::plan_resource_change::Request {
-            type_name: TYPE.to_owned(),
-            config: wire(config),
-            prior_state: wire(prior),
-            proposed_new_state: wire(&proposed(config, prior)),
             prior_private: PRIVATE.to_vec(),
-            ..Default::default()
+            ..plan_request(config, prior, &proposed(config, prior))
         };
         let answer = self.host.provider().plan_resource_change(request).await.unwrap().into_inner();
         assert_eq!(answer.planned_private, PRIVATE, "private is echoed");
@@ -96,12 +92,8 @@ impl Run {
         planned: &Value,
     ) -> tf::apply_resource_change::Response {
         let request = tf::apply_resource_change::Request {
-            type_name: TYPE.to_owned(),
-            config: wire(config),
-            prior_state: wire(prior),
-            planned_state: wire(planned),
             planned_private: PRIVATE.to_vec(),
-            ..Default::default()
+            ..apply_request(config, prior, planned)
         };
         self.host.provider().apply_resource_change(request).await.unwrap().into_inner()
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use huaweidb_emulator::{Emulator, Options};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::hostile::peak_mib;
+use crate::hostile::{deep_type, nested, peak_mib};
 use crate::support::cli::Workspace;
 use crate::support::host::proto::tfplugin6 as tf;
 use crate::support::host::{Client, Host, Launch};
@@ -85,16 +85,7 @@ fn is_error(diagnostics: &[tf::Diagnostic]) -> bool {
 #[tokio::test]
 async fn hostile_values_are_errors_and_cost_no_memory() {
     let mut host = Host::start().await;
-    let nested = |open: u8, depth: usize| [vec![open; depth], vec![0xc0]].concat();
     let many_nulls = [&b"\xdd\x00\xff\xff\xff"[..], &vec![0xc0; 0xff_ffff]].concat();
-    let deep_type = format!("{}\"string\"{}", "[\"list\",".repeat(20_000), "]".repeat(20_000));
-    let deep_type = [
-        &b"\x81\xa7service\x92\xc6"[..],
-        &u32::try_from(deep_type.len()).unwrap().to_be_bytes(),
-        deep_type.as_bytes(),
-        b"\xc0",
-    ]
-    .concat();
     let msgpack: [Vec<u8>; 9] = [
         b"\xdd\xff\xff\xff\xff".to_vec(),
         b"\xdf\xff\xff\xff\xff".to_vec(),
@@ -103,7 +94,7 @@ async fn hostile_values_are_errors_and_cost_no_memory() {
         nested(0x91, 1_000_000),
         nested(0x81, 1_000_000),
         many_nulls,
-        deep_type,
+        deep_type(),
         b"\xc1".to_vec(),
     ];
     let json = [

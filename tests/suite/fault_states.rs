@@ -1,11 +1,9 @@
 //! The fault matrix once more, driven through the plugin's own calls: what Terraform would hold afterwards is compared with
 //! the cloud's ledger. Then all is well again, the next run finishes the work, and a destroy leaves nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
-use std::io::Write as _;
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use huaweidb::backup::{ALL, Backups, Service, Status, StopScope};
 use huaweidb::cloud::{Cloud, Settings};
@@ -13,13 +11,14 @@ use huaweidb::plugin::{Attached, Catalogue, Diagnostics, Provider, Schema, attac
 use huaweidb::provider::{HuaweiDb, ProviderBlock};
 use huaweidb_emulator::{BackupRow, Emulator, Fault, FaultKind, NewBackups, Options};
 use serde_json::{Value as Json, json};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::binary::{TYPE, proposed, whole};
+use crate::binary::{proposed, whole};
 use crate::faults::{AT_ONCE, Gate, HASTE, HOSTILE, WRONGS, Wrong, hides_deletions, settings};
 use crate::support::host::Host;
 use crate::support::host::proto::tfplugin6 as tf;
+use crate::support::matrix;
+use crate::support::run::{TYPE, apply_request, plan_request};
 use crate::support::value::{unwired, wire};
 
 const NAME: &str = "stateful-1";
@@ -240,25 +239,13 @@ impl Run {
     }
 
     async fn plan(&self, config: &Json, prior: &Json) -> Answer {
-        let request = tf::plan_resource_change::Request {
-            type_name: TYPE.to_owned(),
-            config: wire(config),
-            prior_state: wire(prior),
-            proposed_new_state: wire(&proposed(config, prior)),
-            ..Default::default()
-        };
+        let request = plan_request(config, prior, &proposed(config, prior));
         let answer = self.host.provider().plan_resource_change(request).await.expect("an answer").into_inner();
         Answer::new(answer.planned_state.as_ref(), answer.diagnostics)
     }
 
     async fn apply(&self, config: &Json, prior: &Json, planned: &Json) -> Answer {
-        let request = tf::apply_resource_change::Request {
-            type_name: TYPE.to_owned(),
-            config: wire(config),
-            prior_state: wire(prior),
-            planned_state: wire(planned),
-            ..Default::default()
-        };
+        let request = apply_request(config, prior, planned);
         let answer = self.host.provider().apply_resource_change(request).await.expect("an answer").into_inner();
         Answer::new(answer.new_state.as_ref(), answer.diagnostics)
     }
@@ -690,7 +677,6 @@ fn cells() -> Vec<Cell> {
 
 #[test]
 fn the_matrix_of_states() {
-    let began = Instant::now();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let cells = cells();
     for service in ALL {
@@ -698,61 +684,23 @@ fn the_matrix_of_states() {
         let met: BTreeSet<Wrong> = cells.iter().filter(|cell| cell.key() == key).map(|cell| cell.wrong).collect();
         assert_eq!(met.len(), WRONGS.len() + HOSTILE.len(), "{key} meets everything that can go wrong");
     }
-    let chosen = std::env::var("FAULT_CELL").unwrap_or_default();
-    let cells: Vec<Cell> = cells.into_iter().filter(|cell| cell.described().contains(&chosen)).collect();
-    let mut counts: BTreeMap<Ended, usize> = BTreeMap::new();
-    let mut bad = String::new();
-    let mut slowest = (Duration::ZERO, String::new());
-    runtime.expect("a runtime").block_on(async {
+    let cells = matrix::chosen(cells, Cell::described);
+    let outcome = runtime.expect("a runtime").block_on(async {
         let attached = attach(HuaweiDb).await.expect("a socket");
         let host = Host::attach(&attached).await;
         let schema = host.provider().get_provider_schema(tf::get_provider_schema::Request {}).await;
         let schema = Arc::new(schema.expect("an answer").into_inner());
-        let turns = Arc::new(Semaphore::new(2 * AT_ONCE));
-        let mut running = tokio::task::JoinSet::new();
-        for cell in cells.iter().copied() {
-            let (turns, schema) = (Arc::clone(&turns), Arc::clone(&schema));
-            running.spawn(async move {
-                let _turn = turns.acquire_owned().await.expect("it is never closed");
-                let began = Instant::now();
-                let result = tokio::spawn(run(cell, schema)).await.unwrap_or_else(|died| Err(format!("panic: {died}")));
-                (cell, result, began.elapsed())
-            });
-        }
-        while let Some(ended) = running.join_next().await {
-            let (cell, result, took) = ended.expect("cells catch their panics");
-            if took > slowest.0 {
-                slowest = (took, cell.described());
-            }
-            match result {
-                Ok(ended) => *counts.entry(ended).or_default() += 1,
-                Err(why) => writeln!(bad, "{}: {why}", cell.described()).expect("text takes text"),
-            }
-        }
+        matrix::run(&cells, 2 * AT_ONCE, Cell::described, |cell| run(cell, Arc::clone(&schema))).await
     });
-    let count = |ended| counts.get(&ended).copied().unwrap_or_default();
-    let of = |kind: &str| bad.lines().filter(|line| line.contains(&format!(": {kind}"))).count();
-    let line = format!(
+    outcome.tell(&format!(
         "fault matrix through the plugin's calls: {} cells ({} operations × {} faults, {} services in turn, once and \
-         throughout): {} done, {} errors, {} unclear; orphans {}, duplicates {}, lost {}, wrong state {}, unexpected {}, \
-         panics {}; {:.0} s, slowest {:.0} s ({})",
+         throughout): {} done, {} errors, {} unclear",
         cells.len(),
         DOINGS.len(),
         WRONGS.len() + HOSTILE.len(),
         ALL.len(),
-        count(Ended::Done),
-        count(Ended::Error),
-        count(Ended::Unclear),
-        of("orphan"),
-        of("duplicates"),
-        of("lost"),
-        of("wrong state"),
-        of("unexpected"),
-        of("panic"),
-        began.elapsed().as_secs_f64(),
-        slowest.0.as_secs_f64(),
-        slowest.1,
-    );
-    writeln!(std::io::stderr(), "{line}").expect("stderr is there");
-    assert!(bad.is_empty(), "{line}\n{bad}");
+        outcome.count(&Ended::Done),
+        outcome.count(&Ended::Error),
+        outcome.count(&Ended::Unclear),
+    ));
 }

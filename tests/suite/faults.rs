@@ -1,12 +1,8 @@
 //! The fault matrix: every operation of every service with everything that can go wrong on the way, once and throughout.
 //! After each cell the cloud's own ledger is compared with what the engine said.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::io::Write as _;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use huaweidb::backup::{ALL, Backup, BackupRef, Backups, Error, Filter, NewBackup, Service, Status, Stop, StopScope};
 use huaweidb::cloud::{Cloud, Context, Credentials, Settings};
@@ -14,9 +10,10 @@ use huaweidb_emulator::{BackupRow, Emulator, Fault, FaultKind, NewBackups, Optio
 use serde_json::Value as Json;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use url::Url;
+
+use crate::support::matrix;
 
 /// Waits and limits of the cloud floor are so much shorter here: 30 s without a byte become 1 s.
 pub(crate) const HASTE: u32 = 30;
@@ -607,7 +604,6 @@ async fn job(stage: &Stage, limit: Duration) -> Result<Ended, String> {
 
 #[test]
 fn the_matrix() {
-    let began = Instant::now();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let cells: Vec<Cell> = ALL
         .iter()
@@ -620,58 +616,18 @@ fn the_matrix() {
         })
         .filter(|cell| cell.applies())
         .collect();
-    let chosen = std::env::var("FAULT_CELL").unwrap_or_default();
-    let cells: Vec<Cell> = cells.into_iter().filter(|cell| cell.described().contains(&chosen)).collect();
-    let mut counts: BTreeMap<Ended, usize> = BTreeMap::new();
-    let mut bad = String::new();
-    let mut slowest = (Duration::ZERO, String::new());
-    runtime.expect("a runtime").block_on(async {
-        let turns = Arc::new(Semaphore::new(AT_ONCE));
-        let mut running = tokio::task::JoinSet::new();
-        for cell in cells.iter().copied() {
-            let turns = Arc::clone(&turns);
-            running.spawn(async move {
-                let _turn = turns.acquire_owned().await.expect("it is never closed");
-                let began = Instant::now();
-                let result = tokio::spawn(run(cell)).await.unwrap_or_else(|died| Err(format!("panic: {died}")));
-                (cell, result, began.elapsed())
-            });
-        }
-        while let Some(ended) = running.join_next().await {
-            let (cell, result, took) = ended.expect("cells catch their panics");
-            if took > slowest.0 {
-                slowest = (took, cell.described());
-            }
-            match result {
-                Ok(ended) => *counts.entry(ended).or_default() += 1,
-                Err(why) => writeln!(bad, "{}: {why}", cell.described()).expect("text takes text"),
-            }
-        }
-    });
-    let count = |ended| counts.get(&ended).copied().unwrap_or_default();
-    let of = |kind: &str| bad.lines().filter(|line| line.contains(&format!(": {kind}"))).count();
-    let line = format!(
+    let cells = matrix::chosen(cells, Cell::described);
+    let outcome = runtime.expect("a runtime").block_on(matrix::run(&cells, AT_ONCE, Cell::described, run));
+    outcome.tell(&format!(
         "fault matrix: {} cells ({} operations × {} faults × {} services, once and throughout): {} done, {} errors, {} \
-         unclear, {} without such a call; orphans {}, duplicates {}, lost {}, wrong state {}, unexpected {}, panics {}; \
-         {:.0} s, slowest {:.0} s ({})",
+         unclear, {} without such a call",
         cells.len(),
         DOINGS.len(),
         WRONGS.len(),
         ALL.len(),
-        count(Ended::Done),
-        count(Ended::Error),
-        count(Ended::Unclear),
-        count(Ended::NoSuchCall),
-        of("orphan"),
-        of("duplicates"),
-        of("lost"),
-        of("wrong state"),
-        of("unexpected"),
-        of("panic"),
-        began.elapsed().as_secs_f64(),
-        slowest.0.as_secs_f64(),
-        slowest.1,
-    );
-    writeln!(std::io::stderr(), "{line}").expect("stderr is there");
-    assert!(bad.is_empty(), "{line}\n{bad}");
+        outcome.count(&Ended::Done),
+        outcome.count(&Ended::Error),
+        outcome.count(&Ended::Unclear),
+        outcome.count(&Ended::NoSuchCall),
+    ));
 }

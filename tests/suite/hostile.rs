@@ -12,9 +12,10 @@ use std::time::Instant;
 use huaweidb_emulator::{Fault, FaultKind, NewBackups};
 use serde_json::{Value as Json, json};
 
-use crate::binary::{Run, TYPE, errors, whole};
+use crate::binary::{Run, errors, whole};
 use crate::support::host::proto::tfplugin6 as tf;
 use crate::support::host::{Host, Launch};
+use crate::support::run::TYPE;
 use crate::support::value::{unwired, wire};
 
 /// So many small changes to a good value are tried per field, in each of the two encodings.
@@ -62,17 +63,20 @@ impl Dice {
     }
 }
 
+/// So many lists or maps in one another.
+pub(crate) fn nested(open: u8, depth: usize) -> Vec<u8> {
+    [vec![open; depth], vec![0xc0]].concat()
+}
+
+/// A dynamic value whose type is very deep.
+pub(crate) fn deep_type() -> Vec<u8> {
+    let deep = format!("{}\"string\"{}", "[\"list\",".repeat(20_000), "]".repeat(20_000));
+    let length = u32::try_from(deep.len()).unwrap().to_be_bytes();
+    [&b"\x81\xa7service\x92\xc6"[..], &length, deep.as_bytes(), b"\xc0"].concat()
+}
+
 /// Few bytes that claim to be much, and many that mean little; no one is a value of any schema.
 fn hostile() -> Vec<tf::DynamicValue> {
-    let nested = |open: u8, depth: usize| [vec![open; depth], vec![0xc0]].concat();
-    let deep_type = format!("{}\"string\"{}", "[\"list\",".repeat(20_000), "]".repeat(20_000));
-    let deep_type = [
-        &b"\x81\xa7service\x92\xc6"[..],
-        &u32::try_from(deep_type.len()).unwrap().to_be_bytes(),
-        deep_type.as_bytes(),
-        b"\xc0",
-    ]
-    .concat();
     let msgpack: Vec<Vec<u8>> = vec![
         b"\xdd\xff\xff\xff\xff".to_vec(),
         b"\xdf\xff\xff\xff\xff".to_vec(),
@@ -82,7 +86,7 @@ fn hostile() -> Vec<tf::DynamicValue> {
         b"\x81\xdb\xff\xff\xff\xffservice".to_vec(),
         nested(0x91, 500_000),
         nested(0x81, 500_000),
-        deep_type,
+        deep_type(),
         b"\xc1".to_vec(),
         b"\x80\x80".to_vec(),
     ];

@@ -11,8 +11,9 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
-use crate::binary::{Run, TYPE, errors};
+use crate::binary::{Run, errors};
 use crate::support::host::proto::tfplugin6 as tf;
+use crate::support::run::TYPE;
 use crate::support::value::unwired;
 
 /// So many walks; a person who hunts for more sets the variable.

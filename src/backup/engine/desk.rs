@@ -363,11 +363,10 @@ impl Watcher {
         self.desk.state().watches.get(&self.scope)?.seen.as_ref().map(|sweep| sweep.sent)
     }
 
-    /// Whose turn it is to look, and when somebody looked last.
-    pub(super) fn turn(&self) -> (Arc<tokio::sync::Mutex<()>>, Option<Instant>) {
+    /// Whose turn it is to look.
+    pub(super) fn turn(&self) -> Arc<tokio::sync::Mutex<()>> {
         let mut state = self.desk.state();
-        let watches = state.watches.entry(self.scope.clone()).or_default();
-        (Arc::clone(&watches.turn), watches.seen.as_ref().map(|sweep| sweep.sent))
+        Arc::clone(&state.watches.entry(self.scope.clone()).or_default().turn)
     }
 }
 

@@ -92,15 +92,12 @@ impl Lookup {
             if !watcher.in_company() || (accepted && watcher.is_too_long(Instant::now())) {
                 break;
             }
-            let (turn, _) = watcher.turn();
-            let Some(turn) = in_time(errand.context, turn.lock_owned()).await else { break };
+            let Some(turn) = in_time(errand.context, watcher.turn().lock_owned()).await else { break };
             if !matches!(watcher.told(since), Told::Nothing) {
                 continue;
             }
-            let (_, last) = watcher.turn();
-            let ids = watcher.watched();
-            if let Some(last) = last {
-                let apart = PER_WATCHER * u32::try_from(ids.len()).unwrap_or(u32::MAX).min(100);
+            if let Some(last) = watcher.looked() {
+                let apart = PER_WATCHER * u32::try_from(watcher.company()).unwrap_or(u32::MAX).min(100);
                 let [shortest, longest] = if accepted { BETWEEN_LOOKS_FOR_ABSENCE } else { BETWEEN_LOOKS };
                 let due = last + apart.clamp(shortest, longest);
                 if errand.rest(due.saturating_duration_since(Instant::now())).await.is_err() {

@@ -3,5 +3,6 @@
 pub(crate) mod cli;
 pub(crate) mod hcl;
 pub(crate) mod host;
+pub(crate) mod matrix;
 pub(crate) mod run;
 pub(crate) mod value;

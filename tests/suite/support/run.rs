@@ -10,6 +10,28 @@ use super::value::{unwired, wire};
 
 pub(crate) const TYPE: &str = "huaweidb_manual_backup";
 
+/// Asks for a plan of the resource.
+pub(crate) fn plan_request(config: &Value, prior: &Value, proposed: &Value) -> tf::plan_resource_change::Request {
+    tf::plan_resource_change::Request {
+        type_name: TYPE.to_owned(),
+        config: wire(config),
+        prior_state: wire(prior),
+        proposed_new_state: wire(proposed),
+        ..Default::default()
+    }
+}
+
+/// Asks for that plan to be carried out.
+pub(crate) fn apply_request(config: &Value, prior: &Value, planned: &Value) -> tf::apply_resource_change::Request {
+    tf::apply_resource_change::Request {
+        type_name: TYPE.to_owned(),
+        config: wire(config),
+        prior_state: wire(prior),
+        planned_state: wire(planned),
+        ..Default::default()
+    }
+}
+
 /// A running provider and its cloud.
 pub(crate) struct Run {
     pub(crate) emulator: Emulator,
@@ -95,13 +117,7 @@ impl Run {
         prior: &Value,
         proposed: &Value,
     ) -> tf::plan_resource_change::Response {
-        let request = tf::plan_resource_change::Request {
-            type_name: TYPE.to_owned(),
-            config: wire(config),
-            prior_state: wire(prior),
-            proposed_new_state: wire(proposed),
-            ..Default::default()
-        };
+        let request = plan_request(config, prior, proposed);
         self.host.provider().plan_resource_change(request).await.unwrap().into_inner()
     }
 
@@ -111,13 +127,7 @@ impl Run {
         prior: &Value,
         planned: &Value,
     ) -> tf::apply_resource_change::Response {
-        let request = tf::apply_resource_change::Request {
-            type_name: TYPE.to_owned(),
-            config: wire(config),
-            prior_state: wire(prior),
-            planned_state: wire(planned),
-            ..Default::default()
-        };
+        let request = apply_request(config, prior, planned);
         self.host.provider().apply_resource_change(request).await.unwrap().into_inner()
     }
 
