@@ -212,22 +212,14 @@ impl<P: Provider> Inner<P> {
         let compiled = resource.compiled();
         let json = codec::parse(&raw.json).map_err(|error| error.explained(SUMMARY, UNREADABLE))?;
         let serde_json::Value::Object(stored) = json else {
-            return Err(Diagnostic::error(
-                SUMMARY,
-                "What is stored is no object. Nothing was changed. Restore the state from a backup of its file.",
-            )
-            .into());
+            return Err(no_object(SUMMARY).into());
         };
         let current = compiled.schema.version;
         let stored = match version {
             _ if version == current => stored,
             _ if version < current => resource.upgrade(version, stored)?,
             _ => {
-                let detail = format!(
-                    "The state has version {version}; this provider knows versions up to {current}. Nothing was changed. \
-                     Use the version of the provider that wrote it, or a later one."
-                );
-                return Err(Diagnostic::error(SUMMARY, detail).into());
+                return Err(too_new(SUMMARY, "state", version, current).into());
             }
         };
         let state =
@@ -486,22 +478,13 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
                 return Err(Diagnostic::error(SUMMARY, detail).into());
             };
             if request.version > schema.version {
-                let (version, current) = (request.version, schema.version);
-                let detail = format!(
-                    "The identity has version {version}; this provider knows versions up to {current}. Nothing was \
-                         changed. Use the version of the provider that wrote it, or a later one."
-                );
-                return Err(Diagnostic::error(SUMMARY, detail).into());
+                return Err(too_new(SUMMARY, "identity", request.version, schema.version).into());
             }
             // The next read derives it anew, so what an earlier version called otherwise may be missing until then.
             let raw = request.raw_identity.unwrap_or_default();
             let json = codec::parse(&raw.json).map_err(|error| error.explained(SUMMARY, UNREADABLE))?;
             let serde_json::Value::Object(stored) = json else {
-                return Err(Diagnostic::error(
-                    SUMMARY,
-                    "What is stored is no object. Nothing was changed. Restore the state from a backup of its file.",
-                )
-                .into());
+                return Err(no_object(SUMMARY).into());
             };
             let identity = codec::from_stored(stored, &ty).map_err(|error| error.explained(SUMMARY, UNREADABLE))?;
             let identity_data = write(&identity, &ty)?;
@@ -786,10 +769,11 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
                 let state = Inner::<P>::restore(resource, request.source_schema_version, request.source_state)?;
                 (state, request.source_private)
             } else {
+                const SUMMARY: &str = "Stored state cannot be read";
                 let raw = request.source_state.unwrap_or_default();
-                let json = codec::parse(&raw.json).map_err(|error| error.explained("Stored state cannot be read", UNREADABLE))?;
+                let json = codec::parse(&raw.json).map_err(|error| error.explained(SUMMARY, UNREADABLE))?;
                 let serde_json::Value::Object(attributes) = json else {
-                    return Err(Diagnostic::error("Stored state cannot be read", "What is stored is no object. Nothing was changed. Restore the state from a backup of its file.").into());
+                    return Err(no_object(SUMMARY).into());
                 };
                 let source = Source {
                     type_name: &request.source_type_name,
@@ -1137,6 +1121,22 @@ fn validated(mut found: Diagnostics, own: Result<Diagnostics, Diagnostics>) -> D
 
 fn unreadable(mismatch: Mismatch) -> Diagnostic {
     mismatch.explained("Provider configuration does not have the expected form", "Correct the provider block.")
+}
+
+/// What is stored could be read, but makes no sense.
+fn no_object(summary: &'static str) -> Diagnostic {
+    const DETAIL: &str =
+        "What is stored is no object. Nothing was changed. Restore the state from a backup of its file.";
+    Diagnostic::error(summary, DETAIL)
+}
+
+/// A later version of the provider wrote it.
+fn too_new(summary: &'static str, what: &str, version: i64, current: i64) -> Diagnostic {
+    let detail = format!(
+        "The {what} has version {version}; this provider knows versions up to {current}. Nothing was changed. Use the \
+         version of the provider that wrote it, or a later one."
+    );
+    Diagnostic::error(summary, detail)
 }
 
 fn interrupted() -> Diagnostic {
