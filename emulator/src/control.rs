@@ -149,13 +149,23 @@ fn new_instance(world: &mut World, body: &[u8], now: Millis) -> Reply {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct InstanceChange {
-    busy_seconds: f64,
+    busy_seconds: Option<f64>,
+    /// Spans to which it can be brought back: begin and end, RFC 3339.
+    restore_times: Option<Vec<(String, String)>>,
 }
 
 fn change_instance(world: &mut World, id: &str, body: &[u8], now: Millis) -> Reply {
     let change: InstanceChange = read(body)?;
     let instance = world.ledger.instance_by_id(id).ok_or_else(|| (404, format!("there is no {id:?}")))?;
-    instance.busy_until = now + clock::millis(change.busy_seconds);
+    if let Some(seconds) = change.busy_seconds {
+        instance.busy_until = now + clock::millis(seconds);
+    }
+    if let Some(spans) = change.restore_times {
+        let read =
+            |text: &String| clock::read_rfc3339(text).ok_or_else(|| bad(format!("{text:?} is no RFC 3339 time")));
+        let spans = spans.iter().map(|(from, to)| Ok((read(from)?, read(to)?))).collect::<Result<_, _>>()?;
+        instance.data.spans = Some(spans);
+    }
     let instance = instance.clone();
     Ok(json!(world.instance_row(&instance, now)))
 }

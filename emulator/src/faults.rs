@@ -26,7 +26,7 @@ pub enum FaultKind {
     Truncate,
     /// A load balancer's error page, 502 unless `status` says otherwise; the request is not applied.
     Html,
-    /// The backup that this create call starts will fail.
+    /// The backup that this create call starts, or the restore, will fail.
     FailBackup,
     /// The request is applied; the answer trickles, `ms` milliseconds between pieces.
     SlowBody,
@@ -207,7 +207,7 @@ impl Fault {
             && has(&self.path_contains, call.path)
             && has(&self.query_contains, call.query)
             && is(&self.operation, call.operation)
-            && (self.kind != FaultKind::FailBackup || call.operation == "create")
+            && (self.kind != FaultKind::FailBackup || matches!(call.operation, "create" | "restore"))
     }
 
     /// Whether the cloud does what the request asks for.

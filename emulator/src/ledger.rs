@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::clock::Millis;
 use crate::mint::Mint;
 use crate::pace::Pace;
+use crate::restores::Data;
 use crate::services::Service;
 
 /// State of a backup, in the words the emulator uses for all services.
@@ -38,6 +39,7 @@ impl Status {
 pub(crate) enum Activity {
     Idle,
     BackingUp,
+    Restoring,
     Otherwise,
 }
 
@@ -55,6 +57,9 @@ pub(crate) struct Instance {
     pub(crate) created: Millis,
     /// Busy with something that is no backup until then.
     pub(crate) busy_until: Millis,
+    /// Room for data.
+    pub(crate) size_gb: u64,
+    pub(crate) data: Data,
     running: Vec<String>,
 }
 
@@ -70,7 +75,21 @@ impl Instance {
         created: Millis,
         busy_until: Millis,
     ) -> Self {
-        Self { id, service, project_id, region, name, engine, version, mode, created, busy_until, running: Vec::new() }
+        Self {
+            id,
+            service,
+            project_id,
+            region,
+            name,
+            engine,
+            version,
+            mode,
+            created,
+            busy_until,
+            size_gb: 100,
+            data: Data::default(),
+            running: Vec::new(),
+        }
     }
 }
 
@@ -97,6 +116,8 @@ pub(crate) struct Backup {
     pub(crate) word: Option<String>,
     /// What was asked for besides the name: databases (rds) or tables (geminidb).
     pub(crate) parts: Option<Value>,
+    /// Room that a target of a restore needs.
+    pub(crate) needs_gb: u64,
     size_bytes: u64,
     listed_from: Millis,
     stopping: bool,
@@ -142,6 +163,7 @@ pub(crate) enum Task {
     Backup,
     Stop,
     Delete,
+    Restore,
 }
 
 /// State of a job.
@@ -175,7 +197,7 @@ pub(crate) struct Job {
     pub(crate) created: Millis,
     ends_at: Millis,
     known_from: Millis,
-    failure: Option<&'static str>,
+    pub(crate) failure: Option<&'static str>,
 }
 
 impl Job {
@@ -260,7 +282,7 @@ pub(crate) struct Started {
     pub(crate) job_id: String,
 }
 
-/// How many backups the API has started, stopped and deleted since the start.
+/// How many backups the API has started, stopped, deleted and restored since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Totals {
     /// Backups started by a create call.
@@ -269,6 +291,8 @@ pub struct Totals {
     pub stopped: u64,
     /// Deletions accepted.
     pub deleted: u64,
+    /// Restores accepted.
+    pub restored: u64,
 }
 
 type Shelf = (Service, String);
@@ -351,6 +375,8 @@ impl Ledger {
         let running = |id: &String| self.backup(id).is_some_and(|b| !b.deleting && now < b.ends_at);
         if instance.running.iter().any(running) {
             Activity::BackingUp
+        } else if instance.data.restoring(now) {
+            Activity::Restoring
         } else if now < instance.busy_until {
             Activity::Otherwise
         } else {
@@ -395,7 +421,7 @@ impl Ledger {
         }
         match self.activity(&instance, now) {
             Activity::BackingUp => return Err(Denied::BackupRunning),
-            Activity::Otherwise => return Err(Denied::InstanceBusy),
+            Activity::Restoring | Activity::Otherwise => return Err(Denied::InstanceBusy),
             Activity::Idle => {}
         }
         let done = now + pace.backup();
@@ -463,6 +489,7 @@ impl Ledger {
             fails: false,
             word: None,
             parts: None,
+            needs_gb: instance.size_gb,
             size_bytes: instance.service.plausible_size(dice),
             listed_from: began,
             stopping: false,
@@ -662,7 +689,7 @@ impl Ledger {
         })
     }
 
-    fn open_job(&mut self, of: &Instance, task: Task, ends_at: Millis, pace: &Pace, now: Millis) -> String {
+    pub(crate) fn open_job(&mut self, of: &Instance, task: Task, ends_at: Millis, pace: &Pace, now: Millis) -> String {
         let id = self.mint.uuid();
         self.sequence += 1;
         self.job_places.insert(id.clone(), self.sequence);
@@ -684,7 +711,7 @@ impl Ledger {
         id
     }
 
-    fn job_mut(&mut self, id: &str) -> Option<&mut Job> {
+    pub(crate) fn job_mut(&mut self, id: &str) -> Option<&mut Job> {
         self.jobs.get_mut(self.job_places.get(id)?)
     }
 
@@ -928,7 +955,7 @@ mod tests {
         ledger.stop_all(place, "i1", false, &pace(), 100).expect("stopped");
         assert_eq!(ledger.stop_all(place, "i1", false, &pace(), 200), Err(Denied::Stopping));
         assert_eq!(ledger.backup(&id).expect("there").status(300), Status::Failed);
-        assert_eq!(ledger.totals, Totals { created: 1, stopped: 1, deleted: 0 });
+        assert_eq!(ledger.totals, Totals { created: 1, stopped: 1, deleted: 0, restored: 0 });
     }
 
     #[test]

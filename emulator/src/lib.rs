@@ -37,6 +37,7 @@ mod ledger;
 mod mint;
 mod modes;
 mod pace;
+mod restores;
 mod server;
 mod services;
 mod throttle;

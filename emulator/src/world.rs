@@ -52,6 +52,8 @@ pub struct NewInstance {
     pub region: Option<String>,
     /// Seconds it is busy with something else from now on.
     pub busy_seconds: f64,
+    /// Room for data in GB; 100 when absent.
+    pub size_gb: Option<u64>,
 }
 
 /// Backups to put there.
@@ -117,8 +119,11 @@ pub struct InstanceRow {
     pub project_id: String,
     /// Its region.
     pub region: String,
-    /// `IDLE`, `BACKING UP` or `BUSY`.
+    /// `IDLE`, `BACKING UP`, `RESTORING` or `BUSY`.
     pub status: String,
+    /// What it holds: `own`, the id of the backup that was restored into it, `instance@milliseconds` after a restore to
+    /// a point in time, or `damaged` after one that failed.
+    pub contents: String,
 }
 
 /// A backup as the ledger shows it, in one set of words and units for all services.
@@ -367,7 +372,7 @@ impl World {
             None if self.ledger.instance_by_id(&stable).is_none() => stable,
             None => self.mint.id(&service.instance_suffix(engine)),
         };
-        let instance = Instance::new(
+        let mut instance = Instance::new(
             id.clone(),
             service,
             project_id,
@@ -377,6 +382,7 @@ impl World {
             now,
             now + clock::millis(wanted.busy_seconds),
         );
+        instance.size_gb = wanted.size_gb.unwrap_or(instance.size_gb);
         let row = self.instance_row(&instance, now);
         if self.ledger.add_instance(instance) { Ok(row) } else { Err(format!("id {id:?} is taken")) }
     }
@@ -424,6 +430,7 @@ impl World {
         let status = match self.ledger.activity(instance, now) {
             Activity::Idle => "IDLE",
             Activity::BackingUp => "BACKING UP",
+            Activity::Restoring => "RESTORING",
             Activity::Otherwise => "BUSY",
         };
         InstanceRow {
@@ -434,6 +441,7 @@ impl World {
             project_id: instance.project_id.clone(),
             region: instance.region.clone(),
             status: status.to_owned(),
+            contents: instance.data.marker(now).to_owned(),
         }
     }
 

@@ -114,6 +114,7 @@ fn task_name(task: Task) -> &'static str {
         Task::Backup => "createConsistentBackup",
         Task::Stop => "stopConsistentBackup",
         Task::Delete => "deleteConsistentBackup",
+        Task::Restore => "restoreInstance",
     }
 }
 
@@ -203,6 +204,7 @@ fn instance_body(desk: &Desk<'_>, instance: &Instance) -> Map<String, Value> {
     let word = match desk.ledger.activity(instance, desk.now) {
         Activity::Idle => "RUNNING",
         Activity::BackingUp => "BACKUP",
+        Activity::Restoring => "RESTORE",
         Activity::Otherwise => "RESTARTING",
     };
     object(json!({

@@ -237,6 +237,7 @@ fn task_name(task: Task) -> &'static str {
         Task::Backup => "MongodbSnapshotBackup",
         Task::Stop => "MongodbStopBackup",
         Task::Delete => "MongodbDeleteBackup",
+        Task::Restore => "MongodbRestoreData2CurrentInstance",
     }
 }
 
@@ -310,6 +311,7 @@ fn instance_row(desk: &Desk<'_>, instance: &Instance) -> Value {
     let actions = match desk.ledger.activity(instance, desk.now) {
         Activity::Idle => json!([]),
         Activity::BackingUp => json!(["BACKUP"]),
+        Activity::Restoring => json!(["RESTORE"]),
         Activity::Otherwise => json!(["REBOOT"]),
     };
     json!({

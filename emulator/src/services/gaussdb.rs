@@ -137,6 +137,7 @@ fn job(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
         Task::Backup => "BackupSnapshotGaussDBV5InInstance",
         Task::Stop => "StopBackupGaussDBV5InInstance",
         Task::Delete => "DeleteBackupGaussDBV5InInstance",
+        Task::Restore => "RestoreGaussDBV5InInstance",
     };
     let mut body = object(json!({
         "id": job.id,
@@ -191,7 +192,7 @@ fn instances(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
             "security_group_id": part_uuid(instance, "security group"),
             "flavor_ref": "gaussdb.opengauss.ee.dn.m6.2xlarge.8.in",
             "flavor_info": {"vcpu": 8, "mem": 64},
-            "volume": {"type": "ULTRAHIGH", "size": 40},
+            "volume": {"type": "ULTRAHIGH", "size": instance.size_gb},
             "switch_strategy": "",
             "backup_strategy": {"start_time": "16:00-17:00", "keep_days": 7},
             "maintenance_window": "02:00-06:00",

@@ -205,6 +205,7 @@ fn task_name(task: Task) -> &'static str {
         Task::Backup => "BackupInstance",
         Task::Stop => "StopBackup",
         Task::Delete => "DeleteBackup",
+        Task::Restore => "RestoreInstance",
     }
 }
 
@@ -265,6 +266,7 @@ fn instance_row(desk: &Desk<'_>, instance: &Instance) -> Value {
     let actions = match desk.ledger.activity(instance, desk.now) {
         Activity::Idle => json!([]),
         Activity::BackingUp => json!(["BACKUP"]),
+        Activity::Restoring => json!(["RESTORE"]),
         Activity::Otherwise => json!(["RESTARTING"]),
     };
     json!({

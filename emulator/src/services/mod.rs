@@ -16,6 +16,7 @@ mod gaussdb;
 mod geminidb;
 pub(crate) mod iam;
 mod rds;
+mod restoring;
 mod taurusdb;
 
 /// A database service.
@@ -63,6 +64,7 @@ impl Service {
             Self::Gaussdb => gaussdb::route(ask),
             Self::Ddm => ddm::route(ask),
         }
+        .or_else(|| restoring::route(self, ask))
     }
 
     /// Instances there from the start; the first one supports every operation of the service.
@@ -415,6 +417,7 @@ fn instance_word(activity: Activity) -> &'static str {
     match activity {
         Activity::Idle => "ACTIVE",
         Activity::BackingUp => "BACKING UP",
+        Activity::Restoring => "RESTORING",
         Activity::Otherwise => "REBOOTING",
     }
 }

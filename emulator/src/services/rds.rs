@@ -211,6 +211,7 @@ fn job(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
         Task::Backup => "CreateBackup",
         Task::Stop => "StopBackup",
         Task::Delete => "DeleteBackup",
+        Task::Restore => "RestoreInPlace",
     };
     let mut body = object(json!({
         "id": job.id,
@@ -273,7 +274,7 @@ fn instances(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
             "enterprise_project_id": "0",
             "disk_encryption_id": "",
             "flavor_ref": "rds.mysql.s1.large",
-            "volume": {"type": "ULTRAHIGH", "size": 100},
+            "volume": {"type": "ULTRAHIGH", "size": instance.size_gb},
             "vpc_id": part_uuid(instance, "vpc"),
             "subnet_id": part_uuid(instance, "subnet"),
             "security_group_id": part_uuid(instance, "security group"),

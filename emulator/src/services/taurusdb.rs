@@ -181,6 +181,7 @@ fn task_name(task: Task) -> &'static str {
         Task::Backup => "CreateGaussDBforMySQLManualBackup",
         Task::Stop => "StopGaussDBforMySQLBackup",
         Task::Delete => "DeleteGaussDBforMySQLManualBackup",
+        Task::Restore => "RestoreGaussDBforMySQLInInstance",
     }
 }
 

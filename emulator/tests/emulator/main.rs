@@ -4,6 +4,7 @@
 mod control;
 mod doors;
 mod faults;
+mod restores;
 mod rules;
 mod shapes;
 mod support;
