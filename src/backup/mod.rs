@@ -20,7 +20,7 @@ use secrecy::SecretString;
 
 pub use engine::{Backups, Progress, Stop};
 pub use error::Error;
-pub use service::{Facts, Job, JobStatus, Misread, Page, Service, Started, StopScope, Unsupported, Verdict};
+pub use service::{Choice, Facts, Job, JobStatus, Misread, Page, Service, Started, StopScope, Unsupported, Verdict};
 pub use services::{ALL, named, time};
 
 /// A backup, in the same words and units for every service.
@@ -50,6 +50,30 @@ pub struct Backup {
     pub size_bytes: Option<u64>,
     /// The instances behind a DDM instance whose metadata this is.
     pub data_nodes: Vec<DataNode>,
+    /// What only one service or another tells.
+    pub more: More,
+}
+
+/// What only one service or another tells of a backup.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct More {
+    /// The databases in it; empty where it holds the whole instance, or where the service does not tell.
+    pub databases: Vec<Database>,
+    /// The volume, in GiB, that an instance restored from it needs at least.
+    pub restore_size_gib: Option<u64>,
+    /// How many minutes it took.
+    pub minutes: Option<u64>,
+    /// How it was taken, in the service's own word: `Physical`, ….
+    pub method: Option<String>,
+}
+
+/// A database of an instance.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Database {
+    /// Its name, as the engine knows it.
+    pub name: String,
+    /// Only these tables of it; empty for all.
+    pub tables: Vec<String>,
 }
 
 /// A database engine and its version.
@@ -135,7 +159,7 @@ pub struct Instance {
 }
 
 /// What to back up.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewBackup {
     /// The instance.
     pub instance_id: String,
@@ -144,7 +168,9 @@ pub struct NewBackup {
     /// The description.
     pub description: Option<String>,
     /// The databases to back up, where a service can choose; empty for all.
-    pub databases: Vec<String>,
+    pub databases: Vec<Database>,
+    /// Whether each of them is backed up for itself, where a service can do so.
+    pub individually: bool,
 }
 
 /// Links under which the files of a backup can be downloaded for a while.

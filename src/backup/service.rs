@@ -112,16 +112,16 @@ pub struct Facts {
     pub no_create: Option<&'static str>,
     /// Why a single backup can only be looked up together with its instance, where that is so.
     pub needs_instance: bool,
-    /// Whether the vendor's page calls the description required although the service is known to accept its absence.
-    pub description_advised: bool,
-    /// Whether `databases` may be given.
-    pub takes_databases: bool,
+    /// What of an instance can be chosen.
+    pub choice: Choice,
     /// Records per page at most.
     pub page_limit: u64,
     /// How many backups one batch delete takes; 0 where there is none.
     pub batch_limit: usize,
     /// What a stop ends.
     pub stop: StopScope,
+    /// What else it ends without anybody having been able to see that it ran.
+    pub stops_unseen: Option<&'static str>,
 }
 
 impl Facts {
@@ -129,6 +129,17 @@ impl Facts {
     pub fn key(&self) -> &'static str {
         self.product.key
     }
+}
+
+/// What of an instance a backup can be told to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// Nothing: it holds the whole instance.
+    Whole,
+    /// Some databases, also each for itself.
+    Databases,
+    /// Some databases, or tables of them.
+    Tables,
 }
 
 /// What a stop ends.

@@ -25,6 +25,8 @@ const TOKEN_MARGIN: Duration = Duration::from_mins(10);
 const METADATA_MARGIN: Duration = Duration::from_mins(40);
 /// What we ask for when nobody says; the cloud would give 15 minutes.
 const ROLE_SECONDS: u32 = 3600;
+/// The most that the token service gives. IAM, which is asked by the account's name, gives twice that.
+const STS_SECONDS: u32 = 43_200;
 
 /// The source of all credentials, shared by all regions.
 #[derive(Debug, Default)]
@@ -132,14 +134,26 @@ pub(super) fn check(settings: &Settings) -> Result<(), Error> {
         Some(AssumeRole { domain_name: None, domain_id: None, agency_name, .. }) => setup(format!(
             "the agency {agency_name} needs the account that delegates: set `domain_name` or `domain_id`"
         )),
+        Some(AssumeRole { domain_id: Some(_), duration_seconds: Some(seconds), .. })
+            if *seconds > STS_SECONDS && has_keys(settings) && endpoint::sts(settings).is_some() =>
+        {
+            setup(format!(
+                "keys of an agency live {STS_SECONDS} seconds at most when its account is given by `domain_id`, not \
+                 {seconds}: lower `duration`, or give `domain_name` instead"
+            ))
+        }
         _ => Ok(()),
     }
 }
 
 /// Whether requests are signed: by keys of any origin.
 pub(super) fn signs(settings: &Settings) -> bool {
-    settings.assume_role.is_some()
-        || !matches!(settings.credentials, Credentials::Password { .. } | Credentials::Token(_))
+    settings.assume_role.is_some() || has_keys(settings)
+}
+
+/// Whether what is configured is keys, or gets them.
+fn has_keys(settings: &Settings) -> bool {
+    !matches!(settings.credentials, Credentials::Password { .. } | Credentials::Token(_))
 }
 
 impl Source {
@@ -441,9 +455,16 @@ fn by_id(role: &AssumeRole, domain_id: &str) -> Json {
     let name = &role.agency_name;
     json!({
         "agency_urn": format!("iam::{domain_id}:agency:{name}"),
-        "agency_session_name": name,
+        "agency_session_name": session(name),
         "duration_seconds": role.duration_seconds.unwrap_or(ROLE_SECONDS),
     })
+}
+
+/// What the audit log of the account calls us: the agency's name in the characters and the length that a session may have.
+fn session(agency_name: &str) -> String {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '+' | '=' | ',' | '.' | '@' | '-');
+    let name: String = agency_name.chars().take(128).map(|c| if allowed(c) { c } else { '_' }).collect();
+    format!("{name:_<2}")
 }
 
 #[cfg(test)]
@@ -459,6 +480,36 @@ mod tests {
             domain_name: domain.filter(|by_name| *by_name).map(|_| "ACME".to_owned()),
             domain_id: domain.filter(|by_name| !*by_name).map(|_| "d1".to_owned()),
         }
+    }
+
+    #[test]
+    fn an_agency_by_its_accounts_id_is_asked_for_as_the_vendor_describes() {
+        let facts: Json = serde_json::from_str(include_str!("../../tests/data/cloud-facts.json")).unwrap();
+        let facts = &facts["assume_by_id"];
+        let role = |name: &str| AssumeRole {
+            agency_name: name.to_owned(),
+            domain_name: None,
+            domain_id: Some("d1".to_owned()),
+            duration_seconds: None,
+        };
+        for (name, session) in [
+            ("ops", "ops"),
+            ("x", "x_"),
+            ("Ops team", "Ops_team"),
+            ("betrieb-für", "betrieb-f_r"),
+            ("a+b=c,d.e@f", "a+b=c,d.e@f"),
+        ] {
+            let body = by_id(&role(name), "d1");
+            assert_eq!(body["agency_session_name"], session);
+            assert_eq!(body["agency_urn"], format!("iam::d1:agency:{name}"));
+        }
+        let body = by_id(&role(&"n".repeat(200)), "d1");
+        assert_eq!(body["agency_session_name"].as_str().unwrap().len() as u64, facts["agency_session_name"]["max"]);
+        for field in facts["required"].as_array().unwrap() {
+            assert!(body.get(field.as_str().unwrap()).is_some(), "{field}");
+        }
+        assert_eq!(facts["duration_seconds"]["max"], STS_SECONDS);
+        assert_eq!(facts["duration_seconds"]["default"], body["duration_seconds"]);
     }
 
     #[test]

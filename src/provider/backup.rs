@@ -1,7 +1,7 @@
 //! The data source `huaweidb_backup`: one backup, by id or the newest that fits.
 
 use super::explain::{About, Doing, explain};
-use super::fields::{self, DataNodeObject, DatastoreObject};
+use super::fields::{self, DataNodeObject, DatabaseObject, DatastoreObject};
 use super::manual_backup::context;
 use super::services;
 use crate::backup::{self, Backup, BackupRef, Backups, Filter, Status};
@@ -26,6 +26,10 @@ model! {
         pub(super) end_time: Attr<String>,
         pub(super) size_bytes: Attr<i64>,
         pub(super) related_data_nodes: Attr<Vec<DataNodeObject>>,
+        pub(super) databases: Attr<Vec<DatabaseObject>>,
+        pub(super) restore_size_gib: Attr<i64>,
+        pub(super) take_up_minutes: Attr<i64>,
+        pub(super) backup_method: Attr<String>,
     }
 }
 
@@ -69,6 +73,19 @@ impl DataSource<Backups> for BackupDataSource {
                 .computed()
                 .describe("RDS instances behind a DDM instance; empty for other services."),
         )
+        .attribute(Attribute::list_of("databases", fields::database_attributes()).computed().describe(
+            "Databases in the backup, where it holds single ones and the service (`rds`, `geminidb`) tells them; otherwise \
+             empty.",
+        ))
+        .attribute(Attribute::integer("restore_size_gib").computed().describe(
+            "Volume in GiB that an instance restored from the backup needs at least, where the service (`rds`) tells it.",
+        ))
+        .attribute(Attribute::integer("take_up_minutes").computed().describe(
+            "How many minutes the backup took, where the service (`taurusdb`) tells it. Absent while it runs.",
+        ))
+        .attribute(Attribute::string("backup_method").computed().describe(
+            "How the backup was taken, such as `Physical`, in the word of the service (`dds`) that tells it.",
+        ))
     }
 
     fn validate(&self, config: &FoundBackup) -> Diagnostics {
@@ -194,6 +211,10 @@ fn filled(mut config: FoundBackup, region: &str, backup: &Backup) -> FoundBackup
     config.end_time = fields::time(backup.end);
     config.size_bytes = fields::size(backup);
     config.related_data_nodes = Attr::Known(fields::data_nodes(&backup.data_nodes));
+    config.databases = Attr::Known(fields::databases(&backup.more.databases));
+    config.restore_size_gib = fields::count(backup.more.restore_size_gib);
+    config.take_up_minutes = fields::count(backup.more.minutes);
+    config.backup_method = fields::text(backup.more.method.as_ref());
     config
 }
 

@@ -1,11 +1,13 @@
 //! The `databases` block: which databases of the instance to back up, where a service can choose.
 
-use crate::plugin::{Attr, Attribute, NestedBlock, model};
+use crate::backup::{Choice, Database, Facts};
+use crate::plugin::{Attr, Attribute, Diagnostic, Diagnostics, NestedBlock, Path, Type, model};
 
 model! {
     /// One `databases` block.
     pub(super) struct DatabaseBlock {
         pub(super) name: Attr<String>,
+        pub(super) tables: Attr<Vec<Attr<String>>>,
     }
 }
 
@@ -13,15 +15,52 @@ model! {
 pub(super) fn block() -> NestedBlock {
     NestedBlock::list(
         "databases",
-        "A database to back up, instead of the whole instance; only `rds` with SQL Server or PostgreSQL. Default: the whole instance. Changing the \
-         blocks takes a new backup.",
+        "A database to back up, instead of the whole instance; only `rds` with SQL Server or PostgreSQL (on Open Telekom \
+         Cloud with SQL Server), and `geminidb` with Cassandra. Default: the whole instance. Changing the blocks takes a new backup.",
     )
     .attribute(Attribute::string("name").required().replaces().describe("Name of the database, as the engine knows it. Changing it takes a new backup."))
+    .attribute(Attribute::list("tables", Type::String).optional().replaces().describe(
+        "Only these tables of it; only `geminidb`. Default: all. Changing them takes a new backup.",
+    ))
 }
 
-/// The names in the blocks.
-pub(super) fn names(blocks: &Attr<Vec<DatabaseBlock>>) -> Vec<String> {
-    blocks
-        .known()
-        .map_or_else(Vec::new, |blocks| blocks.iter().filter_map(|block| block.name.known().cloned()).collect())
+/// What a service cannot do with what is asked.
+pub(super) fn check(facts: &Facts, blocks: &Attr<Vec<DatabaseBlock>>, individually: &Attr<bool>) -> Diagnostics {
+    let mut found = Diagnostics::new();
+    let mut refuse = |path: Path, detail: String| {
+        found.push(Diagnostic::error("Argument not offered by this service", detail).at(path));
+    };
+    let given = blocks.known().map_or(&[][..], Vec::as_slice);
+    if !given.is_empty() && facts.choice == Choice::Whole {
+        let detail = format!("{} backs up whole instances only. Remove the `databases` blocks.", facts.title);
+        refuse(Path::attribute("databases"), detail);
+    } else if facts.choice != Choice::Tables {
+        for (at, _) in (0..).zip(given).filter(|(_, block)| block.tables.is_set()) {
+            let detail = format!("{} backs up whole databases only. Remove `tables`.", facts.title);
+            refuse(Path::attribute("databases").index(at).then("tables"), detail);
+        }
+    }
+    if *individually == Attr::Known(true) {
+        let path = Path::attribute("backup_database_individually");
+        if facts.choice != Choice::Databases {
+            let detail = format!("{} cannot back up each database for itself. Remove the argument.", facts.title);
+            refuse(path, detail);
+        } else if given.is_empty() && !blocks.is_unknown() {
+            let detail = "`backup_database_individually` needs the databases: add `databases` blocks.";
+            found.push(Diagnostic::error("Missing argument", detail).at(path));
+        }
+    }
+    found
+}
+
+/// The databases in the blocks.
+pub(super) fn wanted(blocks: &Attr<Vec<DatabaseBlock>>) -> Vec<Database> {
+    let known = |tables: &Attr<Vec<Attr<String>>>| {
+        tables
+            .known()
+            .map_or_else(Vec::new, |tables| tables.iter().filter_map(|table| table.known().cloned()).collect())
+    };
+    let database =
+        |block: &DatabaseBlock| Some(Database { name: block.name.known()?.clone(), tables: known(&block.tables) });
+    blocks.known().map_or_else(Vec::new, |blocks| blocks.iter().filter_map(database).collect())
 }

@@ -253,7 +253,9 @@ fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
             "It is tried again next time, when the others have ended.".to_owned()
         }
         (Doing::Stop, backup::Error::OthersRun { .. }) => {
-            "To stop them all, give `instance_id` alone.".to_owned()
+            let unseen = backup::named(about.service).and_then(|service| service.facts().stops_unseen);
+            let also = unseen.map_or(String::new(), |what| format!(" That also ends {what}."));
+            format!("To stop them all, give `instance_id` alone.{also}")
         }
         (Doing::Stop, backup::Error::StillRunning { .. }) => {
             "Invoke the action again; `timeout` may need more time.".to_owned()
@@ -439,6 +441,7 @@ mod tests {
             end: None,
             size_bytes: None,
             data_nodes: Vec::new(),
+            more: backup::More::default(),
         }
     }
 
@@ -549,6 +552,9 @@ mod tests {
                 let _ = writeln!(book, "## {doing:?}\nError: {}{at}\n{}\n", one.summary, one.detail);
             }
         }
+        let others = backup::Error::OthersRun { others: vec![backup(Status::Building)] };
+        let one = explain(Doing::Stop, About { service: "gaussdb", id: Some("b1br14"), name: None }, &others);
+        let _ = writeln!(book, "## Stop, where more runs than a list shows\nError: {}\n{}\n", one.summary, one.detail);
         let one = setup(&cloud::Error::Setup("the CA file holds no certificate in PEM form".to_owned()));
         let _ = writeln!(book, "## Configure\nError: {}\n{}\n", one.summary, one.detail);
         insta::assert_snapshot!("messages", book);

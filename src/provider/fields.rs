@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::services;
-use crate::backup::{Backup, DataNode, Datastore, Filter};
-use crate::plugin::{Attr, Attribute, model};
+use crate::backup::{Backup, DataNode, Database, Datastore, Filter};
+use crate::plugin::{Attr, Attribute, Type, model};
 
 model! {
     /// The database engine.
@@ -19,6 +19,14 @@ model! {
     pub(super) struct DataNodeObject {
         pub(super) instance_id: Attr<String>,
         pub(super) instance_name: Attr<String>,
+    }
+}
+
+model! {
+    /// A database in a backup.
+    pub(super) struct DatabaseObject {
+        pub(super) name: Attr<String>,
+        pub(super) tables: Attr<Vec<Attr<String>>>,
     }
 }
 
@@ -55,9 +63,23 @@ pub(super) fn data_nodes(nodes: &[DataNode]) -> Vec<DataNodeObject> {
         .collect()
 }
 
+/// The databases as a list of objects.
+pub(super) fn databases(databases: &[Database]) -> Vec<DatabaseObject> {
+    let tables = |tables: &[String]| tables.iter().cloned().map(Attr::Known).collect();
+    databases
+        .iter()
+        .map(|one| DatabaseObject { name: Attr::Known(one.name.clone()), tables: Attr::Known(tables(&one.tables)) })
+        .collect()
+}
+
 /// The size as a number; absent while the backup runs.
 pub(super) fn size(backup: &Backup) -> Attr<i64> {
-    backup.size_bytes.and_then(|bytes| i64::try_from(bytes).ok()).into()
+    count(backup.size_bytes)
+}
+
+/// A number that the cloud may leave out.
+pub(super) fn count(number: Option<u64>) -> Attr<i64> {
+    number.and_then(|number| i64::try_from(number).ok()).into()
 }
 
 /// Text that the cloud may leave out or send empty.
@@ -124,6 +146,16 @@ pub(super) fn data_node_attributes() -> Vec<Attribute> {
     vec![
         Attribute::string("instance_id").computed().describe("Id of the RDS instance."),
         Attribute::string("instance_name").computed().describe("Name of the RDS instance."),
+    ]
+}
+
+/// The attributes of a database in a backup.
+pub(super) fn database_attributes() -> Vec<Attribute> {
+    vec![
+        Attribute::string("name").computed().describe("Name of the database."),
+        Attribute::list("tables", Type::String)
+            .computed()
+            .describe("The only tables of it in the backup; empty if all are in it."),
     ]
 }
 

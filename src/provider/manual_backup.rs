@@ -27,6 +27,7 @@ model! {
         pub(super) description: Attr<String>,
         pub(super) triggers: Attr<BTreeMap<String, Attr<String>>>,
         pub(super) databases: Attr<Vec<databases::DatabaseBlock>>,
+        pub(super) backup_database_individually: Attr<bool>,
         pub(super) wait_for_completion: Attr<bool>,
         pub(super) on_destroy: Attr<String>,
         pub(super) keep_last: Attr<i64>,
@@ -95,13 +96,19 @@ impl Resource<Backups> for ManualBackupResource {
             "Any values whose change takes a new backup, such as the version of a migration. They are not sent anywhere. \
              Default: none.",
         ))
+        .attribute(Attribute::bool("backup_database_individually").optional().replaces().describe(
+            "Whether each database in the `databases` blocks is backed up for itself, so that it can be restored alone; only \
+             `rds` with SQL Server or PostgreSQL. Default: `false`. Changing it takes a new backup.",
+        ))
         .attribute(Attribute::bool("wait_for_completion").optional().default(true).describe(
             "Whether an apply waits until the backup is `COMPLETED`. Default: `true`. If an apply is interrupted while it \
              waits, the next one goes on waiting. Changed in place.",
         ))
         .attribute(Attribute::string("on_destroy").optional().default(DELETE).one_of([DELETE, RETAIN]).describe(
             "What a destroy does: `delete` stops the backup if it still runs, and deletes it; `retain` only forgets it and \
-             warns. Default: `delete`. Changed in place.",
+             warns. The stop of `rds` and `gaussdb` is one for the whole instance, so it is not sent while other backups are \
+             seen to run there; that of `gaussdb` also ends differential backups, which no list shows. Default: `delete`. \
+             Changed in place.",
         ))
         .attribute(Attribute::integer("keep_last").optional().between(1, 10_000).describe(
             "Rotation: once a new backup has completed, so many of the newest completed manual backups of this instance and \
@@ -189,24 +196,7 @@ impl Resource<Backups> for ManualBackupResource {
         if let Some(warning) = config.instance_id.known().and_then(|id| services::foreign_suffix(service, id)) {
             found.push(warning.at(Path::attribute("instance_id")));
         }
-        if facts.description_advised && config.description.is_null() {
-            found.push(
-                Diagnostic::warning(
-                    "Description is advised",
-                    format!(
-                        "The API page of {} calls the description of a backup required, although the service is known to \
-                         accept an empty one. Set `description` to be safe.",
-                        facts.title
-                    ),
-                )
-                .at(Path::attribute("description")),
-            );
-        }
-        if config.databases.known().is_some_and(|blocks| !blocks.is_empty()) && !facts.takes_databases {
-            let detail = format!("{} backs up whole instances only. Remove the `databases` blocks.", facts.title);
-            let refusal = Diagnostic::error("Argument not offered by this service", detail);
-            found.push(refusal.at(Path::attribute("databases")));
-        }
+        found.extend(databases::check(facts, &config.databases, &config.backup_database_individually));
         found
     }
 
@@ -468,7 +458,8 @@ fn wanted(planned: &ManualBackup) -> NewBackup {
         instance_id: text(&planned.instance_id),
         name: text(&planned.name),
         description: planned.description.known().filter(|text| !text.is_empty()).cloned(),
-        databases: databases::names(&planned.databases),
+        databases: databases::wanted(&planned.databases),
+        individually: planned.backup_database_individually == Attr::Known(true),
     }
 }
 

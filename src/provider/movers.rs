@@ -126,5 +126,5 @@ fn databases(attributes: &Stored) -> Vec<databases::DatabaseBlock> {
         Json::String(name) => Some(name.clone()),
         _ => None,
     });
-    names.map(|name| databases::DatabaseBlock { name: Attr::Known(name) }).collect()
+    names.map(|name| databases::DatabaseBlock { name: Attr::Known(name), tables: Attr::Null }).collect()
 }

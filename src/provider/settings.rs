@@ -211,7 +211,8 @@ fn assume_role_block() -> NestedBlock {
             "Id of the delegating account, instead of its name. Default: `HW_ASSUME_ROLE_DOMAIN_ID`.",
         ))
         .attribute(Attribute::integer("duration").optional().describe(
-            "How long the temporary keys live, in seconds, 900 to 86400. Default: `HW_ASSUME_ROLE_DURATION`, or the cloud's.",
+            "How long the temporary keys live, in seconds: 900 to 86400, and with `domain_id` and access keys at most 43200. \
+             Default: `HW_ASSUME_ROLE_DURATION`, or 3600.",
         ))
 }
 

@@ -172,6 +172,14 @@ output "none" {{ value = data.huaweidb_backups.none.backups }}
         assert_eq!(by_id["status"], "COMPLETED", "{service}");
         assert_eq!(by_id["begin_time"], row.begin_time.as_str(), "{service}");
         assert_eq!(by_id["size_bytes"], json!(row.size_bytes), "{service}");
+        for (what, who, value) in [
+            ("restore_size_gib", "rds", json!(100)),
+            ("take_up_minutes", "taurusdb", json!(0)),
+            ("backup_method", "dds", json!("Physical")),
+        ] {
+            assert_eq!(by_id[what], if *service == who { value } else { json!(null) }, "{service}: {what}");
+        }
+        assert_eq!(by_id["databases"], json!([]), "{service}");
         assert_eq!(workspace.output("newest")["id"], row.id.as_str(), "{service}");
         let all = workspace.output("all");
         assert_eq!(all.as_array().map(Vec::len), Some(1), "{service}: {all}");
@@ -254,9 +262,47 @@ fn arguments_that_a_service_cannot_take_are_refused_at_plan_time() {
         "resource \"huaweidb_manual_backup\" \"b\" {{\n  service = \"geminidb\"\n  instance_id = \"{}\"\n  name = \"bare\"\n}}\n",
         emulator.instance("geminidb")
     ));
-    workspace.run(&["plan"]).succeeded().says("Description is advised");
     workspace.apply();
     workspace.nothing_to_do();
+}
+
+#[test]
+fn tables_of_a_cassandra_instance_can_be_chosen() {
+    let emulator = emulator();
+    let workspace = Workspace::new(&emulator);
+    let configured = |tables: &str| {
+        format!(
+            r#"
+resource "huaweidb_manual_backup" "b" {{
+  service     = "geminidb"
+  instance_id = "{instance}"
+  name        = "some-tables"
+  databases {{
+    name   = "shop"
+    tables = [{tables}]
+  }}
+  databases {{
+    name = "audit"
+  }}
+}}
+data "huaweidb_backup" "b" {{
+  service   = "geminidb"
+  backup_id = huaweidb_manual_backup.b.id
+}}
+output "holds" {{ value = data.huaweidb_backup.b.databases }}
+"#,
+            instance = emulator.instance("geminidb")
+        )
+    };
+    workspace.configure(&configured("\"orders\", \"customers\""));
+    workspace.apply();
+    workspace.nothing_to_do();
+    let holds = json!([{ "name": "shop", "tables": ["orders", "customers"] }, { "name": "audit", "tables": [] }]);
+    assert_eq!(workspace.output("holds"), holds);
+    workspace.configure(&configured("\"orders\""));
+    workspace.run(&["plan"]).succeeded().says("forces replacement").says("1 to add, 0 to change, 1 to destroy");
+    workspace.destroy();
+    assert!(emulator.backups().is_empty());
 }
 
 #[test]
@@ -285,6 +331,12 @@ fn databases_of_an_sql_server_can_be_chosen() {
     workspace.nothing_to_do();
     workspace.configure(&block(&["orders"]));
     workspace.run(&["plan"]).succeeded().says("forces replacement").says("1 to add, 0 to change, 1 to destroy");
+    let each = block(&["orders"]).replace("  name_prefix", "  backup_database_individually = true\n  name_prefix");
+    workspace.configure(&each);
+    workspace.apply();
+    workspace.nothing_to_do();
+    workspace.configure(&block(&["orders"]));
+    workspace.run(&["plan"]).succeeded().says("forces replacement");
 }
 
 #[test]

@@ -140,7 +140,7 @@ fn begun(emulator: &Emulator, workspace: &Workspace) -> BackupRow {
         instance_id: emulator.instance("dds"),
         name: NAME.to_owned(),
         description: None,
-        databases: Vec::new(),
+        ..NewBackup::default()
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let started = runtime.block_on(async {

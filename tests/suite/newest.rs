@@ -153,7 +153,7 @@ async fn line_69_backups_of_other_providers_are_taken_over() {
     let old = json!({ "id": "i-1/b-1", "databases": [{ "name": "a" }, { "name": "b" }] });
     let state = unwired(run.move_from(huawei, "huaweicloud_rds_backup", &old).await.target_state.as_ref());
     assert_eq!((&state["id"], &state["instance_id"]), (&json!("b-1"), &json!("i-1")));
-    assert_eq!(state["databases"], json!([{ "name": "a" }, { "name": "b" }]));
+    assert_eq!(state["databases"], json!([{ "name": "a", "tables": null }, { "name": "b", "tables": null }]));
 
     for (address, type_name, json, said) in [
         (

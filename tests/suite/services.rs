@@ -68,7 +68,7 @@ impl Bench {
             instance_id: instance_id.to_owned(),
             name: name.to_owned(),
             description: Some("by the suite".to_owned()),
-            databases: Vec::new(),
+            ..NewBackup::default()
         };
         self.backups.begin(&self.context, service, &want).await
     }

@@ -216,7 +216,7 @@ fn stop(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
         .ledger
         .stop((ME, desk.project_id), ask.segment(1), vanishes, desk.pace, desk.now)
         .map_err(|denied| refuse(desk, denied))?;
-    Ok(Answer::json(200, &json!({"job_id": job_id})))
+    Ok(Answer::json(202, &json!({"job_id": job_id})))
 }
 
 fn delete(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
@@ -294,7 +294,7 @@ fn instances(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
     let window = page(ask, 100, 100)?;
     let (id, name) = (ask.param("id"), star_filter(ask, "name")?);
     let mode = one_of(ask, "mode", &["Sharding", "ReplicaSet", "Single"])?;
-    one_of(ask, "datastore_type", &["DDS-Community"])?;
+    one_of(ask, "datastore_type", &["DDS-Community", "DDS-Enhanced"])?;
     let fits = |instance: &&Instance| {
         instance.service == ME
             && instance.project_id == desk.project_id
@@ -341,6 +341,9 @@ fn instance_row(desk: &Desk<'_>, instance: &Instance) -> Value {
         "maintenance_window": "02:00-06:00",
         "groups": [{
             "type": "replica",
+            "id": part_id(instance, "group") + "gr02",
+            "name": "replica",
+            "status": "normal",
             "volume": {"size": "20", "used": "0.33"},
             "nodes": [{
                 "id": part_id(instance, "node") + "no02",

@@ -71,7 +71,7 @@ fn create(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
         "type": "manual",
         "instance_id": instance_id,
     });
-    Ok(Answer::json(202, &json!({"backup": backup, "job_id": started.job_id})))
+    Ok(Answer::json(accepted(desk), &json!({"backup": backup, "job_id": started.job_id})))
 }
 
 fn kind(backup: &Backup) -> &'static str {
@@ -127,7 +127,12 @@ fn delete(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
     let name = desk.ledger.may_delete(ME, desk.project_id, id, desk.now).map_err(refuse)?.name.clone();
     desk.ledger.delete(ME, desk.project_id, id, desk.pace, desk.now).map_err(refuse)?;
     let body = if desk.modes.otc { json!({}) } else { json!({"backup_id": id, "backup_name": name}) };
-    Ok(Answer::json(202, &body))
+    Ok(Answer::json(accepted(desk), &body))
+}
+
+/// The success of what has only begun: each cloud has its own.
+fn accepted(desk: &Desk<'_>) -> u16 {
+    if desk.modes.otc { 202 } else { 200 }
 }
 
 fn job(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {

@@ -73,7 +73,8 @@ fn create(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
         fails: desk.doomed,
     };
     let started = desk.ledger.start(wish, desk.pace, desk.now).map_err(|denied| refuse(desk, denied))?;
-    Ok(Answer::json(202, &json!({"job_id": started.job_id, "backup_id": started.backup_id})))
+    let status = if desk.modes.otc { 202 } else { 200 };
+    Ok(Answer::json(status, &json!({"job_id": started.job_id, "backup_id": started.backup_id})))
 }
 
 /// The tables asked for, in the form the list shows them; none for a backup of the whole instance.
@@ -161,8 +162,10 @@ fn listing(desk: &Desk<'_>, ask: &Ask, read: fn(&str) -> Option<Millis>, write: 
             "size": kilobytes(backup.size_bytes(desk.now)),
             "status": lasting_status(backup, desk.now),
             "begin_time": write(backup.began),
-            "database_tables": backup.parts.clone().unwrap_or_else(|| json!([])),
         }));
+        if ask.segments.first().is_some_and(|version| version != "v3") {
+            row.insert("database_tables".to_owned(), backup.parts.clone().unwrap_or_else(|| json!([])));
+        }
         tell_end(&mut row, "end_time", backup.ended(desk.now).map(write), desk.modes);
         if desk.modes.otc {
             row.insert("deletable".to_owned(), json!(backup.kind == "manual"));
@@ -300,6 +303,7 @@ fn instance_row(desk: &Desk<'_>, instance: &Instance) -> Value {
                 "id": part_id(instance, "node") + "no06",
                 "name": format!("{}_priam_node_1", instance.name),
                 "status": "normal",
+                "role": "",
                 "subnet_id": part_uuid(instance, "subnet"),
                 "private_ip": "192.168.0.174",
                 "public_ip": "",
@@ -309,6 +313,8 @@ fn instance_row(desk: &Desk<'_>, instance: &Instance) -> Value {
             }],
         }],
         "enterprise_project_id": "0",
+        "disk_encryption_id": "",
+        "ssl": "0",
         "time_zone": "",
         "actions": actions,
     })

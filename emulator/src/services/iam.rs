@@ -192,7 +192,13 @@ fn catalog(desk: &Desk<'_>, grant: &Grant) -> Value {
         Some(json!({
             "id": mint::stable_hex(&["catalog", name]),
             "name": name,
-            "type": if *name == "iam" { "identity" } else { *name },
+            // What clients look for; the names without a version are older.
+            "type": match *name {
+                "iam" => "identity",
+                "dds" => "ddsv3",
+                "rds" => "rdsv3",
+                other => other,
+            },
             "endpoints": [{
                 "id": mint::stable_hex(&["endpoint", name]),
                 "interface": "public",
@@ -321,7 +327,18 @@ fn assume(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
     if caller(desk)?.account != HOME || string(&body, "/agency_urn") != Some(&urn) || session.is_none() {
         return Err(Refusal::keystone(403, "Forbidden", "You are not authorized to perform the requested action."));
     }
-    let expires = desk.now + lifetime(body.get("duration_seconds"))?;
+    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '_' | '+' | '=' | ',' | '.' | '@' | '-');
+    if session.is_none_or(|name| !(2..=128).contains(&name.chars().count()) || !name.chars().all(allowed)) {
+        return Err(bad_request("agency_session_name must match ^[\\w+=,.@-]*$ and have 2 to 128 characters."));
+    }
+    let seconds = match body.get("duration_seconds") {
+        None | Some(Value::Null) => 3600,
+        Some(value) => value
+            .as_i64()
+            .filter(|seconds| (900..=43_200).contains(seconds))
+            .ok_or_else(|| bad_request("duration_seconds must be between 900 and 43200."))?,
+    };
+    let expires = desk.now + seconds * 1000;
     let credential = desk.directory.lend(DELEGATING, expires);
     let credentials = json!({
         "access_key_id": credential.access,
@@ -329,7 +346,8 @@ fn assume(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
         "security_token": credential.security_token,
         "expiration": clock::micros(credential.expires),
     });
-    Ok(Answer::json(200, &json!({"credentials": credentials})))
+    let agency = json!({"urn": urn, "id": mint::stable_hex(&["agency", &urn])});
+    Ok(Answer::json(200, &json!({"credentials": credentials, "assumed_agency": agency})))
 }
 
 fn caller_identity(desk: &mut Desk<'_>, _: &Ask) -> Outcome {

@@ -69,6 +69,12 @@ fn create(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
     if parts.is_some() && engine.is_some_and(|engine| engine != "SQLServer" && engine != "PostgreSQL") {
         return Err(Refusal::parameter());
     }
+    // Each for itself: which ones has to be said.
+    match body.get("backup_database_individually") {
+        None | Some(Value::Null | Value::Bool(false)) => {}
+        Some(Value::Bool(true)) if parts.is_some() => {}
+        Some(_) => return Err(Refusal::parameter()),
+    }
     let wish = Wish {
         service: ME,
         project_id: desk.project_id,
@@ -143,6 +149,7 @@ fn list(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
             "instance_id": backup.instance_id,
             "databases": backup.parts.clone().unwrap_or_else(|| json!([])),
             "associated_with_ddm": false,
+            "min_data_volume_capacity_for_restore": 100,
         }));
         tell_end(&mut row, "end_time", backup.ended(desk.now).map(|at| clock::zoned(at, 0)), desk.modes);
         Value::Object(row)

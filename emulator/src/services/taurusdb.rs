@@ -116,6 +116,7 @@ fn list(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
             "instance_name": backup.instance_name,
             "backup_level": "0",
             "description": backup.description,
+            "backup_mode": "completed",
         }));
         tell_end(&mut row, "end_time", backup.ended(desk.now).map(|at| clock::zoned(at, ZONE)), desk.modes);
         Value::Object(row)
@@ -139,8 +140,8 @@ fn instance_backups(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
             "instance_id": backup.instance_id,
             "instance_name": backup.instance_name,
             "name": backup.name,
-            "size": megabytes(backup, desk.now),
-            "size_unit": "MB",
+            "size": (backup.size_bytes(desk.now) / 1024).to_string(),
+            "size_unit": "KB",
             "status": lasting_status(backup, desk.now),
             "created": clock::zoned(backup.began, ZONE),
             "updated": clock::zoned(backup.ended(desk.now).unwrap_or(backup.began), ZONE),
@@ -149,10 +150,16 @@ fn instance_backups(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
             "backup_method": "Physical",
             "use_detail": "",
             "time_zone": "UTC+08:00",
+            "backup_mode": "completed",
         })
     };
     let rows = items.into_iter().map(row).collect();
-    Ok(Answer::json(200, &Value::Object(list_body("backups", rows, "total_count", total, desk.modes))))
+    let mut body = list_body("backups", rows, "total_count", total, desk.modes);
+    // This list alone writes its count as a text.
+    if let Some(total) = body.get_mut("total_count") {
+        *total = json!(total.to_string());
+    }
+    Ok(Answer::json(200, &Value::Object(body)))
 }
 
 fn delete(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {

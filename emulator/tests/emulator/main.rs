@@ -1,6 +1,7 @@
 //! Talks to the emulator over plain sockets, as any client would.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod contract;
 mod control;
 mod doors;
 mod faults;

@@ -57,7 +57,7 @@ const LISTS: &[(&str, &str)] = &[
     ("gaussdb", "/v3/{p}/backups"),
 ];
 
-const CREATES: &[(&str, u16)] = &[("dds", 200), ("geminidb", 202), ("taurusdb", 201), ("rds", 200), ("gaussdb", 202)];
+const CREATES: &[(&str, u16)] = &[("dds", 200), ("geminidb", 200), ("taurusdb", 201), ("rds", 200), ("gaussdb", 200)];
 
 fn list_path(service: &str) -> &'static str {
     LISTS.iter().find(|(name, _)| *name == service).unwrap().1
@@ -119,7 +119,7 @@ fn create_list_job_and_delete_look_like_the_examples() {
             "dds" => fits("dds.delete.response.json", 200, &deleted),
             "geminidb" => fits("geminidb.delete.response.json", 202, &deleted),
             "taurusdb" => fits("taurusdb.delete.response.json", 200, &deleted),
-            "gaussdb" => fits("gaussdb.delete.response.json", 202, &deleted),
+            "gaussdb" => fits("gaussdb.delete.response.json", 200, &deleted),
             _ => {
                 fits("", 200, &deleted);
                 assert!(deleted.body.is_empty());
@@ -146,7 +146,7 @@ fn instances_look_like_the_examples() {
 fn stops_look_like_the_examples() {
     let client = Client::start(60.0);
     client.emulator.set_pace(|pace| pace.stop_seconds = Some(0.05));
-    for (service, status) in [("dds", 200), ("geminidb", 202), ("rds", 202), ("gaussdb", 202)] {
+    for (service, status) in [("dds", 202), ("geminidb", 202), ("rds", 202), ("gaussdb", 202)] {
         let instance = client.emulator.instance(service);
         let (id, created_by) = client.create(service, &instance, "to-be-stopped").unwrap();
         let action = json!({"action": "stop"});

@@ -7,8 +7,8 @@
 use serde::Deserialize;
 
 use super::super::{
-    Backup, BackupRef, DataNode, Facts, Filter, Instance, Job, Misread, NewBackup, Page, Service, Started, Status,
-    StopScope, Unsupported, Verdict,
+    Backup, BackupRef, Choice, DataNode, Facts, Filter, Instance, Job, Misread, More, NewBackup, Page, Service,
+    Started, Status, StopScope, Unsupported, Verdict,
 };
 use super::wire::{self, number, text};
 use crate::cloud::{Call, Product, Refusal, Reply, segment};
@@ -28,11 +28,11 @@ static FACTS: Facts = Facts {
     instance_suffixes: &["in09"],
     no_create: Some(NO_CREATE),
     needs_instance: false,
-    description_advised: false,
-    takes_databases: false,
+    choice: Choice::Whole,
     page_limit: 128,
     batch_limit: 0,
     stop: StopScope::Never,
+    stops_unseen: None,
 };
 
 const BACKUPS: &str = "/v3/{project_id}/backups";
@@ -108,6 +108,7 @@ impl Item {
             end: self.updated.as_deref().and_then(wire::time).filter(|_| !running),
             size_bytes: wire::bytes(self.file_size, wire::KB).filter(|_| !running),
             data_nodes: Vec::new(),
+            more: More::default(),
             status,
         })
     }
@@ -253,6 +254,7 @@ mod tests {
             end: Some("2025-05-20T05:40:37Z".parse().unwrap()),
             size_bytes: Some(5550), // 5.419922 KB
             data_nodes: Vec::new(),
+            more: More::default(),
         }
     }
 

@@ -7,8 +7,8 @@
 use serde_json::json;
 
 use super::super::{
-    Backup, BackupRef, Download, Facts, Filter, Instance, Job, Misread, NewBackup, Page, Service, Started, Status,
-    StopScope, Unsupported, Verdict,
+    Backup, BackupRef, Choice, Download, Facts, Filter, Instance, Job, Misread, NewBackup, Page, Service, Started,
+    Status, StopScope, Unsupported, Verdict,
 };
 use super::wire;
 use crate::cloud::{Call, Product, Refusal, Reply, segment};
@@ -25,11 +25,11 @@ static FACTS: Facts = Facts {
     instance_suffixes: &["in02"],
     no_create: None,
     needs_instance: false,
-    description_advised: false,
-    takes_databases: false,
+    choice: Choice::Whole,
     page_limit: 100,
     batch_limit: 10,
     stop: StopScope::Backup,
+    stops_unseen: None,
 };
 
 const BACKUPS: &str = "/v3/{project_id}/backups";
@@ -142,9 +142,9 @@ impl Service for Dds {
 
 #[cfg(test)]
 mod tests {
-    use super::super::proofs::{example, json, line, lines, manual, of, reply, verdicts, want};
+    use super::super::proofs::{databases, example, json, line, lines, manual, of, reply, verdicts, want};
     use super::*;
-    use crate::backup::{Datastore, JobStatus};
+    use crate::backup::{Datastore, JobStatus, More};
 
     const INSTANCE: &str = "a89dab5e39394eccbdb77b19d57b0180in02";
     const BACKUP: &str = "bf9ee62a7f7044c583c6765c916c36edbr02";
@@ -157,7 +157,7 @@ mod tests {
         assert!(!call.safe_to_repeat);
         let bare = Dds.create(&NewBackup { description: None, ..want(INSTANCE, "mybackup1", "") }).unwrap();
         assert_eq!(bare.body, Some(json!({"backup": {"instance_id": INSTANCE, "name": "mybackup1"}})));
-        assert!(Dds.create(&NewBackup { databases: vec!["db1".into()], ..want(INSTANCE, "mybackup1", "") }).is_err());
+        assert!(Dds.create(&NewBackup { databases: databases(&["db1"]), ..want(INSTANCE, "mybackup1", "") }).is_err());
     }
 
     #[test]
@@ -213,10 +213,14 @@ mod tests {
             end: Some("2025-06-03T08:19:02Z".parse().unwrap()),
             size_bytes: Some(2803 * 1024),
             data_nodes: Vec::new(),
+            more: More { method: Some("Physical".into()), ..More::default() },
         };
         assert_eq!(page.items, std::slice::from_ref(&expected));
         let building = Dds.listed(&reply(example!("dds.list.building.response"))).unwrap().items;
-        assert_eq!(building, [Backup { status: Status::Building, end: None, size_bytes: None, ..expected }]);
+        assert_eq!(
+            building,
+            [Backup { status: Status::Building, end: None, size_bytes: None, more: More::default(), ..expected }]
+        );
         let empty = Dds.listed(&reply(example!("dds.list.empty.response"))).unwrap();
         assert_eq!(empty, Page { items: Vec::new(), total: Some(0) });
     }

@@ -5,7 +5,7 @@
 //! by region, one of which is TaurusDB's elsewhere.
 
 use super::super::{
-    Backup, BackupRef, Facts, Filter, Instance, Job, Misread, NewBackup, Page, Service, Started, StopScope,
+    Backup, BackupRef, Choice, Facts, Filter, Instance, Job, Misread, NewBackup, Page, Service, Started, StopScope,
     Unsupported, Verdict,
 };
 use super::wire;
@@ -23,11 +23,11 @@ static FACTS: Facts = Facts {
     instance_suffixes: &["in14"],
     no_create: None,
     needs_instance: false,
-    description_advised: false,
-    takes_databases: false,
+    choice: Choice::Whole,
     page_limit: 100,
     batch_limit: 0,
     stop: StopScope::Instance,
+    stops_unseen: Some("differential backups, which its list does not show"),
 };
 
 const BACKUPS: &str = "/v3/{project_id}/backups";
@@ -133,7 +133,7 @@ fn listing() -> Call {
 mod tests {
     use super::super::proofs::{example, json, line, lines, manual, of, reply, verdicts, want};
     use super::*;
-    use crate::backup::{Datastore, JobStatus, Status};
+    use crate::backup::{Datastore, JobStatus, More, Status};
 
     const INSTANCE: &str = "a5d1a5f1b0f94a4d8a8a3d9a1f4c6e21in14";
     const BACKUP: &str = "c2d7a9f0e5b34a178f90d1c2b3a4e5f6br14";
@@ -195,6 +195,7 @@ mod tests {
             end: Some("2022-05-09T10:09:12Z".parse().unwrap()),
             size_bytes: Some(109_576_192), // 104.5 MB
             data_nodes: Vec::new(),
+            more: More::default(),
         };
         assert_eq!(page.items, std::slice::from_ref(&expected));
         let other_word = example!("gaussdb.list.response").replace("\"GaussDB\"", "\"GaussDB(for openGauss)\"");

@@ -1,15 +1,15 @@
 //! GeminiDB (GaussDB NoSQL): Cassandra, and on Huawei Cloud also Mongo, Influx and Redis instances.
 //!
 //! Reference: GeminiDB API, "Backup and Restoration". Times carry an offset, sizes count in KB and may have fractions.
-//! "Busy" comes as 403, "gone" as 400. Instance backups and table backups are listed apart. The page of the create calls
-//! `description` required; the service accepts its absence.
+//! "Busy" comes as 403, "gone" as 400. Instance backups and table backups are listed apart. The create wants a
+//! `description`, be it empty. Of Cassandra instances single databases and tables can be backed up.
 
 use serde::Deserialize;
 use serde_json::json;
 
 use super::super::{
-    Backup, BackupRef, Facts, Filter, Instance, Job, Misread, NewBackup, Page, Service, Started, StopScope,
-    Unsupported, Verdict,
+    Backup, BackupRef, Choice, Database, Facts, Filter, Instance, Job, Misread, NewBackup, Page, Service, Started,
+    StopScope, Unsupported, Verdict,
 };
 use super::wire;
 use crate::cloud::{Call, Product, Refusal, Reply, segment};
@@ -26,11 +26,11 @@ static FACTS: Facts = Facts {
     instance_suffixes: &["in06"],
     no_create: None,
     needs_instance: false,
-    description_advised: true,
-    takes_databases: false,
+    choice: Choice::Tables,
     page_limit: 100,
     batch_limit: 10,
     stop: StopScope::Backup,
+    stops_unseen: None,
 };
 
 const LIST: &str = "/v4/{project_id}/backups";
@@ -61,10 +61,10 @@ impl Service for GeminiDb {
     }
 
     fn create(&self, want: &NewBackup) -> Result<Call, Unsupported> {
-        wire::whole_instance(want, FACTS.title)?;
-        let mut body = json!({ "name": want.name });
-        if let Some(description) = wire::description(want) {
-            body["description"] = description.into();
+        let mut body = json!({ "name": want.name, "description": want.description.as_deref().unwrap_or_default() });
+        if !want.databases.is_empty() {
+            let part = |database: &Database| json!({ "database_name": database.name, "table_names": database.tables });
+            body["database_tables"] = want.databases.iter().map(part).collect();
         }
         Ok(Call::post(&PRODUCT, format!("{INSTANCES}/{}/backups", segment(&want.instance_id)), Some(body)))
     }
@@ -144,7 +144,7 @@ impl Service for GeminiDb {
 mod tests {
     use super::super::proofs::{example, json, line, lines, manual, of, reply, verdicts, want};
     use super::*;
-    use crate::backup::{Datastore, JobStatus, Status};
+    use crate::backup::{Datastore, JobStatus, More, Status};
 
     const INSTANCE: &str = "a4d8ea2584e047439a667703c0684119in06";
     const BACKUP: &str = "646d88d0b03f4fd2ae944ae2a33bcb6ain06";
@@ -155,7 +155,17 @@ mod tests {
         assert_eq!(line(&call), format!("POST /v3/{{project_id}}/instances/{INSTANCE}/backups"));
         assert_eq!(call.body, Some(json(example!("geminidb.create.request"))));
         let bare = GeminiDb.create(&want(INSTANCE, "backup-4f57", "")).unwrap();
-        assert_eq!(bare.body, Some(json!({"name": "backup-4f57"})));
+        assert_eq!(bare.body, Some(json!({"name": "backup-4f57", "description": ""})));
+        let tables = |name: &str, tables: &[&str]| Database {
+            name: name.to_owned(),
+            tables: tables.iter().map(|table| (*table).to_owned()).collect(),
+        };
+        let some = NewBackup {
+            databases: vec![tables("ks1", &["orders", "customers"]), tables("ks2", &[])],
+            ..want(INSTANCE, "backup-tables-01", "two tables of ks1 and all of ks2")
+        };
+        let call = GeminiDb.create(&some).unwrap();
+        assert_eq!(call.body, Some(json(example!("geminidb.create.table-level.request"))));
         let started = GeminiDb.started(&reply(example!("geminidb.create.response"))).unwrap();
         assert_eq!(started.backup_id, BACKUP);
         assert_eq!(started.job_id.as_deref(), Some("8061ceaf-b319-4315-9338-7f3de8e26f05"));
@@ -197,10 +207,14 @@ mod tests {
             end: Some("2025-06-03T08:16:11Z".parse().unwrap()),
             size_bytes: Some(30_106), // 29.4 KB
             data_nodes: Vec::new(),
+            more: More::default(),
         };
         assert_eq!(page.items, [expected]);
         let tables = GeminiDb.listed(&reply(example!("geminidb.list.table-level.response"))).unwrap();
         assert_eq!(tables.items[0].name, "backup-tables-01");
+        let told = [("ks1", vec!["orders".to_owned(), "customers".to_owned()]), ("ks2", Vec::new())];
+        let told = told.map(|(name, tables)| Database { name: name.to_owned(), tables });
+        assert_eq!(tables.items[0].more.databases, told);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The shelf: one file per database service. Pure translation; nothing here performs IO, waits or logs.
 
+#[cfg(test)]
+mod contract;
 mod ddm;
 mod dds;
 mod gaussdb;
@@ -28,11 +30,11 @@ mod tests {
     use std::collections::BTreeSet;
     use std::path::Path;
 
-    use super::super::StopScope;
+    use super::super::{Choice, StopScope};
     use super::*;
 
     /// What lies on the shelf beside the services.
-    const FITTINGS: &[&str] = &["mod", "proofs", "wire"];
+    const FITTINGS: &[&str] = &["contract", "mod", "proofs", "wire"];
 
     #[test]
     fn every_file_on_the_shelf_is_listed() {
@@ -64,8 +66,8 @@ mod tests {
             let key = facts.key();
             let want = proofs::want("i", "name", "");
             assert_eq!(service.create(&want).is_err(), facts.no_create.is_some(), "{key}");
-            let some = crate::backup::NewBackup { databases: vec!["d".to_owned()], ..want };
-            assert_eq!(service.create(&some).is_ok(), facts.takes_databases, "{key}");
+            let some = crate::backup::NewBackup { databases: proofs::databases(&["d"]), ..want };
+            assert_eq!(service.create(&some).is_ok(), facts.choice != Choice::Whole, "{key}");
             let bare = crate::backup::BackupRef { id: "b".to_owned(), instance_id: None };
             assert_eq!(service.find(&bare).is_err(), facts.needs_instance, "{key}");
             assert_eq!(service.delete_many(&["b".to_owned()]).is_some(), facts.batch_limit > 0, "{key}");

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use crate::backup::{BackupRef, Filter, NewBackup, Service, Verdict};
+use crate::backup::{BackupRef, Database, Filter, NewBackup, Service, Verdict};
 use crate::cloud::{Call, Refusal, Reply};
 
 /// An example of the vendor's API reference.
@@ -42,8 +42,13 @@ pub(super) fn want(instance_id: &str, name: &str, description: &str) -> NewBacku
         instance_id: instance_id.to_owned(),
         name: name.to_owned(),
         description: Some(description.to_owned()),
-        databases: Vec::new(),
+        ..NewBackup::default()
     }
+}
+
+/// Whole databases of those names.
+pub(super) fn databases(names: &[&str]) -> Vec<Database> {
+    names.iter().map(|name| Database { name: (*name).to_owned(), tables: Vec::new() }).collect()
 }
 
 /// A backup of a known instance.

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::super::{
-    Backup, BackupRef, Download, Facts, Filter, Instance, Job, Misread, NewBackup, Page, Service, Started, StopScope,
-    Unsupported, Verdict,
+    Backup, BackupRef, Choice, Download, Facts, Filter, Instance, Job, Misread, NewBackup, Page, Service, Started,
+    StopScope, Unsupported, Verdict,
 };
 use super::wire;
 use crate::cloud::{Call, Product, Refusal, Reply, segment};
@@ -27,11 +27,11 @@ static FACTS: Facts = Facts {
     instance_suffixes: &["in01", "in03", "in04"],
     no_create: None,
     needs_instance: true,
-    description_advised: false,
-    takes_databases: true,
+    choice: Choice::Databases,
     page_limit: 100,
     batch_limit: 50,
     stop: StopScope::Instance,
+    stops_unseen: None,
 };
 
 const BACKUPS: &str = "/v3/{project_id}/backups";
@@ -79,7 +79,10 @@ impl Service for Rds {
     fn create(&self, want: &NewBackup) -> Result<Call, Unsupported> {
         let mut body = wire::flat_create(want);
         if !want.databases.is_empty() {
-            body["databases"] = want.databases.iter().map(|name| json!({ "name": name })).collect();
+            body["databases"] = want.databases.iter().map(|database| json!({ "name": database.name })).collect();
+            if want.individually {
+                body["backup_database_individually"] = true.into();
+            }
         }
         Ok(wire::english(Call::post(&PRODUCT, BACKUPS, Some(body))))
     }
@@ -177,9 +180,9 @@ impl Service for Rds {
 
 #[cfg(test)]
 mod tests {
-    use super::super::proofs::{example, json, line, lines, manual, of, reply, verdicts, want};
+    use super::super::proofs::{databases, example, json, line, lines, manual, of, reply, verdicts, want};
     use super::*;
-    use crate::backup::{Datastore, JobStatus, Status};
+    use crate::backup::{Datastore, JobStatus, More, Status};
 
     const INSTANCE: &str = "d8e6ca5a624745bcb546a227aa3ae1cfin01";
     const BACKUP: &str = "2f4ddb93b9014b0893d81d2e472f30febr01";
@@ -190,11 +193,12 @@ mod tests {
         assert_eq!(line(&call), "POST /v3/{project_id}/backups");
         assert_eq!(call.body, Some(json(example!("rds.create.request"))));
         let server = "d8e6ca5a624745bcb546a227aa3ae1cfin04";
-        let some = NewBackup {
-            databases: vec!["db1".into(), "db2".into()],
-            ..want(server, "backup_two_dbs", "manual backup")
-        };
-        assert_eq!(Rds.create(&some).unwrap().body, Some(json(example!("rds.create.sqlserver.request"))));
+        let some =
+            NewBackup { databases: databases(&["db1", "db2"]), ..want(server, "backup_two_dbs", "manual backup") };
+        let mut body = json(example!("rds.create.sqlserver.request"));
+        assert_eq!(Rds.create(&some).unwrap().body.as_ref(), Some(&body));
+        body["backup_database_individually"] = true.into();
+        assert_eq!(Rds.create(&NewBackup { individually: true, ..some }).unwrap().body, Some(body));
         let expected = Started {
             backup_id: BACKUP.into(),
             instance_id: Some(INSTANCE.into()),
@@ -237,6 +241,7 @@ mod tests {
             end: Some("2025-06-03T08:16:21Z".parse().unwrap()),
             size_bytes: Some(2803 * 1024),
             data_nodes: Vec::new(),
+            more: More { restore_size_gib: Some(40), ..More::default() },
         };
         assert_eq!(page.items, [expected]);
         assert_eq!(Rds.listed(&reply(example!("rds.list.empty.response"))).unwrap().items, []);

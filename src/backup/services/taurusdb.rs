@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::super::{
-    Backup, BackupRef, Facts, Filter, Instance, Job, Misread, NewBackup, Page, Service, Started, Status, StopScope,
-    Unsupported, Verdict,
+    Backup, BackupRef, Choice, Facts, Filter, Instance, Job, Misread, NewBackup, Page, Service, Started, Status,
+    StopScope, Unsupported, Verdict,
 };
 use super::wire;
 use crate::cloud::{Call, Product, Refusal, Reply, segment};
@@ -26,11 +26,11 @@ static FACTS: Facts = Facts {
     instance_suffixes: &["in07"],
     no_create: None,
     needs_instance: false,
-    description_advised: false,
-    takes_databases: false,
+    choice: Choice::Whole,
     page_limit: 100,
     batch_limit: 50,
     stop: StopScope::Never,
+    stops_unseen: None,
 };
 
 const BACKUPS: &str = "/v3/{project_id}/backups";
@@ -47,7 +47,7 @@ fn host(region: &str, partition: &str) -> &'static str {
     match region {
         _ if wire::is_otc(partition) => "gaussdb-mysql",
         "ap-southeast-1" | "ap-southeast-2" | "cn-north-11" | "me-east-1" | "tr-west-1" => "gaussdbformysql",
-        "af-south-1" | "cn-east-5" | "la-north-2" => "gaussdb-mysql",
+        "af-south-1" | "cn-east-5" | "cn-southwest-3" | "la-north-2" => "gaussdb-mysql",
         _ => "gaussdb",
     }
 }
@@ -142,7 +142,7 @@ impl Service for TaurusDb {
 mod tests {
     use super::super::proofs::{example, json, line, lines, manual, of, reply, verdicts, want};
     use super::*;
-    use crate::backup::{Datastore, JobStatus};
+    use crate::backup::{Datastore, JobStatus, More};
 
     const INSTANCE: &str = "07033b125fd94a8a96896f8bcfee6ddain07";
     const BACKUP: &str = "2f4ddb93-b901-4b08-93d8-1d2e472f30fe";
@@ -156,6 +156,7 @@ mod tests {
             ("ap-southeast-1", "myhuaweicloud.com", "gaussdbformysql"),
             ("tr-west-1", "myhuaweicloud.com", "gaussdbformysql"),
             ("la-north-2", "myhuaweicloud.com", "gaussdb-mysql"),
+            ("cn-southwest-3", "myhuaweicloud.com", "gaussdb-mysql"),
             ("eu-de", "otc.t-systems.com", "gaussdb-mysql"),
             ("eu-ch2", "sc.otc.t-systems.com", "gaussdb-mysql"),
         ] {
@@ -208,6 +209,7 @@ mod tests {
             end: Some("2020-07-06T17:19:21Z".parse().unwrap()),
             size_bytes: Some(280 * 1024 * 1024),
             data_nodes: Vec::new(),
+            more: More { minutes: Some(2), ..More::default() },
         };
         assert_eq!(page.items, [expected]);
         assert_eq!(TaurusDb.listed(&reply(example!("taurusdb.list.empty.response"))).unwrap().items, []);

@@ -9,14 +9,16 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Value as Json, json};
 
 use super::super::{
-    Backup, Datastore, Download, DownloadFile, Instance, Job, JobStatus, Misread, Page, Started, Status, Unsupported,
-    Verdict,
+    Backup, Database, Datastore, Download, DownloadFile, Instance, Job, JobStatus, Misread, More, Page, Started,
+    Status, Unsupported, Verdict,
 };
 use crate::backup::{Filter, NewBackup};
 use crate::cloud::{Call, Refusal, Reply};
 
 /// Reads a body. `what` names it in the complaint.
 pub(super) fn read<T: DeserializeOwned>(reply: &Reply, what: &str) -> Result<T, Misread> {
+    #[cfg(test)]
+    super::contract::note::<T>(&reply.body);
     match &reply.body {
         Json::Null => Err(Misread(format!("{what} is empty"))),
         body @ Json::Object(_) => T::deserialize(body).map_err(|error| Misread(format!("{what}: {}", brief(&error)))),
@@ -257,6 +259,48 @@ struct Item {
     status: Option<String>,
     #[serde(deserialize_with = "number")]
     size: Option<f64>,
+    /// RDS.
+    databases: Option<Vec<Named>>,
+    /// RDS, in GB.
+    #[serde(deserialize_with = "number")]
+    min_data_volume_capacity_for_restore: Option<f64>,
+    /// GeminiDB.
+    database_tables: Option<Vec<Tables>>,
+    /// TaurusDB, in minutes.
+    #[serde(deserialize_with = "number")]
+    take_up_time: Option<f64>,
+    /// DDS.
+    #[serde(deserialize_with = "text")]
+    backup_method: Option<String>,
+}
+
+/// A database in a backup, as RDS writes it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Named {
+    #[serde(deserialize_with = "text")]
+    name: Option<String>,
+}
+
+impl Named {
+    fn database(self) -> Database {
+        Database { name: self.name.unwrap_or_default(), tables: Vec::new() }
+    }
+}
+
+/// The same as GeminiDB writes it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Tables {
+    #[serde(deserialize_with = "text")]
+    database_name: Option<String>,
+    table_names: Option<Vec<String>>,
+}
+
+impl Tables {
+    fn database(self) -> Database {
+        Database { name: self.database_name.unwrap_or_default(), tables: self.table_names.unwrap_or_default() }
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -293,6 +337,15 @@ impl Item {
             end: self.end_time.as_deref().and_then(time).filter(|_| !running),
             size_bytes: bytes(self.size, unit).filter(|_| !running),
             data_nodes: Vec::new(),
+            more: More {
+                databases: match self.database_tables {
+                    Some(tables) => tables.into_iter().map(Tables::database).collect(),
+                    None => self.databases.unwrap_or_default().into_iter().map(Named::database).collect(),
+                },
+                restore_size_gib: count(self.min_data_volume_capacity_for_restore).filter(|size| *size > 0),
+                minutes: count(self.take_up_time).filter(|_| !running),
+                method: filled(self.backup_method),
+            },
             status,
             id,
         })

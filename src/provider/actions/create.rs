@@ -98,7 +98,7 @@ impl Action<Backups> for CreateBackup {
             instance_id: config.instance_id.into_known().unwrap_or_default(),
             name,
             description: config.description.into_known().filter(|text| !text.is_empty()),
-            databases: Vec::new(),
+            ..NewBackup::default()
         };
         let key = service.facts().key();
         run.tell(format!("Asking {} for the backup {:?} of {}", service.facts().title, want.name, want.instance_id));

@@ -112,8 +112,11 @@ async fn what_is_wrong_with_a_backups_arguments() {
             "half a backup to keep",
             json!({ "name": null, "name_prefix": "n-", "keep_last": 1.5, "on_destroy": "retain" }),
         ),
-        ("single databases", json!({ "databases": [{ "name": "orders" }] })),
-        ("a database without a name", json!({ "service": "rds", "databases": [{ "name": null }] })),
+        ("single databases", json!({ "databases": [{ "name": "orders", "tables": null }] })),
+        ("a database without a name", json!({ "service": "rds", "databases": [{ "name": null, "tables": null }] })),
+        ("tables of a database", json!({ "service": "rds", "databases": [{ "name": "orders", "tables": ["t"] }] })),
+        ("each database for itself, and none named", json!({ "service": "rds", "backup_database_individually": true })),
+        ("each database for itself, where none can be chosen", json!({ "backup_database_individually": true })),
         (
             "a limit that is none",
             json!({ "timeouts": { "create": "soon", "read": null, "update": null, "delete": null } }),
@@ -126,8 +129,6 @@ async fn what_is_wrong_with_a_backups_arguments() {
     ] {
         book.add(case, &run.validate(&over(&good, &arguments)).await);
     }
-    let advised = json!({ "service": "geminidb", "instance_id": run.emulator.instance("geminidb"), "name": "nightly" });
-    book.add("no description where one is advised", &run.validate(&advised).await);
     book.is("arguments");
 }
 

@@ -246,7 +246,7 @@ fn stopped_after(time: Duration) -> Context {
 }
 
 fn want(name: &str) -> NewBackup {
-    NewBackup { instance_id: INSTANCE.to_owned(), name: name.to_owned(), description: None, databases: Vec::new() }
+    NewBackup { instance_id: INSTANCE.to_owned(), name: name.to_owned(), ..NewBackup::default() }
 }
 
 fn b1() -> BackupRef {
