@@ -1,6 +1,6 @@
 # The few words a person types. Each recipe is what it says; README and CONTRIBUTING explain them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs install build bench dist dist-twice
+.PHONY: help demo test matrix lint docs install build bench dist dist-twice
 
 help:           ## list these words
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
@@ -10,6 +10,9 @@ demo:           ## run the main job: real Terraform against the emulator
 
 test:           ## all tests; needs terraform or tofu on the PATH
 	cargo test --workspace
+
+matrix:         ## every case with real CLIs: make matrix CLIS="/path/to/terraform /path/to/tofu"
+	CLIS="$(CLIS)" cargo test --test matrix
 
 lint:           ## formatting, clippy, documentation and the examples' layout
 	cargo fmt --all --check

@@ -14,6 +14,7 @@ case $target in
   x86_64-apple-darwin) os=darwin arch=amd64 ;;
   aarch64-apple-darwin) os=darwin arch=arm64 ;;
   x86_64-pc-windows-*) os=windows arch=amd64 ;;
+  aarch64-pc-windows-*) os=windows arch=arm64 ;;
   *) echo "No release is made for $target." >&2; exit 1 ;;
 esac
 

@@ -56,6 +56,7 @@ impl Build {
             ("darwin", "amd64") => "x86_64-apple-darwin",
             ("darwin", "arm64") => "aarch64-apple-darwin",
             ("windows", "amd64") => "x86_64-pc-windows-msvc",
+            ("windows", "arm64") => "aarch64-pc-windows-msvc",
             _ => return None,
         })
     }

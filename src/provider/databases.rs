@@ -33,7 +33,8 @@ pub(super) fn check(facts: &Facts, blocks: &Attr<Vec<DatabaseBlock>>, individual
     let given = blocks.known().map_or(&[][..], Vec::as_slice);
     if !given.is_empty() && facts.choice == Choice::Whole {
         let detail = format!("{} backs up whole instances only. Remove the `databases` blocks.", facts.title);
-        refuse(Path::attribute("databases"), detail);
+        // A CLI shows the line of an argument, not that of a block.
+        refuse(Path::attribute("databases").index(0).then("name"), detail);
     } else if facts.choice != Choice::Tables {
         for (at, _) in (0..).zip(given).filter(|(_, block)| block.tables.is_set()) {
             let detail = format!("{} backs up whole databases only. Remove `tables`.", facts.title);

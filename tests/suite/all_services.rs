@@ -71,30 +71,6 @@ fn one_apply_backs_up_all_five_services_with_the_same_module() {
 }
 
 #[test]
-fn every_service_imports_what_was_made_elsewhere() {
-    let emulator = emulator();
-    for service in CREATABLE {
-        let row = seeded(&emulator, service, "made-by-hand", "manual");
-        let full = format!("{service}/{}/{}", row.instance_id, row.id);
-        let short = format!("{service}/{}", row.id);
-        for id in [full, short] {
-            let workspace = Workspace::new(&emulator);
-            workspace.configure(&format!(
-                "resource \"huaweidb_manual_backup\" \"b\" {{\n  service     = \"{service}\"\n  instance_id = \"{}\"\n  name        = \"made-by-hand\"\n}}\n",
-                row.instance_id
-            ));
-            let ran = workspace.run(&["import", "huaweidb_manual_backup.b", &id]);
-            if *service == "rds" && id.matches('/').count() == 1 {
-                ran.failed().says("Invalid import id").says("only together with its instance");
-                continue;
-            }
-            ran.succeeded();
-            workspace.nothing_to_do();
-        }
-    }
-}
-
-#[test]
 fn a_running_backup_is_destroyed_in_every_service_stopped_where_that_exists() {
     let emulator = emulator();
     emulator.set_pace(|pace| {

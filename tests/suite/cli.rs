@@ -2,14 +2,10 @@
 //!
 //! After every apply a second plan is empty, and after every test the cloud's own ledger says what exists.
 
-use std::thread;
-use std::time::{Duration, Instant};
-
 use huaweidb_emulator::{Emulator, Fault, FaultKind, NewBackups, Options};
-use rustix::process::Signal;
 use serde_json::Value as Json;
 
-use crate::support::cli::{Debug, Ran, Workspace, cli};
+use crate::support::cli::{Ran, Workspace, cli};
 
 const ADDRESS: &str = "huaweidb_manual_backup.b";
 
@@ -26,70 +22,12 @@ fn backup(emulator: &Emulator, arguments: &str) -> String {
     )
 }
 
-fn wait_until(what: &str, mut reached: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !reached() {
-        assert!(began.elapsed() < Duration::from_secs(30), "waited in vain until {what}");
-        pause(Duration::from_millis(20));
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "these tests have no runtime: they watch processes from outside")]
-fn pause(time: Duration) {
-    thread::sleep(time);
-}
-
 fn creates(emulator: &Emulator) -> usize {
     emulator.journal().iter().filter(|call| call.method == "POST" && call.service == "dds").count()
 }
 
 fn attribute(workspace: &Workspace, name: &str) -> Json {
     workspace.resource(ADDRESS).expect("the object is in the state").0[name].clone()
-}
-
-#[test]
-fn a_backup_lives_from_plan_to_destroy() {
-    let emulator = emulator(0.5);
-    let workspace = Workspace::new(&emulator);
-    workspace.configure(&format!(
-        "{}\n{}",
-        backup(&emulator, "  name = \"before-migration\"\n  description = \"first\"\n  triggers = { version = \"1\" }"),
-        r#"
-data "huaweidb_backup" "newest" {
-  service     = huaweidb_manual_backup.b.service
-  instance_id = huaweidb_manual_backup.b.instance_id
-  most_recent = true
-}
-output "id" { value = huaweidb_manual_backup.b.id }
-output "found" { value = data.huaweidb_backup.newest.id }
-"#
-    ));
-
-    workspace.run(&["validate"]).succeeded();
-    workspace.run(&["plan"]).succeeded().says("1 to add, 0 to change, 0 to destroy");
-    assert!(emulator.journal().iter().all(|call| call.method == "GET"), "a plan changes nothing");
-
-    workspace.apply();
-    let backups = emulator.backups();
-    assert_eq!(backups.len(), 1);
-    assert_eq!(backups[0].status, "COMPLETED");
-    assert_eq!(backups[0].name, "before-migration");
-    let (state, tainted) = workspace.resource(ADDRESS).expect("the object is in the state");
-    assert!(!tainted);
-    assert_eq!(state["id"], backups[0].id.as_str());
-    assert_eq!(state["status"], "COMPLETED");
-    assert_eq!(state["type"], "manual");
-    assert_eq!(state["region"], "eu-de");
-    assert_eq!(state["begin_time"], backups[0].begin_time.as_str());
-    assert_eq!(state["end_time"].as_str(), backups[0].end_time.as_deref());
-    assert!(state["size_bytes"].as_u64().is_some_and(|size| size > 0), "{state}");
-    assert_eq!(state["datastore"]["type"], "DDS-Community");
-    assert_eq!(workspace.output("id"), workspace.output("found"));
-    workspace.nothing_to_do();
-
-    workspace.destroy();
-    assert!(emulator.backups().is_empty());
-    assert!(workspace.resource(ADDRESS).is_none());
 }
 
 #[test]
@@ -154,67 +92,6 @@ fn an_apply_may_go_on_before_the_backup_has_completed() {
 }
 
 #[test]
-fn a_failed_backup_is_an_error_and_replaced_by_the_next_apply() {
-    let emulator = emulator(0.3);
-    let workspace = Workspace::new(&emulator);
-    workspace.configure(&backup(&emulator, "  name_prefix = \"nightly-\""));
-    emulator.fault(Fault::new(FaultKind::FailBackup));
-    workspace.run(&["apply", "-auto-approve"]).failed().says("Backup failed").says("ended it as FAILED");
-    let (state, tainted) = workspace.resource(ADDRESS).expect("the failed object stays in the state");
-    assert!(tainted);
-    assert_eq!(state["status"], "FAILED");
-    assert_eq!(emulator.backups().len(), 1);
-
-    workspace.apply();
-    let left = emulator.backups();
-    assert_eq!(left.len(), 1, "the failed one is deleted: {left:?}");
-    assert_eq!(left[0].status, "COMPLETED");
-    workspace.nothing_to_do();
-}
-
-/// What an interrupted wait leaves, and that the next apply goes on.
-fn interrupted_by(signal: Signal) {
-    let emulator = emulator(6.0);
-    let workspace = Workspace::new(&emulator);
-    workspace.configure(&backup(&emulator, "  name_prefix = \"interrupted-\""));
-    let running = workspace.start(&["apply", "-auto-approve"]);
-    wait_until("the backup is being taken", || !emulator.backups().is_empty());
-    pause(Duration::from_millis(300));
-    let sent = Instant::now();
-    running.signal(signal);
-    let ran = running.finished();
-    assert!(sent.elapsed() < Duration::from_secs(3), "the run took {:?} to end:\n{}", sent.elapsed(), ran.all());
-    ran.says("Backup is still running");
-
-    let (state, tainted) = workspace.resource(ADDRESS).expect("the object is in the state");
-    assert!(!tainted, "{state}");
-    assert_eq!(state["status"], "BUILDING");
-    let backups = emulator.backups();
-    assert_eq!(backups.len(), 1);
-    assert_eq!(state["id"], backups[0].id.as_str());
-
-    let plan = workspace.run(&["plan"]).succeeded();
-    if backups[0].status == "BUILDING" && emulator.backups()[0].status == "BUILDING" {
-        plan.says("0 to add, 1 to change, 0 to destroy");
-    }
-    workspace.apply();
-    assert_eq!(attribute(&workspace, "status"), "COMPLETED");
-    assert_eq!(attribute(&workspace, "id"), backups[0].id.as_str());
-    assert_eq!(creates(&emulator), 1, "nothing is taken twice");
-    workspace.nothing_to_do();
-}
-
-#[test]
-fn line_71_ctrl_c_during_a_create_saves_the_backup_and_the_next_apply_goes_on() {
-    interrupted_by(Signal::INT);
-}
-
-#[test]
-fn line_72_sigterm_during_a_create_does_the_same() {
-    interrupted_by(Signal::TERM);
-}
-
-#[test]
 fn destroying_a_running_backup_stops_it_first() {
     let emulator = emulator(60.0);
     emulator.set_pace(|pace| {
@@ -229,36 +106,6 @@ fn destroying_a_running_backup_stops_it_first() {
     let changes: Vec<String> =
         emulator.journal().iter().filter(|call| call.method != "GET").map(|call| call.method.clone()).collect();
     assert_eq!(changes, ["POST", "PUT", "DELETE"]);
-}
-
-#[test]
-fn a_backup_deleted_elsewhere_is_planned_anew_with_a_warning() {
-    let emulator = emulator(0.2);
-    let workspace = Workspace::new(&emulator);
-    workspace.configure(&backup(&emulator, "  name_prefix = \"lost-\""));
-    workspace.apply();
-    emulator.vanish(&emulator.backups()[0].id);
-    workspace.run(&["plan"]).succeeded().says("1 to add, 0 to change, 0 to destroy").says("Backup no longer exists");
-    workspace.apply();
-    assert_eq!(emulator.backups().len(), 1);
-    workspace.nothing_to_do();
-
-    // Destroying what is gone already is success.
-    emulator.vanish(&emulator.backups()[0].id);
-    workspace.destroy();
-}
-
-#[test]
-fn a_backup_that_failed_after_the_fact_is_planned_for_replacement() {
-    let emulator = emulator(0.2);
-    let workspace = Workspace::new(&emulator);
-    workspace.configure(&backup(&emulator, "  name_prefix = \"spoilt-\""));
-    workspace.apply();
-    emulator.set_status(&emulator.backups()[0].id, "FAILED");
-    workspace.run(&["plan"]).succeeded().says("1 to add, 0 to change, 1 to destroy").says("Backup is unusable");
-    workspace.apply();
-    assert_eq!(emulator.backups().len(), 1);
-    workspace.nothing_to_do();
 }
 
 #[test]
@@ -278,67 +125,6 @@ fn a_read_that_cannot_tell_keeps_the_state() {
         emulator.clear_faults();
         assert_eq!(attribute(&workspace, "name"), "still-there");
     }
-    workspace.nothing_to_do();
-}
-
-#[test]
-fn line_67_an_import_followed_by_a_plan_is_empty() {
-    let emulator = emulator(0.2);
-    let instance = emulator.instance("dds");
-    let made = emulator.add_backups(&NewBackups {
-        service: Some("dds".to_owned()),
-        instance_id: instance.clone(),
-        count: 1,
-        name: Some("made-by-hand".to_owned()),
-        status: "COMPLETED".to_owned(),
-        ..NewBackups::default()
-    });
-    for id in [format!("dds/{instance}/{}", made[0].id), format!("dds/{}", made[0].id)] {
-        for arguments in ["  name = \"made-by-hand\"", "  name_prefix = \"made-\"\n  on_destroy = \"retain\""] {
-            let workspace = Workspace::new(&emulator);
-            workspace.configure(&backup(&emulator, arguments));
-            workspace.run(&["import", ADDRESS, &id]).succeeded();
-            let plan = workspace.run(&["plan", "-detailed-exitcode"]);
-            if arguments.contains("prefix") {
-                plan.says("0 to add, 1 to change, 0 to destroy");
-                workspace.apply();
-                workspace.nothing_to_do();
-            } else {
-                assert_eq!(plan.code, 0, "{}", plan.all());
-            }
-        }
-    }
-    let workspace = Workspace::new(&emulator);
-    workspace.configure(&backup(&emulator, "  name = \"made-by-hand\""));
-    for wrong in [made[0].id.clone(), "dss/a/b".to_owned(), "dds//b".to_owned(), "a/b/c/d".to_owned()] {
-        workspace
-            .run(&["import", ADDRESS, &wrong])
-            .failed()
-            .says("Invalid import id")
-            .says("<service>/<instance_id>/<backup_id>")
-            .says("Example: `dds/");
-    }
-    workspace.run(&["import", ADDRESS, &format!("dds/{instance}/none")]).failed().says("Cannot import non-existent");
-}
-
-#[test]
-fn line_68_generated_configuration_validates_without_edits() {
-    let emulator = emulator(0.2);
-    let instance = emulator.instance("dds");
-    let made = emulator.add_backups(&NewBackups {
-        service: Some("dds".to_owned()),
-        instance_id: instance.clone(),
-        count: 1,
-        name: Some("adopt-me".to_owned()),
-        status: "COMPLETED".to_owned(),
-        ..NewBackups::default()
-    });
-    let workspace = Workspace::new(&emulator);
-    workspace.configure(&format!("import {{\n  to = {ADDRESS}\n  id = \"dds/{instance}/{}\"\n}}\n", made[0].id));
-    workspace.run(&["plan", "-generate-config-out=generated.tf"]).succeeded().says("1 to import");
-    assert!(workspace.read("generated.tf").contains("adopt-me"));
-    workspace.run(&["validate"]).succeeded();
-    workspace.apply().says("1 imported, 0 added, 0 changed, 0 destroyed");
     workspace.nothing_to_do();
 }
 
@@ -540,22 +326,6 @@ fn line_16_log_lines_carry_their_level_and_none_is_unexpected() {
     workspace.set("TF_LOG_PROVIDER", "WARN");
     let ran = workspace.run(&["plan"]).succeeded();
     assert!(!ran.err.contains("[INFO]") && !ran.err.contains("[DEBUG]"), "{}", ran.err);
-}
-
-#[test]
-fn line_20_one_process_in_debug_mode_serves_many_runs() {
-    let emulator = emulator(0.2);
-    let mut workspace = Workspace::new(&emulator);
-    let debug = Debug::start(&workspace);
-    workspace.set("TF_REATTACH_PROVIDERS", debug.reattach());
-    workspace.configure(&backup(&emulator, "  name = \"attached\""));
-    for _ in 0..2 {
-        workspace.run(&["plan"]).succeeded().says("1 to add");
-        workspace.apply();
-        workspace.nothing_to_do();
-        workspace.destroy();
-        assert!(emulator.backups().is_empty());
-    }
 }
 
 #[test]

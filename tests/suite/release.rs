@@ -262,11 +262,17 @@ fn the_targets_of_the_release_workflow_are_those_that_are_packed() {
     let rows = release["jobs"]["build"]["strategy"]["matrix"]["include"].as_vec().unwrap();
     let targets: BTreeMap<_, _> =
         rows.iter().map(|row| (row["target"].as_str().unwrap(), row["runner"].as_str().unwrap())).collect();
-    let platforms =
-        [("linux", "amd64"), ("linux", "arm64"), ("darwin", "amd64"), ("darwin", "arm64"), ("windows", "amd64")];
-    assert_eq!(targets.len(), platforms.len());
+    let script = fs::read_to_string(root().join("dist/dist.sh")).unwrap();
+    let platforms = ["linux", "darwin", "windows"].into_iter().flat_map(|os| [(os, "amd64"), (os, "arm64")]);
+    assert_eq!(targets.len(), platforms.clone().count());
     for (os, arch) in platforms {
         let build = Build { version: "1.0.0".to_owned(), os: os.to_owned(), arch: arch.to_owned() };
-        assert!(targets.contains_key(build.triple().unwrap()), "{os}_{arch}");
+        let triple = build.triple().unwrap();
+        assert!(targets.contains_key(triple), "{os}_{arch}");
+        let begin = triple.rsplit_once('-').unwrap().0;
+        let packed = script
+            .lines()
+            .any(|line| line.trim_start().starts_with(begin) && line.contains(&format!("os={os} arch={arch}")));
+        assert!(packed, "dist.sh does not know {triple}");
     }
 }

@@ -2,9 +2,8 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use huaweidb_emulator::Emulator;
@@ -25,6 +24,7 @@ terraform {
 
 /// A folder with a configuration and a state, and the environment its commands run in.
 pub(crate) struct Workspace {
+    cli: PathBuf,
     folder: TempDir,
     environment: Vec<(String, String)>,
 }
@@ -59,9 +59,14 @@ pub(crate) fn cli() -> &'static str {
 impl Workspace {
     /// An empty folder whose commands talk to this emulator.
     pub(crate) fn new(emulator: &Emulator) -> Self {
+        Self::of(Path::new(cli()), emulator)
+    }
+
+    /// The same with a certain CLI.
+    pub(crate) fn of(cli: &Path, emulator: &Emulator) -> Self {
         let ready: Json = emulator.ready();
         let text = |key: &str| ready[key].as_str().expect("the emulator says it").to_owned();
-        let mut workspace = Workspace::bare();
+        let mut workspace = Workspace::bare_of(cli);
         workspace.set("HW_ACCESS_KEY", &text("access_key"));
         workspace.set("HW_SECRET_KEY", &text("secret_key"));
         workspace.set("HW_REGION_NAME", &text("region"));
@@ -72,6 +77,11 @@ impl Workspace {
 
     /// An empty folder without any credentials.
     pub(crate) fn bare() -> Self {
+        Self::bare_of(Path::new(cli()))
+    }
+
+    /// The same with a certain CLI.
+    pub(crate) fn bare_of(cli: &Path) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let binary = Path::new(env!("CARGO_BIN_EXE_terraform-provider-huaweidb"));
         let binaries = binary.parent().expect("a binary lies in a folder");
@@ -81,7 +91,7 @@ impl Workspace {
             "provider_installation {{\n  dev_overrides {{\n    \"localhost/huaweidb/huaweidb\" = {binaries}\n  }}\n  direct {{}}\n}}\n"
         );
         fs::write(&settings, text).expect("the CLI's settings can be written");
-        let mut workspace = Workspace { folder, environment: Vec::new() };
+        let mut workspace = Workspace { cli: cli.to_owned(), folder, environment: Vec::new() };
         workspace.set("TF_CLI_CONFIG_FILE", settings.to_str().expect("a temporary path is text"));
         workspace.set("CHECKPOINT_DISABLE", "1");
         workspace.set("TF_IN_AUTOMATION", "1");
@@ -116,11 +126,6 @@ impl Workspace {
         );
     }
 
-    /// Where it lies.
-    pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
     /// Writes any file.
     pub(crate) fn write(&self, name: &str, text: &str) {
         fs::write(self.folder.path().join(name), text).expect("a temporary file can be written");
@@ -137,8 +142,15 @@ impl Workspace {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(cli());
-        command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
+        let mut command = self.program(&self.cli);
+        command.args(arguments);
+        command
+    }
+
+    /// Any program, in this folder and environment.
+    pub(crate) fn program(&self, path: &Path) -> Command {
+        let mut command = Command::new(path);
+        command.current_dir(self.folder.path()).stdin(Stdio::null());
         for (name, _) in std::env::vars() {
             // Nothing of the developer's own account or settings gets in.
             if ["HW_", "OS_", "TF_"].iter().any(|prefix| name.starts_with(prefix)) {
@@ -213,10 +225,9 @@ impl Workspace {
 }
 
 fn takes_no_color(command: &str) -> bool {
-    matches!(
-        command,
-        "plan" | "apply" | "destroy" | "validate" | "import" | "output" | "refresh" | "init" | "show" | "test"
-    )
+    const TAKE: &[&str] =
+        &["plan", "apply", "destroy", "validate", "import", "output", "refresh", "init", "show", "test", "query"];
+    TAKE.contains(&command)
 }
 
 impl From<Output> for Ran {
@@ -271,13 +282,7 @@ impl Ran {
 }
 
 impl Running {
-    /// Sends a signal to the whole process group, as a terminal does with Ctrl-C.
-    pub(crate) fn signal(&self, signal: Signal) {
-        let group = Pid::from_child(&self.child);
-        kill_process_group(group, signal).expect("the group is there");
-    }
-
-    /// Sends a signal to the group unless it has ended already.
+    /// Sends a signal to the whole process group, as a terminal does with Ctrl-C, unless it has ended already.
     pub(crate) fn signal_if_there(&mut self, signal: Signal) {
         if self.child.try_wait().expect("it is our child").is_none() {
             let _ = kill_process_group(Pid::from_child(&self.child), signal);
@@ -314,43 +319,5 @@ impl Running {
     /// Waits for the end.
     pub(crate) fn finished(self) -> Ran {
         Ran::from(self.child.wait_with_output().expect("the CLI ends"))
-    }
-}
-
-/// The real binary in debug mode, serving until it is dropped.
-pub(crate) struct Debug {
-    child: Child,
-    reattach: String,
-}
-
-impl Debug {
-    /// Starts it.
-    pub(crate) fn start(workspace: &Workspace) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_terraform-provider-huaweidb"))
-            .arg("--debug")
-            .envs(workspace.environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the binary starts");
-        let mut line = String::new();
-        let out = child.stdout.take().expect("it is piped");
-        BufReader::new(out).read_line(&mut line).expect("it prints a line");
-        let reattach = line.trim().strip_prefix("TF_REATTACH_PROVIDERS='").and_then(|rest| rest.strip_suffix('\''));
-        let reattach = reattach.unwrap_or_else(|| panic!("{line:?} is no line for a shell")).to_owned();
-        Debug { child, reattach }
-    }
-
-    /// The value of `TF_REATTACH_PROVIDERS`.
-    pub(crate) fn reattach(&self) -> &str {
-        &self.reattach
-    }
-}
-
-impl Drop for Debug {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
