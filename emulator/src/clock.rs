@@ -18,6 +18,11 @@ pub(crate) fn millis(seconds: f64) -> Millis {
     i64::try_from(span.as_millis()).unwrap_or(0).clamp(0, 1000 * 60 * 60 * 24 * 365)
 }
 
+/// The same for a span that may be negative.
+pub(crate) fn signed_millis(seconds: f64) -> Millis {
+    if seconds < 0.0 { -millis(-seconds) } else { millis(seconds) }
+}
+
 fn civil(at: Millis, hours: i8) -> DateTime {
     let moment = Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH);
     Offset::constant(hours).to_datetime(moment)
@@ -112,6 +117,7 @@ mod tests {
     fn spans_are_bounded() {
         assert_eq!(millis(0.25), 250);
         assert_eq!(millis(-1.0), 0);
+        assert_eq!((signed_millis(-1.5), signed_millis(1.5)), (-1500, 1500));
         assert_eq!(millis(f64::NAN), 0);
         assert_eq!(millis(1e12), 1000 * 60 * 60 * 24 * 365);
     }

@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::clock::{self, Millis};
-use crate::directory::DELEGATING;
+use crate::codes::CODES;
+use crate::directory::{DELEGATING, HOME};
 use crate::faults::Fault;
+use crate::service::Service;
 use crate::wire::unescape;
 use crate::world::{NewBackups, NewInstance, World};
 
@@ -32,17 +34,28 @@ pub(crate) fn answer(world: &mut World, method: &Method, path: &str, body: &[u8]
         ("DELETE", ["instances", id]) => found(world.ledger.remove_instance(id), id),
         ("POST", ["backups"]) => new_backups(world, body, now),
         ("PATCH", ["backups", id]) => change_backup(world, id, body, now),
-        ("DELETE", ["backups", id]) => found(world.ledger.remove(id), id),
+        ("DELETE", ["backups", id]) => found(world.vanish(id, now), id),
         ("GET", ["faults"]) => Ok(json!({"faults": world.faults.0})),
         ("POST", ["faults"]) => new_faults(world, body),
         ("DELETE", ["faults"]) => {
             world.faults.0.clear();
             Ok(json!({}))
         }
-        ("GET", ["pace"]) => Ok(json!(world.pace)),
-        ("PUT", ["pace"]) => merged(&world.pace, body).map(|pace| {
-            world.pace = pace;
-            json!(world.pace)
+        ("GET", ["codes"]) => Ok(json!({"codes": CODES})),
+        ("GET", ["pace"]) => Ok(json!(world.paces.all)),
+        ("PUT", ["pace"]) => merged(&world.paces.all, body).map(|pace| {
+            world.paces.all = pace;
+            json!(world.paces.all)
+        }),
+        ("GET", ["pace", name]) => service(name).map(|of| json!(world.paces.of(Some(of)))),
+        ("PUT", ["pace", name]) => service(name).and_then(|of| {
+            let pace = merged(world.paces.of(Some(of)), body)?;
+            world.paces.set(of, pace);
+            Ok(json!(world.paces.of(Some(of))))
+        }),
+        ("DELETE", ["pace", name]) => service(name).map(|of| {
+            world.paces.forget(of);
+            json!(world.paces.of(Some(of)))
         }),
         ("GET", ["modes"]) => Ok(json!(world.modes)),
         ("PUT", ["modes"]) => merged(&world.modes, body).map(|modes| {
@@ -50,6 +63,7 @@ pub(crate) fn answer(world: &mut World, method: &Method, path: &str, body: &[u8]
             json!(world.modes)
         }),
         ("POST", ["tokens"]) => new_token(world, body, now),
+        ("POST", ["keys"]) => new_key(world, body),
         ("DELETE", ["sessions"]) => {
             world.directory.revoke_sessions();
             Ok(json!({}))
@@ -98,11 +112,12 @@ fn account(world: &World) -> Value {
             .collect();
         json!({"domain_id": account.id, "domain_name": account.name, "projects": projects})
     });
-    let [mut home, delegating] = accounts;
+    let [mut home, delegating, neighbour] = accounts;
     home["user_id"] = json!(directory.user_id);
     home["user_name"] = json!(directory.user_name);
     home["password"] = json!(directory.password);
     home["delegating"] = delegating;
+    home["neighbour"] = neighbour;
     home["delegating"]["agency_name"] = json!(directory.agency_name);
     home["delegating"]["agency_urn"] =
         json!(format!("iam::{}:agency:{}", directory.accounts[DELEGATING].id, directory.agency_name));
@@ -178,12 +193,14 @@ fn new_backups(world: &mut World, body: &[u8], now: Millis) -> Reply {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct BackupChange {
-    status: String,
+    status: Option<String>,
+    hidden_seconds: Option<f64>,
 }
 
 fn change_backup(world: &mut World, id: &str, body: &[u8], now: Millis) -> Reply {
     let change: BackupChange = read(body)?;
-    if !world.set_status(id, &change.status, now) {
+    let hidden = change.hidden_seconds.is_none_or(|seconds| world.ledger.hide(id, now + clock::millis(seconds), now));
+    if !hidden || change.status.is_some_and(|status| !world.set_status(id, &status, now)) {
         return found(false, id);
     }
     Ok(json!(world.backup_row(id, now)))
@@ -197,6 +214,24 @@ fn new_faults(world: &mut World, body: &[u8]) -> Reply {
     };
     world.faults.0.extend(faults);
     Ok(json!({"faults": world.faults.0}))
+}
+
+fn service(name: &str) -> Result<Service, (u16, String)> {
+    Service::from_name(name).ok_or_else(|| (404, format!("there is no service {name:?}")))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewKey {
+    account: Option<String>,
+    project_id: Option<String>,
+}
+
+fn new_key(world: &mut World, body: &[u8]) -> Reply {
+    let wanted: NewKey = read(body)?;
+    let account = wanted.account.unwrap_or_else(|| world.directory.accounts[HOME].name.clone());
+    let (access, secret) = world.issue_key(&account, wanted.project_id.as_deref()).map_err(bad)?;
+    Ok(json!({"access_key": access, "secret_key": secret}))
 }
 
 #[derive(Deserialize)]

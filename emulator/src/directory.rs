@@ -52,6 +52,8 @@ pub(crate) struct Key {
     /// Goes with a temporary key.
     pub(crate) security_token: Option<String>,
     pub(crate) account: usize,
+    /// The only project it opens; all of its account when none.
+    pub(crate) project_id: Option<String>,
     pub(crate) expires: Option<Millis>,
     pub(crate) lock: Lock,
 }
@@ -103,7 +105,7 @@ pub(crate) enum Proof {
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     pub(crate) account: usize,
-    /// The only project a token opens; a key opens all of its account, a domain token none.
+    /// The only project a token or a key opens; a key without one opens all of its account, a domain token none.
     pub(crate) project_id: Option<String>,
     pub(crate) proof: Proof,
 }
@@ -121,8 +123,8 @@ pub(crate) struct Credential {
 #[derive(Debug)]
 pub(crate) struct Directory {
     mint: Mint,
-    /// The account of the user first, then one that has delegated to it.
-    pub(crate) accounts: [Account; 2],
+    /// The account of the user first, then one that has delegated to it, then one that knows neither.
+    pub(crate) accounts: [Account; 3],
     pub(crate) access_key: String,
     pub(crate) secret_key: String,
     pub(crate) user_id: String,
@@ -139,6 +141,8 @@ pub(crate) struct Directory {
 pub(crate) const HOME: usize = 0;
 /// The account that has delegated to the user's.
 pub(crate) const DELEGATING: usize = 1;
+/// An account that has nothing to do with the user's.
+pub(crate) const NEIGHBOUR: usize = 2;
 
 impl Directory {
     pub(crate) fn new(region: &str) -> Self {
@@ -149,11 +153,16 @@ impl Directory {
             secret: secret_key.clone(),
             security_token: None,
             account: HOME,
+            project_id: None,
             expires: None,
             lock: Lock::default(),
         };
         Self {
-            accounts: [Account::new("ACME", region, "home"), Account::new("TARGET", region, "delegating")],
+            accounts: [
+                Account::new("ACME", region, "home"),
+                Account::new("TARGET", region, "delegating"),
+                Account::new("NEIGHBOUR", region, "neighbour"),
+            ],
             secret_key,
             user_id: stable_hex(&["user", "terraform"]),
             user_name: "terraform".to_owned(),
@@ -202,11 +211,29 @@ impl Directory {
                 secret: credential.secret.clone(),
                 security_token: Some(credential.security_token.clone()),
                 account,
+                project_id: None,
                 expires: Some(expires),
                 lock: Lock::default(),
             },
         );
         credential
+    }
+
+    /// A new permanent key: access key and secret.
+    pub(crate) fn key_for(&mut self, account: usize, project_id: Option<&str>) -> (String, String) {
+        let access = format!("EMULATOR{}", self.mint.secret(12).to_ascii_uppercase());
+        let secret = self.mint.secret(40);
+        let project_id = project_id.map(ToOwned::to_owned);
+        let key = Key {
+            secret: secret.clone(),
+            security_token: None,
+            account,
+            project_id,
+            expires: None,
+            lock: Lock::default(),
+        };
+        self.keys.insert(access.clone(), key);
+        (access, secret)
     }
 
     /// Ends every token and temporary key at once.

@@ -6,6 +6,9 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::clock::Millis;
+use crate::codes::Code;
+use crate::ledger::{JobStatus, Undone};
 use crate::wire::{Answer, JSON};
 
 /// What goes wrong.
@@ -42,6 +45,25 @@ pub enum FaultKind {
     Oversized,
     /// The request is applied; the answer claims to be `content_type`.
     ContentType,
+    /// The request is applied; the lists in the answer are empty, and their totals 0.
+    EmptyList,
+    /// The request is applied; keys of the answer, at any depth, have the values given in `with`.
+    Replace,
+    /// A create, stop or delete is accepted and answered as usual, and not done: see `job`, `hidden_ms` and `done_ms`.
+    Undone,
+}
+
+/// How the job of something ends that is not done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobEnd {
+    /// It claims success.
+    #[default]
+    Completed,
+    /// It fails.
+    Failed,
+    /// It runs on for ever.
+    Running,
 }
 
 /// A fault and the calls it is meant for.
@@ -80,7 +102,8 @@ pub struct Fault {
     /// Further headers of `status`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
-    /// Milliseconds of `delay` and `slow_body`.
+    /// Milliseconds between the pieces of `slow_body`; for every other kind the time before the answer, or before the
+    /// connection closes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ms: Option<u64>,
     /// Target of `redirect`.
@@ -98,6 +121,22 @@ pub struct Fault {
     /// Applies the request although the kind would not, or the other way round.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub apply: Option<bool>,
+    /// Applies the request this many milliseconds after it came, whatever has been answered: it was under way while
+    /// its connection broke.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late_ms: Option<u64>,
+    /// Keys and values of `replace`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub with: BTreeMap<String, Value>,
+    /// How the job of `undone` ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobEnd>,
+    /// Milliseconds for which lists lack a backup whose deletion is `undone`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden_ms: Option<u64>,
+    /// Milliseconds after which a deletion that is `undone` is done after all; never when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done_ms: Option<u64>,
 }
 
 fn once() -> u32 {
@@ -125,6 +164,11 @@ impl Fault {
             bytes: None,
             content_type: None,
             apply: None,
+            late_ms: None,
+            with: BTreeMap::new(),
+            job: None,
+            hidden_ms: None,
+            done_ms: None,
         }
     }
 
@@ -141,6 +185,27 @@ impl Fault {
     /// A late answer.
     pub fn delay(ms: u64) -> Self {
         Self { ms: Some(ms), ..Self::new(FaultKind::Delay) }
+    }
+
+    /// A refusal with a documented code, as the service writes it.
+    pub fn documented(code: &Code) -> Self {
+        Self::status(code.status).body(json!({"error_code": code.code, "error_msg": code.text}))
+    }
+
+    /// A connection that breaks at once, and a request that arrives so much later.
+    pub fn arriving_late(ms: u64) -> Self {
+        Self { late_ms: Some(ms), ..Self::new(FaultKind::CloseBefore) }
+    }
+
+    /// Values of its own for keys of the answer.
+    pub fn replace(with: &[(&str, &str)]) -> Self {
+        let with = with.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
+        Self { with, ..Self::new(FaultKind::Replace) }
+    }
+
+    /// Something that is accepted and not done, with this end of its job.
+    pub fn undone(job: JobEnd) -> Self {
+        Self { job: Some(job), ..Self::new(FaultKind::Undone) }
     }
 
     /// Only calls of this service.
@@ -161,6 +226,13 @@ impl Fault {
     #[must_use]
     pub fn path(mut self, part: &str) -> Self {
         self.path_contains = Some(part.to_owned());
+        self
+    }
+
+    /// Only calls whose query contains this.
+    #[must_use]
+    pub fn query(mut self, part: &str) -> Self {
+        self.query_contains = Some(part.to_owned());
         self
     }
 
@@ -207,14 +279,40 @@ impl Fault {
             && has(&self.path_contains, call.path)
             && has(&self.query_contains, call.query)
             && is(&self.operation, call.operation)
-            && (self.kind != FaultKind::FailBackup || matches!(call.operation, "create" | "restore"))
+            && match self.kind {
+                FaultKind::FailBackup => matches!(call.operation, "create" | "restore"),
+                FaultKind::Undone => matches!(call.operation, "create" | "stop" | "delete" | "batch_delete"),
+                FaultKind::EmptyList => call.method == "GET",
+                _ => true,
+            }
     }
 
     /// Whether the cloud does what the request asks for.
     pub(crate) fn applies(&self) -> bool {
         let usual =
             !matches!(self.kind, FaultKind::Status | FaultKind::CloseBefore | FaultKind::Html | FaultKind::Redirect);
-        self.apply.unwrap_or(usual)
+        self.apply.unwrap_or(usual && self.late_ms.is_none())
+    }
+
+    /// How long the answer is held back.
+    pub(crate) fn pause(&self) -> u64 {
+        match self.kind {
+            FaultKind::SlowBody => 0,
+            FaultKind::Delay => self.ms.unwrap_or(1000),
+            _ => self.ms.unwrap_or(0),
+        }
+    }
+
+    /// What it makes of something that is accepted.
+    pub(crate) fn outcome(&self) -> Option<Undone> {
+        let span = |ms: u64| Millis::try_from(ms).unwrap_or(Millis::MAX / 8);
+        let job = match self.job.unwrap_or_default() {
+            JobEnd::Completed => JobStatus::Completed,
+            JobEnd::Failed => JobStatus::Failed,
+            JobEnd::Running => JobStatus::Running,
+        };
+        let hidden = self.hidden_ms.map_or(0, span);
+        (self.kind == FaultKind::Undone).then(|| Undone { job, hidden, done_after: self.done_ms.map(span) })
     }
 
     /// Whether no answer is sent at all.
@@ -249,6 +347,8 @@ impl Fault {
             FaultKind::Garbage => keep(Bytes::from_static(b"\x00\xff\xfe{\"backups\": [\x1b[2J}\x80 not json")),
             FaultKind::Empty => keep(Bytes::new()),
             FaultKind::WrongType => keep(changed(&answer, twist)),
+            FaultKind::EmptyList => keep(changed(&answer, emptied)),
+            FaultKind::Replace => keep(changed(&answer, |value| replaced(value, &self.with))),
             FaultKind::Without => keep(changed(&answer, |value| strip(value, &self.fields))),
             FaultKind::Oversized => keep(changed(&answer, |value| match value {
                 Value::Object(mut map) => {
@@ -265,6 +365,7 @@ impl Fault {
             | FaultKind::CloseAfter
             | FaultKind::Truncate
             | FaultKind::FailBackup
+            | FaultKind::Undone
             | FaultKind::SlowBody => answer,
         }
     }
@@ -305,6 +406,35 @@ fn strip(value: Value, fields: &[String]) -> Value {
             .map(|(key, value)| (key, strip(value, fields)))
             .collect(),
         Value::Array(items) => items.into_iter().map(|item| strip(item, fields)).collect(),
+        other => other,
+    }
+}
+
+/// Empties the lists of the outermost object.
+fn emptied(value: Value) -> Value {
+    match value {
+        Value::Object(map) => map
+            .into_iter()
+            .map(|(key, value)| match value {
+                Value::Array(_) => (key, json!([])),
+                Value::Number(_) if key.starts_with("total") => (key, json!(0)),
+                other => (key, other),
+            })
+            .collect(),
+        other => other,
+    }
+}
+
+fn replaced(value: Value, with: &BTreeMap<String, Value>) -> Value {
+    match value {
+        Value::Object(map) => map
+            .into_iter()
+            .map(|(key, value)| {
+                let value = with.get(&key).cloned().unwrap_or_else(|| replaced(value, with));
+                (key, value)
+            })
+            .collect(),
+        Value::Array(items) => items.into_iter().map(|item| replaced(item, with)).collect(),
         other => other,
     }
 }

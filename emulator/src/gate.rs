@@ -8,7 +8,7 @@ use crate::clock::{self, Millis};
 use crate::directory::{Caller, Directory, Key, Proof};
 use crate::mint::hex;
 use crate::modes::{Modes, TokenRefusal};
-use crate::services::Service;
+use crate::service::Service;
 use crate::wire::{Ask, Refusal, pairs, unescape};
 
 const ALGORITHM: &str = "SDK-HMAC-SHA256";
@@ -43,11 +43,11 @@ pub(crate) fn identify(
     if modes.locking && key.lock.is_shut(now) {
         return Err(Refusal::unauthenticated("AK access failed to reach the limit,forbidden"));
     }
-    let account = key.account;
+    let (account, project_id) = (key.account, key.project_id.clone());
     match by_signature(key, &signed, ask, now) {
         Ok(()) => {
             key.lock.open();
-            Ok(Caller { account, project_id: None, proof: Proof::Signature })
+            Ok(Caller { account, project_id, proof: Proof::Signature })
         }
         Err(cause) => {
             key.lock.failed(now, KEY_LOCK);

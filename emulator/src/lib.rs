@@ -28,6 +28,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
 mod clock;
+mod codes;
 mod control;
 mod directory;
 mod faults;
@@ -39,20 +40,25 @@ mod modes;
 mod pace;
 mod restores;
 mod server;
+mod service;
 mod services;
 mod throttle;
 mod wire;
 mod world;
 
-pub use faults::{Fault, FaultKind};
+pub use codes::{About, CODES, Code, codes};
+pub use faults::{Fault, FaultKind, JobEnd};
 pub use journal::Call;
 pub use ledger::Totals;
-pub use modes::{Metadata, Modes, OpenEnd, RetryAfter, Throttle, TokenRefusal, Total};
+pub use modes::{
+    Description, ForeignProject, GoneInstance, Metadata, Modes, OpenEnd, RetryAfter, Throttle, TokenRefusal, Total,
+};
 pub use pace::Pace;
 pub use world::{BackupRow, InstanceRow, NewBackups, NewInstance};
 
-use directory::{DELEGATING, HOME};
+use directory::{DELEGATING, HOME, NEIGHBOUR};
 use server::{CONTROL, Shared, locked};
+use service::Service;
 use world::World;
 
 /// How to start.
@@ -110,7 +116,7 @@ impl Emulator {
         }
         let mut world = World::new(&options.region, options.pace.clone(), options.modes.clone());
         let mut doors = Vec::new();
-        let services = services::ALL.iter().map(|service| service.name());
+        let services = service::ALL.iter().map(|service| service.name());
         for door in std::iter::once("iam").chain(services).chain([CONTROL]) {
             let (listener, url) = server::bind(options.host)?;
             if door == CONTROL {
@@ -210,6 +216,26 @@ impl Emulator {
         project.expect("the account has a project in that region").id.clone()
     }
 
+    /// The name and the id of an account that has nothing to do with the user's.
+    pub fn neighbour(&self) -> (String, String) {
+        let world = locked(&self.world);
+        let account = &world.directory.accounts[NEIGHBOUR];
+        (account.name.clone(), account.id.clone())
+    }
+
+    /// The project of a region in an account, given by name or id.
+    pub fn project_id_of(&self, account: &str, region: &str) -> String {
+        let world = locked(&self.world);
+        let found = world.directory.accounts.iter().find(|known| known.name == account || known.id == account);
+        let project = found.and_then(|account| account.project_by_name(region));
+        project.expect("the account has a project in that region").id.clone()
+    }
+
+    /// A new permanent key of an account, for all its projects or for one: access key and secret.
+    pub fn issue_key(&self, account: &str, project_id: Option<&str>) -> (String, String) {
+        locked(&self.world).issue_key(account, project_id).expect("an account with that project")
+    }
+
     /// A token for the default project that lives this many seconds.
     pub fn issue_token(&self, seconds: f64) -> String {
         let project_id = self.project_id();
@@ -280,7 +306,13 @@ impl Emulator {
 
     /// Takes a backup away at once, as if someone else had deleted it. False when there is no such backup.
     pub fn vanish(&self, id: &str) -> bool {
-        locked(&self.world).ledger.remove(id)
+        locked(&self.world).vanish(id, clock::now())
+    }
+
+    /// Lets lists lack a backup for a while from now on. False when there is no such backup.
+    pub fn hide(&self, id: &str, seconds: f64) -> bool {
+        let now = clock::now();
+        locked(&self.world).ledger.hide(id, now + clock::millis(seconds), now)
     }
 
     /// How many backups the API has started, stopped and deleted.
@@ -317,7 +349,16 @@ impl Emulator {
 
     /// Changes the pace for whatever begins from now on.
     pub fn set_pace(&self, change: impl FnOnce(&mut Pace)) {
-        change(&mut locked(&self.world).pace);
+        change(&mut locked(&self.world).paces.all);
+    }
+
+    /// Changes the pace of one service for whatever begins from now on.
+    pub fn set_pace_of(&self, service: &str, change: impl FnOnce(&mut Pace)) {
+        let service = Service::from_name(service).expect("the emulator has that service");
+        let mut world = locked(&self.world);
+        let mut pace = world.paces.of(Some(service)).clone();
+        change(&mut pace);
+        world.paces.set(service, pace);
     }
 
     /// Changes the modes.

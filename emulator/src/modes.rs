@@ -17,6 +17,12 @@ pub struct Modes {
     pub unknown_backup_refused: bool,
     /// An unknown instance answers 400 `DBS.280110` instead of 404 `DBS.200002` (dds, geminidb).
     pub unknown_instance_400: bool,
+    /// What a list says whose `instance_id` names an instance that is not, or no more, in this project.
+    pub gone_instance: GoneInstance,
+    /// What a key or token gets that does not belong to the project in the path.
+    pub foreign_project: ForeignProject,
+    /// What becomes of a description.
+    pub description: Description,
     /// A stopped backup disappears instead of ending as failed.
     pub stopped_backup_vanishes: bool,
     /// Errors of ddm have the legacy shape (`errCode`, `externalMessage`).
@@ -49,6 +55,9 @@ impl Default for Modes {
             gateway_prefix: "APIGW".to_owned(),
             unknown_backup_refused: false,
             unknown_instance_400: false,
+            gone_instance: GoneInstance::Listed,
+            foreign_project: ForeignProject::Refused,
+            description: Description::Kept,
             stopped_backup_vanishes: false,
             legacy_errors: false,
             open_end: OpenEnd::Empty,
@@ -60,6 +69,63 @@ impl Default for Modes {
             project_list_forbidden: false,
             locking: true,
             metadata: Metadata::Open,
+        }
+    }
+}
+
+/// What a list says of an instance that is not in this project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GoneInstance {
+    /// The backups that are left of it.
+    Listed,
+    /// That it does not exist: 404 `DBS.200002`, or 400 `DBS.280110` with `unknown_instance_400`.
+    Refused,
+    /// Nothing.
+    Empty,
+}
+
+/// What a caller gets who has nothing to do with the project in the path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ForeignProject {
+    /// `DBS.200010`.
+    Refused,
+    /// The answers of a project in which there is nothing.
+    Empty,
+}
+
+/// What becomes of a description.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Description {
+    /// It stays as it is.
+    Kept,
+    /// Blanks go at both ends, and of several in a row all but one.
+    Trimmed,
+    /// Everything but letters and digits of ASCII and blanks becomes a reference to a character: `&#228;`.
+    Escaped,
+    /// Something is put before it.
+    Rewritten,
+    /// Ten characters stay.
+    Cut,
+    /// Nothing stays.
+    Dropped,
+}
+
+impl Description {
+    /// What the service keeps of a description.
+    pub(crate) fn kept(self, text: &str) -> String {
+        match self {
+            Self::Kept => text.to_owned(),
+            Self::Trimmed => text.split_whitespace().collect::<Vec<_>>().join(" "),
+            Self::Escaped => {
+                let plain = |c: &char| c.is_ascii_alphanumeric() || *c == ' ';
+                text.chars().map(|c| if plain(&c) { c.to_string() } else { format!("&#{};", u32::from(c)) }).collect()
+            }
+            Self::Rewritten => format!("[manual] {text}"),
+            Self::Cut => text.chars().take(10).collect(),
+            Self::Dropped => String::new(),
         }
     }
 }
@@ -156,6 +222,7 @@ pub(crate) const NOT_ON_OTC: &[&str] = &[
     "taurusdb.batch_delete",
     "taurusdb.unified_instances",
     "rds.stop",
+    "rds.retained",
     "gaussdb.stop",
     "gaussdb.newer_list",
     "gaussdb.newer_instances",
@@ -166,5 +233,24 @@ impl Modes {
     pub(crate) fn offers(&self, service: &str, operation: &str) -> bool {
         let full = format!("{service}.{operation}");
         !(self.not_offered.contains(&full) || self.otc && NOT_ON_OTC.contains(&full.as_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptions_are_changed_as_the_mode_says() {
+        for (mode, expected) in [
+            (Description::Kept, " for  M\u{fc}ller "),
+            (Description::Trimmed, "for M\u{fc}ller"),
+            (Description::Escaped, " for  M&#252;ller "),
+            (Description::Rewritten, "[manual]  for  M\u{fc}ller "),
+            (Description::Cut, " for  M\u{fc}ll"),
+            (Description::Dropped, ""),
+        ] {
+            assert_eq!(mode.kept(" for  M\u{fc}ller "), expected, "{mode:?}");
+        }
     }
 }

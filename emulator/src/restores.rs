@@ -3,7 +3,7 @@
 use crate::clock::Millis;
 use crate::ledger::{Activity, Instance, Ledger, Status, Task};
 use crate::pace::Pace;
-use crate::services::Service;
+use crate::service::Service;
 
 /// What an instance holds.
 #[derive(Debug, Clone, Default)]
@@ -67,7 +67,10 @@ impl Ledger {
     pub(crate) fn restore(&mut self, order: Order<'_>, pace: &Pace, now: Millis) -> Result<String, Unfit> {
         let (source, engine, needs, marker) = match order.point {
             Point::Backup(id) => {
-                let backup = self.find(order.service, order.project_id, id).ok_or(Unfit::NoBackup)?;
+                let backup = self
+                    .find(order.service, order.project_id, id)
+                    .filter(|backup| !backup.gone(now))
+                    .ok_or(Unfit::NoBackup)?;
                 if backup.status(now) != Status::Completed {
                     return Err(Unfit::NotCompleted);
                 }

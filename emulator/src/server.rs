@@ -74,7 +74,12 @@ async fn respond(door: &'static str, world: Shared, request: Request<Incoming>) 
         let mut world = locked(&world);
         if door == CONTROL {
             let (status, body) = control::answer(&mut world, &head.method, &path, &body, now);
-            return Dispatch { answer: Some(Answer::json(status, &body)), wait_ms: 0, manner: Manner::Whole };
+            return Dispatch {
+                answer: Some(Answer::json(status, &body)),
+                wait_ms: 0,
+                manner: Manner::Whole,
+                late: None,
+            };
         }
         let ask = Ask::new(head.method.clone(), &path, head.uri.query().unwrap_or_default(), head.headers, body);
         world.handle(door, &ask, now)
@@ -84,8 +89,14 @@ async fn respond(door: &'static str, world: Shared, request: Request<Incoming>) 
         let said = format!("{door}: {} {path}: {}", head.method, said.unwrap_or("a panic"));
         let answer = Answer::bytes(500, "text/plain", said.clone());
         locked(&world).panics.push(said);
-        Dispatch { answer: Some(answer), wait_ms: 0, manner: Manner::Whole }
+        Dispatch { answer: Some(answer), wait_ms: 0, manner: Manner::Whole, late: None }
     });
+    if let Some((ms, ask)) = dispatch.late {
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+            locked(&world).arrive(door, &ask, clock::now());
+        });
+    }
     if dispatch.wait_ms > 0 {
         tokio::time::sleep(Duration::from_millis(dispatch.wait_ms)).await;
     }

@@ -9,9 +9,10 @@ use crate::gate;
 use crate::journal::{self, Call, Journal};
 use crate::ledger::{Activity, Backup, Instance, Ledger, Seed, Status};
 use crate::mint::{Mint, stable_hex};
-use crate::modes::{Modes, RetryAfter};
-use crate::pace::Pace;
-use crate::services::{self, Desk, Outcome, Route, Service, iam};
+use crate::modes::{ForeignProject, Modes, RetryAfter};
+use crate::pace::{Pace, Paces};
+use crate::service::{self, Service};
+use crate::services::{Desk, Outcome, Route, iam};
 use crate::throttle::Turnstile;
 use crate::wire::{Answer, Ask, Refusal};
 
@@ -32,6 +33,8 @@ pub(crate) struct Dispatch {
     pub(crate) answer: Option<Answer>,
     pub(crate) wait_ms: u64,
     pub(crate) manner: Manner,
+    /// A request that is applied only after this many milliseconds.
+    pub(crate) late: Option<(u64, Ask)>,
 }
 
 /// An instance to put there.
@@ -164,7 +167,7 @@ pub(crate) struct World {
     pub(crate) ledger: Ledger,
     pub(crate) directory: Directory,
     pub(crate) modes: Modes,
-    pub(crate) pace: Pace,
+    pub(crate) paces: Paces,
     pub(crate) journal: Journal,
     pub(crate) faults: Faults,
     pub(crate) region: String,
@@ -183,7 +186,7 @@ impl World {
             ledger: Ledger::new(Mint::random()),
             directory: Directory::new(region),
             modes,
-            pace,
+            paces: Paces::new(pace),
             journal: Journal::default(),
             faults: Faults::default(),
             region: region.to_owned(),
@@ -197,7 +200,7 @@ impl World {
 
     /// Puts the sample instances of every service there.
     pub(crate) fn furnish(&mut self, now: Millis) {
-        for service in services::ALL {
+        for service in service::ALL {
             for (name, engine) in service.samples() {
                 let wanted = NewInstance {
                     service: service.name().to_owned(),
@@ -233,6 +236,7 @@ impl World {
         });
         let request_id = self.mint.hex32();
         let doomed = fault.as_ref().is_some_and(|fault| fault.kind == FaultKind::FailBackup);
+        self.ledger.undone = fault.as_ref().and_then(Fault::outcome);
         let mut answer = if fault.as_ref().is_none_or(Fault::applies) {
             let legacy = self.modes.legacy_errors && service == Some(Service::Ddm);
             match self.answer(service, route, ask, now, doomed) {
@@ -242,10 +246,12 @@ impl World {
         } else {
             Answer::empty(200)
         };
+        self.ledger.undone = None;
         if let Some(fault) = &fault {
             answer = fault.spoil(answer);
         }
-        answer = answer.with("X-Request-Id", &request_id).with("Server", "api-gateway");
+        let date = clock::http_date(now + self.paces.of(service).date_off());
+        answer = answer.with("X-Request-Id", &request_id).with("Server", "api-gateway").with("Date", date);
         if service.is_none() {
             answer = answer.with("X-IAM-Trace-Id", format!("token_{}_null_{request_id}", self.region));
         }
@@ -263,16 +269,26 @@ impl World {
         });
         let ms = fault.as_ref().and_then(|fault| fault.ms);
         let kind = fault.as_ref().map(|fault| fault.kind);
-        let late = if kind == Some(FaultKind::Delay) { ms.unwrap_or(1000) } else { 0 };
+        let pause = fault.as_ref().map_or(0, Fault::pause);
         Dispatch {
             answer: (!silent).then_some(answer),
-            wait_ms: self.pace.latency_ms + late,
+            wait_ms: self.paces.of(service).latency_ms + pause,
             manner: match kind {
                 Some(FaultKind::Truncate) => Manner::Broken,
                 Some(FaultKind::SlowBody) => Manner::Slow(ms.unwrap_or(200)),
                 _ => Manner::Whole,
             },
+            late: fault.and_then(|fault| fault.late_ms).map(|ms| (ms, ask.clone())),
         }
+    }
+
+    /// Applies a request that was under way for so long that nobody waits for its answer.
+    pub(crate) fn arrive(&mut self, door: &'static str, ask: &Ask, now: Millis) {
+        self.ledger.settle(now);
+        let service = Service::from_name(door);
+        let route = service.map_or_else(|| iam::route(ask), |service| service.route(ask));
+        // Accepted or refused, there is nobody to tell.
+        let _ = self.answer(service, route, ask, now, false);
     }
 
     fn answer(
@@ -291,18 +307,22 @@ impl World {
         let caller =
             if route.open { None } else { Some(gate::identify(&mut self.directory, &self.modes, service, ask, now)?) };
         self.throttled(door, route.operation, now)?;
-        let project_id = if service.is_some() && !route.open { ask.segments.get(1) } else { None };
+        let mut project_id = "";
         if let (Some(service), Some(caller)) = (service, &caller) {
-            self.check_project(service, caller, project_id.map_or("", String::as_str), ask)?;
+            project_id = ask.segments.get(1).map_or("", String::as_str);
+            match self.check_project(service, caller, project_id, ask) {
+                Err(_) if self.modes.foreign_project == ForeignProject::Empty => project_id = "",
+                checked => checked?,
+            }
         }
         let mut desk = Desk {
             ledger: &mut self.ledger,
             directory: &mut self.directory,
             modes: &self.modes,
-            pace: &self.pace,
+            pace: self.paces.of(service),
             now,
             caller: caller.as_ref(),
-            project_id: project_id.map_or("", String::as_str),
+            project_id,
             doomed,
             endpoints: &self.endpoints,
         };
@@ -396,6 +416,7 @@ impl World {
         if !["manual", "auto", "incremental", "fragment"].contains(&wanted.kind.as_str()) {
             return Err(format!("no type {:?}", wanted.kind));
         }
+        let service = instance.service;
         let status = status_of(&wanted.status).ok_or_else(|| format!("no status {:?}", wanted.status))?;
         let newest = match &wanted.begin_time {
             None => now - 3_600_000,
@@ -410,7 +431,7 @@ impl World {
                 _ => format!("{}{number:04}", wanted.name_prefix),
             };
             let seed = Seed { instance_id: &wanted.instance_id, name, kind: &wanted.kind, status, began };
-            let id = self.ledger.seed(seed, &self.pace, now).ok_or("the instance has gone")?;
+            let id = self.ledger.seed(seed, self.paces.of(Some(service)), now).ok_or("the instance has gone")?;
             rows.extend(self.ledger.backup(&id).map(|backup| backup_row(backup, now)));
             began += apart;
         }
@@ -421,9 +442,19 @@ impl World {
     pub(crate) fn set_status(&mut self, id: &str, word: &str, now: Millis) -> bool {
         self.ledger.settle(now);
         match status_of(word) {
-            Some(status) => self.ledger.set_status(id, status, &self.pace, now),
+            Some(status) => {
+                let service = self.ledger.backup(id).map(|backup| backup.service);
+                self.ledger.set_status(id, status, self.paces.of(service), now)
+            }
             None => self.ledger.set_word(id, word),
         }
+    }
+
+    /// Takes a backup away, as if someone else had deleted it. False when there is no such backup.
+    pub(crate) fn vanish(&mut self, id: &str, now: Millis) -> bool {
+        self.ledger.settle(now);
+        let service = self.ledger.backup(id).map(|backup| backup.service);
+        self.ledger.vanish(id, self.paces.of(service), now)
     }
 
     pub(crate) fn instance_row(&self, instance: &Instance, now: Millis) -> InstanceRow {
@@ -451,12 +482,23 @@ impl World {
 
     pub(crate) fn backup_rows(&mut self, now: Millis) -> Vec<BackupRow> {
         self.ledger.settle(now);
-        self.ledger.all().map(|backup| backup_row(backup, now)).collect()
+        self.ledger.all(now).map(|backup| backup_row(backup, now)).collect()
     }
 
     pub(crate) fn backup_row(&mut self, id: &str, now: Millis) -> Option<BackupRow> {
         self.ledger.settle(now);
-        self.ledger.backup(id).map(|backup| backup_row(backup, now))
+        self.ledger.backup(id).filter(|backup| !backup.gone(now)).map(|backup| backup_row(backup, now))
+    }
+
+    /// A permanent key of an account, for all its projects or for one.
+    pub(crate) fn issue_key(&mut self, account: &str, project_id: Option<&str>) -> Result<(String, String), String> {
+        let accounts = &self.directory.accounts;
+        let index = accounts.iter().position(|known| known.name == account || known.id == account);
+        let index = index.ok_or_else(|| format!("no account {account:?}"))?;
+        if let Some(id) = project_id.filter(|id| accounts[index].project_by_id(id).is_none()) {
+            return Err(format!("{account} has no project {id:?}"));
+        }
+        Ok(self.directory.key_for(index, project_id))
     }
 
     /// A token for a project, without a call.

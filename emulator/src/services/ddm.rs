@@ -3,12 +3,13 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Desk, Outcome, Route, Sample, Service, contains, kilobytes, list_body, object, page, paged, part_uuid, same, shown,
+    Desk, Outcome, Route, Sample, contains, kilobytes, list_body, object, page, paged, part_uuid, same, shown,
     tell_end, tell_total,
 };
 use crate::clock;
 use crate::ledger::{Activity, Backup, Denied, Instance, Job, Status, Task};
 use crate::mint;
+use crate::service::Service;
 use crate::wire::{Answer, Ask, Refusal};
 
 const ME: Service = Service::Ddm;

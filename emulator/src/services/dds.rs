@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 
 use super::{
-    Desk, Outcome, Route, Sample, Service, backup_ids, check_backup_id, check_instance_id, contains, delete_all,
-    download, download_route, list_body, name_and_description, object, one_of, page, paged, part_id, part_uuid, same,
-    shown, span, star, star_filter, stop_action, tell_end, text, within,
+    Desk, Outcome, Route, Sample, backup_ids, check_backup_id, check_instance_id, contains, delete_all, download,
+    download_route, list_body, name_and_description, object, one_of, page, paged, part_id, part_uuid, same, shown,
+    shows_instance, span, star, star_filter, stop_action, tell_end, text, within,
 };
 use crate::clock;
 use crate::ledger::{Activity, Backup, Denied, Instance, Job, Status, Task, Wish};
+use crate::service::Service;
 use crate::wire::{Answer, Ask, Refusal};
 
 const ME: Service = Service::Dds;
@@ -52,7 +53,7 @@ fn create(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
     let body = ask.json()?;
     let backup = body.get("backup").ok_or_else(Refusal::parameter)?;
     let instance_id = text(backup, "instance_id")?;
-    let (name, description) = name_and_description(backup)?;
+    let (name, description) = name_and_description(backup, desk.modes)?;
     check_instance_id(desk, ME, instance_id)?;
     let wish = Wish {
         service: ME,
@@ -104,7 +105,8 @@ fn list(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
         _ => return Err(Refusal::parameter()),
     };
     let (instance_id, backup_id) = (ask.param("instance_id"), ask.param("backup_id"));
-    let found = backup_id.and_then(|id| desk.ledger.find(ME, desk.project_id, id));
+    let found =
+        backup_id.and_then(|id| desk.ledger.find(ME, desk.project_id, id)).filter(|backup| backup.listed(desk.now));
     if backup_id.is_some() && found.is_none() && desk.modes.unknown_backup_refused {
         return Err(refuse(desk, Denied::NoBackup));
     }
@@ -112,8 +114,9 @@ fn list(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
     if incremental && instance_id.is_none() {
         return Err(Refusal::parameter());
     }
+    let open = shows_instance(desk, ME, instance_id, || refuse(desk, Denied::NoInstance))?;
     let fits = |backup: &&Backup| {
-        backup.listed(desk.now)
+        open && backup.listed(desk.now)
             && same(instance_id, &backup.instance_id)
             && wanted_kind.map_or(backup_id.is_some() || kind(backup) != "Incremental", |kind_| kind_ == kind(backup))
             && within(span, backup.began)
@@ -187,7 +190,7 @@ fn files(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
     let backup = desk
         .ledger
         .find(ME, desk.project_id, backup_id)
-        .filter(|backup| backup.instance_id == instance_id)
+        .filter(|backup| backup.instance_id == instance_id && !backup.gone(desk.now))
         .ok_or_else(|| refuse(desk, Denied::NoBackup))?;
     if backup.status(desk.now) != Status::Completed {
         return Err(Refusal::service(400, "DBS.201208"));

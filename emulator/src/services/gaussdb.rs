@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 
 use super::{
-    Desk, Outcome, Route, Sample, Service, check_backup_id, check_instance_id, instance_word, kilobytes, list_body,
-    name_and_description, object, one_of, page, paged, part_uuid, same, shown, span, star, star_filter, tell_end, text,
-    within,
+    Desk, Outcome, Route, Sample, check_backup_id, check_instance_id, instance_word, kilobytes, list_body,
+    name_and_description, object, one_of, page, paged, part_uuid, same, shown, shows_instance, span, star, star_filter,
+    tell_end, text, within,
 };
 use crate::clock;
 use crate::ledger::{Backup, Denied, Instance, Task, Wish};
+use crate::service::Service;
 use crate::wire::{Answer, Ask, Refusal};
 
 const ME: Service = Service::Gaussdb;
@@ -49,7 +50,7 @@ fn refuse(denied: Denied) -> Refusal {
 fn create(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
     let body = ask.json()?;
     let instance_id = text(&body, "instance_id")?;
-    let (name, description) = name_and_description(&body)?;
+    let (name, description) = name_and_description(&body, desk.modes)?;
     check_instance_id(desk, ME, instance_id)?;
     let wish = Wish {
         service: ME,
@@ -66,7 +67,7 @@ fn create(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
         "id": started.backup_id,
         "name": name,
         "description": description,
-        "begin_time": clock::zoned(desk.now, ZONE),
+        "begin_time": clock::zoned(started.began, ZONE),
         "status": "BUILDING",
         "type": "manual",
         "instance_id": instance_id,
@@ -83,8 +84,9 @@ fn list(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
     let span = span(ask, ("begin_time", "end_time"), clock::read_zoned)?;
     let wanted_kind = one_of(ask, "backup_type", &["auto", "manual"])?;
     let (instance_id, backup_id) = (ask.param("instance_id"), ask.param("backup_id"));
+    let open = shows_instance(desk, ME, instance_id, || refuse(Denied::NoInstance))?;
     let fits = |backup: &&Backup| {
-        backup.listed(desk.now)
+        open && backup.listed(desk.now)
             && same(instance_id, &backup.instance_id)
             && same(wanted_kind, kind(backup))
             && within(span, backup.began)

@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 
 use super::{
-    Desk, Outcome, Route, Sample, Service, backup_ids, check_backup_id, check_instance_id, delete_all, kilobytes,
-    lasting_status, list_body, name_and_description, object, one_of, page, paged, part_id, part_uuid, same, span, star,
-    star_filter, stop_action, tell_end, within,
+    Desk, Outcome, Route, Sample, backup_ids, check_backup_id, check_instance_id, delete_all, kilobytes,
+    lasting_status, list_body, name_and_description, object, one_of, page, paged, part_id, part_uuid, same,
+    shows_instance, span, star, star_filter, stop_action, tell_end, within,
 };
 use crate::clock::{self, Millis};
 use crate::ledger::{Activity, Backup, Denied, Instance, Job, Task, Wish};
+use crate::service::Service;
 use crate::wire::{Answer, Ask, Refusal};
 
 const ME: Service = Service::Geminidb;
@@ -54,7 +55,7 @@ fn refuse(desk: &Desk<'_>, denied: Denied) -> Refusal {
 
 fn create(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
     let body = ask.json()?;
-    let (name, description) = name_and_description(&body)?;
+    let (name, description) = name_and_description(&body, desk.modes)?;
     let instance_id = ask.segment(1);
     check_instance_id(desk, ME, instance_id)?;
     let parts = tables(&body)?;
@@ -134,12 +135,14 @@ fn listing(desk: &Desk<'_>, ask: &Ask, read: fn(&str) -> Option<Millis>, write: 
     let table_level = one_of(ask, "type", &["Instance", "DatabaseTable"])? == Some("DatabaseTable");
     let engine = one_of(ask, "datastore_type", &["cassandra", "redis", "mongodb", "influxdb"])?;
     let (instance_id, backup_id) = (ask.param("instance_id"), ask.param("backup_id"));
-    let found = backup_id.and_then(|id| desk.ledger.find(ME, desk.project_id, id));
+    let found =
+        backup_id.and_then(|id| desk.ledger.find(ME, desk.project_id, id)).filter(|backup| backup.listed(desk.now));
     if backup_id.is_some() && found.is_none() && desk.modes.unknown_backup_refused {
         return Err(refuse(desk, Denied::NoBackup));
     }
+    let open = shows_instance(desk, ME, instance_id, || refuse(desk, Denied::NoInstance))?;
     let fits = |backup: &&Backup| {
-        backup.listed(desk.now)
+        open && backup.listed(desk.now)
             && same(instance_id, &backup.instance_id)
             && same(wanted_kind, kind(backup))
             && same(engine, &backup.engine)

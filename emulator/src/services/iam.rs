@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Desk, Outcome, Route};
 use crate::clock::{self, Millis};
-use crate::directory::{Account, Caller, Credential, DELEGATING, Grant, HOME, Project};
+use crate::directory::{Account, Caller, Credential, DELEGATING, Grant, HOME, Project, Proof};
 use crate::gate;
 use crate::mint;
 use crate::modes::Metadata;
@@ -56,7 +56,7 @@ fn bearer(desk: &mut Desk<'_>, ask: &Ask, body: &Value) -> Result<Caller, Refusa
             Some(grant) if desk.now < grant.expires => Ok(Caller {
                 account: grant.account,
                 project_id: grant.project.as_ref().map(|project| project.id.clone()),
-                proof: crate::directory::Proof::Token,
+                proof: Proof::Token,
             }),
             _ => Err(unauthorized("The token is invalid or has expired.")),
         };
@@ -243,7 +243,8 @@ fn projects(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
     let number = |name: &str| ask.param(name).and_then(|text| text.parse::<usize>().ok());
     let (page, per_page) = (number("page").unwrap_or(1).max(1), number("per_page").unwrap_or(5000).max(1));
     let fits = |project: &&Project| {
-        ask.param("name").is_none_or(|name| name == project.name)
+        opens(caller, project)
+            && ask.param("name").is_none_or(|name| name == project.name)
             && ask.param("domain_id").is_none_or(|id| id == account.id)
             && ask.param("parent_id").is_none_or(|id| id == account.id)
             && ask.param("enabled").is_none_or(|text| text == "true")
@@ -262,9 +263,16 @@ fn projects(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
     Ok(Answer::json(200, &json!({"projects": rows, "links": {"self": own, "previous": null, "next": null}})))
 }
 
+/// Whether a key is good for a project; one that is good for a single project shows no other.
+fn opens(caller: &Caller, project: &Project) -> bool {
+    caller.proof == Proof::Token || caller.project_id.as_ref().is_none_or(|id| *id == project.id)
+}
+
 fn own_projects(desk: &mut Desk<'_>, _: &Ask) -> Outcome {
-    let account = &desk.directory.accounts[caller(desk)?.account];
-    let rows: Vec<Value> = account.projects.iter().map(|project| project_row(desk, account, project)).collect();
+    let caller = caller(desk)?;
+    let account = &desk.directory.accounts[caller.account];
+    let mine = account.projects.iter().filter(|project| opens(caller, project));
+    let rows: Vec<Value> = mine.map(|project| project_row(desk, account, project)).collect();
     let own = format!("{}/v3/auth/projects", desk.endpoint("iam"));
     Ok(Answer::json(200, &json!({"projects": rows, "links": {"self": own, "previous": null, "next": null}})))
 }

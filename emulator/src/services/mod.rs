@@ -6,8 +6,9 @@ use crate::clock::{self, Millis};
 use crate::directory::{Caller, Directory};
 use crate::ledger::{Activity, Backup, Denied, Instance, Ledger, Status};
 use crate::mint;
-use crate::modes::{Modes, OpenEnd, Total};
+use crate::modes::{GoneInstance, Modes, OpenEnd, Total};
 use crate::pace::Pace;
+use crate::service::Service;
 use crate::wire::{Answer, Ask, Refusal};
 
 mod ddm;
@@ -19,41 +20,10 @@ mod rds;
 mod restoring;
 mod taurusdb;
 
-/// A database service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Service {
-    Dds,
-    Geminidb,
-    Taurusdb,
-    Rds,
-    Gaussdb,
-    Ddm,
-}
-
-/// All services, in the order the ready line names them.
-pub(crate) const ALL: &[Service] =
-    &[Service::Dds, Service::Geminidb, Service::Taurusdb, Service::Rds, Service::Gaussdb, Service::Ddm];
-
 /// An instance that is there from the start: name and engine.
 pub(crate) type Sample = (&'static str, &'static str);
 
 impl Service {
-    /// The name in endpoints, journal and control calls.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Dds => "dds",
-            Self::Geminidb => "geminidb",
-            Self::Taurusdb => "taurusdb",
-            Self::Rds => "rds",
-            Self::Gaussdb => "gaussdb",
-            Self::Ddm => "ddm",
-        }
-    }
-
-    pub(crate) fn from_name(name: &str) -> Option<Self> {
-        ALL.iter().copied().find(|service| service.name() == name)
-    }
-
     /// What the service does with a request, or nothing if it has no such API.
     pub(crate) fn route(self, ask: &Ask) -> Option<Route> {
         match self {
@@ -90,48 +60,6 @@ impl Service {
             Self::Ddm => ddm::ENGINES,
         };
         engines.iter().copied().find(|(name, ..)| engine.is_empty() || name.eq_ignore_ascii_case(engine))
-    }
-
-    fn number(self, engine: &str) -> &'static str {
-        match self {
-            Self::Dds => "02",
-            Self::Geminidb => "06",
-            Self::Taurusdb => "07",
-            Self::Rds => rds::number(engine),
-            Self::Gaussdb => "14",
-            Self::Ddm => "09",
-        }
-    }
-
-    /// The end of instance ids.
-    pub(crate) fn instance_suffix(self, engine: &str) -> String {
-        format!("in{}", self.number(engine))
-    }
-
-    /// The end of backup ids.
-    pub(crate) fn backup_suffix(self, engine: &str) -> &'static str {
-        match self.number(engine) {
-            "02" => "br02",
-            "03" => "br03",
-            "04" => "br04",
-            "06" => "br06",
-            "07" => "br07",
-            "09" => "br09",
-            "14" => "br14",
-            _ => "br01",
-        }
-    }
-
-    /// A size in bytes that the unit and number type of the service can express exactly.
-    pub(crate) fn plausible_size(self, dice: u32) -> u64 {
-        let dice = u64::from(dice % 4096);
-        match self {
-            Self::Dds | Self::Rds => (2_000 + dice) * 1024,
-            Self::Geminidb => (20 + dice) * 1024 + 512,
-            Self::Taurusdb => (40 + dice) * 1024 * 1024,
-            Self::Gaussdb => (40 + dice) * 1024 * 1024 + 512 * 1024,
-            Self::Ddm => 4_000 + dice,
-        }
     }
 
     /// Refuses a token or key that does not belong to the project in the path.
@@ -330,7 +258,7 @@ fn text<'a>(body: &'a Value, key: &str) -> Result<&'a str, Refusal> {
 }
 
 /// Name and description of a new backup.
-fn name_and_description(body: &Value) -> Result<(String, String), Refusal> {
+fn name_and_description(body: &Value, modes: &Modes) -> Result<(String, String), Refusal> {
     let name = text(body, "name")?;
     let mut characters = name.chars();
     let starts_well = characters.next().is_some_and(|first| first.is_ascii_alphabetic());
@@ -347,7 +275,22 @@ fn name_and_description(body: &Value) -> Result<(String, String), Refusal> {
     if description.chars().count() > 256 || !description.chars().all(allowed) {
         return Err(Refusal::service(400, "DBS.280127"));
     }
-    Ok((name.to_owned(), description.to_owned()))
+    Ok((name.to_owned(), modes.description.kept(description)))
+}
+
+/// What a list may show whose caller asks for one instance: all that is left of it, nothing, or a refusal.
+fn shows_instance(
+    desk: &Desk<'_>,
+    service: Service,
+    id: Option<&str>,
+    refuse: impl FnOnce() -> Refusal,
+) -> Result<bool, Refusal> {
+    let known = id.is_none_or(|id| desk.ledger.instance(service, desk.project_id, id).is_some());
+    match desk.modes.gone_instance {
+        GoneInstance::Refused if !known => Err(refuse()),
+        GoneInstance::Empty => Ok(known),
+        GoneInstance::Refused | GoneInstance::Listed => Ok(true),
+    }
 }
 
 /// Refuses an id that could not be one; an instance that exists under an odd id passes.
@@ -466,7 +409,7 @@ mod tests {
     #[test]
     fn names_and_descriptions() {
         let check = |name: &str, description: Value| {
-            name_and_description(&json!({"name": name, "description": description}))
+            name_and_description(&json!({"name": name, "description": description}), &Modes::default())
                 .map_err(|refusal| refusal.code)
                 .map(|_| ())
         };
@@ -507,16 +450,6 @@ mod tests {
             (Some("*x"), "orders", false),
         ] {
             assert_eq!(star(filter, value), expected, "{filter:?}");
-        }
-    }
-
-    #[test]
-    fn sizes_fit_the_unit_of_each_service() {
-        for dice in [0, 1, 4095, u32::MAX] {
-            for service in [Service::Dds, Service::Rds] {
-                assert_eq!(service.plausible_size(dice) % 1024, 0);
-            }
-            assert_eq!(Service::Taurusdb.plausible_size(dice) % (1024 * 1024), 0);
         }
     }
 }

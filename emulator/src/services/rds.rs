@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 
 use super::{
-    Desk, Outcome, Route, Sample, Service, backup_ids, check_instance_id, download, download_route, instance_word,
-    list_body, name_and_description, object, one_of, page, paged, part_id, part_uuid, same, shown, span, star,
+    Desk, Outcome, Route, Sample, backup_ids, check_instance_id, download, download_route, instance_word, list_body,
+    name_and_description, object, one_of, page, paged, part_id, part_uuid, same, shown, shows_instance, span, star,
     star_filter, tell_end, text, within,
 };
 use crate::clock;
 use crate::ledger::{Backup, Denied, Instance, Status, Task, Wish};
+use crate::service::Service;
 use crate::wire::{Answer, Ask, Refusal};
 
 const ME: Service = Service::Rds;
@@ -21,20 +22,12 @@ pub(super) const ENGINES: &[(&str, &str, &str)] = &[
     ("MariaDB", "10.5", "Single"),
 ];
 
-/// The last two digits of ids, by engine.
-pub(super) fn number(engine: &str) -> &'static str {
-    match engine {
-        "PostgreSQL" => "03",
-        "SQLServer" => "04",
-        _ => "01",
-    }
-}
-
 pub(super) fn route(ask: &Ask) -> Option<Route> {
     let version = ask.segments.first()?.as_str();
     Some(match (ask.method.as_str(), version, ask.tail().as_slice()) {
         ("POST", "v3", ["backups"]) => Route::new("create", create),
         ("GET", "v3", ["backups"]) => Route::new("list", list),
+        ("GET", "v3", ["instances", _, "retain-backups"]) => Route::new("retained", retained),
         ("GET", "v3", ["backup-files"]) => Route::new("download", files),
         ("POST", "v3", ["instances", _, "backups", "stop"]) => Route::new("stop", stop),
         ("DELETE", "v3", ["backups", _]) => Route::new("delete", delete),
@@ -62,7 +55,7 @@ fn refuse(denied: Denied) -> Refusal {
 fn create(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
     let body = ask.json()?;
     let instance_id = text(&body, "instance_id")?;
-    let (name, description) = name_and_description(&body)?;
+    let (name, description) = name_and_description(&body, desk.modes)?;
     check_instance_id(desk, ME, instance_id)?;
     let parts = databases(&body)?;
     let engine = desk.ledger.instance(ME, desk.project_id, instance_id).map(|instance| instance.engine.clone());
@@ -90,7 +83,7 @@ fn create(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
         "id": started.backup_id,
         "name": name,
         "description": description,
-        "begin_time": clock::zoned(desk.now, 0),
+        "begin_time": clock::zoned(started.began, 0),
         "status": "BUILDING",
         "type": "manual",
         "instance_id": instance_id,
@@ -125,9 +118,10 @@ fn list(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
     let wanted_kind = one_of(ask, "backup_type", &["auto", "manual", "fragment", "incremental"])?;
     let wanted_status = one_of(ask, "status", &["BUILDING", "COMPLETED", "FAILED"])?;
     let backup_id = ask.param("backup_id");
+    let open = shows_instance(desk, ME, Some(instance_id), || refuse(Denied::NoInstance))?;
     let fits = |backup: &&Backup| {
         let status_counts = backup.engine == "SQLServer" && matches!(kind(backup), "auto" | "manual");
-        backup.listed(desk.now)
+        open && backup.listed(desk.now)
             && backup.instance_id == instance_id
             && same(wanted_kind, kind(backup))
             && within(span, backup.began)
@@ -158,9 +152,36 @@ fn list(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
     Ok(Answer::json(200, &Value::Object(list_body("backups", rows, "total_count", total, desk.modes))))
 }
 
+/// The backups that are kept of an instance that is no more.
+fn retained(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
+    let window = page(ask, 10, 100)?;
+    let instance_id = ask.segment(1);
+    check_instance_id(desk, ME, instance_id)?;
+    let gone = desk.ledger.instance(ME, desk.project_id, instance_id).is_none();
+    let fits = |backup: &&Backup| gone && backup.listed(desk.now) && backup.instance_id == instance_id;
+    let (items, total) = paged(desk.ledger.newest_first(ME, desk.project_id).filter(fits), window, desk.modes);
+    let row = |backup: &Backup| {
+        let mut row = object(json!({
+            "id": backup.id,
+            "name": backup.name,
+            "type": if kind(backup) == "manual" { "Snapshot" } else { "Db" },
+            "begin_time": clock::zoned(backup.began, 0),
+            "size": (backup.size_bytes(desk.now) / 1024).to_string(),
+            "describe": backup.description,
+            "backup_method": "physical",
+            "tde": false,
+        }));
+        tell_end(&mut row, "end_time", backup.ended(desk.now).map(|at| clock::zoned(at, 0)), desk.modes);
+        Value::Object(row)
+    };
+    let rows = items.into_iter().map(row).collect();
+    Ok(Answer::json(200, &Value::Object(list_body("backups", rows, "total", total, desk.modes))))
+}
+
 fn files(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
     let id = ask.param("backup_id").ok_or_else(Refusal::parameter)?;
-    let backup = desk.ledger.find(ME, desk.project_id, id).ok_or_else(|| refuse(Denied::NoBackup))?;
+    let found = desk.ledger.find(ME, desk.project_id, id).filter(|backup| !backup.gone(desk.now));
+    let backup = found.ok_or_else(|| refuse(Denied::NoBackup))?;
     if backup.status(desk.now) != Status::Completed {
         return Err(Refusal::service(400, "DBS.201208"));
     }
@@ -270,7 +291,7 @@ fn instances(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
             "switch_strategy": "",
             "maintenance_window": "02:00-06:00",
             "nodes": [{
-                "id": part_id(instance, "node") + "no" + number(&instance.engine),
+                "id": part_id(instance, "node") + "no" + ME.number(&instance.engine),
                 "name": format!("{}_node0", instance.name),
                 "role": "master",
                 "status": "ACTIVE",

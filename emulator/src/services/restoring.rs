@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Desk, Outcome, Route, Service, list_body, page, paged, part_uuid, text};
+use super::{Desk, Outcome, Route, list_body, page, paged, part_uuid, text};
 use crate::clock::{self, Millis};
 use crate::ledger::Instance;
 use crate::restores::{Order, Point, Unfit};
+use crate::service::Service;
 use crate::wire::{Answer, Ask, Refusal};
 
 const DAY: Millis = 86_400_000;
@@ -195,7 +196,8 @@ fn geminidb_times(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
 fn geminidb_targets(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
     const ME: Service = Service::Geminidb;
     let part = page(ask, 100, 100)?;
-    let backup = desk.ledger.find(ME, desk.project_id, ask.segment(1)).ok_or_else(|| refuse(ME, Unfit::NoBackup))?;
+    let found = desk.ledger.find(ME, desk.project_id, ask.segment(1)).filter(|backup| !backup.gone(desk.now));
+    let backup = found.ok_or_else(|| refuse(ME, Unfit::NoBackup))?;
     let fitting = desk.ledger.restorable(ME, desk.project_id, &backup.engine, backup.needs_gb);
     let row = |instance: &Instance| {
         json!({
@@ -218,7 +220,10 @@ fn gaussdb_targets(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
     let source = ask.param("source_instance_id").ok_or_else(Refusal::parameter)?;
     let (engine, needs) = match (ask.param("backup_id"), ask.param("restore_time")) {
         (Some(id), _) => {
-            let backup = desk.ledger.find(ME, desk.project_id, id).filter(|backup| backup.instance_id == source);
+            let backup = desk
+                .ledger
+                .find(ME, desk.project_id, id)
+                .filter(|backup| backup.instance_id == source && !backup.gone(desk.now));
             let backup = backup.ok_or_else(|| refuse(ME, Unfit::NoBackup))?;
             (backup.engine.clone(), backup.needs_gb)
         }

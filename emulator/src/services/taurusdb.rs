@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 
 use super::{
-    Desk, Outcome, Route, Sample, Service, backup_ids, check_instance_id, contains, instance_word, lasting_status,
-    list_body, name_and_description, object, one_of, page, paged, part_uuid, same, span, star, star_filter, tell_end,
-    text, within,
+    Desk, Outcome, Route, Sample, backup_ids, check_instance_id, contains, instance_word, lasting_status, list_body,
+    name_and_description, object, one_of, page, paged, part_uuid, same, shows_instance, span, star, star_filter,
+    tell_end, text, within,
 };
 use crate::clock::{self, Millis};
 use crate::ledger::{Activity, Backup, Denied, Instance, Job, Task, Wish};
+use crate::service::Service;
 use crate::wire::{Answer, Ask, Refusal};
 
 const ME: Service = Service::Taurusdb;
@@ -49,7 +50,7 @@ fn refuse(denied: Denied) -> Refusal {
 fn create(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
     let body = ask.json()?;
     let instance_id = text(&body, "instance_id")?;
-    let (name, description) = name_and_description(&body)?;
+    let (name, description) = name_and_description(&body, desk.modes)?;
     check_instance_id(desk, ME, instance_id)?;
     let wish = Wish {
         service: ME,
@@ -66,7 +67,7 @@ fn create(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
         "id": started.backup_id,
         "name": name,
         "description": description,
-        "begin_time": clock::zoned(desk.now, ZONE),
+        "begin_time": clock::zoned(started.began, ZONE),
         "status": "BUILDING",
         "type": "manual",
         "instance_id": instance_id,
@@ -88,9 +89,11 @@ fn list(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
     let wanted_kind = one_of(ask, "backup_type", &["auto", "manual"])?;
     let newer = |name: &str| if desk.modes.otc { None } else { ask.param(name) };
     let (instance_id, backup_id) = (ask.param("instance_id"), ask.param("backup_id"));
-    let found = backup_id.and_then(|id| desk.ledger.find(ME, desk.project_id, id));
+    let found =
+        backup_id.and_then(|id| desk.ledger.find(ME, desk.project_id, id)).filter(|backup| backup.listed(desk.now));
+    let open = shows_instance(desk, ME, instance_id, || refuse(Denied::NoInstance))?;
     let fits = |backup: &&Backup| {
-        backup.listed(desk.now)
+        open && backup.listed(desk.now)
             && same(instance_id, &backup.instance_id)
             && same(wanted_kind, kind(backup))
             && within(span, backup.began)

@@ -9,3 +9,4 @@ mod restores;
 mod rules;
 mod shapes;
 mod support;
+mod unkind;

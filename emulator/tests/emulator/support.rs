@@ -107,6 +107,17 @@ impl Client {
 
     /// Starts a backup in the service's own way; the answer is its id and its job, if there is one.
     pub(crate) fn create(&self, service: &str, instance_id: &str, name: &str) -> Result<(String, String), Reply> {
+        let reply = self.try_create(service, instance_id, name).unwrap();
+        if reply.status >= 300 {
+            return Err(reply);
+        }
+        let body = reply.json();
+        let id = body["backup_id"].as_str().or(body["backup"]["id"].as_str()).unwrap().to_owned();
+        Ok((id, body["job_id"].as_str().unwrap_or_default().to_owned()))
+    }
+
+    /// The same, where no answer may come.
+    pub(crate) fn try_create(&self, service: &str, instance_id: &str, name: &str) -> io::Result<Reply> {
         let flat = serde_json::json!({"instance_id": instance_id, "name": name, "description": "manual backup"});
         let (path, body) = match service {
             "dds" => ("/v3/{p}/backups".to_owned(), serde_json::json!({ "backup": flat })),
@@ -114,13 +125,7 @@ impl Client {
             "taurusdb" => ("/v3/{p}/backups/create".to_owned(), flat),
             _ => ("/v3/{p}/backups".to_owned(), flat),
         };
-        let reply = self.call(service, "POST", &path, Some(&body));
-        if reply.status >= 300 {
-            return Err(reply);
-        }
-        let body = reply.json();
-        let id = body["backup_id"].as_str().or(body["backup"]["id"].as_str()).unwrap().to_owned();
-        Ok((id, body["job_id"].as_str().unwrap_or_default().to_owned()))
+        self.try_call(service, "POST", &path, Some(&body))
     }
 
     /// Waits until the ledger shows a status, or that the backup has gone.
