@@ -337,7 +337,7 @@ fn modes_change_what_sources_leave_open() {
 
     modes(&|modes| modes.stopped_backup_vanishes = true);
     client.emulator.set_pace(|pace| pace.stop_seconds = Some(0.0));
-    assert_eq!(stop().status, 200);
+    assert_eq!(stop().status, 202);
     client.await_status(&id, None);
 
     modes(&|modes| modes.legacy_errors = true);
