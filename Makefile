@@ -29,7 +29,7 @@ build:          ## the release binary, target/release/terraform-provider-huaweid
 install: build  ## the release binary into the local mirror of Terraform and OpenTofu
 	bash examples/mirror.sh target/release/terraform-provider-huaweidb "$${HOME}/.terraform.d/plugins"
 
-dist:           ## the files of a release for this platform, in target/dist
+dist:           ## the files of a release for this platform, and its mirrors, in target/dist
 	bash dist/dist.sh
 
 dist-twice:     ## build the release twice in different folders and compare the files

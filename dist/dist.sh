@@ -46,4 +46,5 @@ unset RUSTFLAGS CFLAGS
 rm -rf "$folder" && mkdir -p "$folder"
 cargo run --quiet --locked -p huaweidb-dist -- pack "$binary" "$os" "$arch" "$folder"
 cargo run --quiet --locked -p huaweidb-dist -- sums "$folder"
+cargo run --quiet --locked -p huaweidb-dist -- mirrors "$folder"
 (cd "$folder" && cat ./*_SHA256SUMS)

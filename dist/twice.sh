@@ -12,8 +12,6 @@ for name in one another-folder; do
   (cd "$work/$name" && env -u CARGO_TARGET_DIR bash dist/dist.sh out)
 done
 cd "$work"
-for file in one/out/*; do
-  cmp "$file" "another-folder/out/${file##*/}"
-done
+diff --recursive one/out another-folder/out
 echo "Two builds of $(git -C one rev-parse --short HEAD) are identical:"
 cat one/out/*_SHA256SUMS

@@ -3,6 +3,8 @@
 //! Pure where it can be: the same binary, lock file and sources give the same bytes, on any day and in any folder.
 
 mod licences;
+mod mirrors;
+mod notes;
 mod sbom;
 
 use std::fmt::Write as _;
@@ -15,6 +17,8 @@ use zip::write::{SimpleFileOptions, ZipWriter};
 use zip::{CompressionMethod, DateTime};
 
 pub use licences::licences;
+pub use mirrors::{SOURCE, h1, mirrors};
+pub use notes::notes;
 pub use sbom::{Component, components, sbom};
 
 /// The provider's name, as files are called.

@@ -6,11 +6,13 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::{env, fs, io};
 
-use huaweidb_dist::{Build, Entry, NAME, archive, components, licences, sbom, sums};
+use huaweidb_dist::{Build, Entry, NAME, archive, components, licences, mirrors, notes, sbom, sums};
 
 const USAGE: &str = "Usage, in the folder of the sources:
   huaweidb-dist pack BINARY OS ARCH FOLDER   archive and bill of materials of one platform
   huaweidb-dist sums FOLDER                  manifest and SHA256SUMS of what is in the folder
+  huaweidb-dist mirrors FOLDER               mirror/ and oci/ of the archives in the folder
+  huaweidb-dist notes VERSION                the lines of CHANGELOG.md that are about that version
 ";
 
 fn main() -> ExitCode {
@@ -22,6 +24,19 @@ fn main() -> ExitCode {
             .and_then(|manifest| sums(Path::new(folder), env!("CARGO_PKG_VERSION"), &manifest))
             .map(|path| path.display().to_string())
             .map_err(Into::into),
+        ["mirrors", folder] => mirrors(Path::new(folder), env!("CARGO_PKG_VERSION"))
+            .map(|()| format!("{folder}/mirror and {folder}/oci"))
+            .map_err(Into::into),
+        ["notes", version] => {
+            let text = fs::read_to_string("CHANGELOG.md").map_err(Into::into);
+            match text.and_then(|text| notes(&text, version).ok_or(format!("CHANGELOG.md has no {version}").into())) {
+                Ok(lines) => {
+                    let _ = write!(io::stdout(), "{lines}");
+                    return ExitCode::SUCCESS;
+                }
+                Err(error) => Err::<String, Box<dyn Error>>(error),
+            }
+        }
         _ => {
             let _ = write!(io::stderr(), "{USAGE}");
             return ExitCode::from(2);

@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use huaweidb_dist::{Build, Entry, NAME, archive, components, licences, sbom, sums};
+use huaweidb_dist::{Build, Entry, NAME, SOURCE, archive, components, h1, licences, mirrors, sbom, sums};
 use huaweidb_emulator::{Emulator, Options};
 use serde_json::Value as Json;
 use yaml_rust2::{Yaml, YamlLoader};
@@ -15,6 +15,7 @@ use yaml_rust2::{Yaml, YamlLoader};
 use crate::docs::files;
 use crate::support::cli::{Workspace, cli};
 use crate::support::host::BINARY;
+use crate::support::shelf::Shelf;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -38,31 +39,153 @@ fn release(folder: &Path, program: &Path) -> Build {
     build
 }
 
+/// Where a release of this program lies, with its mirrors.
+struct Release {
+    folder: tempfile::TempDir,
+    build: Build,
+}
+
+impl Release {
+    fn packed() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let build = release(folder.path(), Path::new(BINARY));
+        mirrors(folder.path(), &build.version).unwrap();
+        Release { folder, build }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A clean home whose CLI installs providers so, with the quickstart.
+    fn workspace(emulator: &Emulator, installation: &str) -> Workspace {
+        let mut workspace = Workspace::new(emulator);
+        let home = workspace.path(".");
+        workspace.set("HOME", &home);
+        workspace.set("TF_VAR_region", &emulator.region());
+        workspace.set("TF_VAR_instance_id", &emulator.instance("dds"));
+        workspace.write("cli.tfrc", &format!("provider_installation {{\n{installation}\n}}\n"));
+        workspace.write("main.tf", &fs::read_to_string(root().join("examples/quickstart/main.tf")).unwrap());
+        workspace
+    }
+
+    /// What `init` says and writes down, whichever way the provider came.
+    fn init(&self, workspace: &Workspace) {
+        let says = format!("Installed localhost/huaweidb/huaweidb v{}", self.build.version);
+        workspace.run(&["init"]).succeeded().says(&says);
+        let lock = workspace.read(".terraform.lock.hcl");
+        let packed = fs::read(self.path(&self.build.archive_name())).unwrap();
+        assert!(lock.contains(&h1(&packed).unwrap()), "{lock}");
+        workspace.run(&["init", "-lockfile=readonly"]).succeeded();
+    }
+}
+
 #[test]
 fn a_release_is_installed_from_a_mirror_into_a_clean_home_and_applies_the_quickstart() {
     let emulator = Emulator::start_now(&Options::with_backups_of(0.3)).expect("the emulator starts");
-    let home = tempfile::tempdir().unwrap();
-    let mirror = home.path().join("mirror");
-    let folder = mirror.join("localhost/huaweidb/huaweidb");
-    fs::create_dir_all(&folder).unwrap();
-    let build = release(&folder, Path::new(BINARY));
-
-    let mut workspace = Workspace::new(&emulator);
-    workspace.set("HOME", home.path().to_str().unwrap());
-    workspace.set("TF_VAR_region", &emulator.region());
-    workspace.set("TF_VAR_instance_id", &emulator.instance("dds"));
-    workspace.write(
-        "cli.tfrc",
-        &format!("provider_installation {{\n  filesystem_mirror {{\n    path = {mirror:?}\n  }}\n}}\n"),
-    );
-    workspace.write("main.tf", &fs::read_to_string(root().join("examples/quickstart/main.tf")).unwrap());
-    workspace.run(&["init"]).succeeded().says(&format!("Installed localhost/huaweidb/huaweidb v{}", build.version));
-    assert!(workspace.read(".terraform.lock.hcl").contains("localhost/huaweidb/huaweidb"));
+    let release = Release::packed();
+    let mirror = release.path("mirror");
+    let workspace = Release::workspace(&emulator, &format!("  filesystem_mirror {{\n    path = {mirror:?}\n  }}"));
+    release.init(&workspace);
     workspace.apply();
     assert_eq!(emulator.backups().len(), 1);
     workspace.nothing_to_do();
     workspace.destroy();
     assert!(emulator.backups().is_empty());
+}
+
+#[test]
+fn the_same_folder_behind_a_web_server_is_a_network_mirror() {
+    let emulator = Emulator::start_now(&Options::with_backups_of(0.3)).expect("the emulator starts");
+    let release = Release::packed();
+    let shelf = Shelf::serve(&release.path("mirror"), &release.path("oci"), REPOSITORY);
+    let url = format!("https://{}/", shelf.address);
+    let mut workspace = Release::workspace(&emulator, &format!("  network_mirror {{\n    url = {url:?}\n  }}"));
+    workspace.write("authority.pem", &shelf.authority);
+    let authority = workspace.path("authority.pem");
+    workspace.set("SSL_CERT_FILE", &authority);
+    release.init(&workspace);
+    let asked = shelf.asked();
+    for file in ["index.json".to_owned(), format!("{}.json", release.build.version), release.build.archive_name()] {
+        assert!(asked.contains(&format!("/{SOURCE}/{file}")), "{file}: {asked:?}");
+    }
+    workspace.apply();
+    workspace.destroy();
+
+    // An archive that is not the listed one is refused.
+    fs::write(release.path("mirror").join(SOURCE).join(release.build.archive_name()), "no archive").unwrap();
+    fs::remove_dir_all(workspace.path(".terraform")).unwrap();
+    workspace.run(&["init"]).failed();
+}
+
+const REPOSITORY: &str = "providers/huaweidb/huaweidb";
+
+/// Follows the layout through a registry as OpenTofu does: tags, index, manifest, layer. With OpenTofu on the PATH it
+/// installs from there as well.
+#[test]
+fn the_image_layout_leads_to_the_archive() {
+    let release = Release::packed();
+    let shelf = Shelf::serve(&release.path("mirror"), &release.path("oci"), REPOSITORY);
+    tokio::runtime::Runtime::new().unwrap().block_on(follow(&release, &shelf));
+    if cli() == "tofu" {
+        let template = format!("{}/providers/${{namespace}}/${{type}}", shelf.address);
+        let mirror = format!(
+            "  oci_mirror {{\n    repository_template = \"{template}\"\n    include = [\"localhost/*/*\"]\n  }}"
+        );
+        let emulator = Emulator::start_now(&Options::with_backups_of(0.3)).expect("the emulator starts");
+        let mut workspace = Release::workspace(&emulator, &mirror);
+        workspace.write("authority.pem", &shelf.authority);
+        let authority = workspace.path("authority.pem");
+        workspace.set("SSL_CERT_FILE", &authority);
+        release.init(&workspace);
+        workspace.apply();
+        workspace.destroy();
+    }
+}
+
+/// From the tag to the archive, as the distribution protocol goes.
+async fn follow(release: &Release, shelf: &Shelf) {
+    let authority = reqwest::Certificate::from_pem(shelf.authority.as_bytes()).unwrap();
+    let client = reqwest::Client::builder().tls_certs_only([authority]).build().unwrap();
+    let base = format!("https://{}/v2/{REPOSITORY}", shelf.address);
+    let get = async |path: String| {
+        let answer = client.get(format!("{base}{path}")).send().await.unwrap().error_for_status().unwrap();
+        let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();
+        (kind, answer.bytes().await.unwrap().to_vec())
+    };
+    let json = async |path: String| -> (String, Json) {
+        let (kind, bytes) = get(path).await;
+        (kind, serde_json::from_slice(&bytes).unwrap())
+    };
+    let (_, tags) = json("/tags/list".to_owned()).await;
+    assert_eq!(tags["tags"], serde_json::json!([release.build.version]));
+    let (kind, index) = json(format!("/manifests/{}", release.build.version)).await;
+    assert_eq!(kind, "application/vnd.oci.image.index.v1+json");
+    assert_eq!(index["artifactType"], "application/vnd.opentofu.provider");
+    let manifests = index["manifests"].as_array().unwrap();
+    assert_eq!(manifests.len(), 1, "one for each platform");
+    let platform = serde_json::json!({ "os": release.build.os, "architecture": release.build.arch });
+    assert_eq!(manifests[0]["platform"], platform);
+    assert_eq!(manifests[0]["artifactType"], "application/vnd.opentofu.provider-target");
+    let (kind, manifest) = json(format!("/manifests/{}", manifests[0]["digest"].as_str().unwrap())).await;
+    assert_eq!(
+        (kind.as_str(), &manifest["mediaType"]),
+        ("application/vnd.oci.image.manifest.v1+json", &Json::from(kind.clone()))
+    );
+    assert_eq!(manifest["artifactType"], manifests[0]["artifactType"]);
+    let layers = manifest["layers"].as_array().unwrap();
+    assert_eq!((layers.len(), layers[0]["mediaType"].as_str()), (1, Some("archive/zip")));
+    let (_, packed) = get(format!("/blobs/{}", layers[0]["digest"].as_str().unwrap())).await;
+    assert_eq!(layers[0]["size"], packed.len());
+    assert_eq!(packed, fs::read(release.path(&release.build.archive_name())).unwrap());
+    for part in [&manifest["config"], &manifests[0]] {
+        let digest = part["digest"].as_str().unwrap().strip_prefix("sha256:").unwrap();
+        let blob = fs::read(release.path("oci/blobs/sha256").join(digest)).unwrap();
+        assert_eq!(
+            (huaweidb_dist::sha256(&blob).as_str(), blob.len() as u64),
+            (digest, part["size"].as_u64().unwrap())
+        );
+    }
 }
 
 #[test]
@@ -177,6 +300,16 @@ fn the_test_matrix_has_versions_of_both_clis_and_the_release_is_signed() {
     let runs = publish["steps"].as_vec().unwrap().iter().filter_map(|step| step["run"].as_str()).collect::<Vec<_>>();
     let at = |what: &str| runs.iter().position(|run| run.contains(what)).unwrap_or_else(|| panic!("no {what}"));
     assert!(at("sums target/dist") < at("--detach-sign") && at("--detach-sign") < at("gh release create"));
+    assert!(at("SECURITY.md") < at("--detach-sign"), "signed with the key that people know");
+    assert!(runs[at("gh release create")].contains("--draft") && at("gh release create") < at("--draft=false"));
+    assert!(runs[at("gh release create")].contains("--notes-file target/notes.md"), "of this version only");
+    let needed = publish["needs"].as_vec().unwrap().iter().filter_map(Yaml::as_str).collect::<Vec<_>>();
+    assert_eq!(needed, ["build", "again"]);
+    let build = release["jobs"]["build"]["steps"].as_vec().unwrap();
+    for attested in ["actions/attest-build-provenance@", "actions/attest-sbom@"] {
+        let step = build.iter().find(|step| step["uses"].as_str().is_some_and(|uses| uses.starts_with(attested)));
+        assert_eq!(step.unwrap()["with"]["subject-path"].as_str(), Some("target/dist/*.zip"), "{attested}");
+    }
 }
 
 #[test]
@@ -195,8 +328,9 @@ fn the_forge_files_are_yaml_of_the_right_form_and_say_that_they_are_not_run_here
         assert!(!workflow["on"].is_badvalue(), "{name}");
         let jobs = workflow["jobs"].as_hash().unwrap_or_else(|| panic!("{name} has no jobs"));
         for (job, content) in jobs {
-            if let Some(before) = content["needs"].as_str() {
-                assert!(jobs.contains_key(&Yaml::String(before.to_owned())), "{name}: {before} is no job");
+            let before = content["needs"].as_vec().map_or(std::slice::from_ref(&content["needs"]), Vec::as_slice);
+            for before in before.iter().filter(|before| !before.is_badvalue()) {
+                assert!(jobs.contains_key(before), "{name}: {before:?} is no job");
             }
             assert!(content["runs-on"].as_str().is_some(), "{name}: {job:?}");
             for needs in expressions(&content["runs-on"]).into_iter().chain(expressions(&content["env"])) {
@@ -232,7 +366,7 @@ fn the_forge_files_are_yaml_of_the_right_form_and_say_that_they_are_not_run_here
                     }
                     let words = command.split([' ', ';']).collect::<Vec<_>>();
                     // What the runners bring, or a step before has installed.
-                    let there = ["rustup", "sudo", "cargo", "gh", "for"];
+                    let there = ["rustup", "sudo", "cargo", "gh", "for", "cp", "cd", "grep", "sha256sum"];
                     assert!(there.contains(&words[0]), "{name}: who has {command:?}?");
                     if words[0] == "cargo" && words[1] != "install" && words[1] != "deny" {
                         assert!(words.contains(&"--locked"), "{name}: {command:?} may take other versions");

@@ -5,4 +5,5 @@ pub(crate) mod hcl;
 pub(crate) mod host;
 pub(crate) mod matrix;
 pub(crate) mod run;
+pub(crate) mod shelf;
 pub(crate) mod value;
