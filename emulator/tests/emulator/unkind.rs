@@ -211,7 +211,7 @@ fn what_is_accepted_is_not_done() {
     let (id, _) = client.create("dds", &instance, "runs-on").unwrap();
     client.emulator.fault(Fault::undone(JobEnd::Completed).operation("stop"));
     let stop = client.call("dds", "PUT", &format!("/v3/{{p}}/backups/{id}"), Some(&json!({"action": "stop"})));
-    assert_eq!((stop.status, client.emulator.backup(&id).unwrap().status.as_str()), (200, "BUILDING"));
+    assert_eq!((stop.status, client.emulator.backup(&id).unwrap().status.as_str()), (202, "BUILDING"));
 }
 
 #[test]
