@@ -101,10 +101,14 @@ impl Compiled {
         Some(wire::ResourceIdentitySchema { version: identity.version, identity_attributes: attributes.collect() })
     }
 
-    /// The identity of an object; none while something that belongs to it is missing.
+    /// The identity of an object; none while something that belongs to it is missing or not known yet: hosts can
+    /// neither show nor store an identity that is known in part.
     pub(super) fn identity_of(&self, object: &Value) -> Option<Value> {
         let identity = self.schema.identity.as_ref()?;
-        let whole = identity.attributes.iter().all(|one| !one.required || !object.get(one.name).is_null());
+        let whole = identity.attributes.iter().all(|one| {
+            let value = object.get(one.name);
+            value.is_wholly_known() && !(one.required && value.is_null())
+        });
         let members = identity.attributes.iter().map(|one| (one.name, object.get(one.name).clone()));
         whole.then(|| Value::object(members))
     }
@@ -151,7 +155,8 @@ mod tests {
         for (id, place, expected) in [
             ("a".into(), "b".into(), identity("a".into(), "b".into())),
             ("a".into(), Value::Null, identity("a".into(), Value::Null)),
-            (Value::UNKNOWN, "b".into(), identity(Value::UNKNOWN, "b".into())),
+            (Value::UNKNOWN, "b".into(), None),
+            ("a".into(), Value::UNKNOWN, None),
             (Value::Null, "b".into(), None),
         ] {
             assert_eq!(compiled.identity_of(&object(id, place)), expected);

@@ -241,6 +241,13 @@ fn read(wire: Option<&wire::DynamicValue>, ty: &Type) -> Result<Value, Diagnosti
         .map_err(|mismatch| mismatch.explained("Terraform sent a value that does not fit the schema", REPORT).into())
 }
 
+/// Whether the host sent no object.
+fn is_nothing(wire: Option<&wire::DynamicValue>) -> bool {
+    /// Null as the encoding has it.
+    const NULL: &[u8] = &[0xc0];
+    wire.is_none_or(|value| value.json.is_empty() && (value.msgpack.is_empty() || value.msgpack == NULL))
+}
+
 /// Writes what the host gets.
 pub(super) fn write(value: &Value, ty: &Type) -> Result<Option<wire::DynamicValue>, Diagnostics> {
     let cannot = |mismatch: Mismatch| mismatch.explained("Provider made a value that does not fit the schema", REPORT);
@@ -649,9 +656,11 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
             let proposed = read(request.proposed_new_state.as_ref(), ty)?;
             let config = read(request.config.as_ref(), ty)?;
             let client = inner.client_if_known()?;
-            // An object keeps its identity for life, so only a new one has one that is not known yet.
-            let kept = prior.as_ref().map(|prior| identify(resource.compiled(), prior)).transpose()?.flatten();
-            let exists = prior.is_some();
+            // An object keeps its identity for life. A new one has another than what it replaces.
+            let kept = match &prior {
+                Some(prior) => Some(identify(resource.compiled(), prior)?.or(request.prior_identity)),
+                None => None,
+            };
             let stop = inner.stop.token();
             let plan = tokio::select! {
                 biased;
@@ -659,8 +668,10 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
                 // Whatever it waits for: nothing was changed, so that nothing needs to be finished.
                 () = stop.cancelled() => return Err(interrupted().into()),
             };
-            let planned_identity =
-                if exists { kept } else { identify(resource.compiled(), &plan.state)? }.or(request.prior_identity);
+            let planned_identity = match kept {
+                Some(kept) => kept,
+                None => identify(resource.compiled(), &plan.state)?,
+            };
             Ok(Response {
                 planned_state: write(&plan.state, ty)?,
                 requires_replace: plan.replace.into_iter().map(Path::into_wire).collect(),
@@ -680,10 +691,12 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
     ) -> Answer<wire::apply_resource_change::Response> {
         use wire::apply_resource_change::Response;
         let request = request.into_inner();
+        // Of what did not exist yet only the object itself can tell the identity.
+        let planned_identity = request.planned_identity.filter(|_| !is_nothing(request.prior_state.as_ref()));
         let unchanged = Response {
             new_state: request.prior_state.clone(),
             private: request.planned_private.clone(),
-            new_identity: request.planned_identity.clone(),
+            new_identity: planned_identity.clone(),
             ..Response::default()
         };
         let failed = move |diagnostics: Diagnostics| Response { diagnostics: diagnostics.into_wire(), ..unchanged };
@@ -714,7 +727,7 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
                 request.prior_state
             });
             let private = if state.is_null() { Vec::new() } else { private.write(request.planned_private) };
-            let new_identity = identify(resource.compiled(), &state).ok().flatten().or(request.planned_identity);
+            let new_identity = identify(resource.compiled(), &state).ok().flatten().or(planned_identity);
             Ok(Response {
                 new_state,
                 private,
@@ -746,7 +759,7 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
                 type_name: request.type_name,
                 state: write(&state, resource.compiled().value_type())?,
                 private: Vec::new(),
-                identity: identify(resource.compiled(), &state)?,
+                identity: identify(resource.compiled(), &state)?.or(request.identity),
             };
             Ok(Response { imported_resources: vec![imported], ..Response::default() })
         })

@@ -2,6 +2,7 @@
 //! rules and documentation.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::sync::OnceLock;
 
 use super::proto::tfplugin6 as wire;
@@ -60,6 +61,8 @@ pub struct Attribute {
     pub keeps: bool,
     /// What a known value must satisfy.
     pub checks: Vec<Check>,
+    /// What the members of the objects mean that it holds, where only the provider fills them. The shape is plain.
+    pub members: Vec<Attribute>,
 }
 
 /// What an attribute holds.
@@ -67,7 +70,8 @@ pub struct Attribute {
 pub enum Shape {
     /// A value of this type.
     Plain(Type),
-    /// Objects with attributes of their own. Never [`Nesting::Group`].
+    /// Objects with attributes of their own. Never [`Nesting::Group`], and never where only the provider sets it: see
+    /// [`Attribute::computed_object`].
     Nested(Nesting, Vec<Attribute>),
 }
 
@@ -241,6 +245,7 @@ impl Attribute {
             replaces: false,
             keeps: false,
             checks: Vec::new(),
+            members: Vec::new(),
         }
     }
 
@@ -302,6 +307,24 @@ impl Attribute {
     /// An optional map of objects with attributes of their own.
     pub fn map_of(name: &'static str, attributes: impl Into<Vec<Attribute>>) -> Self {
         Self::new(name, Shape::Nested(Nesting::Map, attributes.into()))
+    }
+
+    /// An object that the provider alone fills.
+    ///
+    /// Its type is a plain one: Terraform 1.5 and OpenTofu 1.6 to 1.10 crash while they generate configuration beside an
+    /// attribute that is read-only and has a nested type. What the members mean is told in the description.
+    pub fn computed_object(name: &'static str, members: impl Into<Vec<Attribute>>) -> Self {
+        Self::computed_objects(name, Nesting::Single, members.into())
+    }
+
+    /// A list of such objects.
+    pub fn computed_list_of(name: &'static str, members: impl Into<Vec<Attribute>>) -> Self {
+        Self::computed_objects(name, Nesting::List, members.into())
+    }
+
+    fn computed_objects(name: &'static str, nesting: Nesting, members: Vec<Attribute>) -> Self {
+        let ty = nesting.collection(object_of(&members));
+        Self { mode: Mode::Computed, members, ..Self::new(name, Shape::Plain(ty)) }
     }
 
     /// The user must set it.
@@ -410,11 +433,18 @@ impl Attribute {
     pub fn value_type(&self) -> Type {
         match &self.shape {
             Shape::Plain(ty) => ty.clone(),
-            Shape::Nested(nesting, attributes) => {
-                let members = attributes.iter().map(|child| (child.name.to_owned(), child.value_type()));
-                nesting.collection(Type::Object(members.collect()))
-            }
+            Shape::Nested(nesting, attributes) => nesting.collection(object_of(attributes)),
         }
+    }
+
+    /// The description with what the members mean, as a list in Markdown.
+    fn full_description(&self) -> String {
+        let mut text = self.description.clone();
+        for member in &self.members {
+            let _ = write!(text, "\n  - `{}` ", member.name);
+            text.push_str(&member.full_description().replace('\n', "\n  "));
+        }
+        text
     }
 
     fn to_wire(&self) -> wire::schema::Attribute {
@@ -430,7 +460,7 @@ impl Attribute {
             name: self.name.to_owned(),
             r#type,
             nested_type,
-            description: self.description.clone(),
+            description: self.full_description(),
             description_kind: wire::StringKind::Markdown.into(),
             required: self.mode == Mode::Required,
             optional: matches!(self.mode, Mode::Optional | Mode::OptionalComputed),
@@ -479,6 +509,9 @@ impl Attribute {
                 if *nesting == Nesting::Group {
                     fault("is a nested attribute, which cannot be a group");
                 }
+                if self.mode == Mode::Computed {
+                    fault("is read-only and has a nested type, at which some hosts crash: use a computed object");
+                }
                 if attributes.is_empty() {
                     fault("has no attributes");
                 }
@@ -488,6 +521,17 @@ impl Attribute {
                     child.find_faults(&format!("{path}.{}", child.name), inside, faults);
                 }
             }
+        }
+        if !self.members.is_empty() && self.mode != Mode::Computed {
+            faults.push(format!("{path}: is a computed object, so nobody can set it"));
+        }
+        repeated(self.members.iter().map(|member| member.name), path, faults);
+        for member in &self.members {
+            let path = format!("{path}.{}", member.name);
+            if member.mode != Mode::Computed || member.keeps || member.sensitive || member.deprecated.is_some() {
+                faults.push(format!("{path}: is part of a computed object, which has such properties as a whole only"));
+            }
+            member.find_faults(&path, inside, faults);
         }
         if !is_name(self.name) {
             faults.push(format!("{path}: a name has lower-case letters, digits and underscores only"));
@@ -726,6 +770,11 @@ struct Inside {
     many: bool,
 }
 
+/// The type of objects with these attributes.
+fn object_of(attributes: &[Attribute]) -> Type {
+    Type::Object(attributes.iter().map(|one| (one.name.to_owned(), one.value_type())).collect())
+}
+
 fn set_of_dynamic(ty: &Type) -> bool {
     match ty {
         Type::Set(element) => element.has_dynamic() || set_of_dynamic(element),
@@ -837,6 +886,16 @@ mod tests {
             (with(Attribute::set("a", Type::Dynamic)), "inside a set"),
             (with(Attribute::list("a", Type::set(Type::Dynamic))), "inside a set"),
             (with(Attribute::set_of("a", [dynamic()])), "inside a set"),
+            (with(Attribute::object("a", [child()]).computed()), "use a computed object"),
+            (
+                with(Attribute::object("a", [described(Attribute::map_of("b", [child()])).computed()])),
+                "a.b: is read-only",
+            ),
+            (with(Attribute::computed_object("a", [child().computed()]).optional()), "nobody can set it"),
+            (with(Attribute::computed_object("a", [child()])), "as a whole only"),
+            (with(Attribute::computed_object("a", [child().computed().sensitive()])), "as a whole only"),
+            (with(Attribute::computed_object("a", [Attribute::string("b").computed()])), "a.b: has no description"),
+            (with(Attribute::computed_list_of("a", [child().computed(), child().computed()])), "occurs twice"),
             (with(Attribute::string("Name")), "lower-case"),
             (with(Attribute::string("1a")), "lower-case"),
             (with(Attribute::string("count")), "keeps for itself"),
@@ -857,6 +916,7 @@ mod tests {
             assert!(faults.iter().any(|one| one.contains(fault)), "{fault}: {faults:?}");
         }
         let sound = with(Attribute::object("a", [child(), described(Attribute::dynamic("b"))]))
+            .attribute(described(Attribute::computed_list_of("c", [child().computed()])))
             .block(NestedBlock::single("b", "Text.").required().attribute(dynamic()))
             .timeouts(Timeouts::default());
         assert_eq!(sound.faults(&["count"]), Vec::<String>::new());
@@ -881,6 +941,19 @@ mod tests {
         assert_eq!((timeouts.nesting, timeouts.min_items, timeouts.max_items), (1, 0, 0));
         assert_eq!(timeouts.block.as_ref().unwrap().attributes.len(), 1);
         assert!(timeouts.block.as_ref().unwrap().attributes[0].description.contains("Default: `1m`."));
+    }
+
+    #[test]
+    fn what_only_the_provider_fills_has_a_plain_type_and_a_full_description() {
+        let engine = described(Attribute::computed_object("engine", [described(Attribute::string("type").computed())]));
+        let size = Attribute::integer("size").computed().describe("How many.");
+        let schema = with(Attribute::computed_list_of("found", [size, engine]));
+        let block = schema.block.to_wire();
+        let [found] = block.attributes.as_slice() else { panic!("{block:?}") };
+        assert!(found.computed && !found.optional && found.nested_type.is_none());
+        let ty = br#"["list",["object",{"engine":["object",{"type":"string"}],"size":"number"}]]"#;
+        assert_eq!(found.r#type, ty);
+        assert_eq!(found.description, "Text.\n  - `size` How many.\n  - `engine` Text.\n    - `type` Text.");
     }
 
     #[test]

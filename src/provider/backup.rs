@@ -69,11 +69,10 @@ impl DataSource<Backups> for BackupDataSource {
         // A data source has no plan that could keep anything.
         .attributes(fields::described().into_iter().map(|one| Attribute { keeps: false, ..one }))
         .attribute(
-            Attribute::list_of("related_data_nodes", fields::data_node_attributes())
-                .computed()
+            Attribute::computed_list_of("related_data_nodes", fields::data_node_attributes())
                 .describe("RDS instances behind a DDM instance; empty for other services."),
         )
-        .attribute(Attribute::list_of("databases", fields::database_attributes()).computed().describe(
+        .attribute(Attribute::computed_list_of("databases", fields::database_attributes()).describe(
             "Databases in the backup, where it holds single ones and the service (`rds`, `geminidb`) tells them; otherwise \
              empty.",
         ))

@@ -83,7 +83,7 @@ impl DataSource<Backups> for BackupsDataSource {
             )
             .attribute(fields::region())
             .attribute(
-                Attribute::list_of(
+                Attribute::computed_list_of(
                     "backups",
                     vec![
                         text("id").describe("The bare backup id."),
@@ -99,7 +99,6 @@ impl DataSource<Backups> for BackupsDataSource {
                         Attribute::integer("size_bytes").computed().describe("Size in bytes. Absent while it runs."),
                     ],
                 )
-                .computed()
                 .describe("The backups, newest first."),
             )
             .read_timeout(READ_LIMIT)

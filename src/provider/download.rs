@@ -68,18 +68,18 @@ impl EphemeralResource<Backups> for BackupDownload {
         .attribute(Attribute::string("region").describe("Region of the backup. Default: the provider's region."))
         .attribute(text("bucket").describe("Object storage bucket that holds the files, where the service tells it."))
         .attribute(
-            Attribute::list_of(
+            Attribute::computed_list_of(
                 "files",
                 vec![
                     text("name").describe("Name of the file."),
                     Attribute::integer("size_bytes").computed().describe("Size in bytes."),
-                    text("download_link").sensitive().describe("Where to get it. The link contains its own signature."),
+                    text("download_link").describe("Where to get it. The link contains its own signature."),
                     text("expires_at").describe("When the link ends: RFC 3339, UTC."),
                     text("database_name").describe("The database in it, for backups of single databases."),
                     text("group_name").describe("The shard or node group it is of, where the service tells it."),
                 ],
             )
-            .computed()
+            .sensitive()
             .describe("The files."),
         )
         .read_timeout(LIMIT)

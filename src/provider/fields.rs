@@ -130,14 +130,13 @@ pub(super) fn described() -> Vec<Attribute> {
 
 /// The database engine as an attribute.
 pub(super) fn datastore_attribute() -> Attribute {
-    Attribute::object(
+    Attribute::computed_object(
         "datastore",
         vec![
             Attribute::string("type").computed().describe("Database engine, in the service's own word."),
             Attribute::string("version").computed().describe("Version of the engine."),
         ],
     )
-    .computed()
     .describe("Database engine of the instance, where the service tells it.")
 }
 

@@ -43,7 +43,7 @@ impl DataSource<Backups> for InstancesDataSource {
             )
             .attribute(fields::region())
             .attribute(
-                Attribute::list_of(
+                Attribute::computed_list_of(
                     "instances",
                     vec![
                         text("id").describe("Instance id, as `instance_id` wants it."),
@@ -53,7 +53,6 @@ impl DataSource<Backups> for InstancesDataSource {
                         fields::datastore_attribute(),
                     ],
                 )
-                .computed()
                 .describe("The instances."),
             )
     }

@@ -68,12 +68,11 @@ impl Run {
             prior_state: wire(prior),
             proposed_new_state: wire(proposed),
             prior_private: b"{\"old\":\"1\"}".to_vec(),
-            prior_identity: identity(),
             ..Default::default()
         };
         let answer = self.host.provider().plan_resource_change(request).await.unwrap().into_inner();
         assert_eq!(answer.planned_private, b"{\"old\":\"1\"}", "private is echoed");
-        assert_eq!(answer.planned_identity, identity(), "identity is echoed");
+        assert_eq!(answer.planned_identity, None, "it has none");
         assert!(!answer.legacy_type_system);
         answer
     }
@@ -94,7 +93,6 @@ impl Run {
             type_name: "toy_task".to_owned(),
             current_state: wire(state),
             private: b"{\"old\":\"1\"}".to_vec(),
-            current_identity: identity(),
             ..Default::default()
         };
         self.host.provider().read_resource(request).await.unwrap().into_inner()
@@ -128,14 +126,8 @@ fn apply_request(
         prior_state: wire(prior),
         planned_state: wire(planned),
         planned_private: b"{\"old\":\"1\"}".to_vec(),
-        planned_identity: identity(),
         ..Default::default()
     }
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "the form of a request's field")]
-fn identity() -> Option<tf::ResourceIdentityData> {
-    Some(tf::ResourceIdentityData { identity_data: wire(&json!({ "id": "x" })) })
 }
 
 /// A diagnostic in short: how bad, summary, path.
@@ -578,7 +570,7 @@ async fn lines_52_59_a_create_ends_as_planned_and_the_next_plan_is_empty() {
     let state = unwired(applied.new_state.as_ref());
     assert_eq!(state, full_state());
     assert_eq!(applied.private, b"{\"old\":\"1\"}");
-    assert_eq!(applied.new_identity, identity());
+    assert_eq!(applied.new_identity, None);
     // A read that finds the tags in another order finds nothing new.
     let request = tf::read_resource::Request {
         type_name: "toy_shapes".to_owned(),
@@ -795,7 +787,7 @@ async fn lines_52_53_61_whatever_happens_in_a_create_nothing_is_lost() {
         assert_eq!(unwired(answer.new_state.as_ref()), expected, "{behaviour}");
         if state.is_some() {
             assert_eq!(answer.private, br#"{"old":"1","token":"t-1"}"#, "{behaviour}");
-            assert_eq!(answer.new_identity, identity());
+            assert_eq!(answer.new_identity, None);
         }
     }
 }
@@ -854,7 +846,7 @@ async fn lines_58_59_61_a_read_forgets_only_what_is_gone() {
         assert_eq!(said(&answer.diagnostics), diagnostics, "{behaviour}");
         let expected = found.as_ref().map_or(Value::Null, |found| over(&state, found));
         assert_eq!(unwired(answer.new_state.as_ref()), expected, "{behaviour}");
-        assert_eq!(answer.new_identity, identity(), "{behaviour}");
+        assert_eq!(answer.new_identity, None, "{behaviour}");
         let private = match behaviour {
             "gone" => "",
             "drifted" => r#"{"old":"1","seen":"drift"}"#,

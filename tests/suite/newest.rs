@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use crate::support::host::proto::tfplugin6 as tf;
-use crate::support::run::{Run, TYPE, ended, identity, over, summaries, whole};
+use crate::support::run::{Run, TYPE, apply_request, ended, identity, over, plan_request, summaries, whole};
 use crate::support::value::{UNKNOWN, unwired, wire};
 
 fn ids<'a>(backups: impl IntoIterator<Item = &'a BackupRow>) -> BTreeSet<String> {
@@ -36,15 +36,14 @@ async fn line_77_identities_are_simple_and_read_off_the_object() {
         ]
     );
 
-    // Line 78: unknown only where there is no object yet.
+    // Line 78: none where there is no object yet. Hosts can neither show nor store one that is known in part.
     let config = run.object(&json!({ "service": "dds", "instance_id": run.dds(), "name": "identified" }));
     let plan = run.plan(&config, &Value::Null, &config).await;
     let planned = unwired(plan.planned_state.as_ref());
-    let expected = json!({ "service": "dds", "region": "eu-de", "instance_id": run.dds(), "id": UNKNOWN });
-    assert_eq!(identity(plan.planned_identity.as_ref()), expected);
+    assert_eq!(plan.planned_identity, None);
     let applied = run.apply(&config, &Value::Null, &planned).await;
     let state = unwired(applied.new_state.as_ref());
-    let known = over(&expected, &json!({ "id": state["id"] }));
+    let known = json!({ "service": "dds", "region": "eu-de", "instance_id": run.dds(), "id": state["id"] });
     assert_eq!(identity(applied.new_identity.as_ref()), known);
 
     // Objects of older hosts come without an identity and get one.
@@ -58,6 +57,27 @@ async fn line_77_identities_are_simple_and_read_off_the_object() {
     let replacement = run.plan(&renamed, &state, &over(&state, &json!({ "name": "another" }))).await;
     assert_eq!(replacement.requires_replace.len(), 1);
     assert_eq!(identity(replacement.planned_identity.as_ref()), known, "still that of the old object");
+    // The new object's plan, as Terraform asks for it: with the identity of the old one.
+    let old = Some(tf::ResourceIdentityData { identity_data: wire(&known) });
+    let request = tf::plan_resource_change::Request {
+        prior_identity: old.clone(),
+        ..plan_request(&renamed, &Value::Null, &renamed)
+    };
+    let new = run.host.provider().plan_resource_change(request).await.unwrap().into_inner();
+    assert_eq!((new.planned_identity, new.diagnostics), (None, vec![]));
+    // A create that ends before there is an object has none either, whatever an earlier version planned.
+    let taken = over(&config, &json!({ "name": state["name"] }));
+    let half = over(&known, &json!({ "id": UNKNOWN }));
+    for planned in [old, Some(tf::ResourceIdentityData { identity_data: wire(&half) })] {
+        let planned_state = unwired(run.plan(&taken, &Value::Null, &taken).await.planned_state.as_ref());
+        let request = tf::apply_resource_change::Request {
+            planned_identity: planned,
+            ..apply_request(&taken, &Value::Null, &planned_state)
+        };
+        let failed = run.host.provider().apply_resource_change(request).await.unwrap().into_inner();
+        assert_eq!((summaries(&failed.diagnostics).len(), unwired(failed.new_state.as_ref())), (1, Value::Null));
+        assert_eq!(failed.new_identity, None);
+    }
 
     // By identity, with what the host knows and without what it may leave out.
     for given in [known.clone(), over(&known, &json!({ "region": null }))] {

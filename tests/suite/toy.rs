@@ -281,14 +281,13 @@ impl Resource<Client> for ShapesResource {
                     ],
                 )
                 .describe("Users."),
-                Attribute::object(
+                Attribute::computed_object(
                     "engine",
                     [
                         Attribute::string("type").computed().describe("The type."),
                         Attribute::string("version").computed().describe("The version."),
                     ],
                 )
-                .computed()
                 .keeps()
                 .describe("What runs it."),
             ])
@@ -581,14 +580,13 @@ impl DataSource<Client> for Lookup {
             .attribute(Attribute::number("exact").describe("A number."))
             .attribute(Attribute::string("value").computed().describe("What was found."))
             .attribute(
-                Attribute::list_of(
+                Attribute::computed_list_of(
                     "items",
                     [
                         Attribute::string("id").computed().describe("The id."),
                         Attribute::integer("size").computed().describe("The size."),
                     ],
                 )
-                .computed()
                 .describe("All that was found."),
             )
             .read_timeout(Duration::from_mins(5))

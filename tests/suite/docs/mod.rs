@@ -140,10 +140,9 @@ fn complaints(at: &str, attribute: &Attribute, in_resource: bool, found: &mut Ve
     if in_resource && attribute.mode != Mode::Computed && !at.contains('.') && !says_change {
         lacks("what changing it does".to_owned());
     }
-    if let Shape::Nested(_, children) = &attribute.shape {
-        for child in children {
-            complaints(&format!("{at}.{}", child.name), child, in_resource, found);
-        }
+    let nested = if let Shape::Nested(_, children) = &attribute.shape { &children[..] } else { &[] };
+    for child in nested.iter().chain(&attribute.members) {
+        complaints(&format!("{at}.{}", child.name), child, in_resource, found);
     }
 }
 

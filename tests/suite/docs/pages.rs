@@ -162,6 +162,14 @@ fn import(sources: &Sources, name: &str, folder: &str) -> String {
         text.push_str("An `import` block brings an existing object under management with the next apply:\n\n");
         text.push_str(&fenced("terraform", file));
     }
+    if let Some(file) = find("import-generated.tf") {
+        text.push_str(
+            "Where the object has no `resource` block yet, `terraform plan -generate-config-out=found.tf` writes one. For \
+             that, and only for that, the `import` block names the provider: take that line out before the apply, and the \
+             block after it.\n\n",
+        );
+        text.push_str(&fenced("terraform", file));
+    }
     if let Some(identity) = sources.identities.get(name) {
         text.push_str("From Terraform 1.12 on the block may give the identity instead of an id:\n\n");
         if let Some(file) = find("import-by-identity.tf") {
@@ -304,8 +312,11 @@ fn see(path: &str, kind: &str, block: tf::schema::Block, later: &mut Vec<Nested>
     text
 }
 
+/// Prose in one line; the lists in it keep their lines.
 fn inline(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let mut lines = text.split("\n  ");
+    let prose = lines.next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+    lines.fold(prose, |text, line| format!("{text}\n  {line}"))
 }
 
 /// A type as the reference pages write it.
