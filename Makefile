@@ -1,6 +1,6 @@
 # The few words a person types. Each recipe is what it says; README and CONTRIBUTING explain them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test matrix lint docs install build bench dist dist-twice
+.PHONY: help demo test matrix lint docs site install build bench dist dist-twice
 
 help:           ## list these words
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST)
@@ -23,6 +23,11 @@ lint:           ## formatting, clippy, documentation and the examples' layout
 docs:           ## write the reference pages in docs/ anew, from the schema
 	UPDATE_DOCS=1 cargo test --quiet --test suite docs::the_reference_pages
 
+site:           ## the documents as pages, in target/site/html; needs mdbook (cargo install mdbook --version ^0.4 --locked)
+	cargo run --quiet --locked -p huaweidb-dist -- site target/site
+	mdbook build target/site
+	cargo run --quiet --locked -p huaweidb-dist -- links target/site/html
+
 build:          ## the release binary, target/release/terraform-provider-huaweidb
 	cargo build --release --bin terraform-provider-huaweidb
 
@@ -35,5 +40,5 @@ dist:           ## the files of a release for this platform, and its mirrors, in
 dist-twice:     ## build the release twice in different folders and compare the files
 	bash dist/twice.sh
 
-bench: build    ## measure what the README promises, against the emulator; the table goes to target/bench too
+bench: build    ## measure what the guides promise, against the emulator; the table goes to target/bench too
 	cargo run --profile quick -p huaweidb-bench -- target/release/terraform-provider-huaweidb

@@ -24,7 +24,7 @@ mkdir -p "$here"
 
 say "1. Build the provider and the emulator"
 if [ -z "${HUAWEIDB_BINARIES:-}" ]; then
-  cargo build --quiet --workspace --bins
+  cargo build --quiet -p terraform-provider-huaweidb -p huaweidb-emulator --bins
 fi
 
 say "2. Start the emulator: a stand-in for the cloud on this machine"

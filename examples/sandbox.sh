@@ -17,7 +17,7 @@ fi
 # Binaries that were built before, if somebody says where; else they are built now.
 binaries=${HUAWEIDB_BINARIES:-}
 if [ -z "$binaries" ]; then
-  cargo build --quiet --workspace --bins >&2
+  cargo build --quiet -p terraform-provider-huaweidb -p huaweidb-emulator --bins >&2
   binaries=${CARGO_TARGET_DIR:-$PWD/target}/debug
 fi
 bash "$0" stop

@@ -6,6 +6,7 @@ mod licences;
 mod mirrors;
 mod notes;
 mod sbom;
+mod site;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -20,6 +21,7 @@ pub use licences::licences;
 pub use mirrors::{SOURCE, h1, mirrors};
 pub use notes::notes;
 pub use sbom::{Component, components, sbom};
+pub use site::{broken, site};
 
 /// The provider's name, as files are called.
 pub const NAME: &str = "terraform-provider-huaweidb";

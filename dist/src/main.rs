@@ -6,13 +6,15 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::{env, fs, io};
 
-use huaweidb_dist::{Build, Entry, NAME, archive, components, licences, mirrors, notes, sbom, sums};
+use huaweidb_dist::{Build, Entry, NAME, archive, broken, components, licences, mirrors, notes, sbom, site, sums};
 
 const USAGE: &str = "Usage, in the folder of the sources:
   huaweidb-dist pack BINARY OS ARCH FOLDER   archive and bill of materials of one platform
   huaweidb-dist sums FOLDER                  manifest and SHA256SUMS of what is in the folder
   huaweidb-dist mirrors FOLDER               mirror/ and oci/ of the archives in the folder
   huaweidb-dist notes VERSION                the lines of CHANGELOG.md that are about that version
+  huaweidb-dist site FOLDER                  what mdBook needs to make pages of the documents
+  huaweidb-dist links FOLDER                 whether all links of the pages in the folder lead somewhere
 ";
 
 fn main() -> ExitCode {
@@ -27,6 +29,8 @@ fn main() -> ExitCode {
         ["mirrors", folder] => mirrors(Path::new(folder), env!("CARGO_PKG_VERSION"))
             .map(|()| format!("{folder}/mirror and {folder}/oci"))
             .map_err(Into::into),
+        ["site", folder] => site(Path::new("."), Path::new(folder)).map(|()| (*folder).to_owned()).map_err(Into::into),
+        ["links", folder] => links(Path::new(folder)),
         ["notes", version] => {
             let text = fs::read_to_string("CHANGELOG.md").map_err(Into::into);
             match text.and_then(|text| notes(&text, version).ok_or(format!("CHANGELOG.md has no {version}").into())) {
@@ -52,6 +56,14 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn links(folder: &Path) -> Result<String, Box<dyn Error>> {
+    let (checked, wrong) = broken(&fs::canonicalize(folder)?)?;
+    if wrong.is_empty() {
+        return Ok(format!("nothing: {checked} links lead somewhere"));
+    }
+    Err(format!("these links lead nowhere:\n{}", wrong.join("\n")).into())
 }
 
 fn pack(binary: &Path, os: &str, arch: &str, folder: &Path) -> Result<String, Box<dyn Error>> {

@@ -57,8 +57,8 @@ fn code_of_tests() -> String {
 
 #[test]
 fn every_cell_of_the_comparison_is_filled_and_has_its_source() {
-    let readme = read(&root().join("README.md"));
-    let section = readme.split("## Beside the official providers").nth(1).expect("a comparison");
+    let guide = read(&root().join("docs/guides/migrate.md"));
+    let section = guide.split("## Beside the official providers").nth(1).expect("a comparison");
     let section = section.split("\n## ").next().unwrap_or_default();
     let code = code_of_tests();
     let rows = section.lines().filter(|line| line.starts_with("| ")).skip(2).collect::<Vec<_>>();
