@@ -2,8 +2,7 @@
 
 use super::explain::{About, Doing, explain};
 use super::fields::{self, DataNodeObject, DatabaseObject, DatastoreObject};
-use super::manual_backup::context;
-use super::services;
+use super::services::{self, context};
 use crate::backup::{self, Backup, BackupRef, Backups, Filter, Status};
 use crate::plugin::{Attr, Attribute, DataSource, Diagnostic, Diagnostics, Life, Path, Schema, model};
 

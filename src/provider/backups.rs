@@ -6,8 +6,7 @@ use jiff::Timestamp;
 
 use super::explain::{About, Doing, explain};
 use super::fields::{self, DatastoreObject};
-use super::manual_backup::context;
-use super::services;
+use super::services::{self, context};
 use crate::backup::{self, Backup, Backups, Filter, Status};
 use crate::plugin::{Attr, Attribute, DataSource, Diagnostic, Diagnostics, Life, Path, Schema, model};
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::explain::{About, Doing, explain};
-use super::manual_backup::check_id;
 use super::{fields, services};
 use crate::backup::{self, ALL, BackupRef, Backups, DownloadFile};
 use crate::cloud::Context;
@@ -63,8 +62,8 @@ impl EphemeralResource<Backups> for BackupDownload {
                 .one_of(offering())
                 .describe(format!("Database service of the backup. Only {services} hand out links.")),
         )
-        .attribute(Attribute::string("backup_id").required().check(check_id).describe("Id of the backup. It must be `COMPLETED`."))
-        .attribute(Attribute::string("instance_id").check(check_id).describe("Id of its instance. Default: none; `dds` needs it."))
+        .attribute(Attribute::string("backup_id").required().check(fields::check_id).describe("Id of the backup. It must be `COMPLETED`."))
+        .attribute(Attribute::string("instance_id").check(fields::check_id).describe("Id of its instance. Default: none; `dds` needs it."))
         .attribute(Attribute::string("region").describe("Region of the backup. Default: the provider's region."))
         .attribute(text("bucket").describe("Object storage bucket that holds the files, where the service tells it."))
         .attribute(

@@ -87,6 +87,20 @@ pub(super) fn text(value: Option<&String>) -> Attr<String> {
     value.filter(|value| !value.is_empty()).cloned().into()
 }
 
+/// What an instance's id can be.
+pub(super) fn check_id(id: &str) -> Result<(), String> {
+    if id.is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    if id.len() > 64 {
+        return Err(format!("it has {} characters; an instance id has 36", id.len()));
+    }
+    match id.chars().find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_')) {
+        Some(bad) => Err(format!("it contains {bad:?}; an instance id is made of letters, digits and hyphens")),
+        None => Ok(()),
+    }
+}
+
 /// The service, as whatever asks it needs it: `what` says whose it is.
 pub(super) fn service(what: &str) -> Attribute {
     let text = format!("{what} {}", services::allowed());

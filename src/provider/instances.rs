@@ -2,8 +2,7 @@
 
 use super::explain::{About, Doing, explain};
 use super::fields::{self, DatastoreObject};
-use super::manual_backup::context;
-use super::services;
+use super::services::{self, context};
 use crate::backup::{Backups, Instance};
 use crate::plugin::{Attr, Attribute, DataSource, Diagnostics, Life, Schema, model};
 

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::backups::{check_time, moment};
 use super::explain::{About, Doing, explain};
-use super::manual_backup::{ManualBackup, check_id, filled};
+use super::manual_backup::{ManualBackup, filled, untouched};
 use super::{fields, services};
 use crate::backup::{self, ALL, Backup, BackupRef, Backups, Filter, Service, Status};
 use crate::cloud::Context;
@@ -43,7 +43,7 @@ impl ListResource<Backups> for ManualBackupList {
                 "Database service to ask. {} Default: all that take manual backups; one that does not answer is a warning.",
                 services::allowed()
             )))
-            .attribute(Attribute::string("instance_id").check(check_id).describe("Only backups of this instance. Default: of all."))
+            .attribute(Attribute::string("instance_id").check(fields::check_id).describe("Only backups of this instance. Default: of all."))
             .attribute(Attribute::string("name_prefix").describe("Only backups whose name begins so. Default: any."))
             .attribute(
                 Attribute::string("status")
@@ -213,7 +213,7 @@ fn object(region: &str, service: &dyn Service, filter: &Filter, backup: &Backup)
         region: Attr::from(region),
         // Lists of one instance may leave out which it is.
         instance_id: filter.instance_id.clone().into(),
-        ..services::untouched()
+        ..untouched()
     };
     filled(stub, backup)
 }

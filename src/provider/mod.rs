@@ -3,7 +3,6 @@
 mod actions;
 mod backup;
 mod backups;
-mod databases;
 mod doctor;
 mod download;
 mod explain;
@@ -15,9 +14,6 @@ pub mod fuzz;
 mod instances;
 mod listing;
 mod manual_backup;
-mod movers;
-mod removal;
-mod rotation;
 mod services;
 mod settings;
 mod shared_config;

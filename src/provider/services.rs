@@ -1,8 +1,8 @@
 //! Services by the words people use: keys, instance ids, import ids.
 
-use super::manual_backup::{DELETE, ManualBackup};
 use crate::backup::{self, ALL, BackupRef, Backups, Service, Unsupported};
-use crate::plugin::{Attr, Diagnostic, Diagnostics, Path};
+use crate::cloud;
+use crate::plugin::{Attr, Diagnostic, Diagnostics, Life, Path};
 
 /// The keys of all services, in the documentation's order.
 pub(super) fn keys() -> Vec<&'static str> {
@@ -46,15 +46,9 @@ pub(super) fn regional(client: &Backups, region: &Attr<String>) -> Backups {
     }
 }
 
-/// A backup about whose switches nothing was said: as in a configuration that leaves them all out.
-pub(super) fn untouched() -> ManualBackup {
-    ManualBackup {
-        databases: Attr::Known(Vec::new()),
-        wait_for_completion: Attr::Known(true),
-        on_destroy: Attr::from(DELETE),
-        deletion_protection: Attr::Known(false),
-        ..ManualBackup::default()
-    }
+/// Within what limits an operation may wait and try again.
+pub(super) fn context<M>(life: &Life<M>) -> cloud::Context {
+    cloud::Context { deadline: life.deadline(), stop: life.stop().clone() }
 }
 
 /// What to say when a service cannot look anything up without an instance.

@@ -5,7 +5,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::super::explain::{About, Doing, explain};
-use super::super::manual_backup::check_id;
 use super::super::{fields, services};
 use super::{Told, context, region_attribute, timeout_attribute};
 use crate::backup::{self, Backups, NewBackup, naming};
@@ -39,7 +38,7 @@ impl Action<Backups> for CreateBackup {
              The backup is not tracked in the state: delete it with `huaweidb_prune_backups`, or import it.",
         )
         .attribute(fields::service("Database service of the instance."))
-        .attribute(Attribute::string("instance_id").required().check(check_id).describe("Id of the instance to back up."))
+        .attribute(Attribute::string("instance_id").required().check(fields::check_id).describe("Id of the instance to back up."))
         .attribute(Attribute::string("name").check(naming::check_name).describe(
             "Name of the backup, by the rule of the resource's `name`; unique in the project, so fit for one invocation only. \
              Give either `name` or `name_prefix`.",

@@ -5,7 +5,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::super::explain::{About, Doing, explain};
-use super::super::manual_backup::check_id;
 use super::super::{fields, services};
 use super::{context, region_attribute, timeout_attribute};
 use crate::backup::retention::{self, Candidate, Rule};
@@ -42,7 +41,7 @@ impl Action<Backups> for PruneBackups {
              them another prefix.",
         )
         .attribute(fields::service("Database service of the instance."))
-        .attribute(Attribute::string("instance_id").required().check(check_id).describe("Id of the instance."))
+        .attribute(Attribute::string("instance_id").required().check(fields::check_id).describe("Id of the instance."))
         .attribute(Attribute::string("name_prefix").describe("Only backups whose name begins so. Default: any."))
         .attribute(Attribute::integer("keep_last").between(0, 1_000_000).describe(
             "So many of the newest stay, 0 to 1000000. Together with `older_than`, only what both say goes. Default: no such \

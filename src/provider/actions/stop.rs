@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::super::explain::{About, Doing, explain};
-use super::super::manual_backup::check_id;
 use super::super::{fields, services};
 use super::{context, region_attribute, timeout_attribute};
 use crate::backup::{self, BackupRef, Backups, Filter, Status, Stop, StopScope};
@@ -35,13 +34,13 @@ impl Action<Backups> for StopBackup {
              use for a restore.",
         )
         .attribute(fields::service("Database service of the instance."))
-        .attribute(Attribute::string("backup_id").check(check_id).describe(
+        .attribute(Attribute::string("backup_id").check(fields::check_id).describe(
             "Id of the backup to stop. Give `backup_id`, `instance_id`, or both where the service (`rds`) finds a backup only \
              together with its instance. Default: whatever runs on the instance.",
         ))
         .attribute(
             Attribute::string("instance_id")
-                .check(check_id)
+                .check(fields::check_id)
                 .describe("Id of the instance; alone, every backup that runs on it is stopped. Default: that of `backup_id`."),
         )
         .attribute(region_attribute())

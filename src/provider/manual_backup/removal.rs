@@ -10,11 +10,12 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::manual_backup::{ManualBackup, is_retained, label};
-use super::services;
+use super::messages::label;
+use super::model::{ManualBackup, is_retained};
 use crate::backup::{self, Backups, Filter, Service, Status};
 use crate::cloud::Context;
 use crate::plugin::{Diagnostic, Diagnostics, Path};
+use crate::provider::services;
 
 /// So long a plan may look for other backups.
 const PLAN_LIMIT: Duration = Duration::from_secs(30);

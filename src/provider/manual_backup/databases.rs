@@ -5,14 +5,14 @@ use crate::plugin::{Attr, Attribute, Diagnostic, Diagnostics, NestedBlock, Path,
 
 model! {
     /// One `databases` block.
-    pub(super) struct DatabaseBlock {
-        pub(super) name: Attr<String>,
-        pub(super) tables: Attr<Vec<Attr<String>>>,
+    pub(in crate::provider) struct DatabaseBlock {
+        pub(in crate::provider) name: Attr<String>,
+        pub(in crate::provider) tables: Attr<Vec<Attr<String>>>,
     }
 }
 
 /// The block's schema.
-pub(super) fn block() -> NestedBlock {
+pub(in crate::provider) fn block() -> NestedBlock {
     NestedBlock::list(
         "databases",
         "A database to back up, instead of the whole instance; only `rds` with SQL Server or PostgreSQL (on Open Telekom \
@@ -25,7 +25,11 @@ pub(super) fn block() -> NestedBlock {
 }
 
 /// What a service cannot do with what is asked.
-pub(super) fn check(facts: &Facts, blocks: &Attr<Vec<DatabaseBlock>>, individually: &Attr<bool>) -> Diagnostics {
+pub(in crate::provider) fn check(
+    facts: &Facts,
+    blocks: &Attr<Vec<DatabaseBlock>>,
+    individually: &Attr<bool>,
+) -> Diagnostics {
     let mut found = Diagnostics::new();
     let mut refuse = |path: Path, detail: String| {
         found.push(Diagnostic::error("Argument not offered by this service", detail).at(path));
@@ -55,7 +59,7 @@ pub(super) fn check(facts: &Facts, blocks: &Attr<Vec<DatabaseBlock>>, individual
 }
 
 /// The databases in the blocks.
-pub(super) fn wanted(blocks: &Attr<Vec<DatabaseBlock>>) -> Vec<Database> {
+pub(in crate::provider) fn wanted(blocks: &Attr<Vec<DatabaseBlock>>) -> Vec<Database> {
     let known = |tables: &Attr<Vec<Attr<String>>>| {
         tables
             .known()

@@ -6,11 +6,11 @@
 
 use serde_json::Value as Json;
 
-use super::fields::{self, DatastoreObject};
-use super::manual_backup::ManualBackup;
-use super::{databases, services};
+use super::databases;
+use super::model::{ManualBackup, untouched};
 use crate::backup::{self, Status};
 use crate::plugin::{Attr, Diagnostics, Source, Stored};
+use crate::provider::fields::{self, DatastoreObject};
 
 /// A resource type whose objects can be taken over.
 struct Mover {
@@ -82,7 +82,7 @@ pub(super) fn moved(source: &Source<'_>) -> Result<ManualBackup, Diagnostics> {
         begin_time: time("begin_time"),
         end_time: time("end_time"),
         size_bytes: size(old, mover.unit),
-        ..services::untouched()
+        ..untouched()
     })
 }
 

@@ -8,12 +8,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::explain::{About, Doing, explain};
-use super::manual_backup::{ManualBackup, context};
+use super::model::ManualBackup;
 use crate::backup::retention::{self, Candidate, Rule};
 use crate::backup::{self, Backup, BackupRef, Backups, Filter, Service};
 use crate::cloud::Context;
 use crate::plugin::{Diagnostic, Diagnostics, Life, Path};
+use crate::provider::explain::{About, Doing, explain};
+use crate::provider::services::context;
 
 /// So long a plan may look for what it announces.
 const PLAN_LIMIT: Duration = Duration::from_secs(30);

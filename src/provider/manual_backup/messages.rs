@@ -1,0 +1,62 @@
+//! What is said about a backup of the resource that no error is about.
+
+use super::model::ManualBackup;
+use crate::backup::Status;
+use crate::plugin::{Diagnostic, Path};
+
+pub(super) fn label(state: &ManualBackup) -> String {
+    let id = state.id.known().map_or("?", String::as_str);
+    match state.name.known() {
+        Some(name) => format!("The backup {name:?} ({id})"),
+        None => format!("The backup {id}"),
+    }
+}
+
+pub(super) fn unusable(prior: &ManualBackup, status: &Status) -> Diagnostic {
+    Diagnostic::warning(
+        "Backup is unusable and will be replaced",
+        format!(
+            "{} is {} in the cloud. The new backup will hold the data of the moment it is taken.",
+            label(prior),
+            status
+        ),
+    )
+}
+
+pub(super) fn gone(state: &ManualBackup) -> Diagnostic {
+    Diagnostic::warning(
+        "Backup no longer exists",
+        format!(
+            "{} was deleted outside of Terraform. If the configuration still asks for it, the plan takes a new one: that \
+             one will hold the data of the moment it is taken, not those of the lost backup.",
+            label(state)
+        ),
+    )
+}
+
+pub(super) fn retained(state: &ManualBackup) -> Diagnostic {
+    Diagnostic::warning(
+        "Backup is kept in the cloud",
+        format!(
+            "{} leaves the state, but stays in the cloud and goes on costing, because `on_destroy` is \"retain\". Delete \
+             it in the console, or import it again as {}/{}/{}.",
+            label(state),
+            state.service.known().map_or("", String::as_str),
+            state.instance_id.known().map_or("", String::as_str),
+            state.id.known().map_or("", String::as_str),
+        ),
+    )
+    .at(Path::attribute("on_destroy"))
+}
+
+pub(super) fn interrupted(state: &ManualBackup) -> Diagnostic {
+    Diagnostic::warning(
+        "Backup is still running",
+        format!(
+            "Terraform was interrupted while it waited. {} goes on in the cloud and is saved in the state as {}. The next \
+             apply goes on waiting for it; nothing is taken twice.",
+            label(state),
+            state.status.known().map_or("BUILDING", String::as_str),
+        ),
+    )
+}

@@ -1,0 +1,14 @@
+//! The resource `huaweidb_manual_backup`.
+
+mod databases;
+mod messages;
+mod model;
+mod movers;
+mod plan;
+mod removal;
+mod resource;
+mod rotation;
+mod schema;
+
+pub(super) use self::model::{ManualBackup, filled, untouched};
+pub(super) use self::resource::ManualBackupResource;

@@ -1,0 +1,140 @@
+//! A manual backup as the state holds it, and as the cloud tells of it.
+
+use std::collections::BTreeMap;
+
+use super::databases::{self, DatabaseBlock};
+use crate::backup::{Backup, BackupRef, Backups, NewBackup, Status};
+use crate::plugin::{Attr, model};
+use crate::provider::explain::About;
+use crate::provider::fields::{self, DatastoreObject};
+use crate::provider::services;
+
+model! {
+    /// One manual backup.
+    pub(in crate::provider) struct ManualBackup {
+        pub(in crate::provider) id: Attr<String>,
+        pub(in crate::provider) service: Attr<String>,
+        pub(in crate::provider) instance_id: Attr<String>,
+        pub(in crate::provider) name: Attr<String>,
+        pub(in crate::provider) name_prefix: Attr<String>,
+        pub(in crate::provider) description: Attr<String>,
+        pub(in crate::provider) triggers: Attr<BTreeMap<String, Attr<String>>>,
+        pub(in crate::provider) databases: Attr<Vec<DatabaseBlock>>,
+        pub(in crate::provider) backup_database_individually: Attr<bool>,
+        pub(in crate::provider) wait_for_completion: Attr<bool>,
+        pub(in crate::provider) on_destroy: Attr<String>,
+        pub(in crate::provider) keep_last: Attr<i64>,
+        pub(in crate::provider) deletion_protection: Attr<bool>,
+        pub(in crate::provider) region: Attr<String>,
+        pub(in crate::provider) job_id: Attr<String>,
+        pub(in crate::provider) status: Attr<String>,
+        pub(in crate::provider) r#type: Attr<String>,
+        pub(in crate::provider) instance_name: Attr<String>,
+        pub(in crate::provider) datastore: Attr<DatastoreObject>,
+        pub(in crate::provider) begin_time: Attr<String>,
+        pub(in crate::provider) end_time: Attr<String>,
+        pub(in crate::provider) size_bytes: Attr<i64>,
+    }
+}
+
+/// What a destroy does: forget the backup.
+pub(super) const RETAIN: &str = "retain";
+/// What a destroy does: delete the backup.
+pub(super) const DELETE: &str = "delete";
+
+/// A backup about whose switches nothing was said: as in a configuration that leaves them all out.
+pub(in crate::provider) fn untouched() -> ManualBackup {
+    ManualBackup {
+        databases: Attr::Known(Vec::new()),
+        wait_for_completion: Attr::Known(true),
+        on_destroy: Attr::from(DELETE),
+        deletion_protection: Attr::Known(false),
+        ..ManualBackup::default()
+    }
+}
+
+/// The client for the backup's region; also fills the region in where it is not known yet.
+pub(super) fn regional(client: &Backups, state: &mut ManualBackup) -> Backups {
+    let client = services::regional(client, &state.region);
+    state.region = Attr::Known(client.region().to_owned());
+    client
+}
+
+pub(super) fn wanted(planned: &ManualBackup) -> NewBackup {
+    let text = |value: &Attr<String>| value.known().cloned().unwrap_or_default();
+    NewBackup {
+        instance_id: text(&planned.instance_id),
+        name: text(&planned.name),
+        description: planned.description.known().filter(|text| !text.is_empty()).cloned(),
+        databases: databases::wanted(&planned.databases),
+        individually: planned.backup_database_individually == Attr::Known(true),
+    }
+}
+
+pub(super) fn reference(state: &ManualBackup) -> BackupRef {
+    BackupRef {
+        id: state.id.known().cloned().unwrap_or_default(),
+        instance_id: state.instance_id.known().filter(|id| !id.is_empty()).cloned(),
+    }
+}
+
+/// Whether the cloud may not list it yet: it was just begun when it was last heard of.
+pub(super) fn is_new(state: &ManualBackup) -> bool {
+    state.status.known().is_some_and(|word| Status::named(word) == Status::Building)
+}
+
+pub(super) fn about(state: &ManualBackup) -> About<'_> {
+    About {
+        service: state.service.known().map_or("", String::as_str),
+        id: state.id.known().map(String::as_str),
+        name: state.name.known().map(String::as_str),
+    }
+}
+
+/// What the cloud says now, over what was known. What a service does not tell stays as it was.
+pub(in crate::provider) fn filled(mut state: ManualBackup, backup: &Backup) -> ManualBackup {
+    fn keep<T: Clone>(old: &mut Attr<T>, new: Attr<T>) {
+        if matches!(new, Attr::Known(_)) {
+            *old = new;
+        }
+    }
+    state.id = Attr::Known(backup.id.clone());
+    keep(&mut state.instance_id, fields::text(Some(&backup.instance_id)));
+    keep(&mut state.name, fields::text(Some(&backup.name)));
+    keep(&mut state.description, fields::text(backup.description.as_ref()));
+    state.status = Attr::Known(backup.status.to_string());
+    keep(&mut state.r#type, fields::text(backup.kind.as_ref()));
+    keep(&mut state.instance_name, fields::text(backup.instance_name.as_ref()));
+    keep(&mut state.datastore, fields::datastore(backup.datastore.as_ref()));
+    keep(&mut state.begin_time, fields::time(backup.begin));
+    state.end_time = fields::time(backup.end);
+    state.size_bytes = fields::size(backup);
+    without_unknowns(state)
+}
+
+/// Terraform saves nothing unknown; what is not told is null.
+pub(super) fn without_unknowns(mut state: ManualBackup) -> ManualBackup {
+    fn settle<T>(value: &mut Attr<T>) {
+        if matches!(value, Attr::Unknown) {
+            *value = Attr::Null;
+        }
+    }
+    settle(&mut state.id);
+    settle(&mut state.name);
+    settle(&mut state.description);
+    settle(&mut state.region);
+    settle(&mut state.job_id);
+    settle(&mut state.status);
+    settle(&mut state.r#type);
+    settle(&mut state.instance_name);
+    settle(&mut state.datastore);
+    settle(&mut state.begin_time);
+    settle(&mut state.end_time);
+    settle(&mut state.size_bytes);
+    state
+}
+
+/// Whether a destroy only forgets it.
+pub(super) fn is_retained(state: &ManualBackup) -> bool {
+    state.on_destroy.as_str() == Some(RETAIN)
+}

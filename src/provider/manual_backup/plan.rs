@@ -1,0 +1,62 @@
+//! What a plan says beyond the schema's rules.
+
+use super::messages::unusable;
+use super::model::ManualBackup;
+use super::rotation;
+use crate::backup::{Backups, Status};
+use crate::plugin::{Attr, Path, Planning};
+use crate::provider::services;
+
+/// Adjusts a create or update plan.
+pub(super) async fn plan(client: Option<&Backups>, planning: &mut Planning<ManualBackup>) {
+    let Some(prior) = &planning.prior else {
+        if planning.config.region.is_null()
+            && let Some(client) = client
+        {
+            planning.planned.region = Attr::Known(client.region().to_owned());
+        }
+        if let Some(client) = client {
+            let client = services::regional(client, &planning.planned.region);
+            planning.diagnostics.extend(rotation::announced(&client, &planning.planned).await);
+        }
+        return;
+    };
+    let planned = &mut planning.planned;
+    // A name_prefix that is new beside an old name (after an import or a move) fits if the name begins with it.
+    if planned.name_prefix != prior.name_prefix {
+        let fits = match (&prior.name_prefix, &planned.name_prefix, &prior.name) {
+            (Attr::Null, Attr::Known(prefix), Attr::Known(name)) => name.starts_with(prefix.as_str()),
+            (_, Attr::Null, _) => true, // then `name` is set, and its own change decides
+            _ => false,
+        };
+        if !fits {
+            planning.replace.push(Path::attribute("name_prefix"));
+        }
+    }
+    let Some(status) = prior.status.known().map(|word| Status::named(word)) else {
+        return;
+    };
+    match status {
+        Status::Completed => {}
+        Status::Failed | Status::Deleting => {
+            planned.status = Attr::Unknown;
+            planning.replace.push(Path::attribute("status"));
+            planning.diagnostics.push(unusable(prior, &status));
+        }
+        Status::Building | Status::Other(_) => {
+            if planned.wait_for_completion == Attr::Known(true) {
+                resume(planned);
+            }
+        }
+    }
+}
+
+/// A plan that goes on waiting: what the end of the backup will tell is not known yet.
+fn resume(planned: &mut ManualBackup) {
+    planned.status = Attr::Unknown;
+    planned.instance_name = Attr::Unknown;
+    planned.datastore = Attr::Unknown;
+    planned.begin_time = Attr::Unknown;
+    planned.end_time = Attr::Unknown;
+    planned.size_bytes = Attr::Unknown;
+}

@@ -1,0 +1,233 @@
+//! What the resource does: create, read, update, delete, import, move.
+
+use jiff::Timestamp;
+
+use super::messages::{gone, interrupted, retained};
+use super::model::{
+    ManualBackup, about, filled, is_new, is_retained, reference, regional, untouched, wanted, without_unknowns,
+};
+use super::removal::{self, Leaving};
+use super::{movers, plan, rotation, schema};
+use crate::backup::{self, Backups, Service, Started, Status, naming};
+use crate::plugin::{Attr, Diagnostics, Life, Planning, Resource, Schema, Source};
+use crate::provider::explain::{Doing, explain};
+use crate::provider::fields;
+use crate::provider::services::{self, context};
+
+/// `huaweidb_manual_backup`
+#[derive(Debug, Default)]
+pub(in crate::provider) struct ManualBackupResource {
+    leaving: Leaving,
+}
+
+impl Resource<Backups> for ManualBackupResource {
+    type Model = ManualBackup;
+
+    fn schema(&self) -> Schema {
+        schema::schema()
+    }
+
+    fn validate(&self, config: &ManualBackup) -> Diagnostics {
+        schema::validate(config)
+    }
+
+    async fn plan(&self, client: Option<&Backups>, planning: &mut Planning<ManualBackup>) {
+        plan::plan(client, planning).await;
+    }
+
+    async fn plan_delete(&self, client: Option<&Backups>, prior: &ManualBackup) -> Diagnostics {
+        self.leaving.planned(client, prior).await
+    }
+
+    async fn plan_replace(
+        &self,
+        client: Option<&Backups>,
+        prior: &ManualBackup,
+        planned: &ManualBackup,
+    ) -> Diagnostics {
+        let mut said = self.leaving.planned(client, prior).await;
+        if let Some(client) = client {
+            let client = services::regional(client, &planned.region);
+            said.extend(rotation::announced(&client, planned).await);
+        }
+        said
+    }
+
+    async fn create(
+        &self,
+        client: &Backups,
+        mut planned: ManualBackup,
+        life: &mut Life<ManualBackup>,
+    ) -> Result<ManualBackup, Diagnostics> {
+        let service = services::required(&planned.service)?;
+        let client = regional(client, &mut planned);
+        if !matches!(planned.name, Attr::Known(_)) {
+            let prefix = planned.name_prefix.known().map_or("", String::as_str);
+            planned.name = Attr::Known(naming::unique_name(prefix, Timestamp::now()));
+        }
+        let want = wanted(&planned);
+        let started = client
+            .begin(&context(life), service, &want)
+            .await
+            .map_err(|error| explain(Doing::Create, about(&planned), &error))?;
+        planned.id = Attr::Known(started.backup_id.clone());
+        planned.job_id = started.job_id.clone().into();
+        planned.begin_time = fields::time(started.begin);
+        planned.status = Attr::Known(Status::Building.to_string());
+        planned.r#type = Attr::Known("manual".to_owned());
+        let begun = without_unknowns(planned);
+        // It exists now: Terraform must track it whatever happens next.
+        life.checkpoint(begun.clone());
+        if begun.wait_for_completion == Attr::Known(false) {
+            return Ok(begun);
+        }
+        wait(&client, service, begun, &started, life).await
+    }
+
+    async fn read(
+        &self,
+        client: &Backups,
+        mut state: ManualBackup,
+        life: &mut Life<ManualBackup>,
+    ) -> Result<Option<ManualBackup>, Diagnostics> {
+        let service = services::required(&state.service)?;
+        let client = regional(client, &mut state);
+        let found = if is_new(&state) {
+            client.find_new(&context(life), service, &reference(&state)).await
+        } else {
+            client.find(&context(life), service, &reference(&state)).await
+        };
+        let found = found.map_err(|error| explain(Doing::Read, about(&state), &error))?;
+        if found.is_none() {
+            life.warn(gone(&state));
+        }
+        Ok(found.map(|backup| filled(state, &backup)))
+    }
+
+    async fn update(
+        &self,
+        client: &Backups,
+        prior: ManualBackup,
+        planned: ManualBackup,
+        life: &mut Life<ManualBackup>,
+    ) -> Result<ManualBackup, Diagnostics> {
+        let waits = planned.status.is_unknown();
+        let mut state = ManualBackup {
+            name_prefix: planned.name_prefix,
+            wait_for_completion: planned.wait_for_completion,
+            on_destroy: planned.on_destroy,
+            keep_last: planned.keep_last,
+            deletion_protection: planned.deletion_protection,
+            ..prior
+        };
+        if !waits {
+            return Ok(state);
+        }
+        let service = services::required(&state.service)?;
+        let client = regional(client, &mut state);
+        life.checkpoint(state.clone());
+        let started = Started { job_id: state.job_id.known().cloned(), ..Started::from(reference(&state)) };
+        wait(&client, service, state, &started, life).await
+    }
+
+    async fn delete(
+        &self,
+        client: &Backups,
+        mut state: ManualBackup,
+        life: &mut Life<ManualBackup>,
+    ) -> Result<(), Diagnostics> {
+        if let Some(refusal) = removal::refused(&state) {
+            return Err(refusal.into());
+        }
+        if is_retained(&state) {
+            life.warn(retained(&state));
+            return Ok(());
+        }
+        let service = services::required(&state.service)?;
+        let client = regional(client, &mut state);
+        let (context, reference) = (context(life), reference(&state));
+        let undeleted = |error| explain(Doing::Delete, about(&state), &error);
+        if is_new(&state) && client.find_new(&context, service, &reference).await.map_err(undeleted)?.is_none() {
+            return Ok(());
+        }
+        // What has ended does not begin again, so it need not be looked at.
+        let ended = state.status.known().is_some_and(|word| Status::named(word).is_final());
+        let deleted = if ended {
+            client.delete_ended(&context, service, &reference).await
+        } else {
+            client.delete(&context, service, &reference).await
+        };
+        deleted.map_err(|error| undeleted(error).into())
+    }
+
+    fn import(&self, id: &str) -> Result<ManualBackup, Diagnostics> {
+        let (service, reference) = services::import_id(id)?;
+        Ok(ManualBackup {
+            id: Attr::Known(reference.id),
+            service: Attr::Known(service.facts().product.key.to_owned()),
+            instance_id: reference.instance_id.into(),
+            ..untouched()
+        })
+    }
+
+    fn import_identity(&self, identity: ManualBackup) -> Result<ManualBackup, Diagnostics> {
+        let part = |value: &Attr<String>| value.known().cloned().unwrap_or_default();
+        let id = [&identity.service, &identity.instance_id, &identity.id].map(part).join("/");
+        Ok(ManualBackup { region: identity.region, ..self.import(&id)? })
+    }
+
+    fn imported(&self, client: &Backups, mut stub: ManualBackup) -> ManualBackup {
+        regional(client, &mut stub);
+        stub
+    }
+
+    fn move_from(&self, source: &Source<'_>) -> Result<ManualBackup, Diagnostics> {
+        movers::moved(source)
+    }
+
+    fn configuration(&self, mut config: ManualBackup) -> ManualBackup {
+        // Only one of them may be written.
+        if config.name_prefix.is_set() {
+            config.name = Attr::Null;
+        }
+        config
+    }
+}
+
+/// Waits for a backup that exists. An interrupt is no failure: the object is saved as it is, and the next apply goes on.
+async fn wait(
+    client: &Backups,
+    service: &'static dyn Service,
+    state: ManualBackup,
+    started: &Started,
+    life: &mut Life<ManualBackup>,
+) -> Result<ManualBackup, Diagnostics> {
+    match client.settled(&context(life), service, started, &()).await {
+        Ok(backup) => {
+            let state = filled(state, &backup);
+            life.checkpoint(state.clone());
+            rotation::rotated(client, &state, life).await;
+            Ok(state)
+        }
+        Err(backup::Error::Stopped { last, .. }) => {
+            let state = match last {
+                Some(backup) => filled(state, &backup),
+                None => state,
+            };
+            life.warn(interrupted(&state));
+            Ok(state)
+        }
+        Err(error) => {
+            let seen = match &error {
+                backup::Error::Failed { backup: last, .. }
+                | backup::Error::StillRunning { last, .. }
+                | backup::Error::OutOfSight { last, .. } => last.as_deref(),
+                _ => None,
+            };
+            if let Some(backup) = seen {
+                life.checkpoint(filled(state.clone(), backup));
+            }
+            Err(explain(Doing::Wait, about(&state), &error).into())
+        }
+    }
+}
