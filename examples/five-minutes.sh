@@ -22,8 +22,9 @@ mkdir "$work/first"
 sed -n '/^```terraform$/,/^```$/p' README.md | sed -n '2,/^```$/p' | sed '$d' >"$work/first/main.tf"
 cp "$SANDBOX/sandbox_override.tf" "$work/first/"
 cd "$work/first"
-timed terraform init -input=false
-timed terraform apply -input=false -auto-approve
-timed terraform plan -input=false -detailed-exitcode
-timed terraform destroy -input=false -auto-approve
+cli=$(command -v terraform || command -v tofu)
+timed "${cli##*/}" init -input=false
+timed "${cli##*/}" apply -input=false -auto-approve
+timed "${cli##*/}" plan -input=false -detailed-exitcode
+timed "${cli##*/}" destroy -input=false -auto-approve
 printf '%4d s  in all\n' $(($(date +%s) - began))

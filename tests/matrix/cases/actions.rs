@@ -1,12 +1,9 @@
 //! Actions: by hand, around changes, and around the end.
 
-use std::fs;
-use std::path::Path;
-
 use huaweidb_emulator::{Emulator, Fault, NewBackups};
 use rustix::process::Signal;
 
-use super::{emulator, names, pause, wait_until};
+use super::{emulator, example, names, pause, wait_until};
 use crate::cli::Workspace;
 use crate::offers::Cli;
 
@@ -183,10 +180,8 @@ pub(super) fn around_destroy(cli: &Cli) {
 
 pub(super) fn examples(cli: &Cli) {
     let emulator = emulator(0.2);
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    let read = |name: &str| fs::read_to_string(root.join(name)).unwrap_or_else(|why| panic!("{name}: {why}"));
     let workspace = cli.workspace(&emulator);
-    let action = |name: &str| read(&format!("actions/huaweidb_{name}/action.tf"));
+    let action = |name: &str| example(&format!("actions/huaweidb_{name}/action.tf"));
     let actions = ["create_backup", "prune_backups", "stop_backup"].map(action).concat();
     workspace.configure(&actions);
     workspace.apply();
@@ -198,6 +193,6 @@ pub(super) fn examples(cli: &Cli) {
     invoke(&workspace, "huaweidb_prune_backups.old").succeeded();
     invoke(&workspace, "huaweidb_stop_backup.emergency").succeeded();
 
-    workspace.write("found.tfquery.hcl", &read("list-resources/huaweidb_manual_backup/list-resource.tfquery.hcl"));
+    workspace.write("found.tfquery.hcl", &example("list-resources/huaweidb_manual_backup/list-resource.tfquery.hcl"));
     workspace.run(&["query"]).succeeded().says("before-change");
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use huaweidb_emulator::Emulator;
 use serde_json::{Value as Json, json};
 
-use super::{ADDRESS, SERVICES, attribute, backup, emulator, names, resource, seed};
+use super::{ADDRESS, SERVICES, attribute, backup, emulator, example, names, resource, seed};
 use crate::cli::Workspace;
 use crate::offers::Cli;
 
@@ -121,6 +121,12 @@ pub(super) fn by_identity(cli: &Cli) {
     workspace.nothing_to_do();
     assert_eq!(stored(&workspace), expected(&attribute(&workspace, "id")));
     assert_ne!(attribute(&workspace, "id"), json!(id));
+
+    let other = cli.workspace(&emulator);
+    let text = example("resources/huaweidb_manual_backup/import-by-identity.tf");
+    let printed = text.split('"').find(|word| word.ends_with("br02")).expect("it names a backup");
+    other.configure(&text.replace(printed, &seed(&emulator, "dds", "made-by-hand")));
+    other.apply().says("1 imported, 0 added, 0 changed, 0 destroyed");
 
     let identity = identity.replace("\"dds\"", "\"oracle\"");
     workspace

@@ -277,6 +277,7 @@ terraform {
   encryption {
     key_provider "pbkdf2" "words" {
       passphrase = "correct horse battery staple"
+      iterations = 200000
     }
     method "aes_gcm" "this" {
       keys = key_provider.pbkdf2.words

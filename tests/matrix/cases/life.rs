@@ -1,5 +1,6 @@
 //! From the first plan to the destroy, and what may come between.
 
+use std::fs;
 use std::time::Duration;
 
 use huaweidb_emulator::{Fault, FaultKind, NewBackups, NewInstance};
@@ -75,6 +76,11 @@ fn planned_and_applied(workspace: &Workspace, options: &[&str], actions: &[&str]
     // A CLI that cannot show a plan says so and ends with 0 nevertheless.
     let shown = with(&[]);
     shown.says("Plan:").says(ADDRESS);
+    let told = with(&["-json"]);
+    let told = told.out.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line}")));
+    let told: Vec<Json> = told.collect();
+    assert!(told.iter().any(|line| line["type"] == "change_summary"), "{told:?}");
+    assert!(told.iter().all(|line| line["@level"] != "error"), "{told:?}");
     let saved = with(&["-out=saved"]);
     assert!(!saved.all().contains("Error"), "{}", saved.all());
     workspace.run(&["show", "saved"]).succeeded().says("Plan:").says(ADDRESS);
@@ -322,6 +328,70 @@ pub(super) fn rotation(cli: &Cli) {
     assert_eq!(emulator.backups().len(), 3, "two, and the one that was taken by hand: {:?}", names(&emulator));
     workspace.destroy().says("Backup is kept in the cloud");
     assert_eq!(emulator.backups().len(), 3);
+}
+
+pub(super) fn modules(cli: &Cli) {
+    let emulator = emulator(0.2);
+    let mut workspace = cli.workspace(&emulator);
+    workspace.unset("HW_PROJECT_ID");
+    let far = NewInstance {
+        service: "dds".to_owned(),
+        name: "far-away".to_owned(),
+        region: Some("eu-nl".to_owned()),
+        ..NewInstance::default()
+    };
+    let instances = json!({ "near": emulator.instance("dds"), "far": emulator.add_instance(&far).id });
+    let head = "terraform {\n  required_providers {\n    huaweidb = {\n      source = \"localhost/huaweidb/huaweidb\"\n    }\n  }\n}\n";
+    let variables = "variable \"instance_id\" {\n  type = string\n}\nvariable \"names\" {\n  type = set(string)\n}\n";
+    fs::create_dir(workspace.path("gate")).expect("a temporary folder can be made");
+    workspace.write(
+        "gate/main.tf",
+        &format!(
+            "{head}{variables}resource \"huaweidb_manual_backup\" \"b\" {{\n  for_each    = var.names\n  service     = \
+             \"dds\"\n  instance_id = var.instance_id\n  name        = each.key\n}}\n\
+             output \"ids\" {{ value = [for one in huaweidb_manual_backup.b : one.id] }}\n"
+        ),
+    );
+    let called = |names: &str| {
+        workspace.configure(&format!(
+            r#"
+provider "huaweidb" {{
+  alias     = "far"
+  region    = "eu-nl"
+  endpoints = var.endpoints
+}}
+locals {{
+  instances = {instances}
+}}
+module "near" {{
+  source      = "./gate"
+  instance_id = local.instances["near"]
+  names       = {names}
+}}
+module "far" {{
+  source      = "./gate"
+  count       = 1
+  instance_id = local.instances["far"]
+  names       = ["far-${{length(module.near.ids)}}"]
+  providers = {{
+    huaweidb = huaweidb.far
+  }}
+}}
+"#
+        ));
+    };
+    called("[\"near-1\", \"near-2\"]");
+    workspace.run(&["get"]).succeeded();
+    workspace.apply().says("3 added");
+    workspace.nothing_to_do();
+    assert_eq!(names(&emulator), ["far-2", "near-1", "near-2"]);
+    let region = |name: &str| emulator.backups().into_iter().find(|row| row.name == name).map(|row| row.region);
+    assert_eq!(region("far-2").as_deref(), Some("eu-nl"));
+    called("[\"near-2\"]");
+    workspace.apply().says("1 added, 0 changed, 2 destroyed");
+    assert_eq!(names(&emulator), ["far-1", "near-2"]);
+    workspace.destroy();
+    assert!(emulator.backups().is_empty());
 }
 
 pub(super) fn addresses(cli: &Cli) {

@@ -5,6 +5,8 @@ mod adopt;
 mod around;
 mod life;
 
+use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use huaweidb_emulator::{Emulator, NewBackups, Options};
@@ -36,6 +38,7 @@ pub(crate) const CASES: &[Case] = &[
     case(EVERYWHERE, "bad input with its line", life::bad_input),
     case(EVERYWHERE, "protection and warnings", life::protection),
     case(EVERYWHERE, "rotation", life::rotation),
+    case(EVERYWHERE, "modules and provider aliases", life::modules),
     case(EVERYWHERE, "moves within the state", life::addresses),
     case(EVERYWHERE, "attached debugging", around::attached),
     case(EVERYWHERE, "what is not offered is refused", around::refusals),
@@ -94,6 +97,12 @@ fn seed(emulator: &Emulator, service: &str, name: &str) -> String {
         ..NewBackups::default()
     };
     emulator.add_backups(&made)[0].id.clone()
+}
+
+/// An example file of the project.
+fn example(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
+    fs::read_to_string(&path).unwrap_or_else(|why| panic!("{name}: {why}"))
 }
 
 /// The names of all backups in the cloud, sorted.

@@ -260,14 +260,14 @@ impl Ran {
     /// Expects exit code 0.
     #[track_caller]
     pub(crate) fn succeeded(self) -> Self {
-        assert_eq!(self.code, 0, "{}", self.all());
+        assert!(self.code == 0, "exit code {}\n{}", self.code, self.all());
         self
     }
 
     /// Expects another exit code than 0.
     #[track_caller]
     pub(crate) fn failed(self) -> Self {
-        assert_ne!(self.code, 0, "{}", self.all());
+        assert!(self.code != 0, "exit code 0, where a failure is expected\n{}", self.all());
         self
     }
 
