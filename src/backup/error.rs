@@ -1,6 +1,6 @@
 //! Why a backup is not where it should be.
 
-use super::{Backup, Unsupported};
+use super::{Backup, BackupRef, Doubt, Started, Unsupported};
 use crate::cloud;
 
 /// Why an operation on backups did not reach its goal. Every variant says what is known to exist.
@@ -72,7 +72,29 @@ pub enum Error {
         /// The other running backups.
         others: Vec<Backup>,
     },
-    /// The backup was there and is no more, or never came to be seen.
+    /// The backup is not to be seen, but that does not prove that it is gone. The state must keep it.
+    #[error("the backup {id} is not to be seen, which does not prove that it is gone")]
+    Doubtful {
+        /// Its id.
+        id: String,
+        /// What speaks against it.
+        doubt: Doubt,
+    },
+    /// The record of that id is not the backup that is meant: another instance's, or of another name. Nothing was sent.
+    #[error("the record of the backup {} is of {} and called {:?}", found.id, found.instance_id, found.name)]
+    Foreign {
+        /// What is meant.
+        meant: Box<BackupRef>,
+        /// What the cloud has under that id.
+        found: Box<Backup>,
+    },
+    /// A create was answered with another instance's backup, or another name. Nothing is done to that.
+    #[error("the create was answered with the backup {} of another instance or name", answer.backup_id)]
+    OtherAnswer {
+        /// What the answer says.
+        answer: Box<Started>,
+    },
+    /// The backup was there and is no more.
     #[error("the backup {id} is gone")]
     Vanished {
         /// Its id.
@@ -120,6 +142,9 @@ impl Error {
             | Error::Failed { .. }
             | Error::JobFailed { .. }
             | Error::OthersRun { .. }
+            | Error::Doubtful { .. }
+            | Error::Foreign { .. }
+            | Error::OtherAnswer { .. }
             | Error::Vanished { .. }
             | Error::StillRunning { .. }
             | Error::Stopped { .. } => None,

@@ -18,9 +18,11 @@ use std::fmt;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-pub use engine::{Backups, Progress, Stop};
+pub use engine::{Backups, Doubt, Progress, Stop};
 pub use error::Error;
-pub use service::{Choice, Facts, Job, JobStatus, Misread, Page, Service, Started, StopScope, Unsupported, Verdict};
+pub use service::{
+    Certainty, Choice, Facts, Job, JobStatus, Misread, Page, Service, Started, StopScope, Unsupported, Verdict,
+};
 pub use services::{ALL, named, time};
 
 /// A backup, in the same words and units for every service.
@@ -171,6 +173,8 @@ pub struct NewBackup {
     pub databases: Vec<Database>,
     /// Whether each of them is backed up for itself, where a service can do so.
     pub individually: bool,
+    /// Whether the name has a random part of this create's own, so that whatever carries it is ours.
+    pub random_name: bool,
 }
 
 /// Links under which the files of a backup can be downloaded for a while.
@@ -199,19 +203,43 @@ pub struct DownloadFile {
     pub group: Option<String>,
 }
 
-/// Which backup: enough for every service to find it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Which backup: enough for every service to find it, and what is known of it that its absence must not contradict.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BackupRef {
     /// The backup id.
     pub id: String,
     /// The instance it was taken of. Some services need it to look the backup up.
     pub instance_id: Option<String>,
+    /// Its name, where it is known: a record of another name is not stopped or deleted.
+    pub name: Option<String>,
+    /// The project in which it was last seen.
+    pub project_id: Option<String>,
+    /// How it was begun, unless it was seen to have ended since.
+    pub begun: Option<BegunBackup>,
+}
+
+/// How a backup was begun that is not known to have ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BegunBackup {
+    /// The job that takes it, where the service tells one.
+    pub job_id: Option<String>,
+    /// When the service accepted it, by our clock; `None` where that is not known any more.
+    pub at: Option<Timestamp>,
+    /// Whether a list has shown it since.
+    pub listed: bool,
+}
+
+impl BackupRef {
+    /// A backup of which nothing else is known.
+    pub fn new(id: impl Into<String>, instance_id: Option<String>) -> Self {
+        BackupRef { id: id.into(), instance_id, ..BackupRef::default() }
+    }
 }
 
 impl From<&Backup> for BackupRef {
     fn from(backup: &Backup) -> Self {
-        let instance_id = Some(backup.instance_id.clone()).filter(|id| !id.is_empty());
-        BackupRef { id: backup.id.clone(), instance_id }
+        let told = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+        BackupRef { name: told(&backup.name), ..BackupRef::new(&*backup.id, told(&backup.instance_id)) }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Backup, BackupRef, Download, Filter, Instance, NewBackup};
+use super::{Backup, BackupRef, BegunBackup, Download, Filter, Instance, NewBackup};
 use crate::cloud::{Call, Product, Refusal, Reply};
 
 /// A database service. Pure translation: builds calls and reads replies; never performs IO, waits or logs.
@@ -116,6 +116,8 @@ pub struct Facts {
     pub choice: Choice,
     /// Records per page at most.
     pub page_limit: u64,
+    /// Whether lists tell the descriptions of backups.
+    pub tells_descriptions: bool,
     /// How many backups one batch delete takes; 0 where there is none.
     pub batch_limit: usize,
     /// What a stop ends.
@@ -164,18 +166,44 @@ pub struct Started {
     pub job_id: Option<String>,
     /// When it began, where the service tells it.
     pub begin: Option<Timestamp>,
+    /// Its name, where the answer tells it.
+    pub name: Option<String>,
+    /// How sure it is that this is the backup that was asked for, and the only one.
+    pub certainty: Certainty,
+}
+
+/// How a create came to know its backup.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Certainty {
+    /// By the answer to the only request.
+    #[default]
+    Answered,
+    /// By the answer, after a request whose answer was lost: that one may have arrived too.
+    AnsweredLater,
+    /// By its own random name: no answer came.
+    Named,
+    /// By comparing what the service tells of it: no answer came, and the name is not ours alone.
+    Compared,
 }
 
 impl Started {
     /// The backup itself.
     pub fn backup(&self) -> BackupRef {
-        BackupRef { id: self.backup_id.clone(), instance_id: self.instance_id.clone() }
+        let begun = BegunBackup { job_id: self.job_id.clone(), at: Some(Timestamp::now()), listed: false };
+        BackupRef { begun: Some(begun), ..BackupRef::new(&*self.backup_id, self.instance_id.clone()) }
     }
 }
 
 impl From<BackupRef> for Started {
     fn from(backup: BackupRef) -> Self {
-        Started { backup_id: backup.id, instance_id: backup.instance_id, job_id: None, begin: None }
+        Started {
+            backup_id: backup.id,
+            instance_id: backup.instance_id,
+            job_id: backup.begun.and_then(|begun| begun.job_id),
+            begin: None,
+            name: backup.name,
+            certainty: Certainty::Answered,
+        }
     }
 }
 
@@ -213,7 +241,7 @@ pub enum JobStatus {
 /// What a refusal means for what we are doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The backup, instance or job does not exist (any more).
+    /// There is no such backup: the service's word about the backup itself.
     Gone,
     /// Something else runs on the instance, or the service asks for patience: wait and try again.
     Busy,

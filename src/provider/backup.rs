@@ -112,7 +112,7 @@ impl DataSource<Backups> for BackupDataSource {
         };
         if config.instance_id.is_null() {
             let possible = match &config.backup_id {
-                Attr::Known(id) => service.find(&BackupRef { id: id.clone(), instance_id: None }).map(drop),
+                Attr::Known(id) => service.find(&BackupRef::new(&**id, None)).map(drop),
                 Attr::Null => service.list(&Filter::default(), 0, 1).map(drop),
                 Attr::Unknown => Ok(()),
             };
@@ -141,7 +141,7 @@ impl DataSource<Backups> for BackupDataSource {
             name: config.name.known().map(String::as_str),
         };
         if let Some(id) = config.backup_id.known() {
-            let reference = BackupRef { id: id.clone(), instance_id: config.instance_id.known().cloned() };
+            let reference = BackupRef::new(&**id, config.instance_id.known().cloned());
             let found = client.find(&context, service, &reference).await;
             return match found.map_err(|error| explain(Doing::Read, about, &error))? {
                 Some(backup) => Ok(filled(config, client.region(), &backup)),

@@ -42,7 +42,7 @@ const LIMIT: Duration = Duration::from_mins(2);
 
 /// The services that hand out links.
 fn offering() -> impl Iterator<Item = &'static str> {
-    let any = BackupRef { id: "b".to_owned(), instance_id: Some("i".to_owned()) };
+    let any = BackupRef::new("b", Some("i".to_owned()));
     ALL.iter().filter(move |service| service.download(&any).is_some()).map(|service| service.facts().key())
 }
 
@@ -85,9 +85,7 @@ impl EphemeralResource<Backups> for BackupDownload {
     }
 
     fn validate(&self, config: &Links) -> Diagnostics {
-        let lacks = |service: &&dyn backup::Service| {
-            service.download(&BackupRef { id: "b".to_owned(), instance_id: None }).is_none()
-        };
+        let lacks = |service: &&dyn backup::Service| service.download(&BackupRef::new("b", None)).is_none();
         let service = config.service.as_str().and_then(backup::named);
         match service.filter(lacks).filter(|_| config.instance_id.is_null()) {
             Some(service) => {
@@ -104,10 +102,8 @@ impl EphemeralResource<Backups> for BackupDownload {
         let service = services::required(&config.service)?;
         let client = services::regional(client, &config.region);
         let context = Context { deadline: lease.deadline(), stop: lease.stop().clone() };
-        let reference = BackupRef {
-            id: config.backup_id.known().cloned().unwrap_or_default(),
-            instance_id: config.instance_id.known().cloned(),
-        };
+        let reference =
+            BackupRef::new(config.backup_id.known().cloned().unwrap_or_default(), config.instance_id.known().cloned());
         let about = About { service: service.facts().key(), id: Some(&reference.id), name: None };
         let download = client.download(&context, service, &reference).await;
         let download = download.map_err(|error| explain(Doing::Download, about, &error))?;

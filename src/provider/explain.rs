@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use crate::backup::{self, Backup, Verdict};
+use crate::backup::{self, Backup, Doubt, Verdict};
 use crate::cloud;
 use crate::plugin::{Diagnostic, Path};
 
@@ -74,6 +74,9 @@ fn summary(doing: Doing, error: &backup::Error) -> &'static str {
         (_, backup::Error::Cloud(cloud::Error::Setup(_))) => "The cloud cannot be reached with this configuration",
         (_, backup::Error::Failed { .. }) => "Backup failed",
         (_, backup::Error::Vanished { .. }) => "Backup disappeared",
+        (_, backup::Error::Doubtful { .. }) => "Whether the backup still exists could not be told",
+        (_, backup::Error::Foreign { .. }) => "The cloud has another backup under this id",
+        (_, backup::Error::OtherAnswer { .. }) => "The create was answered with another backup",
         (Doing::Create, backup::Error::NameTaken { .. }) => "Backup was not created: the name is taken",
         (Doing::Create, backup::Error::Busy { .. }) => "Backup was not created: the instance is busy",
         (Doing::Create, backup::Error::Unclear { .. }) => "Backup may have been created: the answer was lost",
@@ -141,6 +144,21 @@ fn what_happened(error: &backup::Error) -> String {
              would be stopped too: {}",
             named(others)
         ),
+        backup::Error::Doubtful { id, doubt } => format!("The backup {id} is not to be seen, {}", doubtful(*doubt)),
+        backup::Error::Foreign { meant, found } => format!(
+            "Under the id {} the cloud has the backup {:?} of the instance {}, not {} of {}",
+            found.id,
+            found.name,
+            found.instance_id,
+            meant.name.as_ref().map_or("one".to_owned(), |name| format!("{name:?}")),
+            meant.instance_id.as_deref().unwrap_or("this one"),
+        ),
+        backup::Error::OtherAnswer { answer } => format!(
+            "The cloud answered the create with the backup {}{}{}, which is not what was asked for",
+            answer.backup_id,
+            answer.name.as_ref().map_or(String::new(), |name| format!(", {name:?}")),
+            answer.instance_id.as_ref().map_or(String::new(), |id| format!(", of the instance {id}")),
+        ),
         backup::Error::Vanished { id } => format!("The backup {id} was there and is no longer listed by the cloud"),
         backup::Error::StillRunning { last: Some(backup), .. } => {
             format!("When the time was over, the backup was {}", backup.status)
@@ -162,12 +180,20 @@ fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String 
                 about.name.unwrap_or_default()
             )
         }
+        (Doing::Create, backup::Error::OtherAnswer { .. }) => format!(
+            "Nothing was done to that backup. Whether {:?} was begun could not be told; it is not in the state.",
+            about.name.unwrap_or_default()
+        ),
         (Doing::Create, _) => "This run left nothing in the cloud.".to_owned(),
         (Doing::Wait, backup::Error::Vanished { .. }) => {
             "The object stays in the state until the next refresh.".to_owned()
         }
         (Doing::Wait, backup::Error::Failed { .. }) => {
             format!("The failed backup {id} stays in the cloud and in the state.")
+        }
+        (_, backup::Error::Foreign { .. }) => "Nothing was sent, and nothing is ever done to that backup.".to_owned(),
+        (Doing::Delete | Doing::Prune, backup::Error::Doubtful { .. }) => {
+            "Nothing was deleted. The state keeps what was known before.".to_owned()
         }
         (Doing::Wait, _) => format!("The backup {id} exists in the cloud and stays in the state."),
         (Doing::Read, _) => "The state keeps what was known before.".to_owned(),
@@ -217,6 +243,16 @@ fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
             ),
             None => "Look for it in the console before applying again.".to_owned(),
         },
+        (_, backup::Error::Doubtful { doubt, .. }) => next_in_doubt(*doubt, about),
+        (_, backup::Error::Foreign { found, .. }) => format!(
+            "If the state is wrong, forget it there with `terraform state rm` and the resource's address. The backup that the cloud \
+             has is imported as {}/{}/{}.",
+            about.service, found.instance_id, found.id
+        ),
+        (Doing::Create, backup::Error::OtherAnswer { .. }) => {
+            "Look at the backups of the instance in the console, and tell the cloud's support, before applying again."
+                .to_owned()
+        }
         (Doing::Create, backup::Error::Cloud(cloud::Error::Stopped { .. })) => {
             "Apply again to take the backup.".to_owned()
         }
@@ -280,6 +316,33 @@ fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
             | backup::Error::Cloud(cloud::Error::Stopped { .. } | cloud::Error::DeadlinePassed { .. }),
         ) => "Try again; the limit (`timeouts`, in an action `timeout`) may be too short.".to_owned(),
         _ => "Mend what the cloud names, and try again.".to_owned(),
+    }
+}
+
+/// What speaks against its absence.
+fn doubtful(doubt: Doubt) -> &'static str {
+    match doubt {
+        Doubt::OtherProject => {
+            "but it was last seen in another project than the one that the provider is now configured for"
+        }
+        Doubt::ProjectUnknown => {
+            "but the service does not know its instance in this project either: the credentials, or the project, may be others"
+        }
+        Doubt::InstanceUnknown => "but whether its instance is in this project could not be told",
+        Doubt::NotListedYet => "but it was begun a short time ago, and lists lag behind",
+        Doubt::JobContradicts => "but the cloud's job that takes it has not failed",
+    }
+}
+
+fn next_in_doubt(doubt: Doubt, about: About<'_>) -> String {
+    let forget = "If it is really gone, forget it with `terraform state rm` and the resource's address.";
+    match doubt {
+        Doubt::OtherProject | Doubt::ProjectUnknown | Doubt::InstanceUnknown => format!(
+            "Check the account, the project and the region: `terraform-provider-huaweidb doctor` shows them. {forget}"
+        ),
+        Doubt::NotListedYet | Doubt::JobContradicts => {
+            format!("Try again in some minutes, or look for it in the console of {}. {forget}", about.service)
+        }
     }
 }
 
@@ -404,7 +467,7 @@ mod tests {
     use std::fmt::Write as _;
 
     use super::*;
-    use crate::backup::{Status, Unsupported};
+    use crate::backup::{BackupRef, Started, Status, Unsupported};
     use crate::cloud::Refusal;
 
     fn refused(status: u16, code: &str, message: &str) -> cloud::Error {
@@ -491,6 +554,19 @@ mod tests {
             },
             backup::Error::OthersRun { others: vec![backup(Status::Building)] },
             backup::Error::Vanished { id: id() },
+            backup::Error::Doubtful { id: id(), doubt: Doubt::OtherProject },
+            backup::Error::Doubtful { id: id(), doubt: Doubt::ProjectUnknown },
+            backup::Error::Doubtful { id: id(), doubt: Doubt::InstanceUnknown },
+            backup::Error::Doubtful { id: id(), doubt: Doubt::NotListedYet },
+            backup::Error::Doubtful { id: id(), doubt: Doubt::JobContradicts },
+            backup::Error::Foreign {
+                meant: Box::new(BackupRef {
+                    name: Some("nightly".to_owned()),
+                    ..BackupRef::new("b1br02", Some("i2in02".to_owned()))
+                }),
+                found: Box::new(backup(Status::Completed)),
+            },
+            backup::Error::OtherAnswer { answer: Box::new(Started::from(BackupRef::from(&backup(Status::Building)))) },
             backup::Error::OutOfSight {
                 id: id(),
                 last: boxed(Status::Building),
@@ -518,6 +594,10 @@ mod tests {
             Error::Busy { .. } => matches!(doing, Doing::Create | Doing::Delete | Doing::Prune),
             Error::Failed { .. } | Error::Vanished { .. } => waits,
             Error::JobFailed { .. } | Error::OthersRun { .. } => removes,
+            Error::Doubtful { doubt: Doubt::NotListedYet | Doubt::JobContradicts, .. } => doing == Doing::Prune,
+            Error::Doubtful { .. } => removes || doing == Doing::Read,
+            Error::Foreign { .. } => waits || removes || doing == Doing::Read,
+            Error::OtherAnswer { .. } => doing == Doing::Create,
             Error::OutOfSight { .. } => waits || removes,
             Error::StillRunning { .. } => waits || removes || doing == Doing::Read,
             // A wait in the resource that is stopped is a warning.

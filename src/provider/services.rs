@@ -121,7 +121,7 @@ pub(super) fn import_id(id: &str) -> Result<(&'static dyn Service, BackupRef), D
             &format!("{} finds a backup only together with its instance", service.facts().title),
         ));
     }
-    Ok((service, BackupRef { id: backup_id.to_owned(), instance_id }))
+    Ok((service, BackupRef::new(backup_id, instance_id)))
 }
 
 fn malformed(id: &str, why: &str) -> Diagnostics {

@@ -419,7 +419,7 @@ fn context(limit: Duration) -> Context {
 }
 
 fn reference(row: &BackupRow) -> BackupRef {
-    BackupRef { id: row.id.clone(), instance_id: Some(row.instance_id.clone()) }
+    BackupRef::new(&*row.id, Some(row.instance_id.clone()))
 }
 
 /// What was claimed and what is, told apart.

@@ -147,12 +147,12 @@ async fn ddm_is_only_read_and_deleted() {
     let row = bench.emulator.add_backups(&NewBackups::of(&instance_id)).remove(0);
     assert!(matches!(bench.begin(ddm, &instance_id, "suite-ddm").await, Err(Error::Unsupported(_))));
     for instance_id in [Some(instance_id.clone()), None] {
-        let backup = BackupRef { id: row.id.clone(), instance_id };
+        let backup = BackupRef::new(&*row.id, instance_id);
         let found = bench.backups.find(&bench.context, ddm, &backup).await.unwrap().unwrap();
         assert_eq!((&*found.name, &found.status), (&*row.name, &Status::Completed));
         assert!(!found.data_nodes.is_empty());
     }
-    let backup = BackupRef { id: row.id.clone(), instance_id: Some(instance_id) };
+    let backup = BackupRef::new(&*row.id, Some(instance_id));
     bench.backups.delete(&bench.context, ddm, &backup).await.unwrap();
     assert_eq!(bench.emulator.backup(&row.id), None);
     assert_eq!(bench.backups.find(&bench.context, ddm, &backup).await.unwrap(), None);
@@ -317,7 +317,7 @@ async fn could_not_tell_is_never_gone() {
         let key = service.facts().key();
         let instance_id = bench.emulator.instance(key);
         let row = bench.emulator.add_backups(&NewBackups::of(&instance_id)).remove(0);
-        let backup = BackupRef { id: row.id.clone(), instance_id: Some(instance_id) };
+        let backup = BackupRef::new(&*row.id, Some(instance_id));
         for kind in [FaultKind::Garbage, FaultKind::WrongType, FaultKind::Empty] {
             let service_key = Some(key.to_owned());
             bench.emulator.fault(Fault { service: service_key, method: Some("GET".to_owned()), ..Fault::new(kind) });

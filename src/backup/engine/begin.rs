@@ -1,21 +1,22 @@
 //! Taking a backup, exactly once.
 //!
 //! A create must not be sent twice blindly: there is no key that makes it idempotent. When its answer is lost, the
-//! instance's manual backups of that name tell what became of it, dated by the cloud's own clock.
+//! instance's manual backups of that name tell what became of it, by the rule *ours* of [`proof`]: no clock is asked.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::errand::{Errand, Interruption, interruption_of, interval, label, misread};
 use super::pages;
+use super::proof::{self, Before, Whose};
 use super::turns::{Begun, Turns};
 use super::watch::runs;
-use crate::backup::{Backup, Error, Filter, Misread, NewBackup, Progress, Started, Verdict};
+use crate::backup::{Backup, Certainty, Error, Filter, Misread, NewBackup, Progress, Started, Verdict};
 use crate::cloud::{self, Call, Context};
 
 /// How often a create that was lost and did not arrive is sent again.
@@ -28,10 +29,9 @@ const LOOKS: &[Duration] = &[
     Duration::from_secs(5),
     Duration::from_secs(10),
 ];
-/// So many looks that do not show it prove that it did not arrive. They span the time in which lists lag behind.
-const PROOF: usize = 3;
-/// The cloud's clocks, and the rounding of begin times, may differ so much.
-const SKEW: Duration = Duration::from_secs(5);
+/// After so many looks that do not show it, it is sent again: if it arrived all the same, the service refuses the name, or
+/// the twin is found later.
+const UNSEEN: usize = 3;
 /// So long the looks may go on after the deadline: what may exist must be known.
 const AFTER_DEADLINE: Duration = Duration::from_secs(15);
 /// So long the looks may go on after a stop.
@@ -47,7 +47,9 @@ pub(super) async fn begin(
 ) -> Result<Started, Error> {
     let call = errand.service.create(want)?;
     let mut turn = turns.take(errand, want, &call, progress).await?;
-    let mut creation = Creation { errand, want, call: &call, progress, begun: &turn.begun, lost: None, busy: None };
+    let listed = if want.random_name { None } else { listed(errand, want).await? };
+    let begun = &turn.begun;
+    let mut creation = Creation { errand, want, call: &call, progress, begun, listed, lost: None, busy: None };
     let started = creation.run().await?;
     turn.begun.insert(started.backup_id.clone());
     Ok(started)
@@ -61,15 +63,11 @@ struct Creation<'a> {
     progress: &'a dyn Progress,
     /// What this process began there before: never mistaken for this one.
     begun: &'a Begun,
-    lost: Option<Lost>,
+    /// What had a fixed name before; `None` where the name is our own, or where that could not be read.
+    listed: Option<HashSet<String>>,
+    /// The last of the creates whose answers were lost, and how many there were.
+    lost: Option<(cloud::Error, u32)>,
     busy: Option<Busy>,
-}
-
-/// Creates whose answers were lost.
-struct Lost {
-    /// When the first of them was sent.
-    since: Instant,
-    times: u32,
 }
 
 /// The instance was busy.
@@ -82,52 +80,44 @@ struct Busy {
 impl Creation<'_> {
     async fn run(&mut self) -> Result<Started, Error> {
         loop {
-            let sent = Instant::now();
-            let error = match self.send().await {
+            let error = match self.send().await? {
                 Ok(started) => return Ok(started),
                 Err(error) => error,
             };
             let verdict = self.errand.verdict(&error);
             if self.errand.is_lost(&error) {
-                let lost = self.lost.get_or_insert(Lost { since: sent, times: 0 });
-                lost.times += 1;
-                let times = lost.times;
+                let times = self.lost.take().map_or(0, |(_, times)| times) + 1;
+                self.lost = Some((error.clone(), times));
                 warn!(
                     name = self.want.name,
                     "the create has no usable answer, so the cloud is searched for it: {error}"
                 );
-                if let Some(backup) = self.look(&error, LOOKS, PROOF).await? {
-                    return Ok(adopted(backup));
+                if let Some(started) = self.look(LOOKS, UNSEEN).await? {
+                    return Ok(started);
                 }
                 match self.errand.interruption() {
-                    Some(Interruption::Stop) => return Err(cloud::Error::Stopped { call: label(self.call) }.into()),
-                    Some(Interruption::Deadline) => return Err(error.into()),
+                    Some(_) => return Err(self.unclear(Vec::new())),
                     None if verdict == Some(Verdict::Busy) => {
-                        if let Some(backup) = self.wait(error).await? {
-                            return Ok(adopted(backup));
+                        if let Some(started) = self.wait(error).await? {
+                            return Ok(started);
                         }
                     }
-                    None if times > RESENDS => return Err(error.into()),
-                    None => info!(name = self.want.name, "the create did not arrive: it is sent again"),
+                    None if times > RESENDS => return Err(self.unclear(Vec::new())),
+                    None => info!(name = self.want.name, "the create is not to be seen: it is sent again"),
                 }
                 continue;
             }
             match verdict {
-                Some(Verdict::NameTaken) => {
-                    // After a lost answer the name may be taken by ourselves.
-                    if self.lost.is_some()
-                        && let Some(backup) = self.look(&error, LOOKS, PROOF).await?
-                    {
-                        return Ok(adopted(backup));
-                    }
-                    return Err(Error::NameTaken { existing: self.holder().await.map(Box::new), cause: error });
-                }
+                Some(Verdict::NameTaken) => return self.taken(error).await,
                 Some(Verdict::Busy) => {
-                    if let Some(backup) = self.wait(error).await? {
-                        return Ok(adopted(backup));
+                    if let Some(started) = self.wait(error).await? {
+                        return Ok(started);
                     }
                 }
                 _ => {
+                    if self.lost.is_some() {
+                        return Err(self.unclear(Vec::new()));
+                    }
                     return Err(match (self.busy.take(), interruption_of(&error)) {
                         (Some(busy), Some(Interruption::Deadline)) => {
                             Error::Busy { running: busy.running, cause: busy.cause }
@@ -139,17 +129,53 @@ impl Creation<'_> {
         }
     }
 
-    async fn send(&self) -> Result<Started, cloud::Error> {
-        let reply = self.errand.change(self.call).await?;
-        let started = self.errand.service.started(&reply);
-        let mut started = started.map_err(|Misread(reason)| misread(self.call, &reply, reason))?;
+    /// Sends the create. An answer that names another instance or another name is an error of its own.
+    async fn send(&self) -> Result<Result<Started, cloud::Error>, Error> {
+        let reply = match self.errand.change(self.call).await {
+            Ok(reply) => reply,
+            Err(error) => return Ok(Err(error)),
+        };
+        let mut started = match self.errand.service.started(&reply) {
+            Ok(started) => started,
+            Err(Misread(reason)) => return Ok(Err(misread(self.call, &reply, reason))),
+        };
+        let differs = |told: &Option<String>, wanted: &str| told.as_ref().is_some_and(|told| told != wanted);
+        if differs(&started.instance_id, &self.want.instance_id) || differs(&started.name, &self.want.name) {
+            return Err(Error::OtherAnswer { answer: Box::new(started) });
+        }
         started.instance_id.get_or_insert_with(|| self.want.instance_id.clone());
-        Ok(started)
+        if self.lost.is_some() {
+            started.certainty = Certainty::AnsweredLater;
+        }
+        Ok(Ok(started))
     }
 
-    /// Looks for the backup that a create without an answer may have begun. `None` is proof that it did not arrive.
-    /// Goes on for a short while after a stop or the deadline.
-    async fn look(&self, cause: &cloud::Error, pauses: &[Duration], proof: usize) -> Result<Option<Backup>, Error> {
+    /// The name is taken: by ourselves, if it is our own, or after an answer was lost. Then the list will show it at last.
+    async fn taken(&mut self, error: cloud::Error) -> Result<Started, Error> {
+        if !self.want.random_name && self.lost.is_none() {
+            return Err(Error::NameTaken { existing: self.holder().await.map(Box::new), cause: error });
+        }
+        self.lost.get_or_insert((error.clone(), 1));
+        let since = Instant::now();
+        loop {
+            if let Some(started) = self.look(&[Duration::ZERO], 1).await? {
+                return Ok(started);
+            }
+            // Somebody else's has the name: then it is not on its way.
+            if !self.want.random_name
+                && let Some(holder) = self.holder().await
+            {
+                return Err(Error::NameTaken { existing: Some(Box::new(holder)), cause: error });
+            }
+            if self.errand.rest(interval(since.elapsed(), None)).await.is_err() {
+                return Err(self.unclear(Vec::new()));
+            }
+        }
+    }
+
+    /// Looks for the backup that a create without an answer may have begun. `None`: it is not to be seen, which proves
+    /// nothing. Goes on for a short while after a stop or the deadline.
+    async fn look(&self, pauses: &[Duration], enough: usize) -> Result<Option<Started>, Error> {
         let Context { deadline, stop } = self.errand.context;
         let context =
             Context { deadline: (*deadline).max(Instant::now() + AFTER_DEADLINE), stop: CancellationToken::new() };
@@ -159,7 +185,7 @@ impl Creation<'_> {
             sleep(AFTER_STOP).await;
         };
         let looks = async {
-            let mut clean = 0;
+            let mut unseen = 0;
             for pause in pauses {
                 let hurry = async {
                     stop.cancelled().await;
@@ -169,7 +195,7 @@ impl Creation<'_> {
                     () = sleep(*pause) => {}
                     () = hurry => {}
                 }
-                let Candidates { ours, unsure } = match self.candidates(patient).await {
+                let candidates = match self.candidates(patient).await {
                     Ok(candidates) => candidates,
                     Err(Error::Cloud(error)) if self.errand.is_transient(&error) => {
                         warn!(name = self.want.name, "the search for the backup failed for the moment: {error}");
@@ -177,57 +203,52 @@ impl Creation<'_> {
                     }
                     Err(_) => break,
                 };
-                match (ours.len(), unsure.is_empty()) {
-                    (0, true) => clean += 1,
-                    (1, true) => return Ok(ours.into_iter().next()),
-                    _ => {
-                        let candidates = ours.into_iter().chain(unsure).collect();
-                        return Err(Error::Unclear { candidates, cause: cause.clone() });
-                    }
+                match &*candidates {
+                    [] => unseen += 1,
+                    // Names of our own tell even two of them apart from all others: the first is taken, the twin is told.
+                    [(backup, Whose::Ours), ..] => return Ok(Some(found(backup, Certainty::Named))),
+                    [(backup, Whose::OursByComparison)] => return Ok(Some(found(backup, Certainty::Compared))),
+                    _ => return Err(self.unclear(candidates.into_iter().map(|(backup, _)| backup).collect())),
                 }
-                // A hurried search proves nothing.
-                if clean >= proof && !stop.is_cancelled() {
+                // A hurried search says nothing.
+                if unseen >= enough && !stop.is_cancelled() {
                     return Ok(None);
                 }
             }
-            Err(Error::Unclear { candidates: Vec::new(), cause: cause.clone() })
+            Err(self.unclear(Vec::new()))
         };
         tokio::select! {
             biased;
             seen = looks => seen,
-            () = stopped => Err(Error::Unclear { candidates: Vec::new(), cause: cause.clone() }),
+            () = stopped => Err(self.unclear(Vec::new())),
         }
     }
 
-    /// The instance's manual backups of that name that were begun since the first create was lost.
-    async fn candidates(&self, errand: Errand<'_>) -> Result<Candidates, Error> {
-        let mut named = Vec::new();
-        let walked = pages::backups(errand, &manual(Some(&self.want.instance_id)), |backup| {
-            if self.is_like(&backup) && !self.begun.contains(&backup.id) {
-                named.push(backup);
+    /// The instance's manual backups that are, or may be, the one that was asked for.
+    async fn candidates(&self, errand: Errand<'_>) -> Result<Vec<(Backup, Whose)>, Error> {
+        let before = Before {
+            want: self.want,
+            listed: self.listed.as_ref(),
+            begun: self.begun,
+            tells_descriptions: errand.service.facts().tells_descriptions,
+        };
+        let mut candidates = Vec::new();
+        pages::backups(errand, &manual(Some(&self.want.instance_id)), |backup| {
+            match proof::whose(&backup, &before) {
+                Whose::Foreign => {}
+                whose => candidates.push((backup, whose)),
             }
             ControlFlow::Continue(())
         })
         .await?;
-        let since =
-            self.lost.as_ref().zip(walked.clock).and_then(|(lost, (date, read))| {
-                date.checked_sub(read.saturating_duration_since(lost.since) + SKEW).ok()
-            });
-        let mut candidates = Candidates::default();
-        for backup in named {
-            match (backup.begin, since) {
-                (Some(begin), Some(since)) if begin < since => {}
-                (Some(_), Some(_)) => candidates.ours.push(backup),
-                (None, _) | (_, None) => candidates.unsure.push(backup),
-            }
-        }
         Ok(candidates)
     }
 
-    fn is_like(&self, backup: &Backup) -> bool {
-        backup.name == self.want.name
-            && (backup.instance_id.is_empty() || backup.instance_id == self.want.instance_id)
-            && backup.kind.as_ref().is_none_or(|kind| kind == "manual")
+    /// That nobody can say what became of the create.
+    fn unclear(&self, candidates: Vec<Backup>) -> Error {
+        let stopped = || cloud::Error::Stopped { call: label(self.call) };
+        let cause = self.lost.as_ref().map_or_else(stopped, |(cause, _)| cause.clone());
+        Error::Unclear { candidates, cause }
     }
 
     /// The backup that has the name: on the instance or, as names are unique in a project, anywhere in it.
@@ -257,9 +278,9 @@ impl Creation<'_> {
 
     /// Waits until the instance is idle, or until it is worth another try. After a lost answer it may be our own backup that
     /// keeps the instance busy: then that is what comes back.
-    async fn wait(&mut self, cause: cloud::Error) -> Result<Option<Backup>, Error> {
-        if let Some(backup) = self.look_again(&cause).await? {
-            return Ok(Some(backup));
+    async fn wait(&mut self, cause: cloud::Error) -> Result<Option<Started>, Error> {
+        if let Some(started) = self.look_again().await? {
+            return Ok(Some(started));
         }
         let busy = if let Some(busy) = self.busy.take() {
             Busy { cause: cause.clone(), ..busy }
@@ -275,29 +296,30 @@ impl Creation<'_> {
                 instance_id = self.want.instance_id,
                 "the instance is busy with {what}, waiting until it is idle: {cause}"
             );
-            self.progress.busy(running.as_ref().map(|running| running.id.as_str()));
+            self.progress.busy(running.as_ref());
             Busy { since: Instant::now(), running: running.map(Box::new), cause: cause.clone() }
         };
         let since = self.busy.insert(busy).since;
         let tried = Instant::now();
         loop {
             let rest = self.errand.rest(interval(since.elapsed(), None)).await;
-            if let Some(backup) = self.look_again(&cause).await? {
-                return Ok(Some(backup));
+            if let Some(started) = self.look_again().await? {
+                return Ok(Some(started));
             }
             match rest {
                 Ok(()) if tried.elapsed() < TRY_ANYWAY && self.is_busy().await => {}
                 // At the deadline the next send says so, and then we say what the instance was busy with.
                 Ok(()) | Err(Interruption::Deadline) => return Ok(None),
+                Err(Interruption::Stop) if self.lost.is_some() => return Err(self.unclear(Vec::new())),
                 Err(Interruption::Stop) => return Err(cloud::Error::Stopped { call: label(self.call) }.into()),
             }
         }
     }
 
     /// A single look, if an answer was lost before.
-    async fn look_again(&self, cause: &cloud::Error) -> Result<Option<Backup>, Error> {
+    async fn look_again(&self) -> Result<Option<Started>, Error> {
         match self.lost {
-            Some(_) => self.look(cause, &[Duration::ZERO], 1).await,
+            Some(_) => self.look(&[Duration::ZERO], 1).await,
             None => Ok(None),
         }
     }
@@ -329,15 +351,34 @@ impl Creation<'_> {
     /// Whether a running backup is what we were about to create, begun by somebody else: most likely by an earlier run that
     /// was killed before it could note it.
     fn is_foreign_twin(&self, running: &Backup) -> bool {
-        self.is_like(running) && !self.begun.contains(&running.id)
+        running.name == self.want.name && !self.begun.contains(&running.id)
     }
 }
 
-#[derive(Default)]
-struct Candidates {
-    ours: Vec<Backup>,
-    /// Of that name, but begun who knows when.
-    unsure: Vec<Backup>,
+/// The ids that have a fixed name on the instance before the create; `None` if that cannot be read for the moment.
+async fn listed(errand: Errand<'_>, want: &NewBackup) -> Result<Option<HashSet<String>>, Error> {
+    let mut listed = HashSet::new();
+    let filter = manual(Some(&want.instance_id));
+    let walked = pages::backups(errand, &filter, |backup| {
+        if backup.name == want.name {
+            listed.insert(backup.id);
+        }
+        ControlFlow::Continue(())
+    });
+    match walked.await {
+        Ok(_) => Ok(Some(listed)),
+        Err(Error::Cloud(error)) if interruption_of(&error).is_none() => {
+            warn!(name = want.name, "what has the name before the create could not be read: {error}");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The manual backups of that very name on the instance: more than one if a create whose answer was lost arrived after all.
+pub(super) async fn named(errand: Errand<'_>, want: &NewBackup) -> Result<Vec<Backup>, Error> {
+    let filter = Filter { name: Some(want.name.clone()), ..manual(Some(&want.instance_id)) };
+    pages::matching(errand, &filter).await
 }
 
 fn manual(instance_id: Option<&str>) -> Filter {
@@ -345,8 +386,14 @@ fn manual(instance_id: Option<&str>) -> Filter {
 }
 
 /// The backup that a lost create began.
-fn adopted(backup: Backup) -> Started {
+fn found(backup: &Backup, certainty: Certainty) -> Started {
     info!(backup_id = backup.id, "the create had arrived: this is its backup");
-    let begin: Option<Timestamp> = backup.begin;
-    Started { backup_id: backup.id, instance_id: Some(backup.instance_id), job_id: None, begin }
+    Started {
+        backup_id: backup.id.clone(),
+        instance_id: Some(backup.instance_id.clone()).filter(|id| !id.is_empty()),
+        job_id: None,
+        begin: backup.begin,
+        name: Some(backup.name.clone()),
+        certainty,
+    }
 }

@@ -5,24 +5,33 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
 
 use super::lookup::{self, Lookup};
+use super::proof::{self, Absence, Gone, Known};
+use super::{pace, pages};
 use crate::backup::{Backup, BackupRef, Error, Job, Misread, Service, Verdict};
 use crate::cloud::{self, Call, Cloud, Context, Reply};
 
 /// Whoever answers calls: the cloud, or a script in tests.
 pub(super) trait Ask: Send + Sync {
     fn ask<'a>(&'a self, context: &'a Context, call: &'a Call) -> Answer<'a>;
+    /// The project that calls of this region are for.
+    fn project_id<'a>(&'a self, context: &'a Context) -> Answer<'a, String>;
     fn in_region(&self, region: &str) -> Arc<dyn Ask>;
     fn region(&self) -> &str;
 }
 
-pub(super) type Answer<'a> = Pin<Box<dyn Future<Output = Result<Reply, cloud::Error>> + Send + 'a>>;
+pub(super) type Answer<'a, T = Reply> = Pin<Box<dyn Future<Output = Result<T, cloud::Error>> + Send + 'a>>;
 
 impl Ask for Cloud {
     fn ask<'a>(&'a self, context: &'a Context, call: &'a Call) -> Answer<'a> {
         Box::pin(self.send(context, call))
+    }
+
+    fn project_id<'a>(&'a self, context: &'a Context) -> Answer<'a, String> {
+        Box::pin(Cloud::project_id(self, context))
     }
 
     fn in_region(&self, region: &str) -> Arc<dyn Ask> {
@@ -64,27 +73,60 @@ impl Errand<'_> {
         read(&reply).map_err(|Misread(reason)| misread(call, &reply, reason))
     }
 
-    /// The backup of that id as it is now; `None` only on proof that it is gone. Without details.
+    /// The backup as it is now; `None` only on proof that it is gone. Without details.
     pub(super) async fn find(&self, backup: &BackupRef) -> Result<Option<Backup>, Error> {
-        lookup::by_id(*self, backup).await
+        match self.lookup.read(*self, backup).await? {
+            Some(found) => Ok(Some(found)),
+            None => self.absent(backup).await,
+        }
     }
 
-    /// Looks until there is something, or for as long as lists may lag behind: `None` is proof even of what is new.
-    pub(super) async fn although_lists_lag<T, L>(&self, id: &str, look: impl Fn() -> L) -> Result<Option<T>, Error>
-    where
-        L: Future<Output = Result<Option<T>, Error>>,
-    {
-        for pause in lookup::LAG {
-            let found = look().await?;
-            if found.is_some() {
-                return Ok(found);
+    /// Asks everything that an absence needs to be believed, after a look by id that did not show the backup.
+    async fn absent(&self, backup: &BackupRef) -> Result<Option<Backup>, Error> {
+        let doubtful = |doubt| Error::Doubtful { id: backup.id.clone(), doubt };
+        let project_id = self.cloud.project_id(self.context).await?;
+        let same_project = backup.project_id.as_ref().map(|known| *known == project_id);
+        let mut absence = Absence {
+            looks: 0,
+            same_project,
+            instance: self.knows(backup.instance_id.as_deref()).await?,
+            ended: backup.begun.is_none(),
+            job: None,
+            old: backup.begun.as_ref().is_none_or(|begun| begun.listed || begun.at.is_none_or(is_old)),
+        };
+        loop {
+            if let Some(job_id) = backup.begun.as_ref().and_then(|begun| begun.job_id.as_deref()) {
+                absence.job = self.job(job_id).await.map(|job| job.status);
             }
-            self.rest(*pause).await.map_err(|interruption| match interruption {
-                Interruption::Stop => Error::Stopped { id: id.to_owned(), last: None },
-                Interruption::Deadline => Error::StillRunning { id: id.to_owned(), last: None },
-            })?;
+            if let Some(found) = lookup::in_list_of_instance(*self, backup).await? {
+                return Ok(Some(found));
+            }
+            absence.looks += 1;
+            match proof::gone(&absence) {
+                Gone::Proven => return Ok(None),
+                Gone::Doubtful(doubt) => return Err(doubtful(doubt)),
+                Gone::LookAgain => self.rest(pace::BEFORE_ABSENCE_IS_BELIEVED).await.map_err(|end| end.of(backup))?,
+            }
+            if let Some(found) = lookup::by_id(*self, backup).await? {
+                return Ok(Some(found));
+            }
         }
-        look().await
+    }
+
+    /// Whether the service knows the instance in this project.
+    async fn knows(&self, instance_id: Option<&str>) -> Result<Known, Error> {
+        let Some(id) = instance_id else { return Ok(Known::Yes) };
+        let call = self.service.instance(id);
+        let shown = self.read(&call, |reply| self.service.instances_read(reply)).await;
+        if shown.is_ok_and(|page| page.items.iter().any(|instance| instance.id == id)) {
+            return Ok(Known::Yes);
+        }
+        match pages::instances(*self, None).await {
+            Ok(instances) if instances.iter().any(|instance| instance.id == id) => Ok(Known::Yes),
+            Ok(_) => Ok(Known::Unlisted),
+            Err(Error::Cloud(error)) if interruption_of(&error).is_some() => Err(error.into()),
+            Err(_) => Ok(Known::Unasked),
+        }
     }
 
     /// Sends what changes something in the cloud: what was seen before does not count any more, and what is seen while
@@ -158,6 +200,23 @@ impl Errand<'_> {
             None
         }
     }
+}
+
+impl Interruption {
+    /// What it means for who looked for that backup.
+    pub(super) fn of(self, backup: &BackupRef) -> Error {
+        let id = backup.id.clone();
+        match self {
+            Interruption::Stop => Error::Stopped { id, last: None },
+            Interruption::Deadline => Error::StillRunning { id, last: None },
+        }
+    }
+}
+
+/// Whether something began so long ago that lists cannot lag behind it any more.
+fn is_old(begun: Timestamp) -> bool {
+    let age = Timestamp::now().duration_since(begun).unsigned_abs();
+    age > pace::LISTS_LAG_AT_MOST
 }
 
 /// Whether a call was not sent because the errand was over.

@@ -26,8 +26,6 @@ use super::pages;
 use crate::backup::{Backup, BackupRef, Error, Filter, Verdict};
 use crate::cloud::{self, Call, Context};
 
-/// The pauses between looks for a new backup that is not found: so long lists may lag behind.
-pub(super) const LAG: &[Duration] = &[Duration::from_millis(500), Duration::from_millis(2500), Duration::from_secs(5)];
 /// The first of many who come together waits so long for the others.
 const GATHER: Duration = Duration::from_millis(5);
 /// Everybody in company lets the looks of all be so much rarer.
@@ -58,7 +56,7 @@ impl Lookup {
         let Some(reader) = desk.read(&scope, &backup.id, since) else { return by_id(errand, backup).await };
         let found = walked(errand, &desk, &scope, backup, &calls, since).await;
         let found = match found {
-            Ok(Some(found)) => Ok(Some(completed(found, backup))),
+            Ok(Some(found)) => completed(found, backup).map(Some),
             Ok(None) => by_id(errand, backup).await,
             Err(error) => Err(error.into()),
         };
@@ -84,7 +82,7 @@ impl Lookup {
         loop {
             // First of all: those who were looked for together leave one after the other.
             match watcher.told(since) {
-                Told::Seen(seen) => return Ok(Some(completed(*seen, backup))),
+                Told::Seen(seen) => return completed(*seen, backup).map(Some),
                 Told::Absent if accepted => return Ok(None),
                 Told::Absent | Told::Unseen => break,
                 Told::Nothing => {}
@@ -255,8 +253,8 @@ async fn sweep(errand: Errand<'_>, scope: &Scope, watched: &HashSet<String>) -> 
     Ok(swept)
 }
 
-/// Asks for one backup; `None` only on proof: every direct question was answered "no such backup", or the complete list
-/// lacks it.
+/// Asks for one backup by its id; `None` if every direct question was answered "no such backup", or the complete list lacks
+/// it. That alone does not prove that it is gone.
 pub(super) async fn by_id(errand: Errand<'_>, backup: &BackupRef) -> Result<Option<Backup>, Error> {
     let calls = errand.service.find(backup)?;
     if calls.is_empty() {
@@ -266,7 +264,7 @@ pub(super) async fn by_id(errand: Errand<'_>, backup: &BackupRef) -> Result<Opti
         match errand.read(call, |reply| errand.service.listed(reply)).await {
             Ok(page) if page.items.is_empty() => {}
             Ok(page) => match page.items.into_iter().find(|item| item.id == backup.id) {
-                Some(found) => return Ok(Some(completed(found, backup))),
+                Some(found) => return completed(found, backup).map(Some),
                 // The filter was ignored, so this page proves nothing.
                 None => return in_list(errand, backup).await,
             },
@@ -280,8 +278,25 @@ pub(super) async fn by_id(errand: Errand<'_>, backup: &BackupRef) -> Result<Opti
 /// Searches the list. Records move between pages while others are deleted, so that a list of several pages lacks it only
 /// if it lacks it twice.
 async fn in_list(errand: Errand<'_>, backup: &BackupRef) -> Result<Option<Backup>, Error> {
-    let filter = Filter { instance_id: scope(errand, backup), ..Filter::default() };
-    for _ in 0..2 {
+    searched(errand, backup, scope(errand, backup), 2).await
+}
+
+/// Searches the list of the backup's instance, where that is known: another question than the one by its id.
+pub(super) async fn in_list_of_instance(errand: Errand<'_>, backup: &BackupRef) -> Result<Option<Backup>, Error> {
+    match &backup.instance_id {
+        Some(instance_id) => searched(errand, backup, Some(instance_id.clone()), 1).await,
+        None => by_id(errand, backup).await,
+    }
+}
+
+async fn searched(
+    errand: Errand<'_>,
+    backup: &BackupRef,
+    instance_id: Scope,
+    times: usize,
+) -> Result<Option<Backup>, Error> {
+    let filter = Filter { instance_id, ..Filter::default() };
+    for _ in 0..times {
         let mut found = None;
         let walked = pages::backups(errand, &filter, |item| {
             if item.id == backup.id {
@@ -292,7 +307,7 @@ async fn in_list(errand: Errand<'_>, backup: &BackupRef) -> Result<Option<Backup
         })
         .await?;
         if let Some(found) = found {
-            return Ok(Some(completed(found, backup)));
+            return completed(found, backup).map(Some);
         }
         if walked.pages == 1 {
             break;
@@ -306,12 +321,16 @@ fn scope(errand: Errand<'_>, backup: &BackupRef) -> Scope {
     backup.instance_id.clone().filter(|_| errand.service.facts().needs_instance)
 }
 
-/// Some lists leave out what everybody knows.
-fn completed(mut found: Backup, backup: &BackupRef) -> Backup {
-    if let (true, Some(instance_id)) = (found.instance_id.is_empty(), &backup.instance_id) {
-        found.instance_id.clone_from(instance_id);
+/// Some lists leave out what everybody knows. A record of another instance is not the backup that is meant.
+fn completed(mut found: Backup, backup: &BackupRef) -> Result<Backup, Error> {
+    match &backup.instance_id {
+        Some(instance_id) if found.instance_id.is_empty() => found.instance_id.clone_from(instance_id),
+        Some(instance_id) if found.instance_id != *instance_id => {
+            return Err(Error::Foreign { meant: Box::new(backup.clone()), found: Box::new(found) });
+        }
+        _ => {}
     }
-    found
+    Ok(found)
 }
 
 /// Waits for something within the limits of a context; `None` if they come first.

@@ -7,6 +7,7 @@
 //! * `lookup`, `desk`: who asks the cloud for a backup by its id, for all who want one at the same time.
 //! * `batch`, `deleters`: deletes that come together share a call, and a look at what is gone.
 //! * `pages`: lists that always end.
+//! * `proof`, `pace`: the rules by which claims are made, and the time they take.
 
 mod batch;
 mod begin;
@@ -14,7 +15,9 @@ mod deleters;
 mod desk;
 mod errand;
 mod lookup;
+mod pace;
 mod pages;
+mod proof;
 mod remove;
 mod settle;
 #[cfg(test)]
@@ -29,6 +32,7 @@ use std::time::Duration;
 
 use self::errand::{Ask, Errand};
 use self::lookup::Lookup;
+pub use self::proof::Doubt;
 use self::turns::Turns;
 use super::{
     Backup, BackupRef, Download, Error, Filter, Instance, NewBackup, Service, Started, Status, Unsupported, Verdict,
@@ -60,8 +64,8 @@ pub trait Progress: Sync {
         let _ = ahead;
     }
 
-    /// The create waits until the instance is idle; with the id of the backup that runs there, if it is one.
-    fn busy(&self, running: Option<&str>) {
+    /// The create waits until the instance is idle; with the backup that runs there, if it is one.
+    fn busy(&self, running: Option<&Backup>) {
         let _ = running;
     }
 
@@ -116,7 +120,7 @@ impl Backups {
 
     /// Waits until a backup has completed. Every error but [`Error::Vanished`] means that the backup exists.
     ///
-    /// A wait that is resumed later gives [`Started::from`] the reference, with the job's id if it is still known.
+    /// A wait that is resumed later gives [`Started::from`] the reference.
     pub async fn settled(
         &self,
         context: &Context,
@@ -127,7 +131,8 @@ impl Backups {
         settle::settled(self.errand(context, service), started, progress).await
     }
 
-    /// Looks for one backup, details included. `None` only on proof that it is gone.
+    /// Looks for one backup, details included. `None` only on proof that it is gone; [`Error::Doubtful`] where it is not to be
+    /// seen, and that proves nothing.
     ///
     /// Those who look at the same time, as a refresh does, share listings: an answer may then be as old as that refresh,
     /// but never older than a write of ours. Asked again, the cloud is asked again.
@@ -138,21 +143,25 @@ impl Backups {
         backup: &BackupRef,
     ) -> Result<Option<Backup>, Error> {
         let errand = self.errand(context, service);
-        let Some(found) = self.lookup.read(errand, backup).await? else { return Ok(None) };
+        let Some(found) = errand.find(backup).await? else { return Ok(None) };
         let Some(call) = service.details(&found) else { return Ok(Some(found)) };
         Ok(Some(errand.read(&call, |reply| service.detailed(found.clone(), reply)).await?))
     }
 
-    /// As [`Self::find`], for a backup that was being taken when it was last heard of: lists lag behind, so that "no such
-    /// backup" is believed only after some seconds.
-    pub async fn find_new(
+    /// The project in which calls of this region are made.
+    pub async fn project_id(&self, context: &Context) -> Result<String, Error> {
+        Ok(self.cloud.project_id(context).await?)
+    }
+
+    /// The manual backups of that very name on the instance, newest first. After a create that had an unclear moment, more
+    /// than one means that the request arrived twice.
+    pub async fn named(
         &self,
         context: &Context,
         service: &dyn Service,
-        backup: &BackupRef,
-    ) -> Result<Option<Backup>, Error> {
-        let errand = self.errand(context, service);
-        errand.although_lists_lag(&backup.id, || self.find(context, service, backup)).await
+        want: &NewBackup,
+    ) -> Result<Vec<Backup>, Error> {
+        begin::named(self.errand(context, service), want).await
     }
 
     /// All backups that match, newest first.
@@ -216,8 +225,7 @@ impl Backups {
         pages::instances(self.errand(context, service), name).await
     }
 
-    /// Stops a running backup and waits until it runs no more. What is to be stopped has mostly just begun, so that its
-    /// absence is believed only after some seconds, as in [`Self::find_new`].
+    /// Stops a running backup and waits until it runs no more.
     pub async fn stop(&self, context: &Context, service: &dyn Service, backup: &BackupRef) -> Result<Stop, Error> {
         remove::stop(self.errand(context, service), backup).await
     }
@@ -225,17 +233,7 @@ impl Backups {
     /// Deletes a backup and waits until it is gone; "already gone" is success. One that runs is stopped first, or awaited
     /// where it cannot be stopped alone. Every error means that the backup exists as far as we know.
     pub async fn delete(&self, context: &Context, service: &dyn Service, backup: &BackupRef) -> Result<(), Error> {
-        remove::delete(self.errand(context, service), backup, false).await
-    }
-
-    /// The same for a backup that is known to have ended, as completed or failed: it is not looked at before.
-    pub async fn delete_ended(
-        &self,
-        context: &Context,
-        service: &dyn Service,
-        backup: &BackupRef,
-    ) -> Result<(), Error> {
-        remove::delete(self.errand(context, service), backup, true).await
+        remove::delete(self.errand(context, service), backup).await
     }
 
     fn errand<'a>(&'a self, context: &'a Context, service: &'a dyn Service) -> Errand<'a> {

@@ -7,9 +7,10 @@ use tracing::{info, warn};
 
 use super::Stop;
 use super::batch;
-use super::errand::{Errand, Interruption, interruption_of};
-use super::pages;
+use super::errand::{Errand, Interruption, interruption_of, interval};
+use super::proof::{self, Doubt};
 use super::watch::{Look, Watch, runs};
+use super::{pace, pages};
 use crate::backup::{Backup, BackupRef, Error, Filter, Status, StopScope, Unsupported, Verdict};
 use crate::cloud;
 
@@ -25,18 +26,51 @@ pub(super) async fn stop(errand: Errand<'_>, backup: &BackupRef) -> Result<Stop,
     if facts.stop == StopScope::Never {
         return Err(Unsupported(format!("{} cannot stop a running backup", facts.title)).into());
     }
-    match errand.although_lists_lag(&backup.id, || errand.find(backup)).await? {
+    match itself(errand, backup).await? {
         None => Err(Error::Vanished { id: backup.id.clone() }),
         Some(seen) if runs(&seen.status) => halt(&mut Watch::new(errand, backup), seen).await,
         Some(seen) => Ok(Stop::NotRunning(Box::new(seen))),
     }
 }
 
-/// `ended`: the backup is known to run no more, so that it need not be looked at before.
-pub(super) async fn delete(errand: Errand<'_>, backup: &BackupRef, ended: bool) -> Result<(), Error> {
+/// The backup that is meant, once it can be seen; `None` only on proof that it is gone. A record that is not that backup is
+/// an error: nothing is sent for it.
+async fn itself(errand: Errand<'_>, backup: &BackupRef) -> Result<Option<Backup>, Error> {
+    let since = tokio::time::Instant::now();
+    loop {
+        match errand.find(backup).await {
+            Ok(Some(found)) if !proof::is_itself(&found, backup) => {
+                return Err(Error::Foreign { meant: Box::new(backup.clone()), found: Box::new(found) });
+            }
+            // It is on its way: its job runs, or it was begun just now.
+            Err(Error::Doubtful { doubt: Doubt::JobContradicts | Doubt::NotListedYet, .. }) => {}
+            Err(Error::Cloud(error)) => match interruption_of(&error) {
+                Some(end) => return Err(end.of(backup)),
+                None if errand.is_transient(&error) => {
+                    warn!(backup_id = backup.id, "the backup cannot be looked at for the moment: {error}");
+                }
+                None => return Err(Error::OutOfSight { id: backup.id.clone(), last: None, cause: error }),
+            },
+            found => return found,
+        }
+        errand.rest(interval(since.elapsed(), None)).await.map_err(|end| end.of(backup))?;
+    }
+}
+
+/// Whether the backup was seen, whole and as itself, in this very project after it had ended. Ids are never given out twice,
+/// so it need not be looked at again before it is deleted.
+async fn is_certain(errand: Errand<'_>, backup: &BackupRef) -> bool {
+    let ended = backup.begun.is_none();
+    ended && backup.project_id.is_some() && errand.cloud.project_id(errand.context).await.ok() == backup.project_id
+}
+
+pub(super) async fn delete(errand: Errand<'_>, backup: &BackupRef) -> Result<(), Error> {
     let mut watch = Watch::new(errand, backup);
-    if !ended && !deletable(&mut watch).await? {
-        return Ok(());
+    if !is_certain(errand, backup).await {
+        let Some(seen) = itself(errand, backup).await? else { return Ok(()) };
+        if !deletable(&mut watch, seen).await? {
+            return Ok(());
+        }
     }
     let mut deleter = watch.deleter();
     loop {
@@ -63,8 +97,7 @@ pub(super) async fn delete(errand: Errand<'_>, backup: &BackupRef, ended: bool) 
 }
 
 /// Makes sure that a backup can be deleted; false if it is gone.
-async fn deletable(watch: &mut Watch<'_>) -> Result<bool, Error> {
-    let Some(mut seen) = seen(watch).await? else { return Ok(false) };
+async fn deletable(watch: &mut Watch<'_>, mut seen: Backup) -> Result<bool, Error> {
     if seen.status == Status::Building {
         match ended(watch, seen).await? {
             Some(ended) => seen = ended,
@@ -75,19 +108,9 @@ async fn deletable(watch: &mut Watch<'_>) -> Result<bool, Error> {
     Ok(seen.status != Status::Deleting || !gone(watch, None, ACCEPTED).await?)
 }
 
-/// The backup, as soon as the cloud lets us look at it.
-async fn seen(watch: &mut Watch<'_>) -> Result<Option<Backup>, Error> {
-    loop {
-        match watch.look().await? {
-            Look::Seen(seen) => return Ok(Some(*seen)),
-            Look::Absent => return Ok(None),
-            Look::Unsure => watch.rest().await?,
-        }
-    }
-}
-
 /// Ends a running backup before its deletion: by a stop where that is possible, else by waiting. `None` if it is gone.
 async fn ended(watch: &mut Watch<'_>, running: Backup) -> Result<Option<Backup>, Error> {
+    let errand = watch.errand;
     let id = running.id.clone();
     info!(backup_id = id, "the backup still runs: it is stopped before it is deleted");
     let why = match halt(watch, running).await {
@@ -103,7 +126,11 @@ async fn ended(watch: &mut Watch<'_>, running: Backup) -> Result<Option<Backup>,
         match watch.look().await? {
             Look::Seen(seen) if seen.status != Status::Building => return Ok(Some(*seen)),
             Look::Seen(_) | Look::Unsure => {}
-            Look::Absent => return Ok(None),
+            Look::Absent => match errand.find(watch.backup).await? {
+                Some(seen) if seen.status != Status::Building => return Ok(Some(seen)),
+                Some(_) => {}
+                None => return Ok(None),
+            },
         }
         watch.tell(&());
         watch.rest().await?;
@@ -123,7 +150,7 @@ async fn refused(watch: &mut Watch<'_>, error: cloud::Error) -> Result<bool, Err
     }
     match errand.verdict(&error) {
         Some(Verdict::NotOffered) => Err(Error::NotOffered { operation: "to delete a backup", cause: error }),
-        Some(Verdict::Gone) => gone(watch, None, UNANSWERED).await,
+        Some(Verdict::Gone) => Ok(errand.find(watch.backup).await?.is_none() || gone(watch, None, UNANSWERED).await?),
         Some(Verdict::Busy | Verdict::WrongState) => {
             info!(backup_id = watch.backup.id, "the backup cannot be deleted yet, waiting: {error}");
             match gone(watch, None, Duration::ZERO).await {
@@ -153,13 +180,24 @@ fn waits(errand: Errand<'_>, error: &cloud::Error) -> bool {
 async fn gone(watch: &mut Watch<'_>, job_id: Option<&str>, patience: Duration) -> Result<bool, Error> {
     let since = tokio::time::Instant::now();
     let mut job_failed = None;
+    let mut absent = 0;
     loop {
         let seen = match watch.look().await? {
             Look::Absent => {
                 watch.deletion_seen(true);
-                return Ok(true);
+                absent += 1;
+                let job = match job_id {
+                    Some(job_id) => watch.errand.job(job_id).await.map(|job| job.status),
+                    None => None,
+                };
+                if proof::deleted(absent, job) {
+                    return Ok(true);
+                }
+                watch.pause(pace::AFTER_A_DELETION).await?;
+                continue;
             }
             Look::Seen(seen) => {
+                absent = 0;
                 watch.deletion_seen(false);
                 Some(seen)
             }
@@ -241,9 +279,15 @@ async fn stopped(
 ) -> Result<Option<Option<Box<Backup>>>, Error> {
     let since = tokio::time::Instant::now();
     let mut job_failed = None;
+    let mut absent = false;
     loop {
         let seen = match watch.look().await? {
-            Look::Absent => return Ok(Some(None)),
+            Look::Absent if absent => return Ok(Some(None)),
+            Look::Absent => {
+                absent = true;
+                watch.pause(pace::AFTER_A_DELETION).await?;
+                continue;
+            }
             Look::Seen(seen) if !runs(&seen.status) => return Ok(Some(Some(seen))),
             Look::Seen(seen) => Some(seen),
             Look::Unsure => None,

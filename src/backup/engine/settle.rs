@@ -1,14 +1,11 @@
 //! Waiting until a backup has completed.
 
-use std::time::Duration;
-
 use super::errand::Errand;
 use super::watch::{Look, Watch};
 use crate::backup::{Backup, Error, Progress, Started, Status};
 
-/// So long a new backup may be missing in the list.
-const UNLISTED: Duration = Duration::from_mins(1);
-
+/// Only a backup that was seen completed is complete. One that is not listed, not yet or for a moment, is looked for until
+/// its job has failed, or the time is over; only of one that was seen being deleted it is said that it is gone.
 pub(super) async fn settled(errand: Errand<'_>, started: &Started, progress: &dyn Progress) -> Result<Backup, Error> {
     let backup = started.backup();
     let job_id = started.job_id.as_deref();
@@ -25,9 +22,7 @@ pub(super) async fn settled(errand: Errand<'_>, started: &Started, progress: &dy
             Look::Absent => absent += 1,
             Look::Unsure => {}
         }
-        // Once it was listed, two looks without it are the end of it.
-        let patience = if watch.last.is_some() { absent < 2 } else { watch.since.elapsed() < UNLISTED };
-        if absent > 0 && !patience {
+        if absent > 1 && watch.last.as_ref().is_some_and(|last| last.status == Status::Deleting) {
             return Err(Error::Vanished { id: backup.id });
         }
         // The list may still say "building" after the job has failed: it has one look more to say it itself.

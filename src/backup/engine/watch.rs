@@ -174,7 +174,7 @@ impl<'a> Watch<'a> {
         Ok(())
     }
 
-    async fn pause(&mut self, time: Duration) -> Result<(), Error> {
+    pub(super) async fn pause(&mut self, time: Duration) -> Result<(), Error> {
         let rest = self.errand.rest(time).await;
         rest.map_err(|interruption| self.interrupted(interruption))
     }

@@ -147,7 +147,7 @@ const JOB: &str = "JOB";
 fn requests(service: &dyn Service) -> Vec<(&'static str, Call)> {
     let key = service.facts().key();
     let mut all = Vec::new();
-    let reference = BackupRef { id: BACKUP.to_owned(), instance_id: Some(INSTANCE.to_owned()) };
+    let reference = BackupRef::new(BACKUP, Some(INSTANCE.to_owned()));
     let whole = want(INSTANCE, "name", "text");
     let part = NewBackup {
         databases: vec![Database { name: "d".to_owned(), tables: vec!["t".to_owned()] }],

@@ -30,6 +30,7 @@ static FACTS: Facts = Facts {
     needs_instance: false,
     choice: Choice::Whole,
     page_limit: 128,
+    tells_descriptions: false,
     batch_limit: 0,
     stop: StopScope::Never,
     stops_unseen: None,
@@ -39,11 +40,7 @@ const BACKUPS: &str = "/v3/{project_id}/backups";
 const JOBS: &str = "/v3/{project_id}/jobs";
 const INSTANCES: &str = "/v1/{project_id}/instances";
 
-const CODES: &[wire::Codes] = &[
-    // The job.
-    (&[400], &["DBS.300400"], Verdict::Gone),
-    (&[400, 403, 409], &["DBS.212033"], Verdict::Busy),
-];
+const CODES: &[wire::Codes] = &[(&[400, 403, 409], &["DBS.212033"], Verdict::Busy)];
 
 fn status(word: &str) -> Status {
     match word.to_ascii_lowercase().as_str() {
@@ -329,7 +326,7 @@ mod tests {
             &Ddm,
             &[
                 (409, &["DBS.200019", "DBS.212033"], Verdict::Busy),
-                (400, &["DBS.300400"], Verdict::Gone),
+                (400, &["DBS.300400"], Verdict::Final),
                 (500, &["DBS.280001"], Verdict::Final),
             ],
         );

@@ -27,6 +27,7 @@ static FACTS: Facts = Facts {
     needs_instance: false,
     choice: Choice::Whole,
     page_limit: 100,
+    tells_descriptions: true,
     batch_limit: 10,
     stop: StopScope::Backup,
     stops_unseen: None,
@@ -38,7 +39,7 @@ const JOBS: &str = "/v3/{project_id}/jobs";
 const INSTANCES: &str = "/v3/{project_id}/instances";
 
 const CODES: &[wire::Codes] = &[
-    (&[400], &["DBS.201204", "DBS.201214", "DBS.201502"], Verdict::Gone),
+    (&[400], &["DBS.201204", "DBS.201214"], Verdict::Gone),
     (&[400, 403], &["DBS.00010009", "DBS.200076", "DBS.201000", "DBS.239037"], Verdict::Busy),
     (&[400, 403], &["DBS.201208", "DBS.201319"], Verdict::WrongState),
 ];
@@ -322,7 +323,7 @@ mod tests {
         verdicts(
             &Dds,
             &[
-                (400, &["DBS.201204", "DBS.201214", "DBS.201502", "DBS.200543"], Verdict::Gone),
+                (400, &["DBS.201204", "DBS.201214"], Verdict::Gone),
                 (
                     403,
                     &["DBS.200011", "DBS.200018", "DBS.200019", "DBS.200076", "DBS.201000", "DBS.201014", "DBS.201015"],

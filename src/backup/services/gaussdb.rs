@@ -25,6 +25,7 @@ static FACTS: Facts = Facts {
     needs_instance: false,
     choice: Choice::Whole,
     page_limit: 100,
+    tells_descriptions: true,
     batch_limit: 0,
     stop: StopScope::Instance,
     stops_unseen: Some("differential backups, which its list does not show"),
@@ -37,9 +38,11 @@ const INSTANCES: &str = "/v3/{project_id}/instances";
 
 const CODES: &[wire::Codes] = &[
     (&[400], &["DBS.200751", "DBS.201203"], Verdict::Gone),
-    // The instance has no normal node, which says nothing about its backups.
-    (&[404], &["DBS.200408"], Verdict::Final),
-    (&[400, 403, 409], &["DBS.05000084", "DBS.212006", "DBS.216011"], Verdict::Busy),
+    (
+        &[400, 403, 409],
+        &["DBS.05000084", "DBS.06020003", "DBS.200086", "DBS.212006", "DBS.212033", "DBS.216011"],
+        Verdict::Busy,
+    ),
     (&[400], &["DBS.201208", "DBS.301024"], Verdict::WrongState),
 ];
 
@@ -133,7 +136,7 @@ fn listing() -> Call {
 mod tests {
     use super::super::proofs::{example, json, line, lines, manual, of, reply, verdicts, want};
     use super::*;
-    use crate::backup::{Datastore, JobStatus, More, Status};
+    use crate::backup::{Certainty, Datastore, JobStatus, More, Status};
 
     const INSTANCE: &str = "a5d1a5f1b0f94a4d8a8a3d9a1f4c6e21in14";
     const BACKUP: &str = "c2d7a9f0e5b34a178f90d1c2b3a4e5f6br14";
@@ -161,6 +164,8 @@ mod tests {
             instance_id: Some(INSTANCE.into()),
             job_id: Some("3711e2ad-5787-49bc-a47f-3f0b066af9f5".into()),
             begin: Some("2022-05-09T10:02:31Z".parse().unwrap()),
+            name: Some("backup_before_upgrade".into()),
+            certainty: Certainty::Answered,
         };
         assert_eq!(GaussDb.started(&reply(example!("gaussdb.create.response"))), Ok(expected));
     }
@@ -237,7 +242,7 @@ mod tests {
             &GaussDb,
             &[
                 (404, &["DBS.201010"], Verdict::Gone),
-                (400, &["DBS.200751", "DBS.201203", "DBS.200543"], Verdict::Gone),
+                (400, &["DBS.200751", "DBS.201203"], Verdict::Gone),
                 (
                     409,
                     &[
@@ -258,7 +263,7 @@ mod tests {
                 (409, &["DBS.201201"], Verdict::NameTaken),
                 (400, &["DBS.201208", "DBS.301024"], Verdict::WrongState),
                 // An invalid retention period here, unlike in TaurusDB and RDS.
-                (400, &["DBS.280214", "DBS.201210", "DBS.201218", "DBS.280124", "DBS.200086"], Verdict::Final),
+                (400, &["DBS.280214", "DBS.201210", "DBS.201218", "DBS.280124"], Verdict::Final),
                 (404, &["DBS.200408"], Verdict::Final),
             ],
         );

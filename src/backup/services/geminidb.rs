@@ -28,6 +28,7 @@ static FACTS: Facts = Facts {
     needs_instance: false,
     choice: Choice::Tables,
     page_limit: 100,
+    tells_descriptions: true,
     batch_limit: 10,
     stop: StopScope::Backup,
     stops_unseen: None,
@@ -42,7 +43,7 @@ const INSTANCES: &str = "/v3/{project_id}/instances";
 const TYPES: [&str; 2] = ["Instance", "DatabaseTable"];
 
 const CODES: &[wire::Codes] = &[
-    (&[400], &["DBS.201204", "DBS.201214", "DBS.201502"], Verdict::Gone),
+    (&[400], &["DBS.201204", "DBS.201214"], Verdict::Gone),
     (&[400, 403, 409], &["DBS.200076", "DBS.201000"], Verdict::Busy),
     (&[400, 403, 409, 500], &["DBS.200019", "DBS.201015", "DBS.280005"], Verdict::Busy),
     (&[400], &["CBC.99003651"], Verdict::Busy),
@@ -257,7 +258,7 @@ mod tests {
         verdicts(
             &GeminiDb,
             &[
-                (400, &["DBS.201204", "DBS.201214", "DBS.201502", "DBS.200543"], Verdict::Gone),
+                (400, &["DBS.201204", "DBS.201214"], Verdict::Gone),
                 (
                     403,
                     &["DBS.200011", "DBS.200018", "DBS.200019", "DBS.200076", "DBS.201000", "DBS.201014", "DBS.201015"],

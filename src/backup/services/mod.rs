@@ -68,7 +68,7 @@ mod tests {
             assert_eq!(service.create(&want).is_err(), facts.no_create.is_some(), "{key}");
             let some = crate::backup::NewBackup { databases: proofs::databases(&["d"]), ..want };
             assert_eq!(service.create(&some).is_ok(), facts.choice != Choice::Whole, "{key}");
-            let bare = crate::backup::BackupRef { id: "b".to_owned(), instance_id: None };
+            let bare = crate::backup::BackupRef::new("b", None);
             assert_eq!(service.find(&bare).is_err(), facts.needs_instance, "{key}");
             assert_eq!(service.delete_many(&["b".to_owned()]).is_some(), facts.batch_limit > 0, "{key}");
             assert!(facts.page_limit > 0, "{key}");

@@ -53,7 +53,7 @@ pub(super) fn databases(names: &[&str]) -> Vec<Database> {
 
 /// A backup of a known instance.
 pub(super) fn of(id: &str, instance_id: &str) -> BackupRef {
-    BackupRef { id: id.to_owned(), instance_id: Some(instance_id.to_owned()) }
+    BackupRef::new(id, Some(instance_id.to_owned()))
 }
 
 /// A filter by instance and type.
@@ -78,7 +78,7 @@ pub(super) fn verdicts(service: &dyn Service, rows: &[(u16, &[&str], Verdict)]) 
     for (status, code, verdict) in [
         (404, "APIGW.0101", Verdict::NotOffered),
         (404, "APIG.0101", Verdict::NotOffered),
-        (404, "DBS.200002", Verdict::Gone),
+        (404, "DBS.200002", Verdict::Final),
         (404, "DBS.201010", Verdict::Gone),
         (404, "", Verdict::Final),
         (404, "APIGW.0103", Verdict::Final),

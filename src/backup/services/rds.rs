@@ -29,6 +29,7 @@ static FACTS: Facts = Facts {
     needs_instance: true,
     choice: Choice::Databases,
     page_limit: 100,
+    tells_descriptions: false,
     batch_limit: 50,
     stop: StopScope::Instance,
     stops_unseen: None,
@@ -47,6 +48,7 @@ const CODES: &[wire::Codes] = &[
             "DBS.01280030",
             "DBS.200076",
             "DBS.200080",
+            "DBS.200086",
             "DBS.200452",
             "DBS.200463",
             "DBS.200611",
@@ -61,7 +63,7 @@ const CODES: &[wire::Codes] = &[
     ),
     // The instance is not ready.
     (&[500], &["DBS.280036"], Verdict::Busy),
-    (&[409], &["RDS.3004"], Verdict::Busy),
+    (&[409], &["RDS.0011", "RDS.3004"], Verdict::Busy),
     (&[400], &["DBS.201208", "DBS.200054", "RDS.3016"], Verdict::WrongState),
 ];
 
@@ -182,7 +184,7 @@ impl Service for Rds {
 mod tests {
     use super::super::proofs::{databases, example, json, line, lines, manual, of, reply, verdicts, want};
     use super::*;
-    use crate::backup::{Datastore, JobStatus, More, Status};
+    use crate::backup::{Certainty, Datastore, JobStatus, More, Status};
 
     const INSTANCE: &str = "d8e6ca5a624745bcb546a227aa3ae1cfin01";
     const BACKUP: &str = "2f4ddb93b9014b0893d81d2e472f30febr01";
@@ -204,6 +206,8 @@ mod tests {
             instance_id: Some(INSTANCE.into()),
             job_id: None,
             begin: Some("2025-06-03T08:12:40Z".parse().unwrap()),
+            name: Some("backup_after_release".into()),
+            certainty: Certainty::Answered,
         };
         assert_eq!(Rds.started(&reply(example!("rds.create.response"))), Ok(expected));
         // One documented sample has no zone.
@@ -217,7 +221,7 @@ mod tests {
             lines(&Rds.find(&of(BACKUP, INSTANCE)).unwrap()),
             [format!("GET /v3/{{project_id}}/backups?instance_id={INSTANCE}&backup_id={BACKUP}")]
         );
-        assert!(Rds.find(&BackupRef { id: BACKUP.into(), instance_id: None }).is_err());
+        assert!(Rds.find(&BackupRef::new(BACKUP, None)).is_err());
         assert_eq!(
             lines(&Rds.list(&manual(INSTANCE), 100, 100).unwrap()),
             [format!("GET /v3/{{project_id}}/backups?instance_id={INSTANCE}&backup_type=manual&offset=100&limit=100")]
@@ -297,7 +301,7 @@ mod tests {
             &Rds,
             &[
                 (404, &["DBS.201010"], Verdict::Gone),
-                (400, &["DBS.201203", "DBS.280214", "DBS.200543"], Verdict::Gone),
+                (400, &["DBS.201203", "DBS.280214"], Verdict::Gone),
                 (
                     409,
                     &[
@@ -309,6 +313,7 @@ mod tests {
                         "DBS.200047",
                         "DBS.200076",
                         "DBS.200080",
+                        "DBS.200086",
                         "DBS.200452",
                         "DBS.200463",
                         "DBS.200611",

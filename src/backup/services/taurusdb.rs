@@ -28,6 +28,7 @@ static FACTS: Facts = Facts {
     needs_instance: false,
     choice: Choice::Whole,
     page_limit: 100,
+    tells_descriptions: true,
     batch_limit: 50,
     stop: StopScope::Never,
     stops_unseen: None,
@@ -39,7 +40,7 @@ const INSTANCES: &str = "/v3/{project_id}/instances";
 
 const CODES: &[wire::Codes] = &[
     (&[400], &["DBS.201203", "DBS.280214"], Verdict::Gone),
-    (&[400, 403, 409], &["DBS.05000084", "DBS.212006", "DBS.212033"], Verdict::Busy),
+    (&[400, 403, 409], &["DBS.05000084", "DBS.200086", "DBS.212006", "DBS.212033"], Verdict::Busy),
     (&[400], &["DBS.201208"], Verdict::WrongState),
 ];
 
@@ -142,7 +143,7 @@ impl Service for TaurusDb {
 mod tests {
     use super::super::proofs::{example, json, line, lines, manual, of, reply, verdicts, want};
     use super::*;
-    use crate::backup::{Datastore, JobStatus, More};
+    use crate::backup::{Certainty, Datastore, JobStatus, More};
 
     const INSTANCE: &str = "07033b125fd94a8a96896f8bcfee6ddain07";
     const BACKUP: &str = "2f4ddb93-b901-4b08-93d8-1d2e472f30fe";
@@ -175,6 +176,8 @@ mod tests {
             instance_id: Some(INSTANCE.into()),
             job_id: Some("e0fbbfc8-1ac4-4721-b9e9-7dd685c5bdd7".into()),
             begin: Some("2020-07-06T17:17:05Z".parse().unwrap()),
+            name: Some("backup-1".into()),
+            certainty: Certainty::Answered,
         };
         assert_eq!(TaurusDb.started(&reply(example!("taurusdb.create.response"))), Ok(expected));
         assert!(TaurusDb.started(&reply(r#"{"job_id": "j"}"#)).is_err());
@@ -261,7 +264,7 @@ mod tests {
             &TaurusDb,
             &[
                 (404, &["DBS.201010"], Verdict::Gone),
-                (400, &["DBS.201203", "DBS.280214", "DBS.200543"], Verdict::Gone),
+                (400, &["DBS.201203", "DBS.280214"], Verdict::Gone),
                 (
                     409,
                     &[
@@ -281,7 +284,7 @@ mod tests {
                 (400, &["DBS.201014"], Verdict::Busy),
                 (400, &["DBS.201208"], Verdict::WrongState),
                 (409, &["DBS.200316"], Verdict::Final),
-                (400, &["DBS.200086", "DBS.280449"], Verdict::Final),
+                (400, &["DBS.280449"], Verdict::Final),
                 (403, &["DBS.200044", "DBS.201003"], Verdict::Final),
             ],
         );

@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Value as Json, json};
 
 use super::super::{
-    Backup, Database, Datastore, Download, DownloadFile, Instance, Job, JobStatus, Misread, More, Page, Started,
-    Status, Unsupported, Verdict,
+    Backup, Certainty, Database, Datastore, Download, DownloadFile, Instance, Job, JobStatus, Misread, More, Page,
+    Started, Status, Unsupported, Verdict,
 };
 use crate::backup::{Filter, NewBackup};
 use crate::cloud::{Call, Refusal, Reply};
@@ -201,6 +201,8 @@ pub(super) fn started_by_id(reply: &Reply) -> Result<Started, Misread> {
         instance_id: None,
         job_id: filled(body.job_id),
         begin: None,
+        name: None,
+        certainty: Certainty::Answered,
     })
 }
 
@@ -222,6 +224,8 @@ pub(super) fn started_whole(reply: &Reply) -> Result<Started, Misread> {
         instance_id: filled(backup.instance_id),
         job_id: filled(body.job_id),
         begin: backup.begin_time.as_deref().and_then(time),
+        name: filled(backup.name),
+        certainty: Certainty::Answered,
     })
 }
 
@@ -501,8 +505,8 @@ pub(super) type Codes = (&'static [u16], &'static [&'static str], Verdict);
 const EVERYWHERE: &[Codes] = &[
     (&[404], &["APIGW.0101", "APIG.0101"], Verdict::NotOffered),
     (&[400, 409], &["DBS.201201"], Verdict::NameTaken),
-    // The job.
-    (&[400], &["DBS.200543"], Verdict::Gone),
+    // Of all 404 codes only this one speaks of a backup; the others are about instances, networks, parameters and regions.
+    (&[404], &["DBS.201010"], Verdict::Gone),
     (
         &[400, 403, 409],
         &[
@@ -521,14 +525,13 @@ const EVERYWHERE: &[Codes] = &[
     (&[429], &["APIGW.0308", "APIG.0308"], Verdict::Busy),
 ];
 
-/// What a refusal means, by the service's own codes first. A 404 of the service itself says that what was asked for is
-/// gone; one of the gateway, or of something between, says nothing about it.
+/// What a refusal means, by the service's own codes first. Only codes that speak of a backup say that it is gone: an instance
+/// that is not there, or a gateway's 404, says nothing about its backups.
 pub(super) fn verdict(refusal: &Refusal, own: &[Codes]) -> Verdict {
     let code = refusal.code.as_str();
     let mut rows = own.iter().chain(EVERYWHERE);
     match rows.find(|(statuses, codes, _)| statuses.contains(&refusal.status) && codes.contains(&code)) {
         Some((_, _, verdict)) => *verdict,
-        None if refusal.status == 404 && code.starts_with("DBS.") => Verdict::Gone,
         None => Verdict::Final,
     }
 }

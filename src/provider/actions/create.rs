@@ -89,6 +89,7 @@ impl Action<Backups> for CreateBackup {
         let service = services::required(&config.service)?;
         let client = services::regional(client, &config.region);
         let context = context(run, &config.timeout, LIMIT);
+        let random_name = !config.name.is_set();
         let name = config
             .name
             .into_known()
@@ -97,6 +98,7 @@ impl Action<Backups> for CreateBackup {
             instance_id: config.instance_id.into_known().unwrap_or_default(),
             name,
             description: config.description.into_known().filter(|text| !text.is_empty()),
+            random_name,
             ..NewBackup::default()
         };
         let key = service.facts().key();

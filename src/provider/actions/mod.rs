@@ -12,7 +12,7 @@ use tokio::time::Instant;
 pub(super) use self::create::CreateBackup;
 pub(super) use self::prune::{PruneBackups, before};
 pub(super) use self::stop::StopBackup;
-use crate::backup::{Progress, Status};
+use crate::backup::{Backup, Progress, Status};
 use crate::cloud::Context;
 use crate::plugin::{Attr, Attribute, Run, Teller, check_duration, parse_duration};
 
@@ -50,8 +50,8 @@ impl Progress for Told {
         self.teller.tell(queued(&self.name, ahead));
     }
 
-    fn busy(&self, running: Option<&str>) {
-        self.teller.tell(busy(&self.name, running));
+    fn busy(&self, running: Option<&Backup>) {
+        self.teller.tell(busy(&self.name, running.map(|running| &*running.id)));
     }
 
     fn seen(&self, waited: Duration, status: Option<&Status>) {

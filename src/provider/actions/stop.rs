@@ -78,7 +78,7 @@ impl Action<Backups> for StopBackup {
         let instance_id = config.instance_id.into_known();
         let by_id = config.backup_id.is_set();
         let asked = if let Some(id) = config.backup_id.into_known() {
-            vec![BackupRef { id, instance_id: instance_id.clone() }]
+            vec![BackupRef::new(id, instance_id.clone())]
         } else {
             let filter = Filter { instance_id: instance_id.clone(), ..Filter::default() };
             let about = About { service: key, id: None, name: None };

@@ -1,6 +1,8 @@
 //! The resource `huaweidb_manual_backup`.
 
+mod certainty;
 mod databases;
+mod memory;
 mod messages;
 mod model;
 mod movers;

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::databases::{self, DatabaseBlock};
-use crate::backup::{Backup, BackupRef, Backups, NewBackup, Status};
-use crate::plugin::{Attr, model};
+use super::memory;
+use crate::backup::{Backup, BackupRef, Backups, BegunBackup, NewBackup, Status};
+use crate::plugin::{Attr, Private, model};
 use crate::provider::explain::About;
 use crate::provider::fields::{self, DatastoreObject};
 use crate::provider::services;
@@ -63,6 +64,7 @@ pub(super) fn regional(client: &Backups, state: &mut ManualBackup) -> Backups {
 pub(super) fn wanted(planned: &ManualBackup) -> NewBackup {
     let text = |value: &Attr<String>| value.known().cloned().unwrap_or_default();
     NewBackup {
+        random_name: planned.name_prefix.is_set(),
         instance_id: text(&planned.instance_id),
         name: text(&planned.name),
         description: planned.description.known().filter(|text| !text.is_empty()).cloned(),
@@ -71,16 +73,21 @@ pub(super) fn wanted(planned: &ManualBackup) -> NewBackup {
     }
 }
 
-pub(super) fn reference(state: &ManualBackup) -> BackupRef {
+/// The backup of a state, with all that speaks for it while it is not to be seen.
+pub(super) fn reference(state: &ManualBackup, private: &Private) -> BackupRef {
+    let text = |value: &Attr<String>| value.known().filter(|text| !text.is_empty()).cloned();
+    let runs = state.status.known().is_some_and(|word| Status::named(word) == Status::Building);
     BackupRef {
-        id: state.id.known().cloned().unwrap_or_default(),
-        instance_id: state.instance_id.known().filter(|id| !id.is_empty()).cloned(),
+        id: text(&state.id).unwrap_or_default(),
+        instance_id: text(&state.instance_id),
+        name: text(&state.name),
+        project_id: memory::project_id(private),
+        begun: runs.then(|| BegunBackup {
+            job_id: text(&state.job_id),
+            at: memory::begun_at(private),
+            listed: memory::is_listed(private),
+        }),
     }
-}
-
-/// Whether the cloud may not list it yet: it was just begun when it was last heard of.
-pub(super) fn is_new(state: &ManualBackup) -> bool {
-    state.status.known().is_some_and(|word| Status::named(word) == Status::Building)
 }
 
 pub(super) fn about(state: &ManualBackup) -> About<'_> {
@@ -101,7 +108,10 @@ pub(in crate::provider) fn filled(mut state: ManualBackup, backup: &Backup) -> M
     state.id = Attr::Known(backup.id.clone());
     keep(&mut state.instance_id, fields::text(Some(&backup.instance_id)));
     keep(&mut state.name, fields::text(Some(&backup.name)));
-    keep(&mut state.description, fields::text(backup.description.as_ref()));
+    // What was configured stays, whatever the service made of it.
+    if state.description.known().is_none_or(String::is_empty) {
+        keep(&mut state.description, fields::text(backup.description.as_ref()));
+    }
     state.status = Attr::Known(backup.status.to_string());
     keep(&mut state.r#type, fields::text(backup.kind.as_ref()));
     keep(&mut state.instance_name, fields::text(backup.instance_name.as_ref()));
@@ -136,5 +146,6 @@ pub(super) fn without_unknowns(mut state: ManualBackup) -> ManualBackup {
 
 /// Whether a destroy only forgets it.
 pub(super) fn is_retained(state: &ManualBackup) -> bool {
-    state.on_destroy.as_str() == Some(RETAIN)
+    // A word that this version does not know keeps the backup.
+    state.on_destroy.as_str().is_some_and(|word| word != DELETE)
 }

@@ -4,11 +4,11 @@ use jiff::Timestamp;
 
 use super::messages::{gone, interrupted, retained};
 use super::model::{
-    ManualBackup, about, filled, is_new, is_retained, reference, regional, untouched, wanted, without_unknowns,
+    ManualBackup, about, filled, is_retained, reference, regional, untouched, wanted, without_unknowns,
 };
 use super::removal::{self, Leaving};
-use super::{movers, plan, rotation, schema};
-use crate::backup::{self, Backups, Service, Started, Status, naming};
+use super::{certainty, memory, movers, plan, rotation, schema};
+use crate::backup::{self, Backups, Certainty, Doubt, Service, Started, Status, naming};
 use crate::plugin::{Attr, Diagnostics, Life, Planning, Resource, Schema, Source};
 use crate::provider::explain::{Doing, explain};
 use crate::provider::fields;
@@ -66,10 +66,15 @@ impl Resource<Backups> for ManualBackupResource {
             planned.name = Attr::Known(naming::unique_name(prefix, Timestamp::now()));
         }
         let want = wanted(&planned);
-        let started = client
-            .begin(&context(life), service, &want)
-            .await
-            .map_err(|error| explain(Doing::Create, about(&planned), &error))?;
+        let company = certainty::Company::of(&planned);
+        let started = client.begin_telling(&context(life), service, &want, &company).await;
+        if let Some(running) = company.seen() {
+            life.warn(certainty::lost_sight(&planned, &running));
+        }
+        let started = started.map_err(|error| explain(Doing::Create, about(&planned), &error))?;
+        if started.certainty == Certainty::Compared {
+            life.warn(certainty::compared(&planned, &started.backup_id));
+        }
         planned.id = Attr::Known(started.backup_id.clone());
         planned.job_id = started.job_id.clone().into();
         planned.begin_time = fields::time(started.begin);
@@ -78,10 +83,16 @@ impl Resource<Backups> for ManualBackupResource {
         let begun = without_unknowns(planned);
         // It exists now: Terraform must track it whatever happens next.
         life.checkpoint(begun.clone());
+        let project_id = client.project_id(&context(life)).await.unwrap_or_default();
+        memory::begun(&mut life.private, &project_id);
         if begun.wait_for_completion == Attr::Known(false) {
             return Ok(begun);
         }
-        wait(&client, service, begun, &started, life).await
+        let completed = wait(&client, service, begun, &started, life).await;
+        if started.certainty != Certainty::Answered {
+            certainty::twins(&client, service, &want, &started.backup_id, life).await;
+        }
+        completed
     }
 
     async fn read(
@@ -92,16 +103,26 @@ impl Resource<Backups> for ManualBackupResource {
     ) -> Result<Option<ManualBackup>, Diagnostics> {
         let service = services::required(&state.service)?;
         let client = regional(client, &mut state);
-        let found = if is_new(&state) {
-            client.find_new(&context(life), service, &reference(&state)).await
-        } else {
-            client.find(&context(life), service, &reference(&state)).await
+        let context = context(life);
+        let found = match client.find(&context, service, &reference(&state, &life.private)).await {
+            // It was begun, and nothing says that it has ended: it stays as it is until it is seen.
+            Err(backup::Error::Doubtful { doubt: Doubt::NotListedYet | Doubt::JobContradicts, .. }) => {
+                return Ok(Some(state));
+            }
+            found => found.map_err(|error| explain(Doing::Read, about(&state), &error))?,
         };
-        let found = found.map_err(|error| explain(Doing::Read, about(&state), &error))?;
-        if found.is_none() {
-            life.warn(gone(&state));
+        match found {
+            None => {
+                life.warn(gone(&state));
+                Ok(None)
+            }
+            Some(backup) => {
+                if let Ok(project_id) = client.project_id(&context).await {
+                    memory::seen(&mut life.private, &project_id);
+                }
+                Ok(Some(filled(state, &backup)))
+            }
         }
-        Ok(found.map(|backup| filled(state, &backup)))
     }
 
     async fn update(
@@ -126,7 +147,7 @@ impl Resource<Backups> for ManualBackupResource {
         let service = services::required(&state.service)?;
         let client = regional(client, &mut state);
         life.checkpoint(state.clone());
-        let started = Started { job_id: state.job_id.known().cloned(), ..Started::from(reference(&state)) };
+        let started = Started::from(reference(&state, &life.private));
         wait(&client, service, state, &started, life).await
     }
 
@@ -145,19 +166,9 @@ impl Resource<Backups> for ManualBackupResource {
         }
         let service = services::required(&state.service)?;
         let client = regional(client, &mut state);
-        let (context, reference) = (context(life), reference(&state));
-        let undeleted = |error| explain(Doing::Delete, about(&state), &error);
-        if is_new(&state) && client.find_new(&context, service, &reference).await.map_err(undeleted)?.is_none() {
-            return Ok(());
-        }
-        // What has ended does not begin again, so it need not be looked at.
-        let ended = state.status.known().is_some_and(|word| Status::named(word).is_final());
-        let deleted = if ended {
-            client.delete_ended(&context, service, &reference).await
-        } else {
-            client.delete(&context, service, &reference).await
-        };
-        deleted.map_err(|error| undeleted(error).into())
+        let reference = reference(&state, &life.private);
+        let deleted = client.delete(&context(life), service, &reference).await;
+        deleted.map_err(|error| explain(Doing::Delete, about(&state), &error).into())
     }
 
     fn import(&self, id: &str) -> Result<ManualBackup, Diagnostics> {
@@ -204,6 +215,10 @@ async fn wait(
 ) -> Result<ManualBackup, Diagnostics> {
     match client.settled(&context(life), service, started, &()).await {
         Ok(backup) => {
+            memory::listed(&mut life.private);
+            if let Some(rewritten) = certainty::rewritten(&state, &backup) {
+                life.warn(rewritten);
+            }
             let state = filled(state, &backup);
             life.checkpoint(state.clone());
             rotation::rotated(client, &state, life).await;
@@ -211,7 +226,10 @@ async fn wait(
         }
         Err(backup::Error::Stopped { last, .. }) => {
             let state = match last {
-                Some(backup) => filled(state, &backup),
+                Some(backup) => {
+                    memory::listed(&mut life.private);
+                    filled(state, &backup)
+                }
                 None => state,
             };
             life.warn(interrupted(&state));
@@ -225,6 +243,7 @@ async fn wait(
                 _ => None,
             };
             if let Some(backup) = seen {
+                memory::listed(&mut life.private);
                 life.checkpoint(filled(state.clone(), backup));
             }
             Err(explain(Doing::Wait, about(&state), &error).into())

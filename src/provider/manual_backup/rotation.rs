@@ -111,7 +111,7 @@ pub(super) async fn rotated(client: &Backups, new: &ManualBackup, life: &mut Lif
     let rule = Rule { keep_last: Some(rotation.keep_last - 1), allow_last: true, ..Rule::default() };
     for id in retention::prunable(&older, rule) {
         let name = found.iter().find(|backup| backup.id == id).map(|backup| backup.name.as_str());
-        let reference = BackupRef { id: id.clone(), instance_id: Some(rotation.instance_id.to_owned()) };
+        let reference = BackupRef::new(&*id, Some(rotation.instance_id.to_owned()));
         match client.delete(&context, rotation.service, &reference).await {
             Ok(()) => tracing::info!(backup_id = id, "the rotation deleted an older backup"),
             Err(error) => {

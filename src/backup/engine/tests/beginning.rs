@@ -1,17 +1,26 @@
 //! Creates: exactly one backup, whatever happens to the answer.
 
 use super::*;
-use crate::backup::Error;
+use crate::backup::{Certainty, Error, Started};
 
 /// A refusal that says "something else runs on the instance".
 const BUSY: Say = Say::No(403, "DBS.200019");
 const TAKEN: Say = Say::No(400, "DBS.201201");
 
-async fn begin(script: &Script, context: &Context) -> Result<crate::backup::Started, Error> {
+async fn begin(script: &Script, context: &Context) -> Result<Started, Error> {
     script.backups().begin(context, dds(), &want("nightly")).await
 }
 
-fn id(started: Result<crate::backup::Started, Error>) -> String {
+/// With a name that others may have too.
+async fn begin_fixed(script: &Script, context: &Context) -> Result<Started, Error> {
+    script.backups().begin(context, dds(), &fixed("nightly")).await
+}
+
+fn fixed(name: &str) -> NewBackup {
+    NewBackup { random_name: false, ..want(name) }
+}
+
+fn id(started: Result<Started, Error>) -> String {
     started.expect("a backup was begun").backup_id
 }
 
@@ -19,7 +28,7 @@ fn id(started: Result<crate::backup::Started, Error>) -> String {
 async fn one_create_one_call() {
     let script = Script::new().says(POST, [begun("b1")]);
     let started = begin(&script, &within(seconds(60))).await.unwrap();
-    assert_eq!(started.backup(), b1());
+    assert_eq!((started.backup().id, started.certainty), (b1().id, Certainty::Answered));
     assert_eq!(started.job_id.as_deref(), Some("j1"));
     assert_eq!(script.calls(), [POST]);
 }
@@ -41,9 +50,9 @@ async fn a_lost_create_that_arrived_is_adopted() {
         let before = list(&[auto.clone(), other.clone(), older.clone()]);
         let script = Script::new()
             .says(POST, [lost.clone()])
-            .says(OF_INSTANCE, [before, list(&[item("b1", "BUILDING", 0), auto, other, older])]);
-        let started = begin(&script, &within(seconds(60))).await.unwrap();
-        assert_eq!(started.backup(), b1(), "{lost:?}");
+            .says(OF_INSTANCE, [before.clone(), before, list(&[item("b1", "BUILDING", 0), auto, other, older])]);
+        let started = begin_fixed(&script, &within(seconds(60))).await.unwrap();
+        assert_eq!((&*started.backup_id, started.certainty), ("b1", Certainty::Compared), "{lost:?}");
         assert_eq!(started.begin, Some(EPOCH.parse().unwrap()));
         assert_eq!(script.count(POST), 1, "{lost:?}");
     }
@@ -53,7 +62,8 @@ async fn a_lost_create_that_arrived_is_adopted() {
 async fn a_lost_create_that_did_not_arrive_is_sent_again() {
     let older = list(&[item("old", "COMPLETED", -600)]);
     let script = Script::new().says(POST, [Say::Lost, begun("b1")]).says(OF_INSTANCE, [older]);
-    assert_eq!(id(begin(&script, &within(seconds(60))).await), "b1");
+    let started = begin_fixed(&script, &within(seconds(60))).await.unwrap();
+    assert_eq!((&*started.backup_id, started.certainty), ("b1", Certainty::AnsweredLater));
     assert_eq!(script.count(POST), 2);
     assert!(script.count(OF_INSTANCE) >= 2, "its absence is confirmed");
     let times = script.times(POST);
@@ -64,9 +74,9 @@ async fn a_lost_create_that_did_not_arrive_is_sent_again() {
 async fn a_create_is_not_sent_for_ever() {
     let script = Script::new().says(POST, [Say::Lost]).says(OF_INSTANCE, [empty()]);
     let error = begin(&script, &within(seconds(600))).await.unwrap_err();
-    assert!(matches!(error, Error::Cloud(cloud::Error::Unanswered { .. })), "{error:?}");
+    assert!(matches!(&error, Error::Unclear { candidates, .. } if candidates.is_empty()), "{error:?}");
     assert_eq!(script.count(POST), 3);
-    assert!(script.calls().last().unwrap().starts_with("GET"), "nothing of it is left behind, and that was looked up");
+    assert!(script.calls().last().unwrap().starts_with("GET"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -90,25 +100,78 @@ async fn trouble_with_iam_is_no_lost_create() {
 #[tokio::test(start_paused = true)]
 async fn several_candidates_are_named() {
     let both = list(&[item("b2", "BUILDING", 1), item("b1", "FAILED", 0)]);
-    let script = Script::new().says(POST, [Say::Lost]).says(OF_INSTANCE, [both]);
-    let Err(Error::Unclear { candidates, .. }) = begin(&script, &within(seconds(60))).await else { panic!() };
+    let script = Script::new().says(POST, [Say::Lost]).says(OF_INSTANCE, [empty(), both]);
+    let Err(Error::Unclear { candidates, .. }) = begin_fixed(&script, &within(seconds(60))).await else { panic!() };
     assert_eq!(ids(&candidates), ["b2", "b1"]);
     assert_eq!(script.count(POST), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_clock_nothing_is_adopted() {
+async fn a_random_name_is_ours_whatever_clocks_say() {
     let undated = with(item("b1", "BUILDING", 0), &json!({ "begin_time": null }));
-    for (say, name) in [
-        (Say::Dateless(json!({ "backups": [item("b1", "BUILDING", 0)] })), "no Date header"),
-        (list(&[undated]), "no begin time"),
+    for (what, say) in [
+        ("no Date header", Say::Dateless(json!({ "backups": [item("b1", "BUILDING", 0)] }))),
+        ("no begin time", list(&[undated])),
+        ("a clock that is slow", list(&[item("b1", "BUILDING", -3600)])),
+        ("a clock that is fast", list(&[item("b1", "BUILDING", 3600)])),
     ] {
         let script = Script::new().says(POST, [Say::Lost]).says(OF_INSTANCE, [say]);
-        let Err(Error::Unclear { candidates, .. }) = begin(&script, &within(seconds(60))).await else {
-            panic!("{name}")
-        };
-        assert_eq!(ids(&candidates), ["b1"], "{name}");
-        assert_eq!(script.count(POST), 1, "{name}");
+        let started = begin(&script, &within(seconds(60))).await.unwrap();
+        assert_eq!((&*started.backup_id, started.certainty), ("b1", Certainty::Named), "{what}");
+        assert_eq!(script.count(POST), 1, "{what}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fixed_name_is_not_ours_for_its_name_alone() {
+    let theirs = with(item("b1", "BUILDING", 0), &json!({ "description": "of team b" }));
+    // Another team's, begun in between: the name is taken, and that is said.
+    let script =
+        Script::new().says(POST, [Say::Lost, TAKEN]).says(OF_INSTANCE, [empty(), list(std::slice::from_ref(&theirs))]);
+    let Err(Error::NameTaken { existing: Some(existing), .. }) = begin_fixed(&script, &within(seconds(60))).await
+    else {
+        panic!()
+    };
+    assert_eq!(existing.id, "b1");
+    // Nobody saw what was there before: it may be anybody's.
+    let script =
+        Script::new().says(POST, [Say::Lost]).says(OF_INSTANCE, [Say::No(500, ""), list(&[item("b1", "BUILDING", 0)])]);
+    let Err(Error::Unclear { candidates, .. }) = begin_fixed(&script, &within(seconds(60))).await else { panic!() };
+    assert_eq!(ids(&candidates), ["b1"]);
+    // RDS does not tell descriptions, so that nothing can be compared.
+    let lists = "GET /v3/{project_id}/backups?instance_id=i1&backup_type=manual";
+    let rds = with(item("b1", "BUILDING", 0), &json!({ "type": "manual" }));
+    let script = Script::new().says(POST, [Say::Lost]).says(lists, [empty(), list(&[rds])]);
+    let begun = script.backups().begin(&within(seconds(60)), service("rds"), &fixed("nightly")).await;
+    let Err(Error::Unclear { candidates, .. }) = begun else { panic!("{begun:?}") };
+    assert_eq!(ids(&candidates), ["b1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn lists_may_lag_far_behind_a_lost_create() {
+    for lag in [9, 25, 75].map(seconds) {
+        let script = Script::new()
+            .says(POST, [Say::Lost, TAKEN])
+            .on(OF_INSTANCE, move |_, elapsed| if elapsed < lag { empty() } else { b1_is("BUILDING") });
+        assert_eq!(id(begin(&script, &within(seconds(600))).await), "b1");
+        let script = Script::new()
+            .says(POST, [Say::Lost, TAKEN])
+            .says("GET /v3/{project_id}/backups?backup_type=Manual", [empty()])
+            .on(OF_INSTANCE, move |_, elapsed| if elapsed < lag { empty() } else { b1_is("BUILDING") });
+        assert_eq!(id(begin_fixed(&script, &within(seconds(600))).await), "b1");
+        assert_eq!(script.count(POST), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_with_another_backup_is_an_error() {
+    for (instance_id, name) in [("i2", "nightly"), ("i1", "weekly")] {
+        let answer = Say::Ok(json!({ "backup": { "id": "b7", "instance_id": instance_id, "name": name } }));
+        let script = Script::new().says("POST", [answer]);
+        let begun = script.backups().begin(&within(seconds(60)), service("rds"), &want("nightly")).await;
+        let Err(Error::OtherAnswer { answer }) = begun else { panic!("{begun:?}") };
+        assert_eq!(answer.backup_id, "b7");
+        assert_eq!(script.calls().len(), 1, "nothing is done to it");
     }
 }
 
@@ -166,7 +229,8 @@ async fn after_a_lost_create_the_instance_may_be_busy_with_our_own() {
 #[tokio::test(start_paused = true)]
 async fn a_taken_name_tells_who_has_it() {
     let script = Script::new().says(POST, [TAKEN]).says(OF_INSTANCE, [list(&[item("b0", "COMPLETED", -90)])]);
-    let Err(Error::NameTaken { existing: Some(existing), .. }) = begin(&script, &within(seconds(60))).await else {
+    let Err(Error::NameTaken { existing: Some(existing), .. }) = begin_fixed(&script, &within(seconds(60))).await
+    else {
         panic!()
     };
     assert_eq!(existing.id, "b0");
@@ -178,14 +242,15 @@ async fn a_taken_name_tells_who_has_it() {
         .says(POST, [TAKEN])
         .says(OF_INSTANCE, [empty()])
         .says("GET /v3/{project_id}/backups?backup_type=Manual", [list(&[elsewhere])]);
-    let Err(Error::NameTaken { existing: Some(existing), .. }) = begin(&script, &within(seconds(60))).await else {
+    let Err(Error::NameTaken { existing: Some(existing), .. }) = begin_fixed(&script, &within(seconds(60))).await
+    else {
         panic!()
     };
     assert_eq!((&*existing.id, &*existing.instance_id), ("b9", "i9"));
 
     // Not to be found.
     let script = Script::new().says(POST, [TAKEN]).says("GET", [Say::No(500, "")]);
-    let error = begin(&script, &within(seconds(60))).await.unwrap_err();
+    let error = begin_fixed(&script, &within(seconds(60))).await.unwrap_err();
     assert!(matches!(error, Error::NameTaken { existing: None, .. }), "{error:?}");
 }
 
@@ -378,7 +443,7 @@ async fn what_was_lost_at_the_deadline_is_looked_up_all_the_same() {
 
     let script = Script::new().says(POST, [lost]).says(OF_INSTANCE, [empty()]);
     let error = begin(&script, &within(seconds(5))).await.unwrap_err();
-    assert!(matches!(error, Error::Cloud(cloud::Error::Unanswered { .. })), "{error:?}");
+    assert!(matches!(error, Error::Unclear { .. }), "{error:?}");
     assert_eq!(script.count(POST), 1, "too late to send it again");
 }
 

@@ -1,7 +1,7 @@
 //! One backup by its id, and lists.
 
 use super::*;
-use crate::backup::{DataNode, Error, Filter, Status};
+use crate::backup::{DataNode, Doubt, Error, Filter, Status};
 
 async fn find(script: &Script, key: &str) -> Result<Option<Backup>, Error> {
     script.backups().find(&within(seconds(60)), service(key), &b1()).await
@@ -26,7 +26,7 @@ async fn a_backup_is_found_with_one_call() {
 
 #[tokio::test(start_paused = true)]
 async fn gone_is_only_what_is_proven() {
-    for say in [empty(), Say::No(400, "DBS.201214"), Say::No(400, "DBS.201502"), Say::No(404, "DBS.201010")] {
+    for say in [empty(), Say::No(400, "DBS.201214"), Say::No(404, "DBS.201010")] {
         let script = Script::new().says(BY_ID, [say.clone()]);
         assert!(matches!(find(&script, "dds").await, Ok(None)), "{say:?}");
     }
@@ -57,7 +57,7 @@ async fn an_ignored_id_filter_is_seen_through() {
         _ => b1_is("COMPLETED"),
     });
     assert_eq!(find(&script, "dds").await.unwrap().unwrap().id, "b1", "on the second page");
-    let script = Script::new().says("GET", [list(&[item("b7", "COMPLETED", 0)])]);
+    let script = Script::new().says(THE_INSTANCE, [instance(&[])]).says("GET", [list(&[item("b7", "COMPLETED", 0)])]);
     assert!(matches!(find(&script, "dds").await, Ok(None)), "the complete list lacks it");
 }
 
@@ -72,7 +72,7 @@ async fn geminidb_is_asked_for_both_types() {
         assert!(find(&script, "geminidb").await.unwrap().is_some());
         let script = Script::new().says(instance, [first]).says(table, [empty()]);
         assert!(find(&script, "geminidb").await.unwrap().is_none());
-        assert_eq!(script.calls().len(), 2);
+        assert_eq!((script.count(instance), script.count(table)), (2, 2));
     }
     let script = Script::new().says(instance, [empty()]).says(table, [Say::No(500, "")]);
     assert!(find(&script, "geminidb").await.is_err(), "half a proof is none");
@@ -104,7 +104,7 @@ async fn ddm_is_found_in_the_list_and_completed_by_its_details() {
     assert!(find(&script, "ddm").await.is_err(), "half of it is not told as if it were all");
     let script = Script::new().says("GET /v3/{project_id}/backups", [body(Vec::new())]);
     assert!(find(&script, "ddm").await.unwrap().is_none());
-    assert_eq!(script.calls().len(), 1);
+    assert_eq!(script.count("GET /v3/{project_id}/backups"), 4, "two questions, twice");
 }
 
 #[tokio::test(start_paused = true)]
@@ -263,7 +263,6 @@ fn every_operation_can_run_in_a_task() {
     sendable(backups.begin(&context, dds(), &want));
     sendable(backups.settled(&context, dds(), &started, &()));
     sendable(backups.find(&context, dds(), &b1()));
-    sendable(backups.find_new(&context, dds(), &b1()));
     sendable(backups.list(&context, dds(), &filter));
     sendable(backups.instances(&context, dds(), None));
     sendable(backups.stop(&context, dds(), &b1()));
@@ -271,32 +270,116 @@ fn every_operation_can_run_in_a_task() {
     sendable(backups);
 }
 
-async fn find_new(script: &Script, context: &Context) -> Result<Option<Backup>, Error> {
-    script.backups().find_new(context, dds(), &b1()).await
+/// `b1` as a state knows it.
+fn known(begun: Option<crate::backup::BegunBackup>) -> BackupRef {
+    BackupRef { project_id: Some(PROJECT.to_owned()), begun, ..b1() }
+}
+
+/// Begun just now, and never listed.
+fn unlisted(job_id: Option<&str>) -> BackupRef {
+    let job_id = job_id.map(str::to_owned);
+    known(Some(crate::backup::BegunBackup { job_id, at: Some(Timestamp::now()), listed: false }))
+}
+
+async fn find_known(script: &Script, backup: &BackupRef) -> Result<Option<Backup>, Error> {
+    script.backups().find(&within(seconds(60)), dds(), backup).await
+}
+
+fn doubt(found: Result<Option<Backup>, Error>) -> Doubt {
+    match found {
+        Err(Error::Doubtful { doubt, .. }) => doubt,
+        other => panic!("no doubt: {other:?}"),
+    }
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_absence_of_a_new_backup_is_believed_after_some_seconds_only() {
-    let listed_late = Script::new().says(BY_ID, [empty(), empty(), b1_is("BUILDING")]);
-    let found = find_new(&listed_late, &within(seconds(60))).await.unwrap();
-    assert_eq!(found.unwrap().status, Status::Building);
-    let gone = Script::new().says(BY_ID, [empty()]);
-    assert_eq!(find_new(&gone, &within(seconds(60))).await.unwrap(), None);
-    assert!(gone.elapsed() >= seconds(8) && gone.count(BY_ID) == 4, "{:?}", gone.times(BY_ID));
-    let there = Script::new().says(BY_ID, [b1_is("BUILDING")]);
-    assert!(find_new(&there, &within(seconds(60))).await.unwrap().is_some());
-    assert_eq!(there.count(BY_ID), 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_unfinished_search_for_a_new_backup_proves_nothing() {
+async fn an_absence_takes_two_questions_twice() {
     let script = Script::new().says(BY_ID, [empty()]);
-    assert!(matches!(find_new(&script, &within(seconds(3))).await, Err(Error::StillRunning { .. })));
-    let stopped = within(seconds(60));
-    let stop = stopped.stop.clone();
-    tokio::spawn(async move {
-        sleep(seconds(1)).await;
-        stop.cancel();
-    });
-    assert!(matches!(find_new(&script, &stopped).await, Err(Error::Stopped { .. })));
+    assert_eq!(find_known(&script, &known(None)).await.unwrap(), None);
+    assert_eq!((script.count(BY_ID), script.count(OF_ONE)), (2, 2), "{:?}", script.calls());
+    assert!(script.elapsed() >= seconds(3), "{:?}", script.elapsed());
+    // Whichever of the four questions shows it.
+    for nth in 0..2 {
+        let script = Script::new().says(BY_ID, [empty(), b1_is("COMPLETED")][nth..].to_vec());
+        assert!(find_known(&script, &known(None)).await.unwrap().is_some());
+        let answers = if nth == 0 { vec![b1_is("COMPLETED")] } else { vec![empty(), b1_is("COMPLETED")] };
+        let script = Script::new().says(BY_ID, [empty()]).says(OF_ONE, answers);
+        assert!(find_known(&script, &known(None)).await.unwrap().is_some());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_absence_in_another_project_proves_nothing() {
+    let elsewhere = BackupRef { project_id: Some("p2".to_owned()), ..b1() };
+    let script = Script::new().says(BY_ID, [empty()]);
+    assert_eq!(doubt(find_known(&script, &elsewhere).await), Doubt::OtherProject);
+    // A state that knows no project is believed only where the service knows the instance.
+    let script = Script::new().says(BY_ID, [empty()]);
+    assert_eq!(find_known(&script, &b1()).await.unwrap(), None);
+    let nothing = Say::Ok(json!({ "instances": [] }));
+    let script = Script::new().says(BY_ID, [empty()]).says("GET /v3/{project_id}/instances", [nothing.clone()]);
+    assert_eq!(doubt(find_known(&script, &b1()).await), Doubt::ProjectUnknown);
+    // The instance may be gone as well.
+    let script = Script::new().says(BY_ID, [empty()]).says("GET /v3/{project_id}/instances", [nothing]);
+    assert_eq!(find_known(&script, &known(None)).await.unwrap(), None);
+    let script =
+        Script::new().says(BY_ID, [empty()]).says("GET /v3/{project_id}/instances", [Say::No(403, "DBS.280063")]);
+    assert_eq!(doubt(find_known(&script, &known(None)).await), Doubt::InstanceUnknown);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instances_error_is_no_word_about_its_backups() {
+    for (status, code) in [
+        (404, "DBS.200002"),
+        (404, "DBS.200013"),
+        (404, "DBS.200045"),
+        (404, "DBS.200408"),
+        (404, "DBS.200602"),
+        (404, "DBS.201028"),
+        (404, "DBS.290005"),
+        (404, "DBS.290011"),
+        (400, "DBS.280110"),
+        (400, "DBS.201501"),
+        (400, "DBS.201502"),
+    ] {
+        let script = Script::new().says(BY_ID, [Say::No(status, code)]);
+        assert!(find_known(&script, &known(None)).await.is_err(), "by id: {status} {code}");
+        let script = Script::new().says(BY_ID, [empty()]).says(OF_ONE, [Say::No(status, code)]);
+        assert!(find_known(&script, &known(None)).await.is_err(), "in the list: {status} {code}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_never_listed_is_not_gone_while_its_job_may_run() {
+    for (say, expected) in [
+        (job("Running", ""), Doubt::JobContradicts),
+        (job("Completed", ""), Doubt::JobContradicts),
+        (Say::No(400, "DBS.200543"), Doubt::NotListedYet),
+    ] {
+        let script = Script::new().says(BY_ID, [empty()]).says(THE_JOB, [say]);
+        assert_eq!(doubt(find_known(&script, &unlisted(Some("j1"))).await), expected);
+    }
+    let script = Script::new().says(BY_ID, [empty()]).says(THE_JOB, [job("Failed", "no space")]);
+    assert_eq!(find_known(&script, &unlisted(Some("j1"))).await.unwrap(), None);
+    let script = Script::new().says(BY_ID, [empty()]);
+    assert_eq!(doubt(find_known(&script, &unlisted(None)).await), Doubt::NotListedYet);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_record_of_another_instance_is_not_the_backup() {
+    let other = list(&[with(item("b1", "COMPLETED", 0), &json!({ "instance_id": "i2" }))]);
+    let script = Script::new().says(BY_ID, [other]);
+    let Err(Error::Foreign { found, .. }) = find_known(&script, &known(None)).await else { panic!() };
+    assert_eq!(found.instance_id, "i2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unfinished_search_proves_nothing() {
+    let script = Script::new().says(BY_ID, [empty()]);
+    let find = |context: Context| {
+        let (backups, backup) = (script.backups(), known(None));
+        async move { backups.find(&context, dds(), &backup).await }
+    };
+    assert!(matches!(find(within(seconds(2))).await, Err(Error::StillRunning { .. })));
+    assert!(matches!(find(stopped_after(seconds(1))).await, Err(Error::Stopped { .. })));
 }

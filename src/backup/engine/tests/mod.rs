@@ -25,9 +25,12 @@ const LATENCY: Duration = Duration::from_millis(50);
 const EPOCH: &str = "2025-06-03T08:00:00Z";
 
 const INSTANCE: &str = "i1";
+const PROJECT: &str = "p1";
 const POST: &str = "POST /v3/{project_id}/backups";
 const BY_ID: &str = "GET /v3/{project_id}/backups?backup_id=b1";
 const OF_INSTANCE: &str = "GET /v3/{project_id}/backups?instance_id=i1&backup_type=Manual";
+/// The list in which the backup of an instance is looked for.
+const OF_ONE: &str = "GET /v3/{project_id}/backups?instance_id=i1&offset=0";
 const THE_INSTANCE: &str = "GET /v3/{project_id}/instances?id=i1";
 const THE_JOB: &str = "GET /v3/{project_id}/jobs?id=j1";
 const DELETE: &str = "DELETE /v3/{project_id}/backups/b1";
@@ -157,9 +160,17 @@ impl Ask for Script {
             } else {
                 let mut rules = self.0.rules.lock().unwrap();
                 let rule = rules.iter_mut().find(|((beginning, _), _)| line.starts_with(beginning));
-                let ((_, says), asked) = rule.unwrap_or_else(|| panic!("the script has no answer to {line}"));
-                *asked += 1;
-                says(*asked - 1, self.elapsed(), &told)
+                match rule {
+                    Some(((_, says), asked)) => {
+                        *asked += 1;
+                        says(*asked - 1, self.elapsed(), &told)
+                    }
+                    // What every absence asks beside the question by id.
+                    None if line.contains("/backups?instance_id=i1&") && line.contains("&offset=0") => empty(),
+                    None if line.contains("/instances?id=i1") => instance(&[]),
+                    None if line.ends_with("/instances/i1") => Say::Ok(json!({ "id": INSTANCE, "status": "RUNNING" })),
+                    None => panic!("the script has no answer to {line}"),
+                }
             };
             sleep(LATENCY).await;
             while let Say::Late(time, what) = say {
@@ -195,6 +206,10 @@ impl Ask for Script {
                 Say::Late(..) => unreachable!("unwrapped above"),
             }
         })
+    }
+
+    fn project_id<'a>(&'a self, _: &'a Context) -> Answer<'a, String> {
+        Box::pin(async { Ok(PROJECT.to_owned()) })
     }
 
     fn in_region(&self, _: &str) -> Arc<dyn Ask> {
@@ -246,11 +261,11 @@ fn stopped_after(time: Duration) -> Context {
 }
 
 fn want(name: &str) -> NewBackup {
-    NewBackup { instance_id: INSTANCE.to_owned(), name: name.to_owned(), ..NewBackup::default() }
+    NewBackup { instance_id: INSTANCE.to_owned(), name: name.to_owned(), random_name: true, ..NewBackup::default() }
 }
 
 fn b1() -> BackupRef {
-    BackupRef { id: "b1".to_owned(), instance_id: Some(INSTANCE.to_owned()) }
+    BackupRef::new("b1", Some(INSTANCE.to_owned()))
 }
 
 /// A manual backup `nightly` of the instance, begun so many seconds after the test's begin.

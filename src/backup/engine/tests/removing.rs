@@ -45,7 +45,12 @@ fn postgres(id: &str, status: &str) -> Json {
 async fn a_deletion_is_awaited() {
     let script = deletable(&["COMPLETED"], seconds(0));
     delete(&script, "dds", &within(seconds(60))).await.unwrap();
-    assert_eq!(script.calls(), [BY_ID, DELETE, BY_ID], "the fewest calls");
+    assert_eq!(script.calls(), [BY_ID, DELETE, BY_ID, THE_JOB, BY_ID, THE_JOB], "two looks where the job still runs");
+    // Its job says that it is done: one look is enough. Seen before in this project, it need not be looked at first.
+    let script = deletable(&["COMPLETED"], seconds(0)).first(THE_JOB, job("Completed", ""));
+    let seen = BackupRef { project_id: Some(PROJECT.to_owned()), ..b1() };
+    script.backups().delete(&within(seconds(60)), dds(), &seen).await.unwrap();
+    assert_eq!(script.calls(), [DELETE, BY_ID, THE_JOB], "the fewest calls");
     let script = deletable(&["FAILED"], seconds(100));
     delete(&script, "dds", &within(seconds(600))).await.unwrap();
     assert_eq!(script.count(DELETE), 1);
@@ -56,7 +61,7 @@ async fn a_deletion_is_awaited() {
 async fn already_gone_is_done() {
     let script = Script::new().says(BY_ID, [empty()]);
     delete(&script, "dds", &within(seconds(60))).await.unwrap();
-    assert_eq!(script.calls(), [BY_ID]);
+    assert_eq!((script.count(BY_ID), script.count(OF_ONE), script.count(DELETE)), (2, 2, 0));
     // Gone between the look and the delete.
     let script = Script::new().says(BY_ID, [b1_is("COMPLETED"), empty()]).says(DELETE, [Say::No(400, "DBS.201214")]);
     delete(&script, "dds", &within(seconds(60))).await.unwrap();
@@ -130,7 +135,8 @@ async fn where_no_stop_is_offered_the_end_is_awaited() {
                 assert!(elapsed >= seconds(100), "not while it runs");
                 *deleted.lock().unwrap() = true;
                 accepted()
-            });
+            })
+            .says(THE_JOB, [job("Completed", "")]);
         delete(&script, "dds", &within(seconds(600))).await.unwrap();
         assert_eq!((script.count(PUT), script.count(DELETE)), (1, 1));
     }
@@ -241,23 +247,77 @@ async fn stops_have_clear_results() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_waits_for_a_backup_that_is_not_listed_yet() {
-    let listed_late = [empty(), empty(), empty(), b1_is("BUILDING"), b1_is("FAILED")];
-    let script = Script::new().says(BY_ID, listed_late).says(PUT, [accepted()]);
-    let Ok(Stop::Stopped(Some(ended))) = stop(&script, "dds", &within(seconds(60))).await else { panic!() };
-    assert_eq!(ended.status, Status::Failed);
-    assert_eq!(script.count(PUT), 1);
-    // One that never comes is believed to be gone after some seconds, and not before.
-    let script = Script::new().says(BY_ID, [empty()]);
-    assert!(matches!(stop(&script, "dds", &within(seconds(60))).await, Err(Error::Vanished { .. })));
-    assert!(script.elapsed() >= seconds(8) && script.count(BY_ID) == 4, "{:?}", script.times(BY_ID));
-    assert_eq!(script.count(PUT), 0);
+    let begun = crate::backup::BegunBackup { job_id: None, at: Some(Timestamp::now()), listed: false };
+    let new = BackupRef { begun: Some(begun), ..b1() };
+    let listed_late = |after: u64| {
+        let script = Script::new().says(PUT, [accepted()]).says(THE_JOB, [job("Running", "")]);
+        script.on(BY_ID, move |_, elapsed| match elapsed.as_secs() {
+            at if at < after => empty(),
+            at if at < after + 20 => b1_is("BUILDING"),
+            _ => b1_is("FAILED"),
+        })
+    };
+    for after in [3, 25, 75] {
+        let script = listed_late(after);
+        let stopped = script.backups().stop(&within(seconds(600)), dds(), &new).await;
+        let Ok(Stop::Stopped(Some(ended))) = stopped else { panic!("{stopped:?}") };
+        assert_eq!((ended.status, script.count(PUT)), (Status::Failed, 1));
+    }
     // Whoever has no time for that learns that it was not listed yet.
     let script = Script::new().says(BY_ID, [empty()]);
-    assert!(matches!(stop(&script, "dds", &within(seconds(3))).await, Err(Error::StillRunning { last: None, .. })));
+    let late = script.backups().stop(&within(seconds(3)), dds(), &new).await;
+    assert!(matches!(late, Err(Error::StillRunning { last: None, .. })), "{late:?}");
     let script = Script::new().says(BY_ID, [empty()]);
-    let interrupted = stop(&script, "dds", &stopped_after(seconds(1))).await;
+    let interrupted = script.backups().stop(&stopped_after(seconds(1)), dds(), &new).await;
     assert!(matches!(interrupted, Err(Error::Stopped { last: None, .. })));
     assert_eq!(script.elapsed(), seconds(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_just_begun_is_awaited_before_it_is_deleted() {
+    let begun = crate::backup::BegunBackup { job_id: None, at: Some(Timestamp::now()), listed: false };
+    let new = BackupRef { begun: Some(begun), ..b1() };
+    let deleted: Arc<Mutex<bool>> = Arc::default();
+    let gone = Arc::clone(&deleted);
+    let script = Script::new()
+        .on(BY_ID, move |_, elapsed| match *gone.lock().unwrap() || elapsed < seconds(75) {
+            true => empty(),
+            false => b1_is("COMPLETED"),
+        })
+        .on(DELETE, move |_, _| {
+            *deleted.lock().unwrap() = true;
+            accepted()
+        })
+        .says(THE_JOB, [job("Running", "")]);
+    script.backups().delete(&within(seconds(600)), dds(), &new).await.unwrap();
+    assert_eq!(script.count(DELETE), 1, "not taken for gone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_itself_is_not_touched() {
+    for changes in [json!({ "instance_id": "i2" }), json!({ "name": "weekly" })] {
+        let script = Script::new().says(BY_ID, [list(&[with(item("b1", "BUILDING", 0), &changes)])]);
+        let meant = BackupRef { name: Some("nightly".to_owned()), ..b1() };
+        let context = within(seconds(60));
+        assert!(matches!(script.backups().delete(&context, dds(), &meant).await, Err(Error::Foreign { .. })));
+        assert!(matches!(script.backups().stop(&context, dds(), &meant).await, Err(Error::Foreign { .. })));
+        assert!(script.calls().iter().all(|call| call.starts_with("GET")), "{:?}", script.calls());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hole_after_a_deletion_is_not_its_end() {
+    // The list lacks it for a moment, and shows it again before it is really gone.
+    let script = Script::new()
+        .on(BY_ID, |_, elapsed| match elapsed.as_millis() {
+            300..900 | 20_000.. => empty(),
+            _ => b1_is("DELETING"),
+        })
+        .first(BY_ID, b1_is("COMPLETED"))
+        .says(DELETE, [accepted()])
+        .says(THE_JOB, [job("Running", "")]);
+    delete(&script, "dds", &within(seconds(60))).await.unwrap();
+    assert!(script.elapsed() >= seconds(20), "{:?}", script.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
@@ -273,9 +333,10 @@ async fn a_busy_delete_waits() {
                 }
                 *deleted.lock().unwrap() = true;
                 accepted()
-            });
+            })
+            .says(THE_JOB, [job("Running", "")]);
         delete(&script, "dds", &within(seconds(600))).await.unwrap();
-        assert!(script.elapsed() < seconds(56), "{code}: {:?}", script.elapsed());
+        assert!(script.elapsed() < seconds(57), "{code}: {:?}", script.elapsed());
         assert!(script.count(DELETE) < 70, "{code}: {}", script.count(DELETE));
     }
     let script = Script::new().says(BY_ID, [b1_is("COMPLETED")]).says(DELETE, [Say::No(403, "DBS.200019")]);
@@ -326,6 +387,7 @@ async fn ddm_says_parameter_error_for_gone() {
     let listed = json!({ "id": "b1", "status": "normal", "instance_id": INSTANCE });
     let script = Script::new()
         .says("GET /v3/{project_id}/backups", [body(vec![listed]), body(Vec::new())])
+        .says("GET /v1/{project_id}/instances/i1", [Say::Ok(json!({ "id": INSTANCE, "status": "RUNNING" }))])
         .says(DELETE, [Say::No(400, "DBS.280001")]);
     delete(&script, "ddm", &within(seconds(60))).await.unwrap();
 }

@@ -57,12 +57,24 @@ async fn a_list_may_lag_behind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_never_comes_to_be_seen_is_gone() {
-    for gone in [empty(), Say::No(400, "DBS.201214"), Say::No(404, "DBS.201010")] {
-        let script = Script::new().says(BY_ID, [gone]).says(THE_JOB, [job("Completed", "")]);
+async fn what_is_not_to_be_seen_is_awaited_to_the_end() {
+    for unseen in [empty(), Say::No(400, "DBS.201214"), Say::No(404, "DBS.201010")] {
+        let script = Script::new().says(BY_ID, [unseen.clone()]).says(THE_JOB, [job("Completed", "")]);
         let error = settled(&script, &within(seconds(600))).await.unwrap_err();
-        assert!(matches!(error, Error::Vanished { .. }), "{error:?}");
-        assert!((seconds(60)..seconds(70)).contains(&script.elapsed()), "{:?}", script.elapsed());
+        assert!(matches!(error, Error::StillRunning { last: None, .. }), "{error:?}");
+        assert!(script.elapsed() >= seconds(600), "{:?}", script.elapsed());
+        // Seen once, it is looked for as well: a hole is no end.
+        for hole in [1, 2, 10, 75].map(seconds) {
+            let unseen = unseen.clone();
+            let script = Script::new()
+                .on(BY_ID, move |_, elapsed| match elapsed {
+                    at if at < seconds(1) => b1_is("BUILDING"),
+                    at if at < seconds(1) + hole => unseen.clone(),
+                    _ => b1_is("COMPLETED"),
+                })
+                .says(THE_JOB, [job("Running", "")]);
+            assert!(settled(&script, &within(seconds(600))).await.is_ok(), "{hole:?}");
+        }
     }
 }
 

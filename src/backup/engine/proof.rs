@@ -1,0 +1,301 @@
+//! The rules by which claims about backups are made: evidence in, verdict out. No calls, no clocks.
+//!
+//! * *Ours*: whether a backup that appeared after a create without a clear answer is the one that was asked for.
+//! * *Gone*: whether a backup that looks do not show is gone.
+//! * *Itself*: whether a record is the backup that a state speaks of, so that it may be stopped or deleted.
+//!
+//! Where a rule is not met, the answer is an error that says what is not known, and nothing is deleted for it.
+
+use std::collections::HashSet;
+
+use crate::backup::{Backup, BackupRef, JobStatus, NewBackup};
+
+/// What is known of the time before a create whose answer is unclear.
+pub(super) struct Before<'a> {
+    /// What was asked for.
+    pub(super) want: &'a NewBackup,
+    /// The ids on the list that was read before the create; `None` if it could not be read.
+    pub(super) listed: Option<&'a HashSet<String>>,
+    /// What this process began there: it belongs to other creates.
+    pub(super) begun: &'a HashSet<String>,
+    /// Whether the service tells descriptions.
+    pub(super) tells_descriptions: bool,
+}
+
+/// Whose a backup is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// It has this create's own random name.
+    Ours,
+    /// Everything that the service tells of it is what was asked for, and it was not there before.
+    OursByComparison,
+    /// It is of another create.
+    Foreign,
+    /// It has the name, and was not there before, but what it is cannot be compared.
+    Doubtful,
+}
+
+/// Whose a backup is that was found after a create without a clear answer.
+pub(super) fn whose(backup: &Backup, before: &Before<'_>) -> Whose {
+    let want = before.want;
+    let elsewhere = !backup.instance_id.is_empty() && backup.instance_id != want.instance_id;
+    let automatic = backup.kind.as_ref().is_some_and(|kind| kind != "manual");
+    if backup.name != want.name || elsewhere || automatic || before.begun.contains(&backup.id) {
+        return Whose::Foreign;
+    }
+    if want.random_name {
+        return Whose::Ours;
+    }
+    match before.listed {
+        Some(listed) if listed.contains(&backup.id) => Whose::Foreign,
+        _ if before.tells_descriptions && text(&backup.description) != text(&want.description) => Whose::Foreign,
+        Some(_) if before.tells_descriptions => Whose::OursByComparison,
+        _ => Whose::Doubtful,
+    }
+}
+
+fn text(description: &Option<String>) -> &str {
+    description.as_deref().unwrap_or_default()
+}
+
+/// What there is to say about a backup that was not found.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Absence {
+    /// How often in a row both questions, by its id and in the list of its instance, were answered without it.
+    pub(super) looks: u32,
+    /// Whether the project is the one in which it was last seen; `None` if that was never written down.
+    pub(super) same_project: Option<bool>,
+    /// Whether the service knows the instance in this project.
+    pub(super) instance: Known,
+    /// Whether it was ever seen to have ended, so that no job can contradict its absence.
+    pub(super) ended: bool,
+    /// What the job of its create says; `None` if it is not known.
+    pub(super) job: Option<JobStatus>,
+    /// Whether it was begun so long ago that lists cannot lag behind any more.
+    pub(super) old: bool,
+}
+
+/// Whether the service knows an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    Yes,
+    /// The service's own list of instances was read and lacks it.
+    Unlisted,
+    Unasked,
+}
+
+/// What an absence proves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Gone {
+    Proven,
+    /// One more look is needed.
+    LookAgain,
+    Doubtful(Doubt),
+}
+
+/// Why an absence proves nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// It was last seen in another project.
+    OtherProject,
+    /// Nothing says that it was ever in this project: it has no record of one, and the service does not know the instance
+    /// here.
+    ProjectUnknown,
+    /// Whether the service knows the instance could not be told.
+    InstanceUnknown,
+    /// It was begun, but never seen in a list, and its job is not known to have ended.
+    NotListedYet,
+    /// The job that takes it says that it runs, or has completed.
+    JobContradicts,
+}
+
+/// Looks in a row that an absence needs.
+const LOOKS: u32 = 2;
+
+/// Whether a backup is gone.
+pub(super) fn gone(absence: &Absence) -> Gone {
+    match (absence.same_project, absence.instance) {
+        (Some(false), _) => return Gone::Doubtful(Doubt::OtherProject),
+        (None, Known::Unlisted) => return Gone::Doubtful(Doubt::ProjectUnknown),
+        (_, Known::Unasked) => return Gone::Doubtful(Doubt::InstanceUnknown),
+        _ => {}
+    }
+    if !absence.ended {
+        match absence.job {
+            Some(JobStatus::Running | JobStatus::Completed) => return Gone::Doubtful(Doubt::JobContradicts),
+            None if !absence.old => return Gone::Doubtful(Doubt::NotListedYet),
+            Some(JobStatus::Failed) | None => {}
+        }
+    }
+    if absence.looks >= LOOKS { Gone::Proven } else { Gone::LookAgain }
+}
+
+/// Whether a deletion that the service accepted is over: two looks without it, or one where the deletion's job completed.
+pub(super) fn deleted(looks: u32, job: Option<JobStatus>) -> bool {
+    looks >= LOOKS || (looks > 0 && job == Some(JobStatus::Completed))
+}
+
+/// Whether a record is the backup that is meant: of the same instance and, where both are told, of the same name.
+pub(super) fn is_itself(record: &Backup, meant: &BackupRef) -> bool {
+    let same = |told: &str, meant: Option<&str>| told.is_empty() || meant.is_none_or(|meant| meant == told);
+    same(&record.instance_id, meant.instance_id.as_deref()) && same(&record.name, meant.name.as_deref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backup::Status;
+
+    fn backup(name: &str, description: Option<&str>) -> Backup {
+        Backup {
+            id: "b1".to_owned(),
+            instance_id: "i1".to_owned(),
+            instance_name: None,
+            name: name.to_owned(),
+            description: description.map(str::to_owned),
+            status: Status::Building,
+            kind: Some("manual".to_owned()),
+            datastore: None,
+            begin: None,
+            end: None,
+            size_bytes: None,
+            data_nodes: Vec::new(),
+            more: crate::backup::More::default(),
+        }
+    }
+
+    #[test]
+    fn whose_a_backup_is() {
+        let fixed = NewBackup { description: Some("for team a".to_owned()), ..want("nightly", false) };
+        let bare = want("nightly", false);
+        let random = want("nightly-1234", true);
+        let nothing = HashSet::new();
+        let b1 = HashSet::from(["b1".to_owned()]);
+        let ours = backup("nightly", Some("for team a"));
+        for (what, backup, want, listed, begun, tells, expected) in [
+            ("its own random name", backup("nightly-1234", None), &random, None, &nothing, true, Whose::Ours),
+            ("the same, listed before", backup("nightly-1234", None), &random, Some(&b1), &nothing, true, Whose::Ours),
+            ("another create of ours", backup("nightly-1234", None), &random, None, &b1, true, Whose::Foreign),
+            ("another name", backup("weekly", None), &bare, Some(&nothing), &nothing, true, Whose::Foreign),
+            ("all is as asked for", ours.clone(), &fixed, Some(&nothing), &nothing, true, Whose::OursByComparison),
+            ("it was there before", ours.clone(), &fixed, Some(&b1), &nothing, true, Whose::Foreign),
+            ("nobody looked before", ours.clone(), &fixed, None, &nothing, true, Whose::Doubtful),
+            (
+                "another description",
+                backup("nightly", Some("b")),
+                &fixed,
+                Some(&nothing),
+                &nothing,
+                true,
+                Whose::Foreign,
+            ),
+            ("one where none was asked for", ours.clone(), &bare, Some(&nothing), &nothing, true, Whose::Foreign),
+            (
+                "an empty one is none",
+                backup("nightly", Some("")),
+                &bare,
+                Some(&nothing),
+                &nothing,
+                true,
+                Whose::OursByComparison,
+            ),
+            ("no descriptions told", backup("nightly", None), &fixed, Some(&nothing), &nothing, false, Whose::Doubtful),
+            (
+                "another instance's",
+                Backup { instance_id: "i2".to_owned(), ..ours.clone() },
+                &fixed,
+                Some(&nothing),
+                &nothing,
+                true,
+                Whose::Foreign,
+            ),
+            (
+                "an automatic one",
+                Backup { kind: Some("auto".to_owned()), ..ours.clone() },
+                &fixed,
+                Some(&nothing),
+                &nothing,
+                true,
+                Whose::Foreign,
+            ),
+        ] {
+            let before = Before { want, listed, begun, tells_descriptions: tells };
+            assert_eq!(whose(&backup, &before), expected, "{what}");
+        }
+    }
+
+    fn want(name: &str, random_name: bool) -> NewBackup {
+        NewBackup { instance_id: "i1".to_owned(), name: name.to_owned(), random_name, ..NewBackup::default() }
+    }
+
+    #[test]
+    fn when_an_absence_is_believed() {
+        let sure =
+            Absence { looks: 2, same_project: Some(true), instance: Known::Yes, ended: true, job: None, old: true };
+        let begun = Absence { ended: false, old: false, ..sure };
+        for (what, absence, expected) in [
+            ("everything holds", sure, Gone::Proven),
+            ("one look", Absence { looks: 1, ..sure }, Gone::LookAgain),
+            ("the instance is gone too", Absence { instance: Known::Unlisted, ..sure }, Gone::Proven),
+            ("no word about the instance", Absence { instance: Known::Unasked, ..sure }, doubt(Doubt::InstanceUnknown)),
+            ("another project", Absence { same_project: Some(false), ..sure }, doubt(Doubt::OtherProject)),
+            ("an old state, instance known here", Absence { same_project: None, ..sure }, Gone::Proven),
+            (
+                "an old state, instance unknown here",
+                Absence { same_project: None, instance: Known::Unlisted, ..sure },
+                doubt(Doubt::ProjectUnknown),
+            ),
+            ("never listed, no job", begun, doubt(Doubt::NotListedYet)),
+            ("never listed, long ago", Absence { old: true, ..begun }, Gone::Proven),
+            (
+                "its job runs",
+                Absence { job: Some(JobStatus::Running), old: true, ..begun },
+                doubt(Doubt::JobContradicts),
+            ),
+            ("its job completed", Absence { job: Some(JobStatus::Completed), ..begun }, doubt(Doubt::JobContradicts)),
+            ("its job failed", Absence { job: Some(JobStatus::Failed), ..begun }, Gone::Proven),
+            (
+                "seen to have ended: its job is history",
+                Absence { job: Some(JobStatus::Completed), ..sure },
+                Gone::Proven,
+            ),
+        ] {
+            assert_eq!(gone(&absence), expected, "{what}");
+        }
+    }
+
+    fn doubt(doubt: Doubt) -> Gone {
+        Gone::Doubtful(doubt)
+    }
+
+    #[test]
+    fn when_a_deletion_is_over() {
+        for (looks, job, over) in [
+            (0, None, false),
+            (0, Some(JobStatus::Completed), false),
+            (1, None, false),
+            (1, Some(JobStatus::Running), false),
+            (1, Some(JobStatus::Completed), true),
+            (2, None, true),
+        ] {
+            assert_eq!(deleted(looks, job), over, "{looks} {job:?}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_deleted() {
+        let record = backup("nightly", None);
+        let meant = |instance_id: Option<&str>, name: Option<&str>| BackupRef {
+            name: name.map(str::to_owned),
+            ..BackupRef::new("b1", instance_id.map(str::to_owned))
+        };
+        for (instance_id, name, expected) in [
+            (Some("i1"), Some("nightly"), true),
+            (None, None, true),
+            (Some("i2"), Some("nightly"), false),
+            (Some("i1"), Some("weekly"), false),
+        ] {
+            assert_eq!(is_itself(&record, &meant(instance_id, name)), expected, "{instance_id:?} {name:?}");
+        }
+    }
+}

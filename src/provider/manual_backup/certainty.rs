@@ -1,0 +1,188 @@
+//! What there is to say after a create that had an unclear moment, or met somebody on the instance.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::messages::label;
+use super::model::ManualBackup;
+use crate::backup::{Backup, Backups, NewBackup, Progress, Service, Status, naming};
+use crate::plugin::{Diagnostic, Life, Path};
+use crate::provider::services::context;
+
+/// Notes a backup that keeps the instance busy and has a name of this very prefix: most likely it is of an earlier run whose
+/// state was lost.
+pub(super) struct Company<'a> {
+    prefix: Option<&'a str>,
+    seen: Mutex<Option<Backup>>,
+}
+
+impl<'a> Company<'a> {
+    pub(super) fn of(planned: &'a ManualBackup) -> Self {
+        Company { prefix: planned.name_prefix.as_str(), seen: Mutex::default() }
+    }
+
+    /// That backup, if there was one.
+    pub(super) fn seen(&self) -> Option<Backup> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Progress for Company<'_> {
+    fn busy(&self, running: Option<&Backup>) {
+        let ending = |running: &Backup| running.name.strip_prefix(self.prefix?).map(naming::is_ending);
+        if let Some(running) = running.filter(|running| ending(running) == Some(true)) {
+            *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(running.clone());
+        }
+    }
+
+    fn seen(&self, _: Duration, _: Option<&Status>) {}
+}
+
+/// Says so if a create that had an unclear moment was carried out twice.
+pub(super) async fn twins(
+    client: &Backups,
+    service: &'static dyn Service,
+    want: &NewBackup,
+    id: &str,
+    life: &mut Life<ManualBackup>,
+) {
+    let found = match client.named(&context(life), service, want).await {
+        Ok(found) => found,
+        Err(error) => return tracing::warn!("whether the backup was taken twice cannot be told: {error}"),
+    };
+    // Others may have a fixed name as well; only a random one says that it is ours.
+    for twin in found.iter().filter(|twin| want.random_name && twin.id != id) {
+        life.warn(taken_twice(service.facts().key(), want, id, &twin.id));
+    }
+}
+
+fn taken_twice(service: &str, want: &NewBackup, id: &str, twin: &str) -> Diagnostic {
+    Diagnostic::warning(
+        "Backup was taken twice",
+        format!(
+            "The answer to the first request was lost, so that it was sent again, and both were carried out: {id} is in the \
+             state, {twin} has the same name {:?} and is not. Delete that one, or import it as {service}/{}/{twin}.",
+            want.name, want.instance_id
+        ),
+    )
+}
+
+/// That a backup without an answer was recognized, and by what.
+pub(super) fn compared(planned: &ManualBackup, id: &str) -> Diagnostic {
+    let name = planned.name.known().map_or("", String::as_str);
+    Diagnostic::warning(
+        "Backup was recognized by comparison",
+        format!(
+            "No answer came to the create, but the backup {id} has appeared: its name {name:?}, its instance and its description \
+             are those that were asked for, and it was not there before. It is taken for this one. Use `name_prefix` instead of \
+             `name`: a random name leaves no doubt."
+        ),
+    )
+    .at(Path::attribute("name"))
+}
+
+/// That one of the same prefix ran there.
+pub(super) fn lost_sight(planned: &ManualBackup, running: &Backup) -> Diagnostic {
+    Diagnostic::warning(
+        "A backup of this prefix was running already",
+        format!(
+            "When this one was to be taken, the backup {:?} ({}) ran on the instance. Its name is of exactly this prefix, so it may \
+             be of an earlier run whose state was lost. If no state tracks it, import it as {}/{}/{}, or delete it.",
+            running.name,
+            running.id,
+            planned.service.known().map_or("", String::as_str),
+            running.instance_id,
+            running.id,
+        ),
+    )
+    .at(Path::attribute("name_prefix"))
+}
+
+/// That the service made other words of the description.
+pub(super) fn rewritten(state: &ManualBackup, backup: &Backup) -> Option<Diagnostic> {
+    let (wanted, told) = (state.description.as_str()?, backup.description.as_deref()?);
+    (wanted != told && !wanted.is_empty()).then(|| {
+        let detail = format!(
+            "{} has the description {told:?} in the cloud, not {wanted:?}. The state keeps what is configured.",
+            label(state)
+        );
+        Diagnostic::warning("Description was changed by the service", detail).at(Path::attribute("description"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugin::Attr;
+
+    #[test]
+    fn what_is_said_reads_well() {
+        let planned = ManualBackup {
+            id: "b1br02".into(),
+            service: "dds".into(),
+            instance_id: "i1in02".into(),
+            name: "before-the-migration".into(),
+            description: "taken  by hand".into(),
+            name_prefix: Attr::Known("before-".to_owned()),
+            ..ManualBackup::default()
+        };
+        let record = Backup {
+            id: "b2br02".to_owned(),
+            instance_id: "i1in02".to_owned(),
+            instance_name: None,
+            name: "before-2026112612000001234567".to_owned(),
+            description: Some("taken by hand".to_owned()),
+            status: Status::Building,
+            kind: None,
+            datastore: None,
+            begin: None,
+            end: None,
+            size_bytes: None,
+            data_nodes: Vec::new(),
+            more: crate::backup::More::default(),
+        };
+        let want = NewBackup {
+            instance_id: "i1in02".to_owned(),
+            name: "before-2026112612000001234567".to_owned(),
+            random_name: true,
+            ..NewBackup::default()
+        };
+        let said = [
+            compared(&planned, "b1br02"),
+            lost_sight(&planned, &record),
+            rewritten(&planned, &record).expect("the texts differ"),
+            taken_twice("dds", &want, "b1br02", "b2br02"),
+        ];
+        let page: Vec<_> = said.iter().map(|one| format!("Warning: {}\n{}\n", one.summary, one.detail)).collect();
+        insta::assert_snapshot!("certainty", page.join("\n"));
+    }
+
+    #[test]
+    fn only_a_name_of_this_prefix_with_its_ending_is_noted() {
+        let planned = ManualBackup { name_prefix: "nightly-".into(), ..ManualBackup::default() };
+        for (name, noted) in [
+            ("nightly-20261126120000012345ab", true),
+            ("nightly-by-hand", false),
+            ("weekly-20261126120000012345ab", false),
+        ] {
+            let company = Company::of(&planned);
+            let running = Backup {
+                id: "b".to_owned(),
+                instance_id: "i".to_owned(),
+                instance_name: None,
+                name: name.to_owned(),
+                description: None,
+                status: Status::Building,
+                kind: None,
+                datastore: None,
+                begin: None,
+                end: None,
+                size_bytes: None,
+                data_nodes: Vec::new(),
+                more: crate::backup::More::default(),
+            };
+            company.busy(Some(&running));
+            assert_eq!(company.seen().is_some(), noted, "{name}");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! What is kept beside a backup in its state, so that its absence can be judged: where and when it was last seen.
+//!
+//! A state of an older version has none of it, and learns it when the backup is found.
+
+use jiff::Timestamp;
+
+use crate::plugin::Private;
+
+const PROJECT: &str = "project";
+const BEGUN: &str = "begun";
+const LISTED: &str = "listed";
+
+/// It was begun just now, in that project.
+pub(super) fn begun(private: &mut Private, project_id: &str) {
+    private.0.insert(BEGUN.to_owned(), Timestamp::now().to_string());
+    if !project_id.is_empty() {
+        private.0.insert(PROJECT.to_owned(), project_id.to_owned());
+    }
+}
+
+/// It was seen in that project.
+pub(super) fn seen(private: &mut Private, project_id: &str) {
+    private.0.insert(PROJECT.to_owned(), project_id.to_owned());
+    listed(private);
+}
+
+/// A list has shown it.
+pub(super) fn listed(private: &mut Private) {
+    private.0.insert(LISTED.to_owned(), "yes".to_owned());
+}
+
+/// The project in which it was last seen, or begun.
+pub(super) fn project_id(private: &Private) -> Option<String> {
+    private.0.get(PROJECT).cloned()
+}
+
+/// When it was begun, by our clock.
+pub(super) fn begun_at(private: &Private) -> Option<Timestamp> {
+    private.0.get(BEGUN)?.parse().ok()
+}
+
+/// Whether a list has shown it since.
+pub(super) fn is_listed(private: &Private) -> bool {
+    private.0.contains_key(LISTED)
+}
