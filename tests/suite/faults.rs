@@ -409,6 +409,7 @@ impl Stage {
             instance_id: self.instance_id.clone(),
             name: name.to_owned(),
             description: Some("taken while something goes wrong".to_owned()),
+            random_name: true,
             ..NewBackup::default()
         }
     }

@@ -147,7 +147,8 @@ impl Resource<Backups> for ManualBackupResource {
         let service = services::required(&state.service)?;
         let client = regional(client, &mut state);
         life.checkpoint(state.clone());
-        let started = Started::from(reference(&state, &life.private));
+        let reference = reference(&state, &life.private);
+        let started = Started { job_id: state.job_id.known().cloned(), ..Started::from(reference) };
         wait(&client, service, state, &started, life).await
     }
 
