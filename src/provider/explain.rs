@@ -244,15 +244,8 @@ fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
             None => "Look for it in the console before applying again.".to_owned(),
         },
         (_, backup::Error::Doubtful { doubt, .. }) => next_in_doubt(*doubt, about),
-        (_, backup::Error::Foreign { found, .. }) => format!(
-            "If the state is wrong, forget it there with `terraform state rm` and the resource's address. The backup that the cloud \
-             has is imported as {}/{}/{}.",
-            about.service, found.instance_id, found.id
-        ),
-        (Doing::Create, backup::Error::OtherAnswer { .. }) => {
-            "Look at the backups of the instance in the console, and tell the cloud's support, before applying again."
-                .to_owned()
-        }
+        (_, backup::Error::Foreign { found, .. }) => next_to(about, found),
+        (Doing::Create, backup::Error::OtherAnswer { .. }) => OTHER_ANSWER.to_owned(),
         (Doing::Create, backup::Error::Cloud(cloud::Error::Stopped { .. })) => {
             "Apply again to take the backup.".to_owned()
         }
@@ -317,6 +310,18 @@ fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
         ) => "Try again; the limit (`timeouts`, in an action `timeout`) may be too short.".to_owned(),
         _ => "Mend what the cloud names, and try again.".to_owned(),
     }
+}
+
+const OTHER_ANSWER: &str =
+    "Look at the backups of the instance in the console, and tell the cloud's support, before applying again.";
+
+/// What to do where the cloud has another backup.
+fn next_to(about: About<'_>, found: &Backup) -> String {
+    format!(
+        "If the state is wrong, forget it there with `terraform state rm` and the resource's address. The backup that the cloud \
+         has is imported as {}/{}/{}.",
+        about.service, found.instance_id, found.id
+    )
 }
 
 /// What speaks against its absence.
@@ -590,16 +595,14 @@ mod tests {
             Error::Cloud(_) => !waits,
             Error::Unsupported(_) => !waits && doing != Doing::Delete,
             Error::NotOffered { .. } => removes || doing == Doing::Download,
-            Error::Unclear { .. } | Error::NameTaken { .. } => doing == Doing::Create,
+            Error::Unclear { .. } | Error::NameTaken { .. } | Error::OtherAnswer { .. } => doing == Doing::Create,
             Error::Busy { .. } => matches!(doing, Doing::Create | Doing::Delete | Doing::Prune),
             Error::Failed { .. } | Error::Vanished { .. } => waits,
             Error::JobFailed { .. } | Error::OthersRun { .. } => removes,
             Error::Doubtful { doubt: Doubt::NotListedYet | Doubt::JobContradicts, .. } => doing == Doing::Prune,
             Error::Doubtful { .. } => removes || doing == Doing::Read,
-            Error::Foreign { .. } => waits || removes || doing == Doing::Read,
-            Error::OtherAnswer { .. } => doing == Doing::Create,
             Error::OutOfSight { .. } => waits || removes,
-            Error::StillRunning { .. } => waits || removes || doing == Doing::Read,
+            Error::Foreign { .. } | Error::StillRunning { .. } => waits || removes || doing == Doing::Read,
             // A wait in the resource that is stopped is a warning.
             Error::Stopped { .. } => doing == Doing::Follow || removes || doing == Doing::Read,
         }

@@ -4,6 +4,7 @@
 mod all_services;
 mod attached;
 mod binary;
+mod claims;
 mod cli;
 mod descriptors;
 mod docs;

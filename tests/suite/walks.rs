@@ -1,24 +1,24 @@
-//! Random walks: plans, applies, destroys, imports, changes from outside and faults in any order, held against a model of
-//! what Terraform's state and the cloud's ledger must agree on. The real binary runs under the hand-written host; a walk
-//! that fails is shrunk to the shortest one that does.
+//! Random walks: plans, applies, destroys, imports, changes from outside, faults and unkind clouds in any order, held
+//! against a model of what Terraform's state and the cloud's ledger must agree on. The real binary runs under the
+//! hand-written host; a walk that fails is shrunk to the shortest one that does.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use huaweidb::backup::ALL;
-use huaweidb_emulator::{Fault, FaultKind};
+use huaweidb_emulator::{Description, Emulator, Fault, FaultKind, JobEnd, Modes, Options, Pace};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
-use crate::binary::{Run, errors};
-use crate::support::host::proto::tfplugin6 as tf;
-use crate::support::run::TYPE;
-use crate::support::value::unwired;
+use crate::support::core::{Core, Held, Said};
 
 /// So many walks; a person who hunts for more sets the variable.
 const WALKS: u32 = 12;
 const LONGEST: usize = 9;
+/// How long a backup takes, in seconds.
+const BACKUP: f64 = 0.05;
 
 /// One step of a walk.
 #[derive(Clone, Debug)]
@@ -35,42 +35,69 @@ enum Step {
     Spoil,
     /// The next call that fits goes wrong.
     Fault(Wrong),
+    /// From now on the cloud is like this.
+    Cloud(Unkind),
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Wrong {
     LostCreate,
     LostDelete,
+    LateCreate,
     Refused,
     Nonsense,
     Fails,
+    EmptyList,
+    NotDeleted,
 }
 
-/// What Terraform would hold.
-#[derive(Debug, Default)]
-struct State {
-    object: Option<Value>,
-    tainted: bool,
+/// How the cloud is, until it changes.
+#[derive(Clone, Copy, Debug)]
+enum Unkind {
+    Kind,
+    Lags,
+    Flickers,
+    Lingers,
+    ClocksAreOff,
+    JobsAreAhead,
+    JobsAreBehind,
+    Rewrites,
 }
 
 struct Walk {
     service: &'static str,
-    run: Run,
-    state: State,
-    /// Ids that were forgotten on purpose.
-    retained: BTreeSet<String>,
+    emulator: Emulator,
+    core: Core,
+    held: Held,
+    /// Ids that were forgotten on purpose, or that a message has named.
+    known: BTreeSet<String>,
+    /// Everything that was said.
+    said: String,
     /// Whether a fault may still be waiting: then a step may end in an error.
     spoiled: bool,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let wrong = prop_oneof![
-        Just(Wrong::LostCreate),
-        Just(Wrong::LostDelete),
-        Just(Wrong::Refused),
-        Just(Wrong::Nonsense),
-        Just(Wrong::Fails)
-    ];
+    let wrong = prop::sample::select(vec![
+        Wrong::LostCreate,
+        Wrong::LostDelete,
+        Wrong::LateCreate,
+        Wrong::Refused,
+        Wrong::Nonsense,
+        Wrong::Fails,
+        Wrong::EmptyList,
+        Wrong::NotDeleted,
+    ]);
+    let unkind = prop::sample::select(vec![
+        Unkind::Kind,
+        Unkind::Lags,
+        Unkind::Flickers,
+        Unkind::Lingers,
+        Unkind::ClocksAreOff,
+        Unkind::JobsAreAhead,
+        Unkind::JobsAreBehind,
+        Unkind::Rewrites,
+    ]);
     let step = prop_oneof![
         6 => (0_u8..3, any::<bool>(), any::<bool>())
             .prop_map(|(trigger, waits, retains)| Step::Apply { trigger, waits, retains }),
@@ -79,52 +106,84 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::Vanish),
         1 => Just(Step::Spoil),
         3 => wrong.prop_map(Step::Fault),
+        3 => unkind.prop_map(Step::Cloud),
     ];
     prop::collection::vec(step, 1..LONGEST)
 }
 
 impl Walk {
+    async fn start(service: &'static str) -> Self {
+        let emulator = Emulator::start(Options::with_backups_of(BACKUP)).await.unwrap();
+        let core = Core::launch(&emulator, &[]).await;
+        let (held, known, said) = (Held::default(), BTreeSet::new(), String::new());
+        Walk { service, emulator, core, held, known, said, spoiled: false }
+    }
+
     async fn step(&mut self, step: &Step) -> Result<(), String> {
         match step {
             Step::Apply { trigger, waits, retains } => self.apply(*trigger, *waits, *retains).await?,
             Step::Destroy => self.destroy().await?,
             Step::Reimport => self.reimport().await?,
             Step::Vanish => {
-                if let Some(id) = self.id() {
-                    self.run.emulator.vanish(&id);
+                if let Some(id) = self.held.id() {
+                    self.emulator.vanish(id);
                 }
             }
             Step::Spoil => {
-                if let Some(id) = self.id() {
-                    self.run.emulator.set_status(&id, "FAILED");
+                if let Some(id) = self.held.id() {
+                    self.emulator.set_status(id, "FAILED");
                 }
             }
             Step::Fault(wrong) => {
-                let fault = match wrong {
-                    Wrong::LostCreate => Fault::new(FaultKind::CloseAfter).on(self.service).operation("create"),
-                    Wrong::LostDelete => Fault::new(FaultKind::CloseAfter).on(self.service).method("DELETE"),
-                    Wrong::Refused => Fault::status(503).on(self.service),
-                    Wrong::Nonsense => Fault::new(FaultKind::Garbage).on(self.service).method("GET"),
-                    Wrong::Fails => Fault::new(FaultKind::FailBackup),
-                };
-                self.run.emulator.fault(fault);
+                self.emulator.fault(wrong.fault().on(self.service));
                 self.spoiled = true;
+            }
+            Step::Cloud(unkind) => {
+                self.turn(*unkind);
+                // Of what was begun and is not listed yet, some questions have no answer but an error.
+                self.spoiled |= matches!(unkind, Unkind::Lags);
             }
         }
         self.agrees()
     }
 
-    fn id(&self) -> Option<String> {
-        self.state.object.as_ref().and_then(|object| object["id"].as_str()).map(str::to_owned)
+    fn turn(&self, unkind: Unkind) {
+        let description = if let Unkind::Rewrites = unkind { Description::Rewritten } else { Description::Kept };
+        self.emulator.set_modes(|modes| *modes = Modes { description, ..Modes::default() });
+        let calm = Pace::of_backups(BACKUP);
+        let pace = match unkind {
+            Unkind::Kind | Unkind::Rewrites => calm,
+            Unkind::Lags => Pace { list_delay_seconds: 1.5, ..calm },
+            Unkind::Flickers => Pace { hidden_seconds: vec![(0.02, 0.4), (0.6, 1.2)], ..calm },
+            Unkind::Lingers => Pace { unlist_delay_seconds: 1.5, ..calm },
+            Unkind::ClocksAreOff => Pace { date_off_seconds: 30.0, begin_off_seconds: -10.0, ..calm },
+            Unkind::JobsAreAhead => Pace { delete_seconds: Some(1.0), delete_job_seconds: Some(0.0), ..calm },
+            Unkind::JobsAreBehind => Pace { delete_job_seconds: Some(1.0), ..calm },
+        };
+        self.emulator.set_pace(|all| *all = pace);
     }
 
-    /// Nothing orphaned, nothing doubled: the cloud has what the state names, and what was retained on purpose.
+    fn heard(&mut self, said: &Said) {
+        self.said += &said.text();
+    }
+
+    /// An error needs a reason.
+    fn excused(&mut self, said: &Said) -> Result<bool, String> {
+        self.heard(said);
+        if said.is_red() && !self.spoiled {
+            return Err(format!("unexpected: {}", said.text()));
+        }
+        Ok(!said.is_red())
+    }
+
+    /// Nothing orphaned, nothing doubled: the cloud has what the state names, what was retained on purpose, and what a
+    /// message has named.
     fn agrees(&self) -> Result<(), String> {
-        let known = self.id();
-        for row in self.run.emulator.backups() {
-            let ours = known.as_ref() == Some(&row.id) || self.retained.contains(&row.id);
-            if !ours && row.status != "DELETING" {
-                return Err(format!("orphan: {row:?} is in the cloud, the state has {:?}", self.state));
+        for row in self.emulator.backups() {
+            let told = self.said.contains(&row.id) || self.said.contains(&row.name);
+            let known = self.held.id() == Some(&row.id) || self.known.contains(&row.id) || told;
+            if !known && row.status != "DELETING" {
+                return Err(format!("orphan: {row:?} is in the cloud, the state has {:?}", self.held.object));
             }
         }
         Ok(())
@@ -132,20 +191,15 @@ impl Walk {
 
     /// Refreshes as Core does. False if that failed: then Core stops.
     async fn refresh(&mut self) -> Result<bool, String> {
-        let Some(object) = &self.state.object else { return Ok(true) };
-        let answer = self.run.read(object).await;
-        if !errors(&answer.diagnostics).is_empty() {
-            return if self.spoiled { Ok(false) } else { Err(format!("unexpected: {:?}", answer.diagnostics)) };
+        let Some(id) = self.held.id().map(str::to_owned) else { return Ok(true) };
+        // What has just gone may still be listed.
+        let before = self.emulator.backup(&id).is_some();
+        let said = self.core.refresh(&mut self.held).await;
+        let green = self.excused(&said)?;
+        if green && self.held.object.is_null() && before {
+            return Err(format!("lost: the refresh says gone, the cloud has {id}"));
         }
-        let read = unwired(answer.new_state.as_ref());
-        let id = object["id"].as_str().unwrap_or_default();
-        let there = self.run.emulator.backup(id).is_some();
-        if read.is_null() == there {
-            return Err(format!("the refresh says gone: {}, the cloud has it: {there}", read.is_null()));
-        }
-        self.state.object = Some(read).filter(|read| !read.is_null());
-        self.state.tainted &= self.state.object.is_some();
-        Ok(true)
+        Ok(green)
     }
 
     async fn apply(&mut self, trigger: u8, waits: bool, retains: bool) -> Result<(), String> {
@@ -154,109 +208,107 @@ impl Walk {
         }
         let arguments = json!({
             "service": self.service,
-            "instance_id": self.run.emulator.instance(self.service),
+            "instance_id": self.emulator.instance(self.service),
             "name_prefix": "walk-",
+            "description": "on  the way",
             "triggers": { "t": trigger.to_string() },
             "wait_for_completion": waits,
             "on_destroy": if retains { "retain" } else { "delete" },
+            "timeouts": { "create": "8s", "read": "8s", "update": "8s", "delete": "8s" },
         });
-        let config = self.run.config(arguments).await;
-        if let Some(prior) = self.state.object.clone() {
-            let plan = self.run.plan(&config, &prior).await;
-            if !errors(&plan.diagnostics).is_empty() {
-                return Err(format!("unexpected: {:?}", plan.diagnostics));
-            }
-            let planned = unwired(plan.planned_state.as_ref());
-            if !self.state.tainted && plan.requires_replace.is_empty() {
-                if planned == prior {
-                    return Ok(());
-                }
-                let answer = self.run.apply(&config, &prior, &planned).await;
-                self.state.object = Some(unwired(answer.new_state.as_ref()));
-                return self.ended(&answer, waits);
-            }
-            if !self.delete().await? {
-                return Ok(());
-            }
+        let before = self.held.clone();
+        let said = self.core.reach(&arguments, &mut self.held).await;
+        self.retains(&before);
+        if !self.excused(&said)? {
+            return Ok(());
         }
-        let plan = self.run.plan(&config, &Value::Null).await;
-        let planned = unwired(plan.planned_state.as_ref());
-        let answer = self.run.apply(&config, &Value::Null, &planned).await;
-        let object = unwired(answer.new_state.as_ref());
-        self.state.tainted = !object.is_null() && !errors(&answer.diagnostics).is_empty();
-        self.state.object = Some(object).filter(|object| !object.is_null());
-        self.ended(&answer, waits)
+        // A green apply that waits means a completed backup.
+        let id = self.held.id().ok_or("a green apply without an object")?;
+        let row = self.emulator.backup(id).ok_or("lost: a green apply, and the cloud has no such backup");
+        let changed = before.object != self.held.object;
+        match row {
+            Err(_) if !changed => Ok(()),
+            Err(why) if !waits => {
+                if self.spoiled {
+                    Ok(())
+                } else {
+                    Err(why.to_owned())
+                }
+            }
+            Err(why) => Err(why.to_owned()),
+            Ok(row) if waits && changed && row.status != "COMPLETED" => {
+                Err(format!("a green apply, and the backup is {}", row.status))
+            }
+            Ok(_) => Ok(()),
+        }
     }
 
-    /// A green apply that waits means a completed backup; a red one needs a fault.
-    fn ended(&self, answer: &tf::apply_resource_change::Response, waits: bool) -> Result<(), String> {
-        let red = errors(&answer.diagnostics);
-        if !red.is_empty() {
-            return if self.spoiled { Ok(()) } else { Err(format!("unexpected: {:?}", answer.diagnostics)) };
+    /// What is no longer held and was to be retained is known.
+    fn retains(&mut self, before: &Held) {
+        if let Some(id) = before.id().filter(|id| self.held.id() != Some(id))
+            && before.object["on_destroy"] == "retain"
+        {
+            self.known.insert(id.to_owned());
         }
-        let id = self.id().ok_or("a green apply without an object")?;
-        let row = self.run.emulator.backup(&id).ok_or("lost: a green apply, and the cloud has no such backup")?;
-        if waits && row.status != "COMPLETED" {
-            return Err(format!("a green apply, and the backup is {}", row.status));
-        }
-        Ok(())
     }
 
     async fn destroy(&mut self) -> Result<(), String> {
-        if self.refresh().await? && self.state.object.is_some() {
-            self.delete().await?;
+        if !self.refresh().await? || self.held.object.is_null() {
+            return Ok(());
         }
-        Ok(())
-    }
-
-    /// Deletes what is in the state. False if that failed: then it stays there.
-    async fn delete(&mut self) -> Result<bool, String> {
-        let prior = self.state.object.clone().unwrap();
-        let id = self.id().unwrap_or_default();
-        let answer = self.run.apply(&Value::Null, &prior, &Value::Null).await;
-        if !errors(&answer.diagnostics).is_empty() {
-            if unwired(answer.new_state.as_ref()).is_null() {
-                return Err("lost: a failed destroy that forgets the object".to_owned());
+        let before = self.held.clone();
+        let said = self.core.reach(&Value::Null, &mut self.held).await;
+        let green = self.excused(&said)?;
+        self.retains(&before);
+        match (green, self.held.object.is_null()) {
+            (false, true) => Err("lost: a failed destroy that forgets the object".to_owned()),
+            (true, false) => Err("a green destroy that keeps the object".to_owned()),
+            (true, true) => {
+                let id = before.id().unwrap_or_default();
+                if self.emulator.backup(id).is_some() && before.object["on_destroy"] != "retain" {
+                    return Err(format!("a green destroy, and {id} is still there"));
+                }
+                self.held = Held::default();
+                Ok(())
             }
-            return if self.spoiled { Ok(false) } else { Err(format!("unexpected: {:?}", answer.diagnostics)) };
+            (false, false) => Ok(()),
         }
-        let there = self.run.emulator.backup(&id).is_some();
-        if prior["on_destroy"] == "retain" {
-            if there {
-                self.retained.insert(id);
-            }
-        } else if there {
-            return Err(format!("a green destroy, and {id} is still there"));
-        }
-        self.state = State::default();
-        Ok(true)
     }
 
     async fn reimport(&mut self) -> Result<(), String> {
-        let Some(id) = self.id() else { return Ok(()) };
-        let request = tf::import_resource_state::Request {
-            type_name: TYPE.to_owned(),
-            id: format!("{}/{}/{id}", self.service, self.run.emulator.instance(self.service)),
-            ..Default::default()
-        };
-        let answer = self.run.host.provider().import_resource_state(request).await.unwrap().into_inner();
-        let stub = unwired(answer.imported_resources[0].state.as_ref());
-        let read = self.run.read(&stub).await;
-        if !errors(&read.diagnostics).is_empty() {
-            return if self.spoiled { Ok(()) } else { Err(format!("unexpected: {:?}", read.diagnostics)) };
+        let Some(id) = self.held.id().map(str::to_owned) else { return Ok(()) };
+        let there = self.emulator.backup(&id).is_some();
+        let address = format!("{}/{}/{id}", self.service, self.emulator.instance(self.service));
+        let (held, said) = self.core.import(&address).await;
+        if !self.excused(&said)? {
+            return Ok(());
         }
-        let found = unwired(read.new_state.as_ref());
-        if found.is_null() {
-            return if self.run.emulator.backup(&id).is_none() { Ok(()) } else { Err("lost by the import".to_owned()) };
+        if held.object.is_null() {
+            return if there { Err("lost by the import".to_owned()) } else { Ok(()) };
         }
-        self.state = State { object: Some(found), tainted: false };
+        self.held = held;
         Ok(())
+    }
+}
+
+impl Wrong {
+    fn fault(self) -> Fault {
+        match self {
+            Wrong::LostCreate => Fault::new(FaultKind::CloseAfter).operation("create"),
+            Wrong::LostDelete => Fault::new(FaultKind::CloseAfter).method("DELETE"),
+            Wrong::LateCreate => Fault::arriving_late(400).operation("create"),
+            Wrong::Refused => Fault::status(503),
+            Wrong::Nonsense => Fault::new(FaultKind::Garbage).method("GET"),
+            Wrong::Fails => Fault::new(FaultKind::FailBackup),
+            Wrong::EmptyList => Fault::new(FaultKind::EmptyList).path("/backups"),
+            Wrong::NotDeleted => Fault::undone(JobEnd::Failed).method("DELETE"),
+        }
     }
 }
 
 #[test]
 fn any_walk_ends_with_a_state_that_agrees_with_the_cloud() {
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let cases = std::env::var("WALKS").ok().and_then(|text| text.parse().ok()).unwrap_or(WALKS);
     let services: Vec<_> =
@@ -265,13 +317,15 @@ fn any_walk_ends_with_a_state_that_agrees_with_the_cloud() {
     let config = Config { cases, max_shrink_iters: 40, failure_persistence: None, ..Config::default() };
     let walked = TestRunner::new(config).run(&(service, steps()), |(service, steps)| {
         runtime.block_on(async {
-            let run = Run::start(0.05).await;
-            let mut walk = Walk { service, run, state: State::default(), retained: BTreeSet::new(), spoiled: false };
+            let mut walk = Walk::start(service).await;
             for (nth, step) in steps.iter().enumerate() {
                 walk.step(step).await.map_err(|why| TestCaseError::fail(format!("step {nth}, {step:?}: {why}")))?;
             }
-            // Whatever happened, without further faults the work can be finished and undone.
-            walk.run.emulator.clear_faults();
+            // Whatever happened, in a kind cloud without further faults the work can be finished and undone.
+            walk.emulator.clear_faults();
+            walk.turn(Unkind::Kind);
+            // What lagged, flickered or lingered is over.
+            tokio::time::sleep(Duration::from_millis(1_500)).await;
             walk.spoiled = false;
             let end = [Step::Apply { trigger: 9, waits: true, retains: false }, Step::Destroy];
             for step in &end {

@@ -48,14 +48,16 @@ pub(super) fn whose(backup: &Backup, before: &Before<'_>) -> Whose {
     }
     match before.listed {
         Some(listed) if listed.contains(&backup.id) => Whose::Foreign,
-        _ if before.tells_descriptions && text(&backup.description) != text(&want.description) => Whose::Foreign,
+        _ if before.tells_descriptions && text(backup.description.as_ref()) != text(want.description.as_ref()) => {
+            Whose::Foreign
+        }
         Some(_) if before.tells_descriptions => Whose::OursByComparison,
         _ => Whose::Doubtful,
     }
 }
 
-fn text(description: &Option<String>) -> &str {
-    description.as_deref().unwrap_or_default()
+fn text(description: Option<&String>) -> &str {
+    description.map_or("", String::as_str)
 }
 
 /// What there is to say about a backup that was not found.

@@ -1,6 +1,7 @@
 //! What the tests have in common.
 
 pub(crate) mod cli;
+pub(crate) mod core;
 pub(crate) mod hcl;
 pub(crate) mod host;
 pub(crate) mod matrix;

@@ -280,10 +280,12 @@ async fn what_was_just_begun_is_awaited_before_it_is_deleted() {
     let deleted: Arc<Mutex<bool>> = Arc::default();
     let gone = Arc::clone(&deleted);
     let script = Script::new()
-        .on(BY_ID, move |_, elapsed| match *gone.lock().unwrap() || elapsed < seconds(75) {
-            true => empty(),
-            false => b1_is("COMPLETED"),
-        })
+        .on(
+            BY_ID,
+            move |_, elapsed| {
+                if *gone.lock().unwrap() || elapsed < seconds(75) { empty() } else { b1_is("COMPLETED") }
+            },
+        )
         .on(DELETE, move |_, _| {
             *deleted.lock().unwrap() = true;
             accepted()

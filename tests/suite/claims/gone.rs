@@ -1,0 +1,211 @@
+//! This backup is gone.
+
+use huaweidb_emulator::{About, Code, Fault, FaultKind, JobEnd, codes};
+use serde_json::{Value as Json, json};
+
+use super::{Case, Stage, check, green, red, services, side_by_side};
+use crate::support::core::{Core, Held};
+
+/// Somebody who looks from another place.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Project,
+    Region,
+    /// Through an agency.
+    Assumed,
+    /// With a key of another account.
+    Account,
+}
+
+const PLACES: [Place; 4] = [Place::Project, Place::Region, Place::Assumed, Place::Account];
+
+async fn from_another_place(service: &'static str, place: Place, protected: bool) -> Result<(), String> {
+    let stage = Stage::new(service, 0.3);
+    let emulator = &stage.emulator;
+    let mut arguments = stage.random();
+    arguments["deletion_protection"] = json!(protected);
+    let before = stage.completed(&arguments).await?;
+    let variables: Vec<(&str, String)> = match place {
+        Place::Project => vec![("HW_PROJECT_ID", emulator.project_id_of(&emulator.domain_name(), "eu-de_team1"))],
+        Place::Region => {
+            vec![("HW_REGION_NAME", "eu-nl".to_owned()), ("HW_PROJECT_ID", emulator.project_id_in("eu-nl"))]
+        }
+        Place::Assumed => {
+            let (domain, _, agency) = emulator.delegation();
+            vec![
+                ("HW_PROJECT_ID", emulator.delegated_project_id("eu-de")),
+                ("HW_ASSUME_ROLE_AGENCY_NAME", agency),
+                ("HW_ASSUME_ROLE_DOMAIN_NAME", domain),
+            ]
+        }
+        Place::Account => {
+            let (account, _) = emulator.neighbour();
+            let (access_key, secret_key) = emulator.issue_key(&account, None);
+            let project_id = emulator.project_id_of(&account, "eu-de");
+            vec![("HW_ACCESS_KEY", access_key), ("HW_SECRET_KEY", secret_key), ("HW_PROJECT_ID", project_id)]
+        }
+    };
+    let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    emulator.clear_journal();
+    // A plan and a refresh begin with this; a destroy without a refresh does not.
+    for refreshes in [true, false] {
+        let mut held = before.clone();
+        let core = Core::launch(emulator, &variables).await;
+        let said = if refreshes { core.refresh(&mut held).await } else { core.reach(&Json::Null, &mut held).await };
+        // A state has its region: it is looked for there, or not at all.
+        if let (Place::Region, true, false) = (place, refreshes, said.is_red()) {
+            return check(held.id() == before.id(), "the refresh has lost it");
+        }
+        red(&said).map_err(|why| format!("{why} (a refresh: {refreshes})"))?;
+        check(held.object == before.object, "the state has changed")?;
+    }
+    let sent = emulator.journal().into_iter().find(|call| call.service == service && call.method != "GET");
+    check(sent.is_none(), &format!("something was sent: {sent:?}"))?;
+    check(stage.row(&before).is_some(), "the backup was deleted")
+}
+
+#[test]
+fn from_another_place_nothing_is_gone() {
+    let mut cases = Vec::new();
+    for service in services() {
+        for place in PLACES {
+            for protected in [false, true] {
+                let name = format!("{place:?} × {service} × protected: {protected}");
+                cases.push((name, Box::pin(from_another_place(service, place, protected)) as Case));
+            }
+        }
+    }
+    side_by_side(cases);
+}
+
+async fn one_empty_list(service: &'static str) -> Result<(), String> {
+    let stage = Stage::new(service, 0.3);
+    let before = stage.completed(&stage.random()).await?;
+    for skip in 0..2 {
+        let mut held = before.clone();
+        stage.emulator.fault(Fault::new(FaultKind::EmptyList).on(service).path("/backups").skip(skip));
+        let said = stage.core().await.up(&stage.random(), &mut held).await;
+        green(&said)?;
+        check(held.id() == before.id(), &format!("another one was taken: {:?}", held.id()))?;
+        stage.emulator.clear_faults();
+    }
+    check(stage.emulator.totals().created == 1, "a second backup was taken")
+}
+
+#[test]
+fn one_empty_list_is_no_proof() {
+    let cases = services()
+        .into_iter()
+        .map(|service| (format!("one empty list × {service}"), Box::pin(one_empty_list(service)) as Case));
+    side_by_side(cases.collect());
+}
+
+/// A word about the instance is no word about the backup.
+async fn no_instance(service: &'static str, code: &'static Code) -> Result<(), String> {
+    let stage = Stage::new(service, 0.3);
+    let before = stage.completed(&stage.random()).await?;
+    stage.emulator.fault(Fault::documented(code).on(service).method("GET").path("/backups").times(100_000));
+    let mut held = before.clone();
+    red(&stage.core().await.refresh(&mut held).await)?;
+    check(held.object == before.object, "the state has changed")?;
+    check(stage.row(&before).is_some_and(|row| row.status == "COMPLETED"), "the backup was deleted")
+}
+
+#[test]
+fn a_word_about_the_instance_is_no_word_about_the_backup() {
+    let mut cases = Vec::new();
+    for service in services() {
+        for code in codes(service, About::Instance) {
+            let name = format!("{} {} × {service}", code.status, code.code);
+            cases.push((name, Box::pin(no_instance(service, code)) as Case));
+        }
+    }
+    side_by_side(cases);
+}
+
+async fn busy(service: &'static str, code: &'static Code) -> Result<(), String> {
+    let stage = Stage::new(service, 0.3);
+    stage.emulator.fault(Fault::documented(code).on(service).operation("create"));
+    let mut held = stage.completed(&stage.random()).await?;
+    for operation in ["delete", "batch_delete"] {
+        stage.emulator.fault(Fault::documented(code).on(service).operation(operation));
+    }
+    stage.destroyed(&mut held).await?;
+    check(stage.emulator.totals().created == 1, "made more than once")
+}
+
+#[test]
+fn a_busy_instance_is_waited_for() {
+    let mut cases = Vec::new();
+    for service in services() {
+        for code in codes(service, About::Busy) {
+            let name = format!("{} {} × {service}", code.status, code.code);
+            cases.push((name, Box::pin(busy(service, code)) as Case));
+        }
+    }
+    side_by_side(cases);
+}
+
+async fn not_done(service: &'static str, job: JobEnd, hidden_ms: Option<u64>) -> Result<(), String> {
+    let stage = Stage::new(service, 0.3);
+    let mut arguments = stage.random();
+    arguments["timeouts"]["delete"] = json!("8s");
+    let mut held = stage.completed(&arguments).await?;
+    for operation in ["delete", "batch_delete"] {
+        let undone = Fault { hidden_ms, ..Fault::undone(job) };
+        stage.emulator.fault(undone.on(service).operation(operation).times(100_000));
+    }
+    let said = stage.core().await.down(&mut held).await;
+    red(&said)?;
+    check(held.id().is_some(), "the state has forgotten it")?;
+    stage.calm();
+    stage.destroyed(&mut held).await
+}
+
+#[test]
+fn a_deletion_that_is_not_done_is_no_success() {
+    let mut cases = Vec::new();
+    for service in services() {
+        for (job, hidden_ms) in [
+            (JobEnd::Completed, None),
+            (JobEnd::Failed, None),
+            (JobEnd::Running, None),
+            (JobEnd::Running, Some(700)),
+            (JobEnd::Failed, Some(700)),
+        ] {
+            let name = format!("not done × {service} × {job:?} × {hidden_ms:?}");
+            cases.push((name, Box::pin(not_done(service, job, hidden_ms)) as Case));
+        }
+    }
+    side_by_side(cases);
+}
+
+/// A destroy of what was begun and never listed.
+async fn never_listed(service: &'static str, lag: f64) -> Result<(), String> {
+    let stage = Stage::new(service, 1.0);
+    stage.emulator.set_pace(|pace| pace.list_delay_seconds = lag);
+    let mut arguments = stage.random();
+    arguments["wait_for_completion"] = json!(false);
+    let mut held = Held::default();
+    green(&stage.core().await.up(&arguments, &mut held).await)?;
+    let said = stage.core().await.down(&mut held).await;
+    if said.is_red() {
+        check(held.id().is_some(), "a red destroy forgets it")?;
+        tokio::time::sleep(std::time::Duration::from_secs_f64(lag)).await;
+        return stage.destroyed(&mut held).await;
+    }
+    // Some deletions are under way for a moment.
+    let left = stage.rows();
+    check(left.is_empty(), &format!("a green destroy leaves {left:?}"))
+}
+
+#[test]
+fn what_was_never_listed_is_not_gone() {
+    let mut cases = Vec::new();
+    for service in services() {
+        for lag in [9.0, 25.0] {
+            cases.push((format!("never listed × {service} × {lag} s"), Box::pin(never_listed(service, lag)) as Case));
+        }
+    }
+    side_by_side(cases);
+}

@@ -1,0 +1,83 @@
+//! This backup is ours.
+
+use huaweidb_emulator::{Fault, FaultKind};
+use serde_json::json;
+
+use super::{Case, Stage, check, green, red, services, side_by_side, until};
+use crate::support::core::Held;
+
+/// Two teams, one instance, one fixed name, and the first one's create is lost before it arrives, while the other's is made.
+async fn two_teams(service: &'static str) -> Result<(), String> {
+    let stage = Stage::new(service, 1.0);
+    let of = |team: &str| {
+        let mut arguments = stage.fixed();
+        arguments["description"] = json!(format!("of team {team}"));
+        arguments
+    };
+    let (first, second) = (stage.core().await, stage.core().await);
+    let (mut a, mut b) = (Held::default(), Held::default());
+    // The connection of the first create breaks after a while, and what it asked for never arrives.
+    let lost = Fault { ms: Some(1_500), ..Fault::new(FaultKind::CloseBefore) };
+    stage.emulator.fault(lost.on(service).operation("create"));
+    let (arguments_of_a, arguments_of_b) = (of("a"), of("b"));
+    let begins = first.up(&arguments_of_a, &mut a);
+    let follows = async {
+        until("the first create is under way", || stage.emulator.faults().is_empty()).await?;
+        Ok::<_, String>(second.up(&arguments_of_b, &mut b).await)
+    };
+    let (said_a, said_b) = tokio::join!(begins, follows);
+    stage.complete(&said_b?, &b)?;
+    check(a.id() != b.id(), &format!("one backup in two states: {:?}; {}", a.id(), said_a.text()))?;
+    if a.id().is_some() {
+        // Where names may repeat, or are free again, both have one.
+        let row = stage.row(&a).ok_or("the first team's is not there")?;
+        check(row.description == "of team a", &format!("the first team has {row:?}"))?;
+    } else {
+        red(&said_a)?;
+    }
+    // The first one's destroy leaves the second one's backup alone.
+    stage.calm();
+    green(&stage.core().await.down(&mut a).await)?;
+    check(stage.row(&b).is_some(), "the other team's backup was deleted")
+}
+
+#[test]
+fn a_backup_is_never_in_the_states_of_two_teams() {
+    let cases =
+        services().into_iter().map(|service| (format!("two teams × {service}"), Box::pin(two_teams(service)) as Case));
+    side_by_side(cases.collect());
+}
+
+async fn another_ones(service: &'static str) -> Result<(), String> {
+    let stage = Stage::new(service, 0.5);
+    let theirs = stage.theirs.clone();
+    let with = [
+        ("id", theirs.id.as_str()),
+        ("backup_id", theirs.id.as_str()),
+        ("instance_id", theirs.instance_id.as_str()),
+        ("name", theirs.name.as_str()),
+    ];
+    stage.emulator.fault(Fault::replace(&with).on(service).operation("create"));
+    let mut held = Held::default();
+    let said = stage.core().await.up(&stage.random(), &mut held).await;
+    red(&said)?;
+    check(said.text().contains(&theirs.id), &format!("its id is not told: {}", said.text()))?;
+    stage.theirs_is_safe(&held)?;
+    // Whatever is done next, theirs is not touched.
+    stage.calm();
+    let core = stage.core().await;
+    core.up(&stage.random(), &mut held).await;
+    core.down(&mut held).await;
+    let called = |call: &huaweidb_emulator::Call| call.method != "GET" && call.path.contains(&theirs.id);
+    check(!stage.emulator.journal().iter().any(called), "a stop or a delete was sent for it")?;
+    stage.theirs_is_safe(&held)
+}
+
+#[test]
+fn an_answer_about_another_instances_backup_is_an_error() {
+    // The answers of the others tell an id and nothing else.
+    let services = || services().into_iter().filter(|service| !matches!(*service, "dds" | "geminidb"));
+    let cases =
+        services().map(|service| (format!("another one's × {service}"), Box::pin(another_ones(service)) as Case));
+    side_by_side(cases.collect());
+}
