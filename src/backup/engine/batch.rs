@@ -7,6 +7,7 @@ use tracing::{info, warn};
 
 use super::deleters::{Deleted, Deleters};
 use super::errand::{Errand, interruption_of, misread};
+use super::lookup::in_time;
 use crate::backup::{Misread, Verdict};
 use crate::cloud;
 
@@ -31,11 +32,12 @@ pub(super) async fn delete(errand: Errand<'_>, id: &str) -> Result<Option<String
     let mut taken = deleters.take(id, limit);
     let ids: Vec<String> = taken.iter().map(|(id, _)| id.clone()).collect();
     match &*ids {
-        [] => match answer.await {
-            Ok(Deleted::Accepted) => return Ok(None),
-            Ok(Deleted::Refused(error)) => return Err(error),
-            // Whoever sent it had no time any more, or had to give up.
-            Ok(Deleted::Alone) | Err(_) => return alone(errand, id).await,
+        // Somebody else sends it: that may take as long as we have time, and no longer.
+        [] => match in_time(errand.context, answer).await {
+            Some(Ok(Deleted::Accepted)) => return Ok(None),
+            Some(Ok(Deleted::Refused(error))) => return Err(error),
+            // Whoever sent it had no time any more, or had to give up. Without time of our own this only says so.
+            Some(Ok(Deleted::Alone) | Err(_)) | None => return alone(errand, id).await,
         },
         [_] => return alone(errand, id).await,
         _ => {}

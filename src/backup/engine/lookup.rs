@@ -334,7 +334,7 @@ fn completed(mut found: Backup, backup: &BackupRef) -> Result<Backup, Error> {
 }
 
 /// Waits for something within the limits of a context; `None` if they come first.
-async fn in_time<T>(context: &Context, what: impl Future<Output = T>) -> Option<T> {
+pub(super) async fn in_time<T>(context: &Context, what: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         biased;
         () = context.stop.cancelled() => None,
