@@ -60,7 +60,7 @@ impl Bench {
     }
 
     /// An instance for a test of its own: one that can be stopped where any of its service can.
-    fn instance(&self, service: &dyn Service, name: &str) -> String {
+    fn instance(&self, service: &'static dyn Service, name: &str) -> String {
         let key = service.facts().key().to_owned();
         let engine = match &*key {
             "rds" => Some("PostgreSQL".to_owned()),
@@ -72,11 +72,11 @@ impl Bench {
             .id
     }
 
-    async fn begin(&self, service: &dyn Service, instance_id: &str, name: &str) -> Result<Started, Error> {
+    async fn begin(&self, service: &'static dyn Service, instance_id: &str, name: &str) -> Result<Started, Error> {
         self.backups.begin(&self.context, service, &want(instance_id, name)).await
     }
 
-    async fn settled(&self, service: &dyn Service, started: &Started) -> Result<Backup, Error> {
+    async fn settled(&self, service: &'static dyn Service, started: &Started) -> Result<Backup, Error> {
         self.backups.settled(&self.context, service, started, &()).await
     }
 
@@ -84,7 +84,7 @@ impl Bench {
         self.emulator.backups().into_iter().filter(|row| row.instance_id == instance_id).collect()
     }
 
-    fn calls(&self, method: &str, service: &dyn Service) -> usize {
+    fn calls(&self, method: &str, service: &'static dyn Service) -> usize {
         let calls = self.emulator.journal();
         calls.iter().filter(|call| call.method == method && call.service == service.facts().key()).count()
     }
@@ -94,7 +94,7 @@ fn creatable() -> impl Iterator<Item = &'static dyn Service> {
     ALL.iter().copied().filter(|service| service.facts().no_create.is_none())
 }
 
-fn of_create(kind: FaultKind, service: &dyn Service) -> Fault {
+fn of_create(kind: FaultKind, service: &'static dyn Service) -> Fault {
     Fault { service: Some(service.facts().key().to_owned()), method: Some("POST".to_owned()), ..Fault::new(kind) }
 }
 

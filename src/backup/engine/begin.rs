@@ -11,33 +11,13 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::errand::{Errand, Interruption, interruption_of, interval, label, misread};
-use super::pages;
+use super::errand::{Errand, Interruption, interruption_of, label, misread};
 use super::proof::{self, Before, Whose};
 use super::turns::{Begun, Turns};
 use super::watch::runs;
+use super::{pace, pages};
 use crate::backup::{Backup, Certainty, Error, Filter, Misread, NewBackup, Progress, Started, Verdict};
 use crate::cloud::{self, Call, Context};
-
-/// How often a create that was lost and did not arrive is sent again.
-const RESENDS: u32 = 2;
-/// The pauses before each look for a create whose answer was lost.
-const LOOKS: &[Duration] = &[
-    Duration::from_millis(200),
-    Duration::from_secs(1),
-    Duration::from_millis(2500),
-    Duration::from_secs(5),
-    Duration::from_secs(10),
-];
-/// After so many looks that do not show it, it is sent again: if it arrived all the same, the service refuses the name, or
-/// the twin is found later.
-const UNSEEN: usize = 3;
-/// So long the looks may go on after the deadline: what may exist must be known.
-const AFTER_DEADLINE: Duration = Duration::from_secs(15);
-/// So long the looks may go on after a stop.
-const AFTER_STOP: Duration = Duration::from_millis(1200);
-/// While an instance is said to be busy, a create is tried so often anyway: its status may be one we misunderstand.
-const TRY_ANYWAY: Duration = Duration::from_mins(1);
 
 pub(super) async fn begin(
     errand: Errand<'_>,
@@ -92,7 +72,7 @@ impl Creation<'_> {
                     name = self.want.name,
                     "the create has no usable answer, so the cloud is searched for it: {error}"
                 );
-                if let Some(started) = self.look(LOOKS, UNSEEN).await? {
+                if let Some(started) = self.look(pace::LOST_LOOKS, pace::LOST_UNSEEN).await? {
                     return Ok(started);
                 }
                 match self.errand.interruption() {
@@ -102,7 +82,7 @@ impl Creation<'_> {
                             return Ok(started);
                         }
                     }
-                    None if times > RESENDS => return Err(self.unclear(Vec::new())),
+                    None if times > pace::RESENDS => return Err(self.unclear(Vec::new())),
                     None => info!(name = self.want.name, "the create is not to be seen: it is sent again"),
                 }
                 continue;
@@ -165,9 +145,13 @@ impl Creation<'_> {
             if !self.want.random_name
                 && let Some(holder) = self.holder().await
             {
+                // It may have been listed only now, and be what was asked for.
+                if let Some(started) = self.look(&[Duration::ZERO], 1).await? {
+                    return Ok(started);
+                }
                 return Err(Error::NameTaken { existing: Some(Box::new(holder)), cause: error });
             }
-            if self.errand.rest(interval(since.elapsed(), None)).await.is_err() {
+            if self.errand.rest(pace::interval(since.elapsed())).await.is_err() {
                 return Err(self.unclear(Vec::new()));
             }
         }
@@ -177,12 +161,14 @@ impl Creation<'_> {
     /// nothing. Goes on for a short while after a stop or the deadline.
     async fn look(&self, pauses: &[Duration], enough: usize) -> Result<Option<Started>, Error> {
         let Context { deadline, stop } = self.errand.context;
-        let context =
-            Context { deadline: (*deadline).max(Instant::now() + AFTER_DEADLINE), stop: CancellationToken::new() };
+        let context = Context {
+            deadline: (*deadline).max(Instant::now() + pace::AFTER_DEADLINE),
+            stop: CancellationToken::new(),
+        };
         let patient = Errand { context: &context, ..self.errand };
         let stopped = async {
             stop.cancelled().await;
-            sleep(AFTER_STOP).await;
+            sleep(pace::AFTER_STOP).await;
         };
         let looks = async {
             let mut unseen = 0;
@@ -302,12 +288,12 @@ impl Creation<'_> {
         let since = self.busy.insert(busy).since;
         let tried = Instant::now();
         loop {
-            let rest = self.errand.rest(interval(since.elapsed(), None)).await;
+            let rest = self.errand.rest(pace::interval(since.elapsed())).await;
             if let Some(started) = self.look_again().await? {
                 return Ok(Some(started));
             }
             match rest {
-                Ok(()) if tried.elapsed() < TRY_ANYWAY && self.is_busy().await => {}
+                Ok(()) if tried.elapsed() < pace::TRY_ANYWAY && self.is_busy().await => {}
                 // At the deadline the next send says so, and then we say what the instance was busy with.
                 Ok(()) | Err(Interruption::Deadline) => return Ok(None),
                 Err(Interruption::Stop) if self.lost.is_some() => return Err(self.unclear(Vec::new())),

@@ -8,7 +8,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
 
-use super::lookup::{self, Lookup};
+use super::lookup;
+use super::poller::Pollers;
 use super::proof::{self, Absence, Gone, Known};
 use super::{pace, pages};
 use crate::backup::{Backup, BackupRef, Error, Job, Misread, Service, Verdict};
@@ -45,10 +46,10 @@ impl Ask for Cloud {
 
 #[derive(Clone, Copy)]
 pub(super) struct Errand<'a> {
-    pub(super) cloud: &'a dyn Ask,
-    pub(super) lookup: &'a Lookup,
+    pub(super) cloud: &'a Arc<dyn Ask>,
+    pub(super) pollers: &'a Pollers,
     pub(super) context: &'a Context,
-    pub(super) service: &'a dyn Service,
+    pub(super) service: &'static dyn Service,
 }
 
 /// Why a rest ended early.
@@ -75,7 +76,7 @@ impl Errand<'_> {
 
     /// The backup as it is now; `None` only on proof that it is gone. Without details.
     pub(super) async fn find(&self, backup: &BackupRef) -> Result<Option<Backup>, Error> {
-        match self.lookup.read(*self, backup).await? {
+        match lookup::read(*self, backup).await? {
             Some(found) => Ok(Some(found)),
             None => self.absent(backup).await,
         }
@@ -132,10 +133,10 @@ impl Errand<'_> {
     /// Sends what changes something in the cloud: what was seen before does not count any more, and what is seen while
     /// the cloud is at it does not count afterwards.
     pub(super) async fn change(&self, call: &Call) -> Result<Reply, cloud::Error> {
-        let desk = self.lookup.desk(*self);
-        desk.wrote();
+        let wrote = || self.pollers.wrote(self.cloud.region(), self.service.facts().key());
+        wrote();
         let reply = self.send(call).await;
-        desk.wrote();
+        wrote();
         reply
     }
 
@@ -226,13 +227,6 @@ pub(super) fn interruption_of(error: &cloud::Error) -> Option<Interruption> {
         cloud::Error::DeadlinePassed { .. } => Some(Interruption::Deadline),
         _ => None,
     }
-}
-
-/// How long to wait before the next look after so long a wait: what is awaited is noticed with little delay, measured by
-/// the time it took, or by the time it took before.
-pub(super) fn interval(waited: Duration, expected: Option<Duration>) -> Duration {
-    let soon = waited.mul_f64(0.08).max(expected.unwrap_or_default().mul_f64(0.06));
-    soon.clamp(Duration::from_millis(200), Duration::from_secs(15))
 }
 
 /// A call in messages.

@@ -3,20 +3,19 @@
 //!
 //! * `errand`: one operation under way: whom it asks, about which service, within what limits.
 //! * `turns`: creates on one instance go one after the other.
-//! * `begin`, `settle`, `remove`: the operations that wait.
-//! * `lookup`, `desk`: who asks the cloud for a backup by its id, for all who want one at the same time.
-//! * `batch`, `deleters`: deletes that come together share a call, and a look at what is gone.
+//! * `begin`, `settle`, `remove`: the operations that wait, with `watch`, who looks at one backup again and again.
+//! * `lookup`: where is the backup of that id?
+//! * `next`, `poller`: what many need at the same time is asked once, by its owner.
 //! * `pages`: lists that always end.
-//! * `proof`, `pace`: the rules by which claims are made, and the time they take.
+//! * `proof`, `pace`: the rules by which claims are made, and every interval and bound.
 
-mod batch;
 mod begin;
-mod deleters;
-mod desk;
 mod errand;
 mod lookup;
+mod next;
 mod pace;
 mod pages;
+mod poller;
 mod proof;
 mod remove;
 mod settle;
@@ -31,7 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::errand::{Ask, Errand};
-use self::lookup::Lookup;
+use self::poller::Pollers;
 pub use self::proof::Doubt;
 use self::turns::Turns;
 use super::{
@@ -44,7 +43,7 @@ use crate::cloud::{Cloud, Context};
 #[derive(Clone)]
 pub struct Backups {
     cloud: Arc<dyn Ask>,
-    lookup: Lookup,
+    pollers: Pollers,
     turns: Arc<Turns>,
 }
 
@@ -85,13 +84,13 @@ impl Backups {
     }
 
     fn asking(cloud: Arc<dyn Ask>) -> Self {
-        Backups { lookup: Lookup::default(), cloud, turns: Arc::default() }
+        Backups { pollers: Pollers::default(), cloud, turns: Arc::default() }
     }
 
     /// The same in another region.
     #[must_use]
     pub fn in_region(&self, region: &str) -> Self {
-        Backups { cloud: self.cloud.in_region(region), lookup: self.lookup.clone(), turns: Arc::clone(&self.turns) }
+        Backups { cloud: self.cloud.in_region(region), pollers: self.pollers.clone(), turns: Arc::clone(&self.turns) }
     }
 
     /// The region.
@@ -103,7 +102,12 @@ impl Backups {
     ///
     /// Creates on one instance take turns in this process; while something else runs on the instance, this waits. A create
     /// whose answer is lost is never sent again before a look at the cloud showed that it did not arrive.
-    pub async fn begin(&self, context: &Context, service: &dyn Service, want: &NewBackup) -> Result<Started, Error> {
+    pub async fn begin(
+        &self,
+        context: &Context,
+        service: &'static dyn Service,
+        want: &NewBackup,
+    ) -> Result<Started, Error> {
         self.begin_telling(context, service, want, &()).await
     }
 
@@ -111,7 +115,7 @@ impl Backups {
     pub async fn begin_telling(
         &self,
         context: &Context,
-        service: &dyn Service,
+        service: &'static dyn Service,
         want: &NewBackup,
         progress: &dyn Progress,
     ) -> Result<Started, Error> {
@@ -124,7 +128,7 @@ impl Backups {
     pub async fn settled(
         &self,
         context: &Context,
-        service: &dyn Service,
+        service: &'static dyn Service,
         started: &Started,
         progress: &dyn Progress,
     ) -> Result<Backup, Error> {
@@ -139,7 +143,7 @@ impl Backups {
     pub async fn find(
         &self,
         context: &Context,
-        service: &dyn Service,
+        service: &'static dyn Service,
         backup: &BackupRef,
     ) -> Result<Option<Backup>, Error> {
         let errand = self.errand(context, service);
@@ -158,14 +162,19 @@ impl Backups {
     pub async fn named(
         &self,
         context: &Context,
-        service: &dyn Service,
+        service: &'static dyn Service,
         want: &NewBackup,
     ) -> Result<Vec<Backup>, Error> {
         begin::named(self.errand(context, service), want).await
     }
 
     /// All backups that match, newest first.
-    pub async fn list(&self, context: &Context, service: &dyn Service, filter: &Filter) -> Result<Vec<Backup>, Error> {
+    pub async fn list(
+        &self,
+        context: &Context,
+        service: &'static dyn Service,
+        filter: &Filter,
+    ) -> Result<Vec<Backup>, Error> {
         pages::matching(self.errand(context, service), filter).await
     }
 
@@ -173,7 +182,7 @@ impl Backups {
     pub async fn list_few(
         &self,
         context: &Context,
-        service: &dyn Service,
+        service: &'static dyn Service,
         filter: &Filter,
         most: u64,
     ) -> Result<Option<Vec<Backup>>, Error> {
@@ -184,7 +193,7 @@ impl Backups {
     pub async fn each(
         &self,
         context: &Context,
-        service: &dyn Service,
+        service: &'static dyn Service,
         filter: &Filter,
         mut each: impl FnMut(Backup) -> ControlFlow<()> + Send,
     ) -> Result<(), Error> {
@@ -199,7 +208,7 @@ impl Backups {
     pub async fn download(
         &self,
         context: &Context,
-        service: &dyn Service,
+        service: &'static dyn Service,
         backup: &BackupRef,
     ) -> Result<Download, Error> {
         let Some(call) = service.download(backup) else {
@@ -219,25 +228,35 @@ impl Backups {
     pub async fn instances(
         &self,
         context: &Context,
-        service: &dyn Service,
+        service: &'static dyn Service,
         name: Option<&str>,
     ) -> Result<Vec<Instance>, Error> {
         pages::instances(self.errand(context, service), name).await
     }
 
     /// Stops a running backup and waits until it runs no more.
-    pub async fn stop(&self, context: &Context, service: &dyn Service, backup: &BackupRef) -> Result<Stop, Error> {
+    pub async fn stop(
+        &self,
+        context: &Context,
+        service: &'static dyn Service,
+        backup: &BackupRef,
+    ) -> Result<Stop, Error> {
         remove::stop(self.errand(context, service), backup).await
     }
 
     /// Deletes a backup and waits until it is gone; "already gone" is success. One that runs is stopped first, or awaited
     /// where it cannot be stopped alone. Every error means that the backup exists as far as we know.
-    pub async fn delete(&self, context: &Context, service: &dyn Service, backup: &BackupRef) -> Result<(), Error> {
+    pub async fn delete(
+        &self,
+        context: &Context,
+        service: &'static dyn Service,
+        backup: &BackupRef,
+    ) -> Result<(), Error> {
         remove::delete(self.errand(context, service), backup).await
     }
 
-    fn errand<'a>(&'a self, context: &'a Context, service: &'a dyn Service) -> Errand<'a> {
-        Errand { cloud: &*self.cloud, lookup: &self.lookup, context, service }
+    fn errand<'a>(&'a self, context: &'a Context, service: &'static dyn Service) -> Errand<'a> {
+        Errand { cloud: &self.cloud, pollers: &self.pollers, context, service }
     }
 }
 

@@ -6,17 +6,10 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
-use jiff::Timestamp;
-use tokio::time::Instant;
-
 use super::errand::{Errand, misread};
+use super::pace;
 use crate::backup::{Backup, Error, Filter, Instance, Misread, Page, Unsupported};
 use crate::cloud::{Call, Reply};
-
-/// No list has more pages than this.
-const MAX_PAGES: u32 = 1000;
-/// No list has more records than this, however long its pages are.
-const MAX_RECORDS: usize = 100_000;
 
 /// What a walk through a list was like.
 #[derive(Debug, Default)]
@@ -25,8 +18,6 @@ pub(super) struct Walked {
     pub(super) pages: u32,
     /// The cloud says that there are more records than were wanted.
     pub(super) is_too_long: bool,
-    /// The cloud's clock, and when we read it.
-    pub(super) clock: Option<(Timestamp, Instant)>,
 }
 
 /// All backups that match, newest first.
@@ -141,9 +132,6 @@ async fn walk<T>(
             let reply = errand.send(&call).await?;
             let page = read(&reply).map_err(|Misread(reason)| misread(&call, &reply, reason))?;
             walked.pages += 1;
-            if walked.clock.is_none() {
-                walked.clock = reply.date.map(|date| (date, Instant::now()));
-            }
             let total = page.total.filter(|_| most.is_some());
             walked.is_too_long |= total > most;
             if walked.is_too_long {
@@ -169,7 +157,7 @@ async fn walk<T>(
                 }
                 break;
             }
-            if walked.pages >= MAX_PAGES || seen.len() > MAX_RECORDS {
+            if walked.pages >= pace::MAX_PAGES || seen.len() > pace::MAX_RECORDS {
                 let reason =
                     format!("the list has no end: {} pages with {} records were read", walked.pages, seen.len());
                 return Err(misread(&call, &reply, reason).into());

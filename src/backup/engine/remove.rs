@@ -6,20 +6,12 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use super::Stop;
-use super::batch;
-use super::errand::{Errand, Interruption, interruption_of, interval};
+use super::errand::{Errand, Interruption, interruption_of};
 use super::proof::{self, Doubt};
 use super::watch::{Look, Watch, runs};
 use super::{pace, pages};
 use crate::backup::{Backup, BackupRef, Error, Filter, Status, StopScope, Unsupported, Verdict};
 use crate::cloud;
-
-/// So long a request that got no answer may take to show its effect before it is sent again.
-const UNANSWERED: Duration = Duration::from_secs(5);
-/// So long an accepted request may take to show its effect before it is sent again.
-const ACCEPTED: Duration = Duration::from_mins(1);
-/// How often a stop is sent at most.
-const STOPS: u32 = 5;
 
 pub(super) async fn stop(errand: Errand<'_>, backup: &BackupRef) -> Result<Stop, Error> {
     let facts = errand.service.facts();
@@ -53,7 +45,7 @@ async fn itself(errand: Errand<'_>, backup: &BackupRef) -> Result<Option<Backup>
             },
             found => return found,
         }
-        errand.rest(interval(since.elapsed(), None)).await.map_err(|end| end.of(backup))?;
+        errand.rest(pace::interval(since.elapsed())).await.map_err(|end| end.of(backup))?;
     }
 }
 
@@ -72,22 +64,16 @@ pub(super) async fn delete(errand: Errand<'_>, backup: &BackupRef) -> Result<(),
             return Ok(());
         }
     }
-    let mut deleter = watch.deleter();
     loop {
-        deleter.under_way(true);
-        let sent = batch::delete(errand, &backup.id).await;
-        watch.changed();
-        match sent {
+        match watch.delete().await {
             Ok(job_id) => {
-                watch.was_accepted(&mut deleter).await?;
-                if gone(&mut watch, job_id.as_deref(), ACCEPTED).await? {
+                if gone(&mut watch, job_id.as_deref(), pace::ACCEPTED).await? {
                     return Ok(());
                 }
-                watch.accepted = false;
+                watch.not_deleted();
                 warn!(backup_id = backup.id, "the backup is still there: the delete is sent again");
             }
             Err(error) => {
-                deleter.under_way(false);
                 if refused(&mut watch, error).await? {
                     return Ok(());
                 }
@@ -105,7 +91,7 @@ async fn deletable(watch: &mut Watch<'_>, mut seen: Backup) -> Result<bool, Erro
         }
     }
     // One that is being deleted already is only awaited, for a while.
-    Ok(seen.status != Status::Deleting || !gone(watch, None, ACCEPTED).await?)
+    Ok(seen.status != Status::Deleting || !gone(watch, None, pace::ACCEPTED).await?)
 }
 
 /// Ends a running backup before its deletion: by a stop where that is possible, else by waiting. `None` if it is gone.
@@ -150,7 +136,9 @@ async fn refused(watch: &mut Watch<'_>, error: cloud::Error) -> Result<bool, Err
     }
     match errand.verdict(&error) {
         Some(Verdict::NotOffered) => Err(Error::NotOffered { operation: "to delete a backup", cause: error }),
-        Some(Verdict::Gone) => Ok(errand.find(watch.backup).await?.is_none() || gone(watch, None, UNANSWERED).await?),
+        Some(Verdict::Gone) => {
+            Ok(errand.find(watch.backup).await?.is_none() || gone(watch, None, pace::UNANSWERED).await?)
+        }
         Some(Verdict::Busy | Verdict::WrongState) => {
             info!(backup_id = watch.backup.id, "the backup cannot be deleted yet, waiting: {error}");
             match gone(watch, None, Duration::ZERO).await {
@@ -160,13 +148,13 @@ async fn refused(watch: &mut Watch<'_>, error: cloud::Error) -> Result<bool, Err
         }
         _ if errand.is_transient(&error) => {
             warn!(backup_id = watch.backup.id, "the delete has no usable answer: {error}");
-            gone(watch, None, UNANSWERED).await
+            gone(watch, None, pace::UNANSWERED).await
         }
         // Some services have no word of their own for "no such backup".
         _ => match errand.find(watch.backup).await {
             Ok(None) => Ok(true),
             // An earlier delete, the answer of which was lost, is being carried out.
-            Ok(Some(seen)) if seen.status == Status::Deleting => gone(watch, None, ACCEPTED).await,
+            Ok(Some(seen)) if seen.status == Status::Deleting => gone(watch, None, pace::ACCEPTED).await,
             _ => Err(error.into()),
         },
     }
@@ -184,21 +172,20 @@ async fn gone(watch: &mut Watch<'_>, job_id: Option<&str>, patience: Duration) -
     loop {
         let seen = match watch.look().await? {
             Look::Absent => {
-                watch.deletion_seen(true);
                 absent += 1;
-                let job = match job_id {
+                // In company a second look, which serves all, costs less than the jobs of all.
+                let job = match job_id.filter(|_| watch.is_alone()) {
                     Some(job_id) => watch.errand.job(job_id).await.map(|job| job.status),
                     None => None,
                 };
                 if proof::deleted(absent, job) {
                     return Ok(true);
                 }
-                watch.pause(pace::AFTER_A_DELETION).await?;
+                watch.rest_apart(pace::AFTER_A_DELETION).await?;
                 continue;
             }
             Look::Seen(seen) => {
                 absent = 0;
-                watch.deletion_seen(false);
                 Some(seen)
             }
             Look::Unsure => None,
@@ -226,7 +213,7 @@ async fn halt(watch: &mut Watch<'_>, running: Backup) -> Result<Stop, Error> {
     };
     let mut asked = false;
     let mut failure = None;
-    for _ in 0..STOPS {
+    for _ in 0..pace::STOPS {
         if facts.stop == StopScope::Instance {
             let others = others(errand, &running).await?;
             if !others.is_empty() {
@@ -238,7 +225,7 @@ async fn halt(watch: &mut Watch<'_>, running: Backup) -> Result<Stop, Error> {
         let (job_id, patience) = match sent {
             Ok(reply) => {
                 asked = true;
-                (errand.service.job_id(&reply), ACCEPTED)
+                (errand.service.job_id(&reply), pace::ACCEPTED)
             }
             Err(error) => {
                 if let Some(interruption) = interruption_of(&error) {
@@ -250,7 +237,7 @@ async fn halt(watch: &mut Watch<'_>, running: Backup) -> Result<Stop, Error> {
                         return Err(Error::NotOffered { operation: "to stop a backup", cause: error });
                     }
                     Some(Verdict::Gone | Verdict::Busy | Verdict::WrongState) => Duration::ZERO,
-                    _ if errand.is_transient(&error) => UNANSWERED,
+                    _ if errand.is_transient(&error) => pace::UNANSWERED,
                     _ => return Err(error.into()),
                 };
                 info!(backup_id = running.id, "the stop was not accepted yet: {error}");
@@ -285,7 +272,7 @@ async fn stopped(
             Look::Absent if absent => return Ok(Some(None)),
             Look::Absent => {
                 absent = true;
-                watch.pause(pace::AFTER_A_DELETION).await?;
+                watch.rest_apart(pace::AFTER_A_DELETION).await?;
                 continue;
             }
             Look::Seen(seen) if !runs(&seen.status) => return Ok(Some(Some(seen))),

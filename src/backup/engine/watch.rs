@@ -5,22 +5,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::deleters::Deleter;
-use super::desk::{Told, Watcher};
-use super::errand::{Errand, Interruption, interruption_of, interval};
+use super::errand::{Errand, Interruption, interruption_of};
+use super::next::{Look as Asked, Question, Scope, Told};
+use super::poller::Place;
+use super::{lookup, pace};
 use crate::backup::{Backup, BackupRef, Error, Job, JobStatus, Progress, Status};
 use crate::cloud;
-
-/// So long answers may make no sense before we give up watching: longer than a proxy's hiccup.
-const NONSENSE: Duration = Duration::from_mins(2);
-/// With a job to ask, every so many looks it is asked too,
-const JOB_EVERY: u32 = 8;
-/// but with every other watcher more seldom by this.
-const JOB_PER_WATCHER: Duration = Duration::from_secs(8);
-/// Who waits for others looks so often whether they are ready.
-const ASK_AGAIN: Duration = Duration::from_millis(50);
-/// Nobody waits longer than this for others who delete.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// One backup under watch.
 pub(super) struct Watch<'a> {
@@ -29,16 +19,17 @@ pub(super) struct Watch<'a> {
     /// As it was seen last.
     pub(super) last: Option<Backup>,
     /// When the watch began.
-    pub(super) since: Instant,
-    /// The cloud has accepted to delete it.
-    pub(super) accepted: bool,
-    /// When it did.
-    accepted_at: Instant,
+    since: Instant,
+    /// When the cloud accepted to delete it, and until when its looks wait for others who delete.
+    deleted: Option<(Instant, Instant)>,
     looks: u32,
     job_asked: Instant,
-    /// When the last look began, be it somebody else's.
-    looked_at: Instant,
-    watcher: Watcher,
+    place: Place,
+    scope: Scope,
+    /// What the owner told before the next look.
+    told: Option<Told>,
+    /// Whether it is looked at alone, for all that is known.
+    alone: bool,
     /// What was seen before this is too old.
     fresh_since: Instant,
     nonsense_since: Option<Instant>,
@@ -58,28 +49,44 @@ pub(super) enum Look {
 
 impl<'a> Watch<'a> {
     pub(super) fn new(errand: Errand<'a>, backup: &'a BackupRef) -> Self {
-        let tell_at = Duration::from_secs(10);
         let now = Instant::now();
+        let (place, scope) = lookup::watch(errand, backup);
         Watch {
             errand,
             backup,
             last: None,
             since: now,
-            accepted: false,
-            accepted_at: now,
+            deleted: None,
             looks: 0,
             job_asked: now,
-            looked_at: now,
-            watcher: errand.lookup.watch(errand, backup),
+            place,
+            scope,
+            told: None,
+            alone: true,
             fresh_since: now,
             nonsense_since: None,
-            tell_at,
+            tell_at: Duration::from_secs(10),
         }
     }
 
     /// We changed it: what was seen before is too old.
     pub(super) fn changed(&mut self) {
         self.fresh_since = Instant::now();
+        self.told = None;
+    }
+
+    /// Asks to be told how it is: when it is due, or as soon as somebody else's look shows it.
+    async fn ask(&mut self, due: Instant) -> Result<Told, Error> {
+        let (scope, id) = (self.scope.clone(), self.backup.id.clone());
+        let look = Asked { scope, id, since: self.fresh_since, due, deleted: self.deleted };
+        let told = self.place.ask(self.errand.context, Question::Look(look)).await;
+        let told = told.map_err(|interruption| self.interrupted(interruption))?;
+        self.alone = matches!(told, Told::Alone);
+        if self.alone {
+            // Where there is no owner, nobody else waits until it is due.
+            self.pause(due.saturating_duration_since(Instant::now())).await?;
+        }
+        Ok(told)
     }
 
     /// Looks once. Passing trouble is not an error; the end of the errand is.
@@ -88,11 +95,16 @@ impl<'a> Watch<'a> {
             return Err(self.interrupted(interruption));
         }
         self.looks += 1;
-        let begun = Instant::now();
-        let seen =
-            self.errand.lookup.look(self.errand, self.backup, &self.watcher, self.fresh_since, self.accepted).await;
-        let together = self.watcher.looked().filter(|looked| *looked >= self.fresh_since);
-        self.looked_at = together.unwrap_or(begun);
+        let told = match self.told.take() {
+            Some(told) => told,
+            None => self.ask(self.fresh_since.max(Instant::now())).await?,
+        };
+        let seen = match told {
+            Told::Seen(seen) => lookup::completed(*seen, self.backup).map(Some),
+            Told::Absent => Ok(None),
+            Told::Failed(error) => Err(error.into()),
+            Told::Alone | Told::Accepted => lookup::by_id(self.errand, self.backup).await,
+        };
         self.fresh_since = Instant::now();
         let error = match seen {
             Ok(found) => {
@@ -112,7 +124,9 @@ impl<'a> Watch<'a> {
             return Err(self.interrupted(interruption));
         }
         let bearable = match &error {
-            cloud::Error::Misread { .. } => self.nonsense_since.get_or_insert_with(Instant::now).elapsed() < NONSENSE,
+            cloud::Error::Misread { .. } => {
+                self.nonsense_since.get_or_insert_with(Instant::now).elapsed() < pace::NONSENSE
+            }
             error => {
                 self.nonsense_since = None;
                 self.errand.is_transient(error)
@@ -128,62 +142,61 @@ impl<'a> Watch<'a> {
     /// Waits until the next look is due, or until somebody else's look has shown this backup.
     pub(super) async fn rest(&mut self) -> Result<(), Error> {
         // What deletes does not take as long as what takes backups.
-        let expected = (!self.accepted).then(|| self.watcher.desk().expected(self.backup.instance_id.as_deref()));
-        let waited = if self.accepted { self.accepted_at.elapsed() } else { self.since.elapsed() };
-        let due = Instant::now() + interval(waited, expected.flatten());
-        loop {
-            let mut news = std::pin::pin!(self.watcher.desk().news.notified());
-            news.as_mut().enable();
-            if matches!(self.watcher.told(self.fresh_since), Told::Seen(_)) {
-                return Ok(());
-            }
-            tokio::select! {
-                rest = self.errand.rest(due.saturating_duration_since(Instant::now())) => {
-                    return rest.map_err(|interruption| self.interrupted(interruption));
-                }
-                () = news => {}
-            }
-        }
-    }
-
-    /// A place among those who delete.
-    pub(super) fn deleter(&self) -> Deleter {
-        self.watcher.desk().deleters.join()
-    }
-
-    /// The delete was accepted: waits as long as deletions took before, because an earlier look would only have to be
-    /// repeated, and then for those who delete at the same time, because one look may serve them all.
-    pub(super) async fn was_accepted(&mut self, deleter: &mut Deleter) -> Result<(), Error> {
-        self.accepted = true;
-        self.accepted_at = Instant::now();
-        // Most of the time that is left is for looks.
-        let spare = self.errand.context.deadline.saturating_duration_since(self.accepted_at) / 4;
-        if let Some(time) = self.watcher.desk().deleters.first_look() {
-            self.pause(time.min(spare)).await?;
-        }
-        deleter.under_way(false);
-        let since = Instant::now();
-        while since.elapsed() < LONGEST_WAIT.min(spare) {
-            let wait = deleter.wait(Instant::now());
-            // Somebody's look may have shown meanwhile that it is gone.
-            if wait.is_zero() || matches!(self.watcher.told(self.fresh_since), Told::Absent) {
-                break;
-            }
-            self.pause(wait.min(ASK_AGAIN)).await?;
-        }
+        let since = self.deleted.map_or(self.since, |(accepted, _)| accepted);
+        self.told = Some(self.ask(Instant::now() + pace::interval(since.elapsed())).await?);
         Ok(())
     }
 
-    pub(super) async fn pause(&mut self, time: Duration) -> Result<(), Error> {
+    /// Waits so long that the next look is one of its own: nothing that is seen before counts.
+    pub(super) async fn rest_apart(&mut self, time: Duration) -> Result<(), Error> {
+        self.fresh_since = Instant::now() + time;
+        self.told = Some(self.ask(self.fresh_since).await?);
+        Ok(())
+    }
+
+    /// Asks to delete it, alone or together with others: the job, where one is named, or why it was not accepted. From its
+    /// acceptance on a look that serves all who delete is waited for.
+    pub(super) async fn delete(&mut self) -> Result<Option<String>, cloud::Error> {
+        self.deleted = None;
+        let (errand, id) = (self.errand, &self.backup.id);
+        let question = Question::Delete { id: id.clone(), patience: self.patience() };
+        let sent = match self.place.ask(errand.context, question).await {
+            Ok(Told::Accepted) => Ok(None),
+            Ok(Told::Failed(error)) => Err(error),
+            // Without time this only says so.
+            Ok(Told::Alone | Told::Seen(_) | Told::Absent) | Err(_) => {
+                errand.change(&errand.service.delete(id)).await.map(|reply| errand.service.job_id(&reply))
+            }
+        };
+        self.changed();
+        if sent.is_ok() {
+            self.deleted = Some((Instant::now(), self.patience()));
+        }
+        sent
+    }
+
+    /// Until when others are waited for: most of the time that is left is for looks.
+    fn patience(&self) -> Instant {
+        let now = Instant::now();
+        now + (self.errand.context.deadline.saturating_duration_since(now) / 4).min(pace::FOR_OTHERS)
+    }
+
+    /// The accepted deletion did not happen.
+    pub(super) fn not_deleted(&mut self) {
+        self.deleted = None;
+    }
+
+    async fn pause(&mut self, time: Duration) -> Result<(), Error> {
+        if time.is_zero() {
+            return Ok(());
+        }
         let rest = self.errand.rest(time).await;
         rest.map_err(|interruption| self.interrupted(interruption))
     }
 
-    /// Whether the last look showed that the accepted deletion is done.
-    pub(super) fn deletion_seen(&self, gone: bool) {
-        if self.accepted {
-            self.watcher.desk().deleters.seen(gone, self.looked_at.saturating_duration_since(self.accepted_at));
-        }
+    /// Whether nobody else waits for something in the same list, as of the last look.
+    pub(super) fn is_alone(&self) -> bool {
+        self.alone
     }
 
     /// Tells now and then how it goes on.
@@ -199,10 +212,13 @@ impl<'a> Watch<'a> {
         progress.seen(waited, status);
     }
 
-    /// The job, if it has failed. It is asked when nothing else tells (`urgent`), and else at every few looks.
+    /// The job, if it has failed. It is asked when nothing else tells (`urgent`), and else now and then.
     pub(super) async fn failed_job(&mut self, job_id: Option<&str>, urgent: bool) -> Option<Job> {
-        let others = u32::try_from(self.watcher.company() - 1).unwrap_or(u32::MAX).min(1000);
-        let due = self.looks.is_multiple_of(JOB_EVERY) && self.job_asked.elapsed() >= JOB_PER_WATCHER * others;
+        let due = if self.alone {
+            self.looks.is_multiple_of(pace::JOB_EVERY)
+        } else {
+            self.job_asked.elapsed() >= pace::JOB_IN_COMPANY
+        };
         if !urgent && !due {
             return None;
         }

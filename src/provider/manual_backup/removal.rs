@@ -65,7 +65,7 @@ struct Whole {
 
 impl Project {
     /// What is left of an instance, from wherever it can be had with the fewest calls.
-    async fn left(&self, client: &Backups, service: &dyn Service, instance_id: &str, instances: usize) -> Left {
+    async fn left(&self, client: &Backups, service: &'static dyn Service, instance_id: &str, instances: usize) -> Left {
         let filter = Filter {
             status: Some(Status::Completed),
             kind: service.facts().no_create.is_none().then(|| "manual".to_owned()),
@@ -97,7 +97,7 @@ impl Project {
 /// The ids of completed backups by instance; `None` if there are too many, or the cloud does not tell.
 async fn completed(
     client: &Backups,
-    service: &dyn Service,
+    service: &'static dyn Service,
     filter: &Filter,
     most: u64,
 ) -> Option<HashMap<String, HashSet<String>>> {

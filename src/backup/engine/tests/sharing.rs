@@ -315,29 +315,34 @@ async fn two_who_wait_notice_the_end_soon() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn earlier_backups_make_looks_rarer() {
-    let with_history = |history: bool| {
-        let script = Script::new().heard(ANY, move |call| {
-            let status = if elapsed_of(call) >= seconds(100) { "COMPLETED" } else { "BUILDING" };
-            let id = query(call, "backup_id").unwrap_or("b0");
-            if id == "b7" && history {
-                let ended = json!({ "end_time": "2025-06-03 08:01:40" });
-                return list(&[with(item("b7", "COMPLETED", 0), &ended)]);
-            }
-            list(&[item(id, if id == "b7" { "COMPLETED" } else { status }, 0)])
+async fn a_delete_in_somebody_elses_batch_ends_with_its_own_time() {
+    let (script, _) = deleting(10, |_| Some(Say::Late(seconds(40), Box::new(Say::Lost))));
+    let backups = script.backups();
+    let deletes = (0..10).map(|nth| {
+        let backups = backups.clone();
+        let limit = if nth == 7 { seconds(8) } else { seconds(100) };
+        let deleted: Task<'static, Duration> = Box::pin(async move {
+            let begun = Instant::now();
+            assert!(backups.delete(&within(limit), dds(), &ended(nth)).await.is_err());
+            begun.elapsed()
         });
-        async move {
-            let backups = script.backups();
-            for nth in [7, 0] {
-                let started = crate::backup::Started::from(of(nth));
-                backups.settled(&within(seconds(600)), dds(), &started, &()).await.unwrap();
-            }
-            assert!(script.elapsed() < seconds(110), "{:?}", script.elapsed());
-            script.calls().len()
-        }
-    };
-    let (without, with) = (with_history(false).await, with_history(true).await);
-    assert!(with * 2 < without, "{with} calls instead of {without}");
+        deleted
+    });
+    let took = all_of(deletes.collect()).await;
+    assert!(took[7] < seconds(9), "{took:?}");
+    assert!(took[6] >= seconds(90), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_owner_goes_and_another_one_comes() {
+    let script = project(10, &[]);
+    let backups = script.backups();
+    for _ in 0..3 {
+        assert_eq!(refresh(&backups, "dds", jumbled(9), 9).await.len(), 9);
+        sleep(seconds(10)).await;
+        assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), 0, "nobody is left");
+    }
+    assert_eq!(script.calls().len(), 3);
 }
 
 /// A cloud that deletes what it is asked to, after a second; `refuse` says no to a batch.
