@@ -24,7 +24,10 @@ Terraform and OpenTofu start this program themselves, without arguments.
   doctor     show which credentials, region, project and endpoints would be
              used, and try one read-only call per service; `doctor --help`
   --debug    serve in the foreground, for a debugger: prints the value of
-             TF_REATTACH_PROVIDERS to set where Terraform runs; Ctrl-C ends it
+             TF_REATTACH_PROVIDERS to set where Terraform runs. Ctrl-C ends it
+             when the connected runs have ended, a second Ctrl-C at once. On
+             Windows it needs `--open-to-every-user`: its port has no TLS, so
+             every user of the machine can act with your credentials
   --version  print the version
   --help     print this
 "
@@ -40,7 +43,8 @@ fn main() -> ExitCode {
             let report = huaweidb::provider::doctor(rest);
             print(io::stdout(), &report.text, ExitCode::from(report.code))
         }
-        Some(["--debug" | "-debug"]) => plugin::debug(HuaweiDb),
+        Some(["--debug" | "-debug"]) => plugin::debug(HuaweiDb, false),
+        Some(["--debug" | "-debug", "--open-to-every-user" | "-open-to-every-user"]) => plugin::debug(HuaweiDb, true),
         Some(["--version" | "-version" | "-V"]) => print(io::stdout(), &format!("{VERSION}\n"), ExitCode::SUCCESS),
         Some(["--help" | "-help" | "-h"]) => print(io::stdout(), USAGE, ExitCode::SUCCESS),
         _ => print(io::stderr(), USAGE, ExitCode::from(2)),

@@ -40,6 +40,8 @@ pub(super) struct Terms {
     pub(super) ports: RangeInclusive<u16>,
     /// Whether the host expects to be told about broker multiplexing.
     pub(super) asks_for_multiplexing: bool,
+    /// Whether every user of this machine may come in: somebody said so in plain words.
+    pub(super) open_to_every_user: bool,
 }
 
 impl Default for Terms {
@@ -50,6 +52,7 @@ impl Default for Terms {
             socket_group: None,
             ports: 0..=0,
             asks_for_multiplexing: false,
+            open_to_every_user: false,
         }
     }
 }
@@ -91,6 +94,7 @@ pub(super) fn agree(variable: impl Fn(&str) -> Option<String>) -> Result<Terms, 
             _ => 0..=0,
         },
         asks_for_multiplexing: given("PLUGIN_MULTIPLEX_GRPC").is_some(),
+        open_to_every_user: false,
     })
 }
 

@@ -19,7 +19,15 @@ use super::proto::plugin::grpc_broker_server::GrpcBroker;
 use super::proto::plugin::grpc_controller_server::GrpcController;
 use super::proto::plugin::grpc_stdio_server::GrpcStdio;
 use super::proto::plugin::{ConnInfo, Empty, StdioData};
-use super::serve::Hosted;
+
+/// Who ends the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hosted {
+    /// The one host that started it, for one run.
+    Once,
+    /// A person or a test; many hosts come and go.
+    Attached,
+}
 
 /// The host's handle on this process.
 pub(super) struct Controller {

@@ -21,7 +21,6 @@ use super::erased::{AnyDataSource, AnyResource, Ended, Start, caught, or_unexpla
 use super::list::{AnyList, Found, Search};
 use super::proto::tfplugin6 as wire;
 use super::schema::Compiled;
-use super::serve::Hosted;
 use super::stop::Stop;
 use super::timeouts::Operation;
 use super::{
@@ -29,16 +28,26 @@ use super::{
     lifecycle,
 };
 
-/// The provider as the protocol sees it.
+/// The provider as the protocol sees it, for one host: how it is configured, and whether it is to stop.
 pub(super) struct Rpc<P: Provider>(Arc<Inner<P>>);
 
+impl<P: Provider> Clone for Rpc<P> {
+    fn clone(&self) -> Self {
+        Rpc(Arc::clone(&self.0))
+    }
+}
+
 struct Inner<P: Provider> {
-    provider: Arc<P>,
+    offer: Arc<Offer<P>>,
+    configured: RwLock<Configured<P::Client>>,
+    stop: Stop,
+}
+
+/// What every host is offered.
+struct Offer<P: Provider> {
+    provider: P,
     schema: OnceLock<Compiled>,
     catalogue: OnceLock<Catalogue<P::Client>>,
-    configured: RwLock<Configured<P::Client>>,
-    stop: Arc<Stop>,
-    hosted: Hosted,
 }
 
 /// How far the provider is configured.
@@ -52,15 +61,22 @@ enum Configured<C> {
 type Answer<T> = Result<Response<T>, Status>;
 
 impl<P: Provider> Rpc<P> {
-    pub(super) fn new(provider: Arc<P>, stop: Arc<Stop>, hosted: Hosted) -> Self {
-        Rpc(Arc::new(Inner {
-            provider,
-            schema: OnceLock::new(),
-            catalogue: OnceLock::new(),
-            configured: RwLock::new(Configured::NotYet),
-            stop,
-            hosted,
-        }))
+    pub(super) fn new(provider: P, stop: Stop) -> Self {
+        Rpc::serving(Arc::new(Offer { provider, schema: OnceLock::new(), catalogue: OnceLock::new() }), stop)
+    }
+
+    /// The same provider for another host: neither's configuration or stop is the other's.
+    pub(super) fn for_another(&self) -> Self {
+        Rpc::serving(Arc::clone(&self.0.offer), self.0.stop.below())
+    }
+
+    fn serving(offer: Arc<Offer<P>>, stop: Stop) -> Self {
+        Rpc(Arc::new(Inner { offer, configured: RwLock::new(Configured::NotYet), stop }))
+    }
+
+    /// What asks this host's operations to stop.
+    pub(super) fn stop(&self) -> &Stop {
+        &self.0.stop
     }
 
     /// Runs one call in a task of its own. `failed` makes the answer from what went wrong.
@@ -104,19 +120,19 @@ impl<P: Provider> Rpc<P> {
 
 impl<P: Provider> Inner<P> {
     fn schema(&self) -> &Compiled {
-        self.schema.get_or_init(|| Compiled::new(self.provider.schema()))
+        self.offer.schema.get_or_init(|| Compiled::new(self.offer.provider.schema()))
     }
 
     fn catalogue(&self) -> &Catalogue<P::Client> {
-        self.catalogue.get_or_init(|| self.provider.catalogue())
+        self.offer.catalogue.get_or_init(|| self.offer.provider.catalogue())
     }
 
     fn full_name(&self, name: &str) -> String {
-        format!("{}_{name}", self.provider.name())
+        format!("{}_{name}", self.offer.provider.name())
     }
 
     fn short_name<'a>(&self, type_name: &'a str) -> Option<&'a str> {
-        type_name.strip_prefix(self.provider.name())?.strip_prefix('_')
+        type_name.strip_prefix(self.offer.provider.name())?.strip_prefix('_')
     }
 
     fn resource(&self, type_name: &str) -> Result<&dyn AnyResource<P::Client>, Diagnostics> {
@@ -149,7 +165,7 @@ impl<P: Provider> Inner<P> {
     }
 
     fn not_offered(&self, summary: &str, what: &str, type_name: &str) -> Diagnostics {
-        let name = self.provider.name();
+        let name = self.offer.provider.name();
         let start: String = type_name.chars().take(100).collect();
         let detail = format!(
             "This version of the provider `{name}` has no {what} {start:?}. A later one may: `terraform init -upgrade` looks for it."
@@ -513,7 +529,7 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
             let config = read(request.config.as_ref(), schema.value_type())?;
             let found = lifecycle::validate(schema.block(), &config, true);
             let settings = P::Settings::from_value(some(config)).map_err(|error| unreadable(error).into());
-            let diagnostics = validated(found, settings.map(|settings| inner.provider.validate(&settings)));
+            let diagnostics = validated(found, settings.map(|settings| inner.offer.provider.validate(&settings)));
             Ok(Response { diagnostics: diagnostics.into_wire() })
         })
         .await
@@ -584,12 +600,9 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
             let config = read(request.config.as_ref(), inner.schema().value_type())?;
             let settings = P::Settings::from_value(some(config)).map_err(unreadable)?;
             let mut diagnostics = Diagnostics::new();
-            if inner.hosted == Hosted::Attached {
-                // The same process serves the next run; the last one's Ctrl-C is not meant for it.
-                inner.stop.reset();
-            }
             let stop = inner.stop.token();
-            let client = inner.provider.configure(settings, &request.terraform_version, &stop, &mut diagnostics).await;
+            let client =
+                inner.offer.provider.configure(settings, &request.terraform_version, &stop, &mut diagnostics).await;
             let configured = match client {
                 _ if diagnostics.has_errors() => Configured::NotYet,
                 Some(client) => Configured::With(Arc::new(client)),
@@ -869,7 +882,7 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
         let request = request.into_inner();
         let Some(function) = self.0.catalogue().find_function(&request.name) else {
             let start: String = request.name.chars().take(100).collect();
-            let text = format!("The provider {} has no function {start:?}.", self.0.provider.name());
+            let text = format!("The provider {} has no function {start:?}.", self.0.offer.provider.name());
             let error = Some(function::FunctionError::new(text).into_wire());
             return Ok(Response::new(wire::call_function::Response { result: None, error }));
         };

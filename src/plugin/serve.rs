@@ -24,7 +24,7 @@ use tonic::codegen::Service;
 
 use super::Provider;
 use super::handshake::{self, Address, Declined, Terms};
-use super::host::{Broker, Controller, Pulse, Stdio};
+use super::host::{Broker, Controller, Hosted, Pulse, Stdio};
 use super::listen::{Door, Wire};
 use super::log;
 use super::mtls::Identity;
@@ -34,7 +34,7 @@ use super::proto::plugin::grpc_controller_server::{self, GrpcControllerServer};
 use super::proto::plugin::grpc_stdio_server::{self, GrpcStdioServer};
 use super::proto::tfplugin6::provider_server::{self, ProviderServer};
 use super::rpc::Rpc;
-use super::stop::Stop;
+use super::stop::{Running, Stop};
 
 /// The largest message taken, as large as the Go SDK's limit.
 const MESSAGE_BYTES: usize = 256 * 1024 * 1024;
@@ -53,7 +53,7 @@ const TLS_LIMIT: Duration = Duration::from_secs(10);
 /// After `Shutdown` the host waits 2 s before it kills.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(800);
 
-/// What operations get to stop in when the host has gone without a word, or a person ends debug mode.
+/// What operations get to stop in when the host has gone without a word.
 const STOP_GRACE: Duration = Duration::from_secs(4);
 
 /// A host that was connected does not come back after this.
@@ -65,18 +65,6 @@ const EXPECTED_WITHIN: Duration = Duration::from_mins(2);
 /// How often to look whether the host is still there.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// After a signal to end, a pause this long between calls means that the host wants nothing more.
-const IDLE_FOR: Duration = Duration::from_secs(1);
-
-/// Who ends the process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Hosted {
-    /// The one host that started it, for one run.
-    Once,
-    /// A person or a test; many hosts come and go.
-    Attached,
-}
-
 /// Serves a provider to the host that started this process, until the host is done.
 ///
 /// This is the whole life of a plugin process: it fails if no host started it.
@@ -86,10 +74,11 @@ pub fn serve<P: Provider>(provider: P) -> ExitCode {
 }
 
 /// Serves a provider in the foreground, to every host that is told where: prints the value of `TF_REATTACH_PROVIDERS`
-/// and ends on an interrupt.
-pub fn debug<P: Provider>(provider: P) -> ExitCode {
+/// and ends on an interrupt. Only where there are no unix sockets does it matter whether it is `open_to_every_user`.
+pub fn debug<P: Provider>(provider: P, open_to_every_user: bool) -> ExitCode {
     log::install(provider.name(), handshake::variable);
-    farewell(run(async || serve_attached(provider).await))
+    let terms = Terms { open_to_every_user, ..Terms::default() };
+    farewell(run(async || serve_attached(provider, &terms).await))
 }
 
 /// Serves a provider from within this process, as an acceptance test does.
@@ -100,7 +89,7 @@ pub async fn attach<P: Provider>(provider: P) -> io::Result<Attached> {
     let address = door.address().clone();
     let reattach = handshake::reattach(provider.address(), &address, std::process::id());
     let server = Arc::new(Server::new(provider, Hosted::Attached, None));
-    let stop = Arc::clone(&server.stop);
+    let stop = server.rpc.stop().token();
     let over = server.over.clone();
     tokio::spawn(async move {
         tokio::select! {
@@ -108,7 +97,7 @@ pub async fn attach<P: Provider>(provider: P) -> io::Result<Attached> {
             () = server.over.cancelled() => {}
         }
     });
-    Ok(Attached { reattach, address, stop, _over: over.drop_guard() })
+    Ok(Attached { reattach, address, _stop: stop.drop_guard(), _over: over.drop_guard() })
 }
 
 /// A provider that is served from within this process. Dropping it stops it.
@@ -116,7 +105,8 @@ pub async fn attach<P: Provider>(provider: P) -> io::Result<Attached> {
 pub struct Attached {
     reattach: String,
     address: Address,
-    stop: Arc<Stop>,
+    /// Dropped in this order: what runs is asked to stop, then the server is over.
+    _stop: DropGuard,
     _over: DropGuard,
 }
 
@@ -132,12 +122,6 @@ impl Attached {
             Address::Unix(path) => Some(path),
             Address::Tcp(_) => None,
         }
-    }
-}
-
-impl Drop for Attached {
-    fn drop(&mut self) {
-        self.stop.stop();
     }
 }
 
@@ -178,7 +162,8 @@ fn run(life: impl AsyncFnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
 }
 
 async fn serve_once<P: Provider>(provider: P, terms: Terms) -> Result<(), Failure> {
-    // Before the host knows of us: a Ctrl-C in the terminal reaches this process too and must not end it.
+    // Before the host knows of us: no signal ends this process. What the host wants it says itself, and a host that a
+    // signal has ended is missed.
     let mut signals = Signals::hear()?;
     let parent = parent();
     let door = Door::open(&terms)?;
@@ -193,7 +178,7 @@ async fn serve_once<P: Provider>(provider: P, terms: Terms) -> Result<(), Failur
     let grace = tokio::select! {
         () = server.accept(&door) => STOP_GRACE,
         () = server.over.cancelled() => SHUTDOWN_GRACE,
-        () = server.ended_by(&mut signals) => SHUTDOWN_GRACE,
+        () = signals.pass() => SHUTDOWN_GRACE,
         () = server.abandoned(parent) => {
             tracing::warn!("the host has gone without saying so: stopping");
             STOP_GRACE
@@ -204,9 +189,9 @@ async fn serve_once<P: Provider>(provider: P, terms: Terms) -> Result<(), Failur
     Ok(())
 }
 
-async fn serve_attached<P: Provider>(provider: P) -> Result<(), Failure> {
+async fn serve_attached<P: Provider>(provider: P, terms: &Terms) -> Result<(), Failure> {
     let mut signals = Signals::hear()?;
-    let door = Door::open(&Terms::default())?;
+    let door = Door::open(terms)?;
     let reattach = handshake::reattach(provider.address(), door.address(), std::process::id());
     announce(&format!("TF_REATTACH_PROVIDERS='{}'", reattach.replace('\'', r"'\''")))?;
     log::say("The provider runs. Export the line above where Terraform or OpenTofu runs; Ctrl-C here ends it.");
@@ -216,10 +201,18 @@ async fn serve_attached<P: Provider>(provider: P) -> Result<(), Failure> {
         () = signals.any() => {}
     }
     drop(door);
-    tokio::select! {
-        () = server.wind_up(STOP_GRACE) => {}
-        () = signals.any() => {} // twice: at once
+    let runs = server.connections.borrow().open;
+    if runs > 0 {
+        log::say(&format!(
+            "Nobody new is served. Connected runs: {runs}; the provider ends when they have. Ctrl-C again stops what they \
+             do and ends it at once."
+        ));
     }
+    tokio::select! {
+        () = server.unattended() => {}
+        () = signals.any() => {}
+    }
+    server.wind_up(SHUTDOWN_GRACE).await;
     Ok(())
 }
 
@@ -232,9 +225,10 @@ fn announce(line: &str) -> io::Result<()> {
 
 /// What all connections share.
 struct Server<P: Provider> {
-    routes: Routes<P>,
+    rpc: Rpc<P>,
+    companions: Companions,
     tls: Option<TlsAcceptor>,
-    stop: Arc<Stop>,
+    hosted: Hosted,
     /// Cancelled when there is nothing more to serve.
     over: CancellationToken,
     /// How many connections are open, and whether there ever was one.
@@ -249,19 +243,15 @@ struct Connections {
 
 impl<P: Provider> Server<P> {
     fn new(provider: P, hosted: Hosted, tls: Option<TlsAcceptor>) -> Self {
-        let stop = Arc::new(Stop::default());
         let over = CancellationToken::new();
-        let rpc = Rpc::new(Arc::new(provider), Arc::clone(&stop), hosted);
-        let routes = Routes {
-            provider: ProviderServer::new(rpc)
-                .max_decoding_message_size(MESSAGE_BYTES)
-                .max_encoding_message_size(usize::MAX),
+        let companions = Companions {
             controller: GrpcControllerServer::new(Controller { over: over.clone(), hosted }),
             stdio: GrpcStdioServer::new(Stdio { over: over.clone() }),
             broker: GrpcBrokerServer::new(Broker { over: over.clone() }),
             health: HealthServer::new(Pulse { over: over.clone() }),
         };
-        Server { routes, tls, stop, over, connections: watch::Sender::default() }
+        let rpc = Rpc::new(provider, Stop::default());
+        Server { rpc, companions, tls, hosted, over, connections: watch::Sender::default() }
     }
 
     /// Takes connections, each in a task of its own: none can hold up another.
@@ -296,10 +286,21 @@ impl<P: Provider> Server<P> {
 
     /// Serves one connection until the peer closes it, or the server is over and every call is answered.
     async fn converse(&self, wire: Box<dyn Wire>) {
+        let rpc = match self.hosted {
+            // However often it connects, it is the same host.
+            Hosted::Once => self.rpc.clone(),
+            Hosted::Attached => self.rpc.for_another(),
+        };
+        // Nobody is left to report to once an attached host has hung up: what runs for it stops. A host that started
+        // this process may come back, for a moment.
+        let _gone = (self.hosted == Hosted::Attached).then(|| rpc.stop().token().drop_guard());
+        let provider = ProviderServer::new(rpc.clone())
+            .max_decoding_message_size(MESSAGE_BYTES)
+            .max_encoding_message_size(usize::MAX);
         let service = service_fn(|request| {
-            let routes = self.routes.clone();
-            let stop = Arc::clone(&self.stop);
-            async move { Ok::<_, Infallible>(routes.answer(request, &stop).await) }
+            let routes = Routes { provider: provider.clone(), companions: self.companions.clone() };
+            let running = rpc.stop().running();
+            async move { Ok::<_, Infallible>(routes.answer(request, running).await) }
         });
         let connection = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
@@ -324,18 +325,10 @@ impl<P: Provider> Server<P> {
         }
     }
 
-    /// A signal asked to end: what runs stops, and once the host wants nothing more it is over. A host that got the
-    /// same signal says so itself, after it has collected all results.
-    async fn ended_by(&self, signals: &mut Signals) {
-        signals.end().await;
-        tracing::debug!("asked by a signal to end: stopping");
-        self.stop.stop();
-        loop {
-            self.stop.idle().await;
-            if timeout(IDLE_FOR, self.stop.busy()).await.is_err() {
-                return;
-            }
-        }
+    /// Waits until no connection is open.
+    async fn unattended(&self) {
+        // An error would mean that the sender is gone, and `self` holds it.
+        let _ = self.connections.subscribe().wait_for(|now| now.open == 0).await;
     }
 
     /// The host has gone without a word.
@@ -359,10 +352,10 @@ impl<P: Provider> Server<P> {
     /// Lets operations stop and connections drain, for as long as `grace` allows.
     async fn wind_up(&self, grace: Duration) {
         let _ = timeout(grace, async {
-            self.stop.stop();
-            self.stop.idle().await;
+            self.rpc.stop().stop();
+            self.rpc.stop().idle().await;
             self.over.cancel();
-            let _ = self.connections.subscribe().wait_for(|now| now.open == 0).await;
+            self.unattended().await;
         })
         .await;
     }
@@ -384,40 +377,38 @@ impl Drop for Open {
     }
 }
 
-/// The services of one server. A clone costs a few counters.
-struct Routes<P: Provider> {
-    provider: ProviderServer<Rpc<P>>,
+/// The services beside the provider. A clone costs a few counters.
+#[derive(Clone)]
+struct Companions {
     controller: GrpcControllerServer<Controller>,
     stdio: GrpcStdioServer<Stdio>,
     broker: GrpcBrokerServer<Broker>,
     health: HealthServer<Pulse>,
 }
 
-impl<P: Provider> Clone for Routes<P> {
-    fn clone(&self) -> Self {
-        Routes {
-            provider: self.provider.clone(),
-            controller: self.controller.clone(),
-            stdio: self.stdio.clone(),
-            broker: self.broker.clone(),
-            health: self.health.clone(),
-        }
-    }
+/// What one call may be meant for.
+struct Routes<P: Provider> {
+    provider: ProviderServer<Rpc<P>>,
+    companions: Companions,
 }
 
 impl<P: Provider> Routes<P> {
     /// Answers one call. Hosts send a fixed authority, so the path alone says what is wanted.
-    async fn answer(mut self, request: Request<Incoming>, stop: &Stop) -> Response<Body> {
+    async fn answer(mut self, request: Request<Incoming>, running: Running) -> Response<Body> {
+        let companions = &mut self.companions;
         let service = request.uri().path().split('/').nth(1);
+        if service == Some(provider_server::SERVICE_NAME) {
+            let Ok(response) = self.provider.call(request).await;
+            drop(running);
+            return response;
+        }
+        // Their streams stay open as long as the server runs.
+        drop(running);
         let Ok(response) = match service {
-            Some(provider_server::SERVICE_NAME) => {
-                let _running = stop.running();
-                self.provider.call(request).await
-            }
-            Some(grpc_controller_server::SERVICE_NAME) => self.controller.call(request).await,
-            Some(grpc_stdio_server::SERVICE_NAME) => self.stdio.call(request).await,
-            Some(grpc_broker_server::SERVICE_NAME) => self.broker.call(request).await,
-            Some(health_server::SERVICE_NAME) => self.health.call(request).await,
+            Some(grpc_controller_server::SERVICE_NAME) => companions.controller.call(request).await,
+            Some(grpc_stdio_server::SERVICE_NAME) => companions.stdio.call(request).await,
+            Some(grpc_broker_server::SERVICE_NAME) => companions.broker.call(request).await,
+            Some(health_server::SERVICE_NAME) => companions.health.call(request).await,
             _ => Ok(tonic::Status::unimplemented("no such service").into_http()),
         };
         response
@@ -439,13 +430,11 @@ fn parent() -> Option<u32> {
 /// The signals that would otherwise end this process in the middle of something. From [`Signals::hear`] on none does.
 struct Signals {
     #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    hang_up: tokio::signal::unix::Signal,
+    heard: [tokio::signal::unix::Signal; 4],
     #[cfg(not(unix))]
     interrupt: tokio::signal::windows::CtrlC,
+    #[cfg(not(unix))]
+    breaks: tokio::signal::windows::CtrlBreak,
     #[cfg(not(unix))]
     close: tokio::signal::windows::CtrlClose,
 }
@@ -455,27 +444,23 @@ impl Signals {
     fn hear() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Signals {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hang_up: signal(SignalKind::hangup())?,
+            heard: [
+                signal(SignalKind::interrupt())?,
+                signal(SignalKind::terminate())?,
+                signal(SignalKind::hangup())?,
+                signal(SignalKind::quit())?,
+            ],
         })
     }
 
-    /// Somebody wants this process to end. Ctrl-C reaches every process of the terminal and does not count: under a
-    /// host it is the host that says what it means.
-    async fn end(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.hang_up.recv() => {}
-        }
-    }
-
-    /// Any of them: without a host, Ctrl-C is meant for this process.
+    /// The next one.
     async fn any(&mut self) {
+        let [interrupt, terminate, hang_up, quit] = &mut self.heard;
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-            _ = self.hang_up.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
+            _ = quit.recv() => {}
         }
     }
 }
@@ -483,20 +468,27 @@ impl Signals {
 #[cfg(not(unix))]
 impl Signals {
     fn hear() -> io::Result<Self> {
-        Ok(Signals { interrupt: tokio::signal::windows::ctrl_c()?, close: tokio::signal::windows::ctrl_close()? })
+        use tokio::signal::windows;
+        Ok(Signals { interrupt: windows::ctrl_c()?, breaks: windows::ctrl_break()?, close: windows::ctrl_close()? })
     }
 
-    /// Somebody wants this process to end. Ctrl-C reaches every process of the console and does not count: under a
-    /// host it is the host that says what it means.
-    async fn end(&mut self) {
-        self.close.recv().await;
-    }
-
-    /// Any of them: without a host, Ctrl-C is meant for this process.
+    /// The next one.
     async fn any(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
+            _ = self.breaks.recv() => {}
             _ = self.close.recv() => {}
+        }
+    }
+}
+
+impl Signals {
+    /// Lets them pass, for ever. Terminals and supervisors send them to every process: under a host it is the host that
+    /// says what they mean.
+    async fn pass(&mut self) {
+        loop {
+            self.any().await;
+            tracing::info!("a signal was left to the host: only its stop, or its end, ends what runs");
         }
     }
 }

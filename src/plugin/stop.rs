@@ -1,38 +1,32 @@
-//! The request to stop, and what still runs: Terraform asks once, everything that runs hears it, and the process
+//! The request to stop, and what still runs: a host asks once, everything that runs for it hears it, and the process
 //! waits a moment for it before it ends.
-
-use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// The stop signal of this process.
+/// What asks operations to stop: those of one host, or of all.
 ///
-/// Stopping does not end the server; it asks running operations to return what they have. In debug mode one process
-/// serves many runs, so a new configuration starts with a fresh signal.
+/// Stopping does not end the server; it asks running operations to return what they have.
 #[derive(Debug, Default)]
 pub(super) struct Stop {
-    signal: Mutex<CancellationToken>,
+    signal: CancellationToken,
     running: watch::Sender<usize>,
 }
 
 impl Stop {
+    /// One for some of the operations. It hears this one; what it is asked itself, this one does not hear.
+    pub(super) fn below(&self) -> Self {
+        Stop { signal: self.signal.child_token(), running: self.running.clone() }
+    }
+
     /// The signal for an operation that begins now.
     pub(super) fn token(&self) -> CancellationToken {
-        self.signal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.signal.clone()
     }
 
     /// Asks all running operations to stop.
     pub(super) fn stop(&self) {
-        self.token().cancel();
-    }
-
-    /// Operations that begin from now on are not stopped.
-    pub(super) fn reset(&self) {
-        let mut token = self.signal.lock().unwrap_or_else(PoisonError::into_inner);
-        if token.is_cancelled() {
-            *token = CancellationToken::new();
-        }
+        self.signal.cancel();
     }
 
     /// Something runs that the process should not cut off, for as long as the guard lives. Whatever outlives the call
@@ -42,19 +36,10 @@ impl Stop {
         Running(self.running.clone())
     }
 
-    /// Waits until nothing runs.
+    /// Waits until nothing runs, for any host.
     pub(super) async fn idle(&self) {
-        self.settled(|count| count == 0).await;
-    }
-
-    /// Waits until something runs.
-    pub(super) async fn busy(&self) {
-        self.settled(|count| count > 0).await;
-    }
-
-    async fn settled(&self, wanted: impl Fn(usize) -> bool) {
         // An error would mean that the sender is gone, and `self` holds it.
-        let _ = self.running.subscribe().wait_for(|count| wanted(*count)).await;
+        let _ = self.running.subscribe().wait_for(|count| *count == 0).await;
     }
 }
 
@@ -73,23 +58,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stop_reaches_what_runs_and_a_reset_only_what_begins_later() {
-        let stop = Stop::default();
-        let early = stop.token();
-        stop.stop();
-        assert!(early.is_cancelled());
-        assert!(stop.token().is_cancelled());
-        stop.reset();
-        assert!(early.is_cancelled());
-        assert!(!stop.token().is_cancelled());
+    fn one_hosts_stop_is_its_own_and_everybodys_reaches_all() {
+        let all = Stop::default();
+        let (one, two) = (all.below(), all.below());
+        let (early, other) = (one.token(), two.token());
+        one.stop();
+        assert!(early.is_cancelled() && one.token().is_cancelled());
+        assert!(!other.is_cancelled() && !all.token().is_cancelled());
+        all.stop();
+        assert!(other.is_cancelled() && all.below().token().is_cancelled());
     }
 
     #[tokio::test]
     async fn it_is_idle_when_the_last_guard_is_gone() {
         let stop = Stop::default();
         stop.idle().await;
-        let (one, two) = (stop.running(), stop.running());
-        stop.busy().await;
+        let (one, two) = (stop.running(), stop.below().running());
         drop(one);
         assert!(tokio::time::timeout(std::time::Duration::from_millis(20), stop.idle()).await.is_err());
         drop(two);

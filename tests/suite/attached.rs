@@ -172,10 +172,11 @@ async fn line_70_a_stop_is_answered_at_once_and_ends_what_runs() {
 #[tokio::test(flavor = "multi_thread")]
 async fn line_73_after_a_stop_the_server_goes_on_and_a_new_run_is_not_stopped() {
     let toy = Toy::default();
-    let (_attached, host) = serve(&toy).await;
+    let (attached, host) = serve(&toy).await;
     host.provider().stop_provider(tf::stop_provider::Request {}).await.unwrap();
     host.provider().get_metadata(tf::get_metadata::Request {}).await.unwrap();
-    // The same process serves the next run, which begins with its configuration.
+    // The same process serves the next run, which connects anew.
+    let host = Host::attach(&attached).await;
     configure(&host).await;
     let mut next = create(&host, "next");
     toy.reaches(|counts| counts.begun == 1).await;
@@ -185,17 +186,32 @@ async fn line_73_after_a_stop_the_server_goes_on_and_a_new_run_is_not_stopped() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_create_is_not_cut_off_when_its_caller_goes_away() {
+async fn each_host_has_a_configuration_and_a_stop_of_its_own() {
     let toy = Toy::default();
-    let (attached, host) = serve(&toy).await;
+    let (attached, one) = serve(&toy).await;
+    let other = Host::attach(&attached).await;
+    let unconfigured = create(&other, "too-early").await.unwrap();
+    assert_eq!(unconfigured.diagnostics[0].summary, "Provider is not configured");
+    configure(&other).await;
+    let (mine, mut theirs) = (create(&one, "mine"), create(&other, "theirs"));
+    toy.reaches(|counts| counts.begun == 2).await;
+    one.provider().stop_provider(tf::stop_provider::Request {}).await.unwrap();
+    assert!(mine.await.unwrap().diagnostics.is_empty());
+    assert!(timeout(SECOND / 4, &mut theirs).await.is_err(), "the other host asked for nothing");
+    other.provider().stop_provider(tf::stop_provider::Request {}).await.unwrap();
+    assert!(theirs.await.unwrap().diagnostics.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_create_comes_to_its_end_when_its_caller_goes_away_and_stops_when_its_host_does() {
+    let toy = Toy::default();
+    let (_attached, host) = serve(&toy).await;
     let lost = create(&host, "lost");
     toy.reaches(|counts| counts.begun == 1).await;
     lost.abort();
-    drop(host);
     tokio::time::sleep(SECOND / 4).await;
     assert_eq!(toy.0.borrow().ended, 0, "nobody asked it to stop");
-    let other = Host::attach(&attached).await;
-    other.provider().stop_provider(tf::stop_provider::Request {}).await.unwrap();
+    drop((lost.await, host));
     toy.reaches(|counts| counts.ended == 1).await;
 }
 

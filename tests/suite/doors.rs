@@ -1,5 +1,8 @@
 //! Nobody gets in, and nothing gets out unprotected.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use huaweidb_emulator::{Emulator, Options};
@@ -8,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::hostile::{deep_type, nested, peak_mib};
 use crate::support::cli::Workspace;
 use crate::support::host::proto::tfplugin6 as tf;
-use crate::support::host::{Client, Host, Launch};
+use crate::support::host::{Client, Host, Launch, Plugin};
 
 /// Whether somebody with that certificate gets an answer over TLS.
 async fn is_answered(client: &Client, plugin: &crate::support::host::Plugin) -> bool {
@@ -29,6 +32,90 @@ async fn a_certificate_that_has_expired_is_refused_even_if_it_is_the_hosts_own()
         let plugin = Launch::plaintext().env("PLUGIN_CLIENT_CERT", &host.pem).start().await;
         assert_eq!(is_answered(&host, &plugin).await, expected);
         assert!(!is_answered(&Client::until(until), &plugin).await, "another one");
+    }
+}
+
+/// Where a provider says that it listens, in either kind of first line.
+fn listens_at(plugin: &Plugin) -> PathBuf {
+    match plugin.line.strip_prefix("TF_REATTACH_PROVIDERS='").and_then(|rest| rest.strip_suffix('\'')) {
+        None => plugin.socket(),
+        Some(value) => {
+            let value: serde_json::Value = serde_json::from_str(value).unwrap();
+            let at = &value["localhost/huaweidb/huaweidb"]["Addr"];
+            assert_eq!(at["Network"], "unix", "{value}");
+            at["String"].as_str().unwrap().into()
+        }
+    }
+}
+
+/// What another user meets who connects there, where this one is allowed to become another.
+#[cfg(target_os = "linux")]
+fn as_nobody(socket: &Path) -> Option<std::io::ErrorKind> {
+    use rustix::process::{Gid, Uid};
+    use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+    let socket = socket.to_owned();
+    // Only this thread becomes somebody else, and it ends with it.
+    let visit = move || {
+        let (user, group) = (Uid::from_raw(65_534), Gid::from_raw(65_534));
+        set_thread_groups(&[]).ok()?;
+        set_thread_res_gid(group, group, group).ok()?;
+        set_thread_res_uid(user, user, user).ok()?;
+        Some(std::os::unix::net::UnixStream::connect(socket).expect_err("nobody else gets in").kind())
+    };
+    std::thread::spawn(visit).join().expect("it ends")
+}
+
+/// For whoever may not become another user, what the system goes by: the directory's owner and mode.
+#[tokio::test]
+async fn no_other_user_can_connect_however_the_provider_listens() {
+    let long = "x".repeat(120);
+    let launches: [(&str, fn() -> Launch); 3] =
+        [("TLS", Launch::secured), ("no TLS", Launch::plaintext), ("--debug", || Launch::by_hand().arg("--debug"))];
+    for (name, launch) in launches {
+        for long_path in [false, true] {
+            let mut launch = launch();
+            if long_path {
+                let deep = launch.scratch().join(&long);
+                fs::create_dir(&deep).unwrap();
+                launch = launch.env("TMPDIR", deep);
+            }
+            let plugin = launch.start().await;
+            let socket = listens_at(&plugin);
+            let folder = fs::metadata(socket.parent().unwrap()).unwrap();
+            let me = fs::metadata(plugin.scratch()).unwrap().uid();
+            assert_eq!((folder.uid(), folder.mode() & 0o7777), (me, 0o700), "{name}, {long_path}: {socket:?}");
+            assert_eq!(tcp_ports(&plugin), 0, "{name}: it has no other door");
+            #[cfg(target_os = "linux")]
+            if let Some(kind) = as_nobody(&socket) {
+                assert_eq!(kind, std::io::ErrorKind::PermissionDenied, "{name}, {long_path}: {socket:?}");
+            }
+            tokio::net::UnixStream::connect(&socket).await.expect("its own user gets in");
+        }
+    }
+}
+
+/// How many TCP sockets the process has.
+fn tcp_ports(plugin: &Plugin) -> usize {
+    let Ok(files) = fs::read_dir(format!("/proc/{}/fd", plugin.id())) else { return 0 };
+    let tables = ["tcp", "tcp6"].map(|name| fs::read_to_string(format!("/proc/{}/net/{name}", plugin.id())));
+    let table = tables.map(Result::unwrap_or_default).join("\n");
+    let inodes: Vec<&str> = table.lines().filter_map(|line| line.split_whitespace().nth(9)).collect();
+    files
+        .filter_map(|file| fs::read_link(file.ok()?.path()).ok())
+        .filter(|link| {
+            let inode = link.to_str().and_then(|text| text.strip_prefix("socket:[")?.strip_suffix(']'));
+            inode.is_some_and(|inode| inodes.contains(&inode))
+        })
+        .count()
+}
+
+#[tokio::test]
+async fn a_folder_for_temporary_files_that_is_not_there_is_named() {
+    for launch in [Launch::plaintext(), Launch::by_hand().arg("--debug")] {
+        let ended = launch.env("TMPDIR", "/nowhere/at/all").run().await;
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""), "{ended:?}");
+        let says = "could not start: TMPDIR is \"/nowhere/at/all\", where no directory for its socket can be made: No such file";
+        assert!(ended.stderr.contains(says), "{ended:?}");
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
 use tokio::time::{sleep, timeout};
 use tonic::{Code, Request};
 use x509_parser::extensions::GeneralName;
@@ -17,7 +18,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use crate::support::host::proto::health::HealthCheckRequest;
 use crate::support::host::proto::plugin::{ConnInfo, Empty};
 use crate::support::host::proto::tfplugin6 as tf;
-use crate::support::host::{BINARY, COOKIE, Client, Host, Launch, drain, signal};
+use crate::support::host::{BINARY, COOKIE, Client, Host, Launch, Plugin, drain, signal};
 use crate::support::value::wire;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -310,11 +311,46 @@ async fn line_17_nothing_is_written_that_nobody_asked_for() {
     }
 }
 
+/// What a provider in debug mode prints for the shell.
+fn reattach(plugin: &Plugin) -> Value {
+    let value = plugin.line.strip_prefix("TF_REATTACH_PROVIDERS='").and_then(|rest| rest.strip_suffix('\''));
+    serde_json::from_str(value.expect("a line for the shell")).unwrap()
+}
+
+#[tokio::test]
+async fn line_20_a_first_signal_in_debug_mode_lets_connected_runs_end_and_a_second_one_does_not() {
+    for twice in [false, true] {
+        let mut plugin = Launch::by_hand().arg("--debug").start().await;
+        let value = reattach(&plugin);
+        let socket = Path::new(value["localhost/huaweidb/huaweidb"]["Addr"]["String"].as_str().unwrap());
+        let host = Host::at(socket).await;
+        ask(&host).await.unwrap();
+        plugin.signal("INT").await;
+        timeout(20 * SECOND, async {
+            while UnixStream::connect(socket).await.is_ok() {
+                sleep(SECOND / 50).await;
+            }
+        })
+        .await
+        .expect("nobody new is served");
+        sleep(SECOND).await; // longer than it needs to end
+        ask(&host).await.unwrap();
+        if twice {
+            plugin.signal("TERM").await;
+        } else {
+            drop(host);
+        }
+        let status = plugin.ends_within(10 * SECOND).await;
+        assert!(status.success(), "{status}");
+        let said = plugin.stderr().join("\n");
+        assert!(said.contains("Connected runs: 1;") && said.contains("Ctrl-C again"), "{said}");
+    }
+}
+
 #[tokio::test]
 async fn line_20_debug_mode_tells_how_to_reattach_and_outlives_its_hosts() {
     let mut plugin = Launch::by_hand().arg("--debug").start().await;
-    let value = plugin.line.strip_prefix("TF_REATTACH_PROVIDERS='").and_then(|rest| rest.strip_suffix('\''));
-    let value: Value = serde_json::from_str(value.expect("a line for the shell")).unwrap();
+    let value = reattach(&plugin);
     let members: Vec<_> = value.as_object().unwrap().iter().collect();
     let [(address, server)] = members[..] else { panic!("one provider: {value}") };
     assert_eq!(address, "localhost/huaweidb/huaweidb");
@@ -559,21 +595,15 @@ async fn line_71_an_interrupt_from_the_terminal_is_not_for_us() {
 }
 
 #[tokio::test]
-async fn line_72_asked_by_a_signal_it_ends_once_nothing_is_wanted() {
-    for name in ["TERM", "HUP"] {
-        let mut host = Host::start().await;
+async fn line_72_no_signal_to_the_provider_alone_ends_what_its_host_goes_on_with() {
+    let mut host = Host::start().await;
+    for name in ["TERM", "HUP", "QUIT", "INT", "TERM"] {
+        host.plugin().signal(name).await;
         ask(&host).await.unwrap();
-        host.plugin().signal(name).await;
-        for _ in 0..8 {
-            ask(&host).await.unwrap(); // the run goes on, so it stays
-            sleep(SECOND / 4).await;
-        }
-        let status = host.plugin().ends_within(3 * SECOND).await;
-        assert!(status.success(), "{name}: {status}");
-        let mut host = Host::start().await;
-        host.plugin().signal(name).await;
-        host.shut_down().await;
     }
+    sleep(3 * SECOND / 2).await; // idle
+    ask(&host).await.unwrap();
+    host.shut_down().await;
 }
 
 #[tokio::test]

@@ -3,11 +3,13 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Stdio};
+use std::time::Duration;
 
 use huaweidb_emulator::NewInstance;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
-use super::{ADDRESS, attribute, backup, emulator, names};
+use super::{ADDRESS, attribute, backup, emulator, names, pause, wait_until};
 use crate::cli::Workspace;
 use crate::offers::{Cli, features};
 
@@ -35,6 +37,16 @@ impl Debug {
     }
 }
 
+impl Debug {
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it runs");
+    }
+
+    fn ended(&mut self) -> bool {
+        self.child.try_wait().expect("it is our child").is_some()
+    }
+}
+
 impl Drop for Debug {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -57,6 +69,33 @@ pub(super) fn attached(cli: &Cli) {
         workspace.destroy();
         assert!(emulator.backups().is_empty());
     }
+}
+
+/// Two runs at one provider: a Ctrl-C in one is that one's, and one at the provider lets the other end.
+pub(super) fn attached_twice(cli: &Cli) {
+    let emulator = emulator(4.0);
+    emulator.set_pace(|pace| pace.delete_seconds = Some(0.1));
+    let mut workspaces = [cli.workspace(&emulator), cli.workspace(&emulator)];
+    let mut debug = Debug::start(&workspaces[0]);
+    let wanted = NewInstance { service: "dds".to_owned(), name: "another".to_owned(), ..NewInstance::default() };
+    let other = emulator.add_instance(&wanted).id;
+    for (workspace, name) in workspaces.iter_mut().zip(["stopped", "goes-on"]) {
+        workspace.set("TF_REATTACH_PROVIDERS", &debug.reattach);
+        workspace.configure(&backup(&emulator, &format!("  name = \"{name}\"")));
+    }
+    let configuration = workspaces[1].read("main.tf").replace(&emulator.instance("dds"), &other);
+    workspaces[1].write("main.tf", &configuration);
+    let [mut one, two] = [&workspaces[0], &workspaces[1]].map(|workspace| workspace.start(&["apply", "-auto-approve"]));
+    wait_until("both are being taken", || emulator.backups().len() == 2);
+    pause(Duration::from_millis(500));
+    one.signal_if_there(Signal::INT);
+    one.finished().failed().says("Backup is still running");
+    debug.signal(Signal::TERM);
+    two.finished().succeeded();
+    let row = emulator.backups().into_iter().find(|row| row.name == "goes-on");
+    assert_eq!(row.map(|row| row.status).as_deref(), Some("COMPLETED"));
+    assert_eq!(attribute(&workspaces[1], "status"), "COMPLETED");
+    wait_until("the provider has ended", || debug.ended());
 }
 
 pub(super) fn functions(cli: &Cli) {

@@ -230,6 +230,33 @@ pub(super) fn interrupt(cli: &Cli) {
     }
 }
 
+/// Supervisors and container runtimes signal every process; the run is the CLI's all the same.
+pub(super) fn signalled(cli: &Cli) {
+    let emulator = emulator(2.5);
+    emulator.set_pace(|pace| pace.delete_seconds = Some(0.1));
+    let workspace = cli.workspace(&emulator);
+    let second = backup(&emulator, "  name = \"after-it\"\n  depends_on = [huaweidb_manual_backup.b]");
+    let second = second.replace("\"b\"", "\"c\"");
+    workspace.configure(&format!("{}{second}", backup(&emulator, "  name = \"signalled\"")));
+    let mut running = workspace.start(&["apply", "-auto-approve"]);
+    for (count, signals) in [(1, [Signal::TERM, Signal::HUP]), (2, [Signal::QUIT, Signal::INT])] {
+        wait_until("a backup is being taken", || emulator.backups().len() == count);
+        for signal in signals {
+            pause(Duration::from_millis(300));
+            assert!(running.signal_provider(signal), "{signal:?}: the run goes on");
+        }
+        if count == 2 {
+            let first = emulator.backups().into_iter().find(|row| row.name == "signalled");
+            assert_eq!(first.map(|row| row.status).as_deref(), Some("COMPLETED"), "what depends on it comes after it");
+        }
+    }
+    running.finished().succeeded();
+    assert!(emulator.backups().iter().all(|row| row.status == "COMPLETED"), "{:?}", emulator.backups());
+    assert_eq!(attribute(&workspace, "status"), "COMPLETED");
+    workspace.nothing_to_do();
+    workspace.destroy();
+}
+
 pub(super) fn bad_input(cli: &Cli) {
     let emulator = emulator(0.2);
     let workspace = cli.workspace(&emulator);

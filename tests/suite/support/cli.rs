@@ -291,9 +291,14 @@ impl Running {
 
     /// Kills the provider's process, as soon as there is one; false if the command ended before.
     pub(crate) fn kill_provider(&mut self) -> bool {
+        self.signal_provider(Signal::KILL)
+    }
+
+    /// Sends a signal to the provider's process alone, as soon as there is one; false if the command ended before.
+    pub(crate) fn signal_provider(&mut self, signal: Signal) -> bool {
         loop {
             if let Some(provider) = self.provider() {
-                if kill_process(provider, Signal::KILL).is_ok() {
+                if kill_process(provider, signal).is_ok() {
                     return true;
                 }
             } else if self.child.try_wait().expect("it is our child").is_some() {
