@@ -11,6 +11,7 @@ use serde_json::{Map, Value as Json};
 use url::Url;
 
 use super::Refusal;
+use super::hidden::Hidden;
 
 /// No message is longer than this many characters.
 const LONGEST_MESSAGE: usize = 600;
@@ -41,15 +42,24 @@ impl Head {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         Head {
             status,
-            request_id: text("x-request-id")
-                .or_else(|| text("x-iam-trace-id"))
-                .filter(|id| !id.is_empty())
-                .map(|id| shortened(&id, LONGEST_WORD)),
+            request_id: text("x-request-id").or_else(|| text("x-iam-trace-id")).filter(|id| !id.is_empty()),
             date: text(DATE.as_str()).as_deref().and_then(http_date),
             subject_token: text("x-subject-token").map(SecretString::from),
             retry_after: text(RETRY_AFTER.as_str()),
-            content_type: text(CONTENT_TYPE.as_str()).map(|kind| shortened(&kind, LONGEST_WORD)),
+            content_type: text(CONTENT_TYPE.as_str()),
             location: text(LOCATION.as_str()),
+        }
+    }
+
+    /// As it may be shown: without what is hidden, then cut to a bearable length. Half a secret is too much, and would
+    /// not be found any more.
+    pub(super) fn shown(self, hidden: &Hidden) -> Self {
+        let word = |text: Option<String>| text.map(|text| shortened(&hidden.scrub(text), LONGEST_WORD));
+        Head {
+            request_id: word(self.request_id),
+            content_type: word(self.content_type),
+            location: self.location.map(|text| hidden.scrub(text)),
+            ..self
         }
     }
 }

@@ -143,13 +143,18 @@ pub(super) fn base(settings: &Settings, region: &str, product: &Product) -> Resu
 pub(super) fn iam(settings: &Settings) -> Result<Url, Error> {
     if let Some(url) = settings.endpoints.get(IAM.key).or(settings.auth_url.as_ref()) {
         check_address(url).map_err(|why| Error::Setup(format!("the address of IAM cannot be used: {why}")))?;
-        let mut url = url.clone();
-        let path = url.path().trim_end_matches('/');
-        let path = path.strip_suffix("/v3").unwrap_or(path).to_owned();
-        url.set_path(&path);
-        return Ok(url);
+        return Ok(without_version(url));
     }
     pattern(&IAM, &settings.region, partition(settings, &settings.region))
+}
+
+/// The root of an address that was given with the version of the API, as some tools want it: calls name it themselves.
+fn without_version(url: &Url) -> Url {
+    let mut url = url.clone();
+    let path = url.path().trim_end_matches('/');
+    let path = path.strip_suffix("/v3").unwrap_or(path).to_owned();
+    url.set_path(&path);
+    url
 }
 
 /// The security token service, where there is one. With an address of IAM of one's own it is not guessed.
@@ -176,7 +181,7 @@ fn overridden(settings: &Settings, region: &str, product: &Product, url: &Url) -
     let key = product.key;
     check_address(url).map_err(|why| Error::Setup(format!("the endpoint of {key} cannot be used: {why}")))?;
     if region == settings.region || is_loopback(url) {
-        return Ok(url.clone());
+        return Ok(without_version(url));
     }
     let host = url.host_str().unwrap_or_default();
     if !host.split('.').any(|label| label == settings.region) {
@@ -188,7 +193,7 @@ fn overridden(settings: &Settings, region: &str, product: &Product, url: &Url) -
     }
     let labels = host.split('.').map(|label| if label == settings.region { region } else { label });
     let host = labels.collect::<Vec<_>>().join(".");
-    let mut url = url.clone();
+    let mut url = without_version(url);
     url.set_host(Some(&host)).map_err(|why| Error::Setup(format!("{host:?} is no host name: {why}")))?;
     Ok(url)
 }

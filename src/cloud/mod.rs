@@ -5,7 +5,7 @@
 //!
 //! From the top: [`Cloud`] (`transport`) turns a [`Call`] into an address (`endpoint`) and asks with the proof of who
 //! we are (`credentials`, `project`; `slot` lets one fetch what many want). `wire` signs (`sign`), sends, reads
-//! (`decode`) and repeats (`retry`, `limiter`).
+//! (`decode`, without what `hidden` knows) and repeats (`retry`, `limiter`).
 
 mod credentials;
 mod decode;
@@ -14,6 +14,7 @@ mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzz;
+mod hidden;
 mod limiter;
 mod project;
 mod retry;

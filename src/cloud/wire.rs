@@ -20,6 +20,7 @@ use url::Url;
 
 use super::decode::{self, Head};
 use super::endpoint;
+use super::hidden::Hidden;
 use super::limiter::{Ended, Limiter, Permit};
 use super::retry::{self, Next, Outcome, Policy};
 use super::sign;
@@ -395,12 +396,15 @@ impl Wire {
                 Err(Failure::Broken("no complete answer, and we were asked to stop".to_owned()))
             }
         };
+        let hidden = hidden(ask, proof, signature.as_deref());
         let ended = ended.and_then(|(head, body)| {
-            // Before anything is shortened: half a secret is too much, and would not be found any more.
-            let body = if is_good(head.status) { body } else { scrubbed(&body, ask, proof, signature.as_deref()) };
-            read(head, &body)
+            let body = match is_good(head.status) {
+                true => body,
+                false => hidden.scrub(String::from_utf8_lossy(&body).into_owned()).into_bytes(),
+            };
+            read(head.shown(&hidden), &body)
         });
-        let ended = ended.map_err(|failure| failure.scrubbed(ask, proof, signature.as_deref()).with_clock(signed_at));
+        let ended = ended.map_err(|failure| failure.shown(&hidden).with_clock(signed_at));
         log(ask, &ended, begun.elapsed(), attempt);
         if let Err(Failure::Refused(refusal)) = &ended
             && refusal.message.contains("verify aksk signature fail")
@@ -541,17 +545,15 @@ impl Failure {
     }
 
     /// Without our own secrets: some gateways repeat the request they refuse.
-    fn scrubbed(mut self, ask: &Ask<'_>, proof: &Proof, signature: Option<&str>) -> Self {
+    fn shown(mut self, hidden: &Hidden) -> Self {
         let texts: &mut [&mut String] = match &mut self {
             Failure::NotSent(text) | Failure::Broken(text) => &mut [text],
             Failure::Misread { reason, .. } => &mut [reason],
             Failure::Refused(refusal) => &mut [&mut refusal.message, &mut refusal.code],
             Failure::Stopped => &mut [],
         };
-        for secret in secrets(ask, proof, signature) {
-            for text in texts.iter_mut().filter(|text| text.contains(secret)) {
-                **text = text.replace(secret, "***");
-            }
+        for text in texts {
+            **text = hidden.scrub(std::mem::take(*text));
         }
         self
     }
@@ -629,21 +631,10 @@ fn route(url: &Url) -> Route {
 }
 
 /// What we sent and nobody is to see.
-fn secrets<'a>(ask: &'a Ask<'_>, proof: &'a Proof, signature: Option<&'a str>) -> impl Iterator<Item = &'a str> {
+fn hidden(ask: &Ask<'_>, proof: &Proof, signature: Option<&str>) -> Hidden {
     let password = ask.body.as_ref().and_then(|body| body.pointer("/auth/identity/password/user/password"));
     let secrets = proof.secrets().map(ExposeSecret::expose_secret).chain(password.and_then(Json::as_str));
-    secrets.chain(signature).filter(|secret| !secret.is_empty())
-}
-
-/// The body of a refusal without our own secrets.
-fn scrubbed(body: &[u8], ask: &Ask<'_>, proof: &Proof, signature: Option<&str>) -> Vec<u8> {
-    let mut text = String::from_utf8_lossy(body).into_owned();
-    for secret in secrets(ask, proof, signature) {
-        if text.contains(secret) {
-            text = text.replace(secret, "***");
-        }
-    }
-    text.into_bytes()
+    Hidden::new(secrets.chain(signature))
 }
 
 fn is_good(status: u16) -> bool {

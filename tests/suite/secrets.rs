@@ -3,6 +3,8 @@
 use std::io::Write as _;
 use std::time::Instant;
 
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use huaweidb_emulator::{Emulator, Fault, FaultKind, NewInstance, Options};
 use serde_json::json;
 
@@ -110,8 +112,12 @@ fn flows(by: By) -> usize {
         // What went to the cloud comes back in all kinds of answers. A secret key never goes there, and who logs in gets
         // other tokens in every process.
         let sent = if matches!(by, By::Token) { secrets.clone() } else { Vec::new() };
+        let header = sent.first().cloned().unwrap_or_default();
+        let encoded: Vec<String> = sent.iter().map(|secret| STANDARD.encode(secret)).collect();
         for fault in [
             echo(&sent),
+            echo(&encoded),
+            echo(&sent).header("X-Request-Id", &format!("{}{header}", "r".repeat(90))),
             Fault::status(500).body(json!(sent.join("\n"))),
             Fault::status(200).body(json!(format!("not JSON: {}", sent.join(" ")))),
             Fault::status(200).body(json!({ "backups": [{ "id": 1, "name": sent }] })),
@@ -127,6 +133,9 @@ fn flows(by: By) -> usize {
         outputs.push(run(&["destroy", "-auto-approve"]));
     }
     secrets.extend(emulator.secrets());
+    let encoded: Vec<String> = secrets.iter().map(|secret| STANDARD_NO_PAD.encode(secret)).collect();
+    // Its last character is no secret of its own.
+    secrets.extend(encoded.into_iter().map(|text| text[..text.len() - 1].to_owned()));
     assert!(!secrets.is_empty());
     let mut texts: Vec<String> = outputs.iter().map(Ran::all).collect();
     texts.extend(

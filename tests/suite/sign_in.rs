@@ -170,3 +170,28 @@ fn a_project_that_may_not_be_listed_is_found_among_the_callers_own() {
     workspace.set("HW_PROJECT_NAME", "eu-de_nobody");
     workspace.run(&["apply", "-auto-approve"]).failed().says("eu-de_nobody");
 }
+
+/// A pipe would be waited for, a device fills the memory, and none of them holds settings.
+#[test]
+fn only_regular_files_of_a_bearable_size_are_read() {
+    let emulator = emulator();
+    for variable in ["OS_CACERT", "HW_SHARED_CONFIG_FILE"] {
+        let mut workspace = Workspace::new(&emulator);
+        workspace.configure("data \"huaweidb_instances\" \"all\" {\n  service = \"dds\"\n}\n");
+        workspace.write("large", &"x".repeat(1024 * 1024 + 1));
+        let made = std::process::Command::new("mkfifo").arg(workspace.path("pipe")).status().expect("mkfifo is there");
+        assert!(made.success());
+        let [pipe, large] = ["pipe", "large"].map(|name| workspace.path(name));
+        let regular = "cannot be read: it is no regular file";
+        for (path, why) in [
+            (pipe.as_str(), regular),
+            ("/dev/zero", regular),
+            ("/tmp", regular),
+            (&large, "cannot be read: it is larger than 1 MiB"),
+            ("/proc/self/mem", "cannot be read"),
+        ] {
+            workspace.set(variable, path);
+            workspace.run(&["plan"]).failed().says(&format!("{path} {why}"));
+        }
+    }
+}
