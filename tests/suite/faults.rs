@@ -213,6 +213,10 @@ impl Cell {
             (Doing::Delete, Wrong::Truncated) if hides_deletions(self.service) => Ended::Error,
             // What was carried out is seen elsewhere.
             (Doing::Create | Doing::Stop | Doing::Delete, wrong) if wrong.applies_all_the_same() => Ended::Done,
+            // It may have been carried out and not be listed yet: no look proves that nothing is left behind.
+            (Doing::Create, Wrong::ClosedBefore | Wrong::Status500 | Wrong::Html502 | Wrong::Status503) => {
+                Ended::Unclear
+            }
             _ => Ended::Error,
         }
     }

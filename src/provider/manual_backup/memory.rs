@@ -10,8 +10,10 @@ const PROJECT: &str = "project";
 const BEGUN: &str = "begun";
 const LISTED: &str = "listed";
 
-/// It was begun just now, in that project.
+/// It was begun just now, in that project. A replacement is handed what is known of the old backup, which does not count.
 pub(super) fn begun(private: &mut Private, project_id: &str) {
+    private.0.remove(LISTED);
+    private.0.remove(PROJECT);
     private.0.insert(BEGUN.to_owned(), Timestamp::now().to_string());
     if !project_id.is_empty() {
         private.0.insert(PROJECT.to_owned(), project_id.to_owned());
