@@ -8,8 +8,6 @@
 mod files;
 mod schema;
 mod sign_in;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeMap;
 use std::path::Path as FilePath;
@@ -353,3 +351,6 @@ fn truth(text: &str) -> Option<bool> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

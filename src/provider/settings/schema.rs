@@ -4,8 +4,9 @@ use secrecy::ExposeSecret;
 use url::Url;
 
 use super::{KEY_SETS, ONE_LINE, ProviderBlock, Surroundings, filled};
+use crate::backup;
+use crate::cloud;
 use crate::plugin::{Attribute, Diagnostic, Diagnostics, NestedBlock, Path, Schema, Type};
-use crate::{backup, cloud};
 
 /// The schema of the provider block.
 pub(in crate::provider) fn schema() -> Schema {
