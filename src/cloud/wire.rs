@@ -398,9 +398,10 @@ impl Wire {
         };
         let hidden = hidden(ask, proof, signature.as_deref());
         let ended = ended.and_then(|(head, body)| {
-            let body = match is_good(head.status) {
-                true => body,
-                false => hidden.scrub(String::from_utf8_lossy(&body).into_owned()).into_bytes(),
+            let body = if is_good(head.status) {
+                body
+            } else {
+                hidden.scrub(String::from_utf8_lossy(&body).into_owned()).into_bytes()
             };
             read(head.shown(&hidden), &body)
         });

@@ -147,15 +147,16 @@ mod unix {
             None => ("TMPDIR", std::env::temp_dir()),
         };
         let dir = private_dir(&wanted).map_err(|error| {
-            let text = format!("{variable} is {wanted:?}, where no directory for its socket can be made: {error}");
+            let text =
+                format!("{variable} is {}, where no directory for its socket can be made: {error}", wanted.display());
             io::Error::new(error.kind(), text)
         })?;
         let own = PathBuf::from(format!("/run/user/{}", fs::metadata(dir.path())?.uid()));
         if let Some(path) = socket_in(&dir) {
             return Ok(Some((dir, path)));
         }
-        let elsewhere = [own, PathBuf::from("/tmp")].into_iter().filter_map(|place| private_dir(&place).ok());
-        Ok(elsewhere.filter_map(|dir| socket_in(&dir).map(|path| (dir, path))).next())
+        let mut elsewhere = [own, PathBuf::from("/tmp")].into_iter().filter_map(|place| private_dir(&place).ok());
+        Ok(elsewhere.find_map(|dir| socket_in(&dir).map(|path| (dir, path))))
     }
 
     /// A new directory of mode 0700. It is made so: there is no moment in which others could enter.

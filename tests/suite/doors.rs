@@ -40,10 +40,10 @@ fn listens_at(plugin: &Plugin) -> PathBuf {
     match plugin.line.strip_prefix("TF_REATTACH_PROVIDERS='").and_then(|rest| rest.strip_suffix('\'')) {
         None => plugin.socket(),
         Some(value) => {
-            let value: serde_json::Value = serde_json::from_str(value).unwrap();
+            let value: serde_json::Value = serde_json::from_str(value).expect("the line is JSON");
             let at = &value["localhost/huaweidb/huaweidb"]["Addr"];
             assert_eq!(at["Network"], "unix", "{value}");
-            at["String"].as_str().unwrap().into()
+            at["String"].as_str().expect("an address").into()
         }
     }
 }
@@ -65,11 +65,14 @@ fn as_nobody(socket: &Path) -> Option<std::io::ErrorKind> {
     std::thread::spawn(visit).join().expect("it ends")
 }
 
+/// A way to start the binary, by name.
+type Start = (&'static str, fn() -> Launch);
+
 /// For whoever may not become another user, what the system goes by: the directory's owner and mode.
 #[tokio::test]
 async fn no_other_user_can_connect_however_the_provider_listens() {
     let long = "x".repeat(120);
-    let launches: [(&str, fn() -> Launch); 3] =
+    let launches: [Start; 3] =
         [("TLS", Launch::secured), ("no TLS", Launch::plaintext), ("--debug", || Launch::by_hand().arg("--debug"))];
     for (name, launch) in launches {
         for long_path in [false, true] {

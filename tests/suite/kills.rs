@@ -73,7 +73,7 @@ const MOMENTS: [Moment; 12] = [
 fn emulator(doing: Doing) -> Emulator {
     let mut options = Options::with_backups_of(match doing {
         Doing::Create => 1.0,
-        Doing::Resume => 4.0,
+        Doing::Resume => 6.0,
         Doing::Stop | Doing::Delete | Doing::Read => 60.0,
     });
     options.pace.latency_ms = if doing == Doing::Read { 700 } else { 60 };

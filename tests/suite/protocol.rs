@@ -314,7 +314,7 @@ async fn line_17_nothing_is_written_that_nobody_asked_for() {
 /// What a provider in debug mode prints for the shell.
 fn reattach(plugin: &Plugin) -> Value {
     let value = plugin.line.strip_prefix("TF_REATTACH_PROVIDERS='").and_then(|rest| rest.strip_suffix('\''));
-    serde_json::from_str(value.expect("a line for the shell")).unwrap()
+    serde_json::from_str(value.expect("a line for the shell")).expect("the line is JSON")
 }
 
 #[tokio::test]
