@@ -117,7 +117,8 @@ async fn a_folder_for_temporary_files_that_is_not_there_is_named() {
     for launch in [Launch::plaintext(), Launch::by_hand().arg("--debug")] {
         let ended = launch.env("TMPDIR", "/nowhere/at/all").run().await;
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""), "{ended:?}");
-        let says = "could not start: TMPDIR is \"/nowhere/at/all\", where no directory for its socket can be made: No such file";
+        let says =
+            "could not start: TMPDIR is /nowhere/at/all, where no directory for its socket can be made: No such file";
         assert!(ended.stderr.contains(says), "{ended:?}");
     }
 }
