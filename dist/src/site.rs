@@ -93,7 +93,8 @@ fn page(root: &Path, src: &Path, name: &str) -> io::Result<String> {
     let heading = body.lines().find_map(|line| line.strip_prefix("# ")).unwrap_or(name);
     let target = src.join(name);
     fs::create_dir_all(target.parent().unwrap_or(src))?;
-    fs::write(target, body.trim_start())?;
+    // mdBook makes an index of a README, but leaves links to it as they are.
+    fs::write(target, body.trim_start().replace("/README.md", "/index.md"))?;
     Ok(title.unwrap_or(heading).to_owned())
 }
 
