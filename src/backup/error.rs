@@ -72,8 +72,8 @@ pub enum Error {
         /// The other running backups.
         others: Vec<Backup>,
     },
-    /// The backup is not to be seen, but that does not prove that it is gone. The state must keep it.
-    #[error("the backup {id} is not to be seen, which does not prove that it is gone")]
+    /// The cloud does not show the backup, which does not prove that it is gone. The state must keep it.
+    #[error("the cloud does not show the backup {id}, which does not prove that it is gone")]
     Doubtful {
         /// Its id.
         id: String,

@@ -78,6 +78,28 @@ pub struct Database {
     pub tables: Vec<String>,
 }
 
+#[cfg(test)]
+impl Backup {
+    /// A manual backup of which only the names are told, for tests.
+    pub(crate) fn sample(id: &str, instance_id: &str, name: &str, status: Status) -> Self {
+        Backup {
+            id: id.to_owned(),
+            instance_id: instance_id.to_owned(),
+            instance_name: None,
+            name: name.to_owned(),
+            description: None,
+            status,
+            kind: None,
+            datastore: None,
+            begin: None,
+            end: None,
+            size_bytes: None,
+            data_nodes: Vec::new(),
+            more: More::default(),
+        }
+    }
+}
+
 /// A database engine and its version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Datastore {

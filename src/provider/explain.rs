@@ -144,7 +144,9 @@ fn what_happened(error: &backup::Error) -> String {
              would be stopped too: {}",
             named(others)
         ),
-        backup::Error::Doubtful { id, doubt } => format!("The backup {id} is not to be seen, {}", doubtful(*doubt)),
+        backup::Error::Doubtful { id, doubt } => {
+            format!("The cloud does not show the backup {id}, {}", doubtful(*doubt))
+        }
         backup::Error::Foreign { meant, found } => format!(
             "Under the id {} the cloud has the backup {:?} of the instance {}, not {} of {}",
             found.id,
@@ -250,7 +252,7 @@ fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
             "Apply again to take the backup.".to_owned()
         }
         (Doing::Wait, backup::Error::Failed { .. }) => {
-            "Mend the cause and apply again: Terraform deletes the failed backup and takes a new one.".to_owned()
+            "Fix the cause and apply again: Terraform deletes the failed backup and takes a new one.".to_owned()
         }
         (Doing::Wait, backup::Error::Vanished { .. }) => {
             "Somebody or something deleted it. Apply again to take a new one.".to_owned()
@@ -269,7 +271,7 @@ fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
             backup::Error::StillRunning { .. } | backup::Error::Busy { .. } | backup::Error::Stopped { .. },
         ) => "Destroy again to go on; `timeouts.delete` may need more time.".to_owned(),
         (Doing::Follow, backup::Error::Failed { .. }) => {
-            "Mend the cause and invoke the action again; delete the failed backup.".to_owned()
+            "Fix the cause and invoke the action again; delete the failed backup.".to_owned()
         }
         (Doing::Follow, backup::Error::Vanished { .. }) => {
             "Somebody or something deleted it. Invoke the action again to take a new one.".to_owned()
@@ -308,7 +310,7 @@ fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
             | backup::Error::StillRunning { .. }
             | backup::Error::Cloud(cloud::Error::Stopped { .. } | cloud::Error::DeadlinePassed { .. }),
         ) => "Try again; the limit (`timeouts`, in an action `timeout`) may be too short.".to_owned(),
-        _ => "Mend what the cloud names, and try again.".to_owned(),
+        _ => "Fix what the message names, then try again.".to_owned(),
     }
 }
 
@@ -328,13 +330,13 @@ fn next_to(about: About<'_>, found: &Backup) -> String {
 fn doubtful(doubt: Doubt) -> &'static str {
     match doubt {
         Doubt::OtherProject => {
-            "but it was last seen in another project than the one that the provider is now configured for"
+            "but it was last seen in another project than the one the provider is configured for now"
         }
         Doubt::ProjectUnknown => {
-            "but the service does not know its instance in this project either: the credentials, or the project, may be others"
+            "and the service does not know its instance in this project either: the credentials or the project may be the wrong ones"
         }
         Doubt::InstanceUnknown => "but whether its instance is in this project could not be told",
-        Doubt::NotListedYet => "but it was begun a short time ago, and lists lag behind",
+        Doubt::NotListedYet => "but it was begun a short time ago, and lists can lag behind",
         Doubt::JobContradicts => "but the cloud's job that takes it has not failed",
     }
 }
@@ -496,21 +498,7 @@ mod tests {
     }
 
     fn backup(status: Status) -> Backup {
-        Backup {
-            id: "b1br02".to_owned(),
-            instance_id: "i1in02".to_owned(),
-            instance_name: None,
-            name: "nightly".to_owned(),
-            description: None,
-            status,
-            kind: None,
-            datastore: None,
-            begin: None,
-            end: None,
-            size_bytes: None,
-            data_nodes: Vec::new(),
-            more: backup::More::default(),
-        }
+        Backup::sample("b1br02", "i1in02", "nightly", status)
     }
 
     /// Every kind of error that an operation on backups can end with.

@@ -83,7 +83,7 @@ impl Creation<'_> {
                         }
                     }
                     None if times > pace::RESENDS => return Err(self.unclear(Vec::new())),
-                    None => info!(name = self.want.name, "the create is not to be seen: it is sent again"),
+                    None => info!(name = self.want.name, "no list shows the create's backup: it is sent again"),
                 }
                 continue;
             }
@@ -157,7 +157,7 @@ impl Creation<'_> {
         }
     }
 
-    /// Looks for the backup that a create without an answer may have begun. `None`: it is not to be seen, which proves
+    /// Looks for the backup that a create without an answer may have begun. `None`: no list shows it, which proves
     /// nothing. Goes on for a short while after a stop or the deadline.
     async fn look(&self, pauses: &[Duration], enough: usize) -> Result<Option<Started>, Error> {
         let Context { deadline, stop } = self.errand.context;

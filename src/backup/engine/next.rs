@@ -493,7 +493,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::backup::{More, Status};
+    use crate::backup::Status;
 
     fn ms(time: u64) -> Duration {
         Duration::from_millis(time)
@@ -513,21 +513,7 @@ mod tests {
     }
 
     fn backup(id: u64) -> Backup {
-        Backup {
-            id: format!("b{id}"),
-            instance_id: String::new(),
-            instance_name: None,
-            name: String::new(),
-            description: None,
-            status: Status::Completed,
-            kind: None,
-            datastore: None,
-            begin: None,
-            end: None,
-            size_bytes: None,
-            data_nodes: Vec::new(),
-            more: More::default(),
-        }
+        Backup::sample(&format!("b{id}"), "", "", Status::Completed)
     }
 
     fn look(id: u64, at: Instant, deleted: Option<(Instant, Instant)>) -> Question {

@@ -150,19 +150,9 @@ mod tests {
 
     fn backup(name: &str, description: Option<&str>) -> Backup {
         Backup {
-            id: "b1".to_owned(),
-            instance_id: "i1".to_owned(),
-            instance_name: None,
-            name: name.to_owned(),
             description: description.map(str::to_owned),
-            status: Status::Building,
             kind: Some("manual".to_owned()),
-            datastore: None,
-            begin: None,
-            end: None,
-            size_bytes: None,
-            data_nodes: Vec::new(),
-            more: crate::backup::More::default(),
+            ..Backup::sample("b1", "i1", name, Status::Building)
         }
     }
 

@@ -13,7 +13,7 @@ use serde_json::{Error, Value as Json};
 use super::ALL;
 use super::proofs::want;
 use crate::backup::naming::{self, DESCRIPTION_MAX, NAME_MAX, NAME_MIN};
-use crate::backup::{Backup, BackupRef, Choice, Database, Filter, More, NewBackup, Service, Status};
+use crate::backup::{Backup, BackupRef, Choice, Database, Filter, NewBackup, Service, Status};
 use crate::cloud::{Call, Reply};
 
 /// Fields that a service's reply is searched for although it is not said to have them: service, call, fields, reason.
@@ -179,21 +179,7 @@ fn requests(service: &dyn Service) -> Vec<(&'static str, Call)> {
 }
 
 fn backup() -> Backup {
-    Backup {
-        id: BACKUP.to_owned(),
-        instance_id: INSTANCE.to_owned(),
-        instance_name: None,
-        name: "name".to_owned(),
-        description: None,
-        status: Status::Building,
-        kind: None,
-        datastore: None,
-        begin: None,
-        end: None,
-        size_bytes: None,
-        data_nodes: Vec::new(),
-        more: More::default(),
-    }
+    Backup::sample(BACKUP, INSTANCE, "name", Status::Building)
 }
 
 /// A list of differences that crosses off what was met.

@@ -11,14 +11,14 @@ use crate::provider::services::context;
 
 /// Notes a backup that keeps the instance busy and has a name of this very prefix: most likely it is of an earlier run whose
 /// state was lost.
-pub(super) struct Company<'a> {
+pub(super) struct SamePrefix<'a> {
     prefix: Option<&'a str>,
     seen: Mutex<Option<Backup>>,
 }
 
-impl<'a> Company<'a> {
+impl<'a> SamePrefix<'a> {
     pub(super) fn of(planned: &'a ManualBackup) -> Self {
-        Company { prefix: planned.name_prefix.as_str(), seen: Mutex::default() }
+        SamePrefix { prefix: planned.name_prefix.as_str(), seen: Mutex::default() }
     }
 
     /// That backup, if there was one.
@@ -27,7 +27,7 @@ impl<'a> Company<'a> {
     }
 }
 
-impl Progress for Company<'_> {
+impl Progress for SamePrefix<'_> {
     fn busy(&self, running: Option<&Backup>) {
         let ending = |running: &Backup| running.name.strip_prefix(self.prefix?).map(naming::is_ending);
         if let Some(running) = running.filter(|running| ending(running) == Some(true)) {
@@ -81,8 +81,8 @@ pub(super) fn compared(planned: &ManualBackup, id: &str) -> Diagnostic {
     .at(Path::attribute("name"))
 }
 
-/// That one of the same prefix ran there.
-pub(super) fn lost_sight(planned: &ManualBackup, running: &Backup) -> Diagnostic {
+/// That a backup of the same prefix ran there.
+pub(super) fn ran_already(planned: &ManualBackup, running: &Backup) -> Diagnostic {
     Diagnostic::warning(
         "A backup of this prefix was running already",
         format!(
@@ -127,19 +127,8 @@ mod tests {
             ..ManualBackup::default()
         };
         let record = Backup {
-            id: "b2br02".to_owned(),
-            instance_id: "i1in02".to_owned(),
-            instance_name: None,
-            name: "before-2026112612000001234567".to_owned(),
             description: Some("taken by hand".to_owned()),
-            status: Status::Building,
-            kind: None,
-            datastore: None,
-            begin: None,
-            end: None,
-            size_bytes: None,
-            data_nodes: Vec::new(),
-            more: crate::backup::More::default(),
+            ..Backup::sample("b2br02", "i1in02", "before-2026112612000001234567", Status::Building)
         };
         let want = NewBackup {
             instance_id: "i1in02".to_owned(),
@@ -149,7 +138,7 @@ mod tests {
         };
         let said = [
             compared(&planned, "b1br02"),
-            lost_sight(&planned, &record),
+            ran_already(&planned, &record),
             rewritten(&planned, &record).expect("the texts differ"),
             taken_twice("dds", &want, "b1br02", "b2br02"),
         ];
@@ -165,24 +154,10 @@ mod tests {
             ("nightly-by-hand", false),
             ("weekly-20261126120000012345ab", false),
         ] {
-            let company = Company::of(&planned);
-            let running = Backup {
-                id: "b".to_owned(),
-                instance_id: "i".to_owned(),
-                instance_name: None,
-                name: name.to_owned(),
-                description: None,
-                status: Status::Building,
-                kind: None,
-                datastore: None,
-                begin: None,
-                end: None,
-                size_bytes: None,
-                data_nodes: Vec::new(),
-                more: crate::backup::More::default(),
-            };
-            company.busy(Some(&running));
-            assert_eq!(company.seen().is_some(), noted, "{name}");
+            let others = SamePrefix::of(&planned);
+            let running = Backup::sample("b", "i", name, Status::Building);
+            others.busy(Some(&running));
+            assert_eq!(others.seen().is_some(), noted, "{name}");
         }
     }
 }

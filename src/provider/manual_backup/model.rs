@@ -73,7 +73,7 @@ pub(super) fn wanted(planned: &ManualBackup) -> NewBackup {
     }
 }
 
-/// The backup of a state, with all that speaks for it while it is not to be seen.
+/// The backup of a state, with all that speaks for it while the cloud does not show it.
 pub(super) fn reference(state: &ManualBackup, private: &Private) -> BackupRef {
     let text = |value: &Attr<String>| value.known().filter(|text| !text.is_empty()).cloned();
     let runs = state.status.known().is_some_and(|word| Status::named(word) == Status::Building);

@@ -66,10 +66,10 @@ impl Resource<Backups> for ManualBackupResource {
             planned.name = Attr::Known(naming::unique_name(prefix, Timestamp::now()));
         }
         let want = wanted(&planned);
-        let company = certainty::Company::of(&planned);
-        let started = client.begin_telling(&context(life), service, &want, &company).await;
-        if let Some(running) = company.seen() {
-            life.warn(certainty::lost_sight(&planned, &running));
+        let others = certainty::SamePrefix::of(&planned);
+        let started = client.begin_telling(&context(life), service, &want, &others).await;
+        if let Some(running) = others.seen() {
+            life.warn(certainty::ran_already(&planned, &running));
         }
         let started = started.map_err(|error| explain(Doing::Create, about(&planned), &error))?;
         if started.certainty == Certainty::Compared {
