@@ -93,7 +93,8 @@ impl Errand<'_> {
             instance: self.knows(backup.instance_id.as_deref()).await?,
             ended: backup.begun.is_none(),
             job: None,
-            old: backup.begun.as_ref().is_none_or(|begun| begun.listed || begun.at.is_none_or(is_old)),
+            listed: backup.begun.as_ref().is_some_and(|begun| begun.listed),
+            old: backup.begun.as_ref().is_none_or(|begun| begun.at.is_none_or(is_old)),
         };
         loop {
             if let Some(job_id) = backup.begun.as_ref().and_then(|begun| begun.job_id.as_deref()) {

@@ -73,6 +73,8 @@ pub(super) struct Absence {
     pub(super) ended: bool,
     /// What the job of its create says; `None` if it is not known.
     pub(super) job: Option<JobStatus>,
+    /// Whether a list has shown it since it was begun.
+    pub(super) listed: bool,
     /// Whether it was begun so long ago that lists cannot lag behind any more.
     pub(super) old: bool,
 }
@@ -107,7 +109,7 @@ pub enum Doubt {
     InstanceUnknown,
     /// It was begun, but never seen in a list, and its job is not known to have ended.
     NotListedYet,
-    /// The job that takes it says that it runs, or has completed.
+    /// The job that takes it says that it runs, or has completed a short time ago.
     JobContradicts,
 }
 
@@ -124,9 +126,11 @@ pub(super) fn gone(absence: &Absence) -> Gone {
     }
     if !absence.ended {
         match absence.job {
-            Some(JobStatus::Running | JobStatus::Completed) => return Gone::Doubtful(Doubt::JobContradicts),
-            None if !absence.old => return Gone::Doubtful(Doubt::NotListedYet),
-            Some(JobStatus::Failed) | None => {}
+            Some(JobStatus::Running) => return Gone::Doubtful(Doubt::JobContradicts),
+            // The job of a backup that somebody deleted goes on saying so for ever: it counts for as long as lists can lag.
+            Some(JobStatus::Completed) if !absence.old => return Gone::Doubtful(Doubt::JobContradicts),
+            None if !absence.old && !absence.listed => return Gone::Doubtful(Doubt::NotListedYet),
+            Some(JobStatus::Completed | JobStatus::Failed) | None => {}
         }
     }
     if absence.looks >= LOOKS { Gone::Proven } else { Gone::LookAgain }
@@ -222,9 +226,16 @@ mod tests {
 
     #[test]
     fn when_an_absence_is_believed() {
-        let sure =
-            Absence { looks: 2, same_project: Some(true), instance: Known::Yes, ended: true, job: None, old: true };
-        let begun = Absence { ended: false, old: false, ..sure };
+        let sure = Absence {
+            looks: 2,
+            same_project: Some(true),
+            instance: Known::Yes,
+            ended: true,
+            job: None,
+            listed: true,
+            old: true,
+        };
+        let begun = Absence { ended: false, listed: false, old: false, ..sure };
         for (what, absence, expected) in [
             ("everything holds", sure, Gone::Proven),
             ("one look", Absence { looks: 1, ..sure }, Gone::LookAgain),
@@ -239,12 +250,23 @@ mod tests {
             ),
             ("never listed, no job", begun, doubt(Doubt::NotListedYet)),
             ("never listed, long ago", Absence { old: true, ..begun }, Gone::Proven),
+            ("listed, no job", Absence { listed: true, ..begun }, Gone::Proven),
             (
                 "its job runs",
                 Absence { job: Some(JobStatus::Running), old: true, ..begun },
                 doubt(Doubt::JobContradicts),
             ),
             ("its job completed", Absence { job: Some(JobStatus::Completed), ..begun }, doubt(Doubt::JobContradicts)),
+            (
+                "its job completed, also where a list has shown it",
+                Absence { job: Some(JobStatus::Completed), listed: true, ..begun },
+                doubt(Doubt::JobContradicts),
+            ),
+            (
+                "its job completed long ago: somebody deleted it",
+                Absence { job: Some(JobStatus::Completed), old: true, ..begun },
+                Gone::Proven,
+            ),
             ("its job failed", Absence { job: Some(JobStatus::Failed), ..begun }, Gone::Proven),
             (
                 "seen to have ended: its job is history",
