@@ -190,7 +190,8 @@ impl Started {
     /// The backup itself.
     pub fn backup(&self) -> BackupRef {
         let begun = BegunBackup { job_id: self.job_id.clone(), at: Some(Timestamp::now()), listed: false };
-        BackupRef { begun: Some(begun), ..BackupRef::new(&*self.backup_id, self.instance_id.clone()) }
+        let backup = BackupRef::new(&*self.backup_id, self.instance_id.clone());
+        BackupRef { name: self.name.clone(), begun: Some(begun), ..backup }
     }
 }
 

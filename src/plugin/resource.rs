@@ -210,6 +210,11 @@ impl<M> Life<M> {
         self.kept = Some(state);
     }
 
+    /// The object does not exist after all: a checkpoint was premature.
+    pub fn retract(&mut self) {
+        self.kept = None;
+    }
+
     /// Something to know beside the result.
     pub fn warn(&mut self, warning: Diagnostic) {
         self.warnings.push(warning);

@@ -123,7 +123,9 @@ impl Creation<'_> {
         if differs(&started.instance_id, &self.want.instance_id) || differs(&started.name, &self.want.name) {
             return Err(Error::OtherAnswer { answer: Box::new(started) });
         }
+        // What the answer leaves out, the record must show.
         started.instance_id.get_or_insert_with(|| self.want.instance_id.clone());
+        started.name.get_or_insert_with(|| self.want.name.clone());
         if self.lost.is_some() {
             started.certainty = Certainty::AnsweredLater;
         }

@@ -1,6 +1,7 @@
 //! Waiting until a backup has completed.
 
 use super::errand::Errand;
+use super::proof;
 use super::watch::{Look, Watch};
 use crate::backup::{Backup, Error, Progress, Started, Status};
 
@@ -14,6 +15,9 @@ pub(super) async fn settled(errand: Errand<'_>, started: &Started, progress: &dy
     let mut job_failed = false;
     loop {
         match watch.look().await? {
+            Look::Seen(seen) if !proof::is_itself(&seen, &backup) => {
+                return Err(Error::Foreign { meant: Box::new(backup), found: seen });
+            }
             Look::Seen(seen) => match seen.status {
                 Status::Completed => return Ok(*seen),
                 Status::Failed => return Err(failed(&watch, job_id).await),

@@ -8,7 +8,7 @@ use super::model::{
 };
 use super::removal::{self, Leaving};
 use super::{certainty, memory, movers, plan, rotation, schema};
-use crate::backup::{self, Backups, Certainty, Doubt, Service, Started, Status, naming};
+use crate::backup::{self, Backup, BackupRef, Backups, Certainty, Doubt, Started, Status, naming};
 use crate::plugin::{Attr, Diagnostics, Life, Planning, Resource, Schema, Source};
 use crate::provider::explain::{Doing, explain};
 use crate::provider::fields;
@@ -88,7 +88,14 @@ impl Resource<Backups> for ManualBackupResource {
         if begun.wait_for_completion == Attr::Known(false) {
             return Ok(begun);
         }
-        let completed = wait(&client, service, begun, &started, life).await;
+        let settled = client.settled(&context(life), service, &started, &()).await;
+        if let Err(backup::Error::Foreign { found, .. }) = &settled {
+            // The answer told nothing but the id of somebody else's backup: that one is none of ours.
+            life.retract();
+            let answer = Box::new(Started::from(BackupRef::from(&**found)));
+            return Err(explain(Doing::Create, about(&begun), &backup::Error::OtherAnswer { answer }).into());
+        }
+        let completed = kept(&client, begun, settled, life).await;
         if started.certainty != Certainty::Answered {
             certainty::twins(&client, service, &want, &started.backup_id, life).await;
         }
@@ -149,7 +156,8 @@ impl Resource<Backups> for ManualBackupResource {
         life.checkpoint(state.clone());
         let reference = reference(&state, &life.private);
         let started = Started { job_id: state.job_id.known().cloned(), ..Started::from(reference) };
-        wait(&client, service, state, &started, life).await
+        let settled = client.settled(&context(life), service, &started, &()).await;
+        kept(&client, state, settled, life).await
     }
 
     async fn delete(
@@ -206,15 +214,15 @@ impl Resource<Backups> for ManualBackupResource {
     }
 }
 
-/// Waits for a backup that exists. An interrupt is no failure: the object is saved as it is, and the next apply goes on.
-async fn wait(
+/// What is kept of a backup after the wait for it. An interrupt is no failure: the object is saved as it is, and the next
+/// apply goes on.
+async fn kept(
     client: &Backups,
-    service: &'static dyn Service,
     state: ManualBackup,
-    started: &Started,
+    settled: Result<Backup, backup::Error>,
     life: &mut Life<ManualBackup>,
 ) -> Result<ManualBackup, Diagnostics> {
-    match client.settled(&context(life), service, started, &()).await {
+    match settled {
         Ok(backup) => {
             memory::listed(&mut life.private);
             if let Some(rewritten) = certainty::rewritten(&state, &backup) {
