@@ -63,7 +63,8 @@ pub trait Service: Send + Sync {
 
     /// The job that a stop or delete began, if the reply names one.
     fn job_id(&self, reply: &Reply) -> Option<String> {
-        reply.body.get("job_id").and_then(|id| id.as_str()).filter(|id| !id.is_empty()).map(str::to_owned)
+        let body = reply.body.json();
+        body.get("job_id").and_then(|id| id.as_str()).filter(|id| !id.is_empty()).map(str::to_owned)
     }
 
     /// The call that asks for download links of a completed backup, if the service hands out any.

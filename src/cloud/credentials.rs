@@ -236,7 +236,8 @@ impl Source {
         let Some(token) = answer.head.subject_token.take() else {
             return Err(misread(&ask, &answer, "there is no header X-Subject-Token"));
         };
-        let token_text = |pointer: &str| answer.body.pointer(pointer).and_then(Json::as_str);
+        let body = answer.body.json();
+        let token_text = |pointer: &str| body.pointer(pointer).and_then(Json::as_str);
         let ends_in =
             life(token_text("/token/expires_at"), answer.head.date.or_else(|| time(token_text("/token/issued_at")?)));
         Ok(Held {
@@ -315,7 +316,7 @@ impl Source {
         };
         let ask = ask.for_account(account_id.as_deref());
         let answer = line.wire.ask(context, &ask, &base.proof, &mut Tries::default()).await?;
-        let (proof, expires_at) = temporary(&answer.body, names)
+        let (proof, expires_at) = temporary(&answer.body.json(), names)
             .ok_or_else(|| misread(&ask, &answer, "it holds no keys, or only some of them"))?;
         let ends_in = life(Some(&expires_at), answer.head.date);
         Ok(self.renewed(proof, ends_in, |life| TOKEN_MARGIN.min(life / 4)))
@@ -328,7 +329,7 @@ impl Source {
         }
         let ask = Ask::get(IAM.key, line.iam("/v3/auth/domains", &[])?);
         let id = match line.wire.ask(context, &ask, &base.proof, &mut Tries::default()).await {
-            Ok(answer) => answer.body.pointer("/domains/0/id").and_then(Json::as_str).map(str::to_owned),
+            Ok(answer) => answer.body.json().pointer("/domains/0/id").and_then(Json::as_str).map(str::to_owned),
             Err(error @ (Error::Stopped { .. } | Error::DeadlinePassed { .. } | Error::Setup(_))) => return Err(error),
             Err(error) if error.refusal().is_some_and(super::Refusal::rejects_credentials) => return Err(error),
             Err(error) => {

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER};
 use jiff::Timestamp;
@@ -10,8 +11,8 @@ use secrecy::SecretString;
 use serde_json::{Map, Value as Json};
 use url::Url;
 
-use super::Refusal;
 use super::hidden::Hidden;
+use super::{Body, Refusal};
 
 /// No message is longer than this many characters.
 const LONGEST_MESSAGE: usize = 600;
@@ -64,12 +65,9 @@ impl Head {
     }
 }
 
-/// The body of an answer with a good status; null if it is empty. The error says what is wrong with it.
-pub(super) fn reply_body(head: &Head, body: &[u8]) -> Result<Json, String> {
-    if body.trim_ascii().is_empty() {
-        return Ok(Json::Null);
-    }
-    serde_json::from_slice(body).map_err(|why| match &head.content_type {
+/// The body of an answer with a good status. The error says what is wrong with it.
+pub(super) fn reply_body(head: &Head, body: impl Into<Bytes>) -> Result<Body, String> {
+    Body::new(body).map_err(|why| match &head.content_type {
         Some(kind) if !kind.contains("json") => format!("the body is {kind}, not JSON"),
         _ => format!("the body is not valid JSON ({why})"),
     })
@@ -316,13 +314,15 @@ mod tests {
     #[test]
     fn good_bodies_are_json_or_nothing() {
         let json = head(200, &[("content-type", "application/json")]);
-        assert_eq!(reply_body(&json, b""), Ok(Json::Null));
-        assert_eq!(reply_body(&json, b"\n"), Ok(Json::Null));
-        assert_eq!(reply_body(&json, b"{}"), Ok(Json::Object(Map::new())));
+        let body = |text: &'static [u8]| reply_body(&json, text).map(|body| body.json());
+        assert_eq!(body(b""), Ok(Json::Null));
+        assert_eq!(body(b"\n"), Ok(Json::Null));
+        assert_eq!(body(b"null"), Ok(Json::Null));
+        assert_eq!(body(b"{}"), Ok(Json::Object(Map::new())));
         let html = head(200, &[("content-type", "text/html")]);
-        assert!(reply_body(&html, b"<html>").unwrap_err().contains("text/html"));
-        assert!(reply_body(&html, b"{}").is_ok(), "some gateways name the wrong type");
-        assert!(reply_body(&json, b"{\"a\":").unwrap_err().contains("not valid JSON"));
-        assert!(reply_body(&json, "[".repeat(100_000).as_bytes()).is_err(), "nesting is bounded");
+        assert!(reply_body(&html, "<html>").unwrap_err().contains("text/html"));
+        assert!(reply_body(&html, "{}").is_ok(), "some gateways name the wrong type");
+        assert!(reply_body(&json, "{\"a\":").unwrap_err().contains("not valid JSON"));
+        assert!(reply_body(&json, "[".repeat(100_000)).is_err(), "nesting is bounded");
     }
 }

@@ -9,7 +9,7 @@ use super::{Error, Refusal, Reply, advice};
 /// An answer with a good status, if the body can be one.
 pub(crate) fn reply(bytes: &[u8]) -> Option<Reply> {
     let head = Head::new(200, &HeaderMap::new());
-    let body = decode::reply_body(&head, bytes).ok()?;
+    let body = decode::reply_body(&head, bytes.to_vec()).ok()?;
     Some(Reply { status: 200, body, date: None, request_id: None })
 }
 

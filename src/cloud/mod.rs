@@ -7,6 +7,7 @@
 //! we are (`credentials`, `project`; `slot` lets one fetch what many want). `wire` signs (`sign`), sends, reads
 //! (`decode`, without what `hidden` knows) and repeats (`retry`, `limiter`).
 
+mod body;
 mod credentials;
 mod decode;
 mod endpoint;
@@ -32,6 +33,7 @@ use serde_json::Value as Json;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub use body::Body;
 pub use endpoint::{IAM, check_address};
 pub use error::{Error, Refusal, advice};
 pub use http::Method;
@@ -73,8 +75,8 @@ pub struct Call {
 pub struct Reply {
     /// The HTTP status.
     pub status: u16,
-    /// The JSON body; null when it is empty.
-    pub body: Json,
+    /// The body.
+    pub body: Body,
     /// The cloud's clock, from the `Date` header.
     pub date: Option<Timestamp>,
     /// The request id, for people who ask the vendor.

@@ -147,7 +147,7 @@ impl Cloud {
                 match self.ask(context, &about_token).await {
                     Ok(answer) => {
                         let anywhere = self.region.name == settings.region && settings.project_name.is_none();
-                        project::of_token(&answer.body, name, anywhere)?
+                        project::of_token(&answer.body.json(), name, anywhere)?
                     }
                     Err(Error::Refused { refusal, .. }) if matches!(refusal.status, 403 | 404) => None,
                     Err(error) => return Err(error),
@@ -176,7 +176,7 @@ impl Cloud {
             }
             answer => answer?,
         };
-        project::named(&answer.body, name, answer.head.request_id.as_deref())
+        project::named(&answer.body.json(), name, answer.head.request_id.as_deref())
     }
 
     /// Asks with our credentials, and once more with new ones if they are refused and can be renewed.

@@ -25,7 +25,7 @@ use super::limiter::{Ended, Limiter, Permit};
 use super::retry::{self, Next, Outcome, Policy};
 use super::sign;
 use super::slot::within;
-use super::{Context, Error, Refusal, Settings};
+use super::{Body, Context, Error, Refusal, Settings};
 
 /// How long we wait for what. Tests wait for less.
 #[derive(Clone, Copy, Debug)]
@@ -158,7 +158,7 @@ impl<'a> Ask<'a> {
 /// A good answer. No `Debug`: it may hold keys.
 pub(super) struct Answer {
     pub(super) head: Head,
-    pub(super) body: Json,
+    pub(super) body: Body,
 }
 
 /// How often one call was tried, across renewals of its credentials.
@@ -323,8 +323,8 @@ impl Wire {
             let mut response = request.send().await.map_err(|why| reason(&why))?;
             let status = response.status().as_u16();
             match self.body(&mut response).await {
-                Body::Whole(body) => Ok((status, body)),
-                Body::Part(_, why) | Body::TooLarge(why) => Err(why),
+                Received::Whole(body) => Ok((status, body)),
+                Received::Part(_, why) | Received::TooLarge(why) => Err(why),
             }
         };
         timeout_at(limit, fetch).await.unwrap_or_else(|_| Err("no answer in time".to_owned()))
@@ -403,7 +403,7 @@ impl Wire {
             } else {
                 hidden.scrub(String::from_utf8_lossy(&body).into_owned()).into_bytes()
             };
-            read(head.shown(&hidden), &body)
+            read(head.shown(&hidden), body)
         });
         let ended = ended.map_err(|failure| failure.shown(&hidden).with_clock(signed_at));
         log(ask, &ended, begun.elapsed(), attempt);
@@ -470,30 +470,30 @@ impl Wire {
         let head = Head::new(status.as_u16(), response.headers());
         match (self.body(&mut response).await, status.is_success()) {
             // A bad status says enough, even if the words are cut.
-            (Body::Whole(body), _) | (Body::Part(body, _), false) => Ok((head, body)),
-            (Body::TooLarge(_), false) => Ok((head, Vec::new())),
-            (Body::Part(_, why), true) => Err(Failure::Broken(format!("the answer broke off: {why}"))),
-            (Body::TooLarge(reason), true) => Err(Failure::Misread { reason, request_id: head.request_id }),
+            (Received::Whole(body), _) | (Received::Part(body, _), false) => Ok((head, body)),
+            (Received::TooLarge(_), false) => Ok((head, Vec::new())),
+            (Received::Part(_, why), true) => Err(Failure::Broken(format!("the answer broke off: {why}"))),
+            (Received::TooLarge(reason), true) => Err(Failure::Misread { reason, request_id: head.request_id }),
         }
     }
 
-    async fn body(&self, response: &mut reqwest::Response) -> Body {
+    async fn body(&self, response: &mut reqwest::Response) -> Received {
         let largest = self.patience.largest_bytes;
-        let too_large = || Body::TooLarge(format!("the body is larger than {largest} bytes"));
-        let announced = response.content_length().is_some_and(|length| length > largest as u64);
-        if announced {
+        let too_large = || Received::TooLarge(format!("the body is larger than {largest} bytes"));
+        if response.content_length().is_some_and(|length| length > largest as u64) {
             return too_large();
         }
-        let mut body = Vec::new();
+        let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
+        let mut body = Vec::with_capacity(announced.unwrap_or_default());
         loop {
             match response.chunk().await {
                 Ok(Some(chunk)) if body.len() + chunk.len() > largest => return too_large(),
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                Ok(None) => return Body::Whole(body),
+                Ok(None) => return Received::Whole(body),
                 Err(error) if error.is_timeout() => {
-                    return Body::Part(body, format!("nothing was heard for {:?}", rounded(self.patience.idle)));
+                    return Received::Part(body, format!("nothing was heard for {:?}", rounded(self.patience.idle)));
                 }
-                Err(error) => return Body::Part(body, reason(&error)),
+                Err(error) => return Received::Part(body, reason(&error)),
             }
         }
     }
@@ -527,7 +527,7 @@ impl Wire {
     }
 }
 
-enum Body {
+enum Received {
     Whole(Vec<u8>),
     Part(Vec<u8>, String),
     TooLarge(String),
@@ -678,9 +678,9 @@ fn sensitive(mut value: HeaderValue) -> HeaderValue {
     value
 }
 
-fn read(head: Head, body: &[u8]) -> Result<Answer, Failure> {
+fn read(head: Head, body: Vec<u8>) -> Result<Answer, Failure> {
     if !is_good(head.status) {
-        return Err(Failure::Refused(decode::refusal(&head, body, Timestamp::now())));
+        return Err(Failure::Refused(decode::refusal(&head, &body, Timestamp::now())));
     }
     match decode::reply_body(&head, body) {
         Ok(body) => Ok(Answer { head, body }),

@@ -269,7 +269,7 @@ fn every_field_that_is_read_is_one_that_the_vendor_describes() {
         let calls = facts["services"][key].as_object().expect("the service's calls");
         for (name, told) in calls.iter().filter(|(name, _)| !name.starts_with('_')) {
             let body = sample(told);
-            let reply = Reply { status: 200, body: body.clone(), date: None, request_id: None };
+            let reply = Reply { status: 200, body: body.clone().into(), date: None, request_id: None };
             SEEN.set(Some(BTreeSet::new()));
             let understood = match name.as_str() {
                 "create" if service.facts().no_create.is_none() => service.started(&reply).map(drop),
@@ -324,7 +324,7 @@ fn limits_and_words_are_the_vendors() {
         }
         for word in told["_words"].as_array().expect("words").iter().filter_map(Json::as_str) {
             let body = serde_json::json!({ "backups": [{ "id": "b", "status": word }] });
-            let reply = Reply { status: 200, body, date: None, request_id: None };
+            let reply = Reply { status: 200, body: body.into(), date: None, request_id: None };
             let status = service.listed(&reply).expect("a list").items.remove(0).status;
             assert!(!matches!(status, Status::Other(_)), "{key}: {word}");
         }

@@ -216,7 +216,7 @@ impl Service for Ddm {
         let body: Instances = wire::read(reply, "the list of instances")?;
         let items = match body.instances {
             Some(items) => items,
-            None if reply.body.get("id").is_some() => vec![wire::read(reply, "the instance")?],
+            None if reply.body.json().get("id").is_some() => vec![wire::read(reply, "the instance")?],
             None => return Err(Misread("the list of instances has no `instances`".to_owned())),
         };
         let items = items.into_iter().map(|item| item.instance(&["RUNNING"], false)).collect::<Result<_, _>>()?;

@@ -18,12 +18,14 @@ use crate::cloud::{Call, Refusal, Reply};
 /// Reads a body. `what` names it in the complaint.
 pub(super) fn read<T: DeserializeOwned>(reply: &Reply, what: &str) -> Result<T, Misread> {
     #[cfg(test)]
-    super::contract::note::<T>(&reply.body);
-    match &reply.body {
-        Json::Null => Err(Misread(format!("{what} is empty"))),
-        body @ Json::Object(_) => T::deserialize(body).map_err(|error| Misread(format!("{what}: {}", brief(&error)))),
-        _ => Err(Misread(format!("{what} is not a JSON object"))),
+    super::contract::note::<T>(&reply.body.json());
+    if reply.body.is_empty() {
+        return Err(Misread(format!("{what} is empty")));
     }
+    if !reply.body.is_object() {
+        return Err(Misread(format!("{what} is not a JSON object")));
+    }
+    reply.body.read().map_err(|error| Misread(format!("{what}: {}", brief(&error))))
 }
 
 /// An id that must be there.
@@ -233,12 +235,40 @@ pub(super) fn started_whole(reply: &Reply) -> Result<Started, Misread> {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Listed {
-    backups: Option<Vec<Item>>,
+    backups: Option<Vec<Row>>,
     #[serde(deserialize_with = "number")]
     total_count: Option<f64>,
 }
 
-/// One backup of it.
+/// One backup of it, put into its final form as soon as it is read: a long list is in memory once.
+struct Row {
+    backup: Result<Backup, Misread>,
+    /// In the service's unit.
+    size: Option<f64>,
+}
+
+impl<'de> Deserialize<'de> for Row {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let item = Item::deserialize(from)?;
+        Ok(Row { size: item.size, backup: item.backup() })
+    }
+}
+
+impl Row {
+    fn backup(self, unit: f64, status: fn(&str) -> Status) -> Result<Backup, Misread> {
+        let mut backup = self.backup?;
+        backup.status = status(backup.status.word());
+        if backup.status == Status::Building {
+            // What it says of the end and the size is not true yet.
+            (backup.end, backup.size_bytes, backup.more.minutes) = (None, None, None);
+        } else {
+            backup.size_bytes = bytes(self.size, unit);
+        }
+        Ok(backup)
+    }
+}
+
+/// What is written of it.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Item {
@@ -323,13 +353,12 @@ impl Engine {
 }
 
 impl Item {
-    fn backup(self, unit: f64, status: fn(&str) -> Status) -> Result<Backup, Misread> {
+    /// The backup with its status in the service's own word, and without its size.
+    fn backup(self) -> Result<Backup, Misread> {
         let id = id(self.id, "a backup in the list")?;
         let Some(word) = filled(self.status) else {
             return Err(Misread(format!("the backup {id} has no status")));
         };
-        let status = status(&word);
-        let running = status == Status::Building;
         Ok(Backup {
             instance_id: self.instance_id.unwrap_or_default(),
             instance_name: filled(self.instance_name),
@@ -338,8 +367,8 @@ impl Item {
             kind: filled(self.kind).map(|kind| kind.to_lowercase()),
             datastore: self.datastore.and_then(Engine::datastore),
             begin: self.begin_time.as_deref().and_then(time),
-            end: self.end_time.as_deref().and_then(time).filter(|_| !running),
-            size_bytes: bytes(self.size, unit).filter(|_| !running),
+            end: self.end_time.as_deref().and_then(time),
+            size_bytes: None,
             data_nodes: Vec::new(),
             more: More {
                 databases: match self.database_tables {
@@ -347,10 +376,10 @@ impl Item {
                     None => self.databases.unwrap_or_default().into_iter().map(Named::database).collect(),
                 },
                 restore_size_gib: count(self.min_data_volume_capacity_for_restore).filter(|size| *size > 0),
-                minutes: count(self.take_up_time).filter(|_| !running),
+                minutes: count(self.take_up_time),
                 method: filled(self.backup_method),
             },
-            status,
+            status: Status::Other(word),
             id,
         })
     }
@@ -360,7 +389,7 @@ impl Item {
 pub(super) fn listed(reply: &Reply, unit: f64, status: fn(&str) -> Status) -> Result<Page<Backup>, Misread> {
     let body: Listed = read(reply, "the list of backups")?;
     let items = body.backups.ok_or_else(|| Misread("the list of backups has no `backups`".to_owned()))?;
-    let items = items.into_iter().map(|item| item.backup(unit, status)).collect::<Result<_, _>>()?;
+    let items = items.into_iter().map(|row| row.backup(unit, status)).collect::<Result<_, _>>()?;
     Ok(Page { items, total: count(body.total_count) })
 }
 
@@ -548,9 +577,11 @@ fn plain(text: &str) -> String {
 
 fn brief(error: &serde_json::Error) -> String {
     let text = error.to_string();
+    // Nobody sees the text that the position is in.
+    let text = text.split_once(" at line ").map_or(&*text, |(said, _)| said);
     match text.char_indices().nth(200) {
         Some((at, _)) => format!("{}…", &text[..at]),
-        None => text,
+        None => text.to_owned(),
     }
 }
 

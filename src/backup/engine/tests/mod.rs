@@ -187,8 +187,8 @@ impl Ask for Script {
             };
             let date = Some(after(self.elapsed()));
             match say {
-                Say::Ok(body) => Ok(Reply { status: 200, body, date, request_id: None }),
-                Say::Dateless(body) => Ok(Reply { status: 200, body, date: None, request_id: None }),
+                Say::Ok(body) => Ok(Reply { status: 200, body: body.into(), date, request_id: None }),
+                Say::Dateless(body) => Ok(Reply { status: 200, body: body.into(), date: None, request_id: None }),
                 Say::Lost | Say::IamLost => Err(unanswered(true)),
                 Say::Unreachable => Err(unanswered(false)),
                 Say::No(status, code) | Say::IamNo(status, code) => Err(cloud::Error::Refused {

@@ -433,7 +433,11 @@ async fn an_unknown_status_does_not_keep_a_backup_from_being_deleted() {
 #[test]
 fn the_engine_of_a_backup_is_kept() {
     let datastore = Datastore { kind: "PostgreSQL".to_owned(), version: Some("16".to_owned()) };
-    let body =
-        Reply { status: 200, body: json!({ "backups": [postgres("b1", "BUILDING")] }), date: None, request_id: None };
+    let body = Reply {
+        status: 200,
+        body: json!({ "backups": [postgres("b1", "BUILDING")] }).into(),
+        date: None,
+        request_id: None,
+    };
     assert_eq!(service("rds").listed(&body).unwrap().items[0].datastore, Some(datastore));
 }
