@@ -8,7 +8,7 @@ use huaweidb::provider::HuaweiDb;
 
 /// What `--version` says: everything that a bug report needs.
 const VERSION: &str =
-    concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"), env!("BUILT_FROM"), ", plugin protocol 6.10");
+    concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"), env!("BUILT_FROM"), ", plugin protocol 6.11");
 
 const USAGE: &str = concat!(
     "Usage: ",

@@ -197,6 +197,9 @@ pub struct NewBackup {
     pub individually: bool,
     /// Whether the name has a random part of this create's own, so that whatever carries it is ours.
     pub random_name: bool,
+    /// Whether a random name was chosen when this was planned: what had it before the create is of an earlier apply of that
+    /// plan.
+    pub planned_name: bool,
 }
 
 /// Links under which the files of a backup can be downloaded for a while.

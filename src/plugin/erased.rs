@@ -62,9 +62,16 @@ pub(super) trait AnyResource<C>: Send + Sync {
         config: Value,
         prior: Option<Value>,
         planned: Value,
+        notes: &'a mut Option<Private>,
     ) -> Boxed<'a, Result<Hooked, Diagnostics>>;
     fn plan_delete<'a>(&'a self, client: Option<&'a C>, prior: Value) -> Boxed<'a, Diagnostics>;
-    fn plan_replace<'a>(&'a self, client: Option<&'a C>, prior: Value, planned: Value) -> Boxed<'a, Diagnostics>;
+    fn plan_replace<'a>(
+        &'a self,
+        client: Option<&'a C>,
+        prior: Value,
+        planned: Value,
+        notes: &'a mut Option<Private>,
+    ) -> Boxed<'a, Diagnostics>;
     fn create<'a>(&'a self, client: &'a C, planned: Value, start: Start) -> Boxed<'a, Ended<Value>>;
     fn read<'a>(&'a self, client: &'a C, state: Value, start: Start) -> Boxed<'a, Ended<Option<Value>>>;
     fn update<'a>(&'a self, client: &'a C, prior: Value, planned: Value, start: Start) -> Boxed<'a, Ended<Value>>;
@@ -125,16 +132,18 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Held<R> {
         config: Value,
         prior: Option<Value>,
         planned: Value,
+        notes: &'a mut Option<Private>,
     ) -> Boxed<'a, Result<Hooked, Diagnostics>> {
         Box::pin(async move {
             let config = typed(config)?;
             let prior = prior.map(typed).transpose()?;
             let planned: R::Model = typed(planned)?;
             let before = planned.clone().into_value();
-            let mut planning =
-                Planning { config, prior, planned, replace: Vec::new(), diagnostics: Diagnostics::new() };
+            let (replace, diagnostics) = (Vec::new(), Diagnostics::new());
+            let mut planning = Planning { config, prior, planned, replace, diagnostics, notes: notes.take() };
             self.inner.plan(client, &mut planning).await;
-            let Planning { planned, replace, diagnostics, .. } = planning;
+            let Planning { planned, replace, diagnostics, notes: kept, .. } = planning;
+            *notes = kept;
             Ok(Hooked { before, after: planned.into_value(), replace, diagnostics })
         })
     }
@@ -148,10 +157,16 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Held<R> {
         })
     }
 
-    fn plan_replace<'a>(&'a self, client: Option<&'a C>, prior: Value, planned: Value) -> Boxed<'a, Diagnostics> {
+    fn plan_replace<'a>(
+        &'a self,
+        client: Option<&'a C>,
+        prior: Value,
+        planned: Value,
+        notes: &'a mut Option<Private>,
+    ) -> Boxed<'a, Diagnostics> {
         Box::pin(async move {
             match typed(prior).and_then(|prior| Ok((prior, typed(planned)?))) {
-                Ok((prior, planned)) => self.inner.plan_replace(client, &prior, &planned).await,
+                Ok((prior, planned)) => self.inner.plan_replace(client, &prior, &planned, notes.as_mut()).await,
                 Err(diagnostics) => diagnostics,
             }
         })

@@ -41,14 +41,15 @@ pub trait Resource<C>: Send + Sync + 'static {
     }
 
     /// What to say about a planned replacement: by default what a delete of the old object has to say. Terraform then
-    /// plans the new object like any create, but shows no warnings of that plan.
+    /// plans the new object like any create, but shows no warnings of that plan. What is noted here, that plan finds.
     fn plan_replace(
         &self,
         client: Option<&C>,
         prior: &Self::Model,
         planned: &Self::Model,
+        notes: Option<&mut Private>,
     ) -> impl Future<Output = Diagnostics> + Send {
-        let _ = planned;
+        let _ = (planned, notes);
         self.plan_delete(client, prior)
     }
 
@@ -197,12 +198,16 @@ pub struct Life<M> {
     warnings: Diagnostics,
     /// Bytes stored beside the object, by key. They are not secret.
     pub private: Private,
+    /// What the plan noted for this operation; nothing with hosts that do not keep it. It ends here.
+    pub notes: Private,
 }
 
 impl<M> Life<M> {
     /// For an operation that begins now.
-    pub fn new(stop: CancellationToken, timeout: Duration, private: Private) -> Self {
-        Life { stop, timeout, deadline: Instant::now() + timeout, kept: None, warnings: Diagnostics::new(), private }
+    pub fn new(stop: CancellationToken, timeout: Duration, mut private: Private) -> Self {
+        let notes = private.take_notes();
+        let deadline = Instant::now() + timeout;
+        Life { stop, timeout, deadline, kept: None, warnings: Diagnostics::new(), private, notes }
     }
 
     /// The object exists in this form: Terraform keeps it even if the operation then fails or panics.
@@ -261,7 +266,36 @@ impl Private {
         if *self == Self::read(&stored) {
             return stored;
         }
+        if self.0.is_empty() {
+            return Vec::new();
+        }
         serde_json::to_vec(&self.0).expect("texts by text are always JSON")
+    }
+}
+
+impl Private {
+    /// What begins the keys of a plan's notes among the private bytes.
+    const NOTE: &str = "plan: ";
+
+    /// Takes out what a plan noted.
+    pub(super) fn take_notes(&mut self) -> Private {
+        let (notes, rest) = std::mem::take(&mut self.0).into_iter().partition(|(key, _)| key.starts_with(Self::NOTE));
+        self.0 = rest;
+        let notes: BTreeMap<String, String> = notes;
+        Private(notes.into_iter().map(|(key, value)| (key[Self::NOTE.len()..].to_owned(), value)).collect())
+    }
+
+    /// Private bytes without what a plan noted.
+    pub(super) fn without_notes(bytes: Vec<u8>) -> Vec<u8> {
+        let mut private = Self::read(&bytes);
+        private.take_notes();
+        private.write(bytes)
+    }
+
+    /// With what a plan notes.
+    pub(super) fn with_notes(mut self, notes: Private) -> Self {
+        self.0.extend(notes.0.into_iter().map(|(key, value)| (format!("{}{key}", Self::NOTE), value)));
+        self
     }
 }
 
@@ -278,11 +312,19 @@ pub struct Planning<M> {
     pub replace: Vec<Path>,
     /// What to tell.
     pub diagnostics: Diagnostics,
+    /// What the plan notes for the apply, which finds it in [`Life::notes`]. The same plan is asked for once more right
+    /// before that, and finds here what it noted, so that it can say the same. `None` with hosts that do not keep it:
+    /// there, what is chosen at random must stay unknown.
+    pub notes: Option<Private>,
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Private;
+    use std::time::Duration;
+
+    use tokio_util::sync::CancellationToken;
+
+    use super::{Life, Private};
 
     #[test]
     fn private_bytes_are_kept_unless_changed() {
@@ -293,5 +335,23 @@ mod tests {
         let mut private = Private::read(b"{\"a\":\"1\"}");
         private.0.insert("b".to_owned(), "2".to_owned());
         assert_eq!(private.write(b"{\"a\":\"1\"}".to_vec()), br#"{"a":"1","b":"2"}"#);
+    }
+
+    #[test]
+    fn notes_travel_among_the_private_bytes_and_end_with_the_operation() {
+        let note = |text: &str| Private([("name".to_owned(), text.to_owned())].into());
+        let kept = Private([("seen".to_owned(), "1".to_owned())].into());
+        let stored = kept.clone().with_notes(note("n")).write(br#"{"seen":"1"}"#.to_vec());
+        assert_eq!(stored, br#"{"plan: name":"n","seen":"1"}"#);
+        let life = Life::<()>::new(CancellationToken::new(), Duration::ZERO, Private::read(&stored));
+        assert_eq!((&life.notes, &life.private), (&note("n"), &kept));
+        assert_eq!(life.private.write(stored), br#"{"seen":"1"}"#);
+        for (stored, left) in [
+            (&br#"{"plan: name":"n","seen":"1"}"#[..], &br#"{"seen":"1"}"#[..]),
+            (br#"{"plan: name":"n"}"#, b""),
+            (b"anything", b"anything"),
+        ] {
+            assert_eq!(Private::without_notes(stored.to_vec()), left);
+        }
     }
 }

@@ -675,9 +675,19 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
                 None => None,
             };
             let stop = inner.stop.token();
+            let keeps = request.client_capabilities.is_some_and(|client| client.store_planned_private);
+            let mut private = Private::read(&request.prior_private);
+            // A replacement's new object is planned beside what the first half of its plan noted. Notes beside an object that
+            // stays are of an apply that never ended.
+            let first_half = Some(private.take_notes()).filter(|_| prior.is_none());
+            let again = Some(&request.planned_private).filter(|bytes| !bytes.is_empty());
+            let mut notes = keeps.then(|| match again {
+                Some(bytes) => Private::read(bytes).take_notes(),
+                None => first_half.unwrap_or_default(),
+            });
             let plan = tokio::select! {
                 biased;
-                plan = plan(resource, client.as_deref(), &config, prior, proposed) => plan?,
+                plan = plan(resource, client.as_deref(), &config, prior, proposed, &mut notes) => plan?,
                 // Whatever it waits for: nothing was changed, so that nothing needs to be finished.
                 () = stop.cancelled() => return Err(interrupted().into()),
             };
@@ -688,7 +698,10 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
             Ok(Response {
                 planned_state: write(&plan.state, ty)?,
                 requires_replace: plan.replace.into_iter().map(Path::into_wire).collect(),
-                planned_private: request.prior_private,
+                planned_private: match notes {
+                    Some(notes) => private.with_notes(notes).write(request.prior_private),
+                    None => request.prior_private,
+                },
                 planned_identity,
                 diagnostics: plan.diagnostics.into_wire(),
                 legacy_type_system: false,
@@ -708,7 +721,7 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
         let planned_identity = request.planned_identity.filter(|_| !is_nothing(request.prior_state.as_ref()));
         let unchanged = Response {
             new_state: request.prior_state.clone(),
-            private: request.planned_private.clone(),
+            private: Private::without_notes(request.planned_private.clone()),
             new_identity: planned_identity.clone(),
             ..Response::default()
         };
@@ -1186,6 +1199,7 @@ async fn plan<C: Send + Sync + 'static>(
     config: &Value,
     prior: Option<Value>,
     proposed: Value,
+    notes: &mut Option<Private>,
 ) -> Result<lifecycle::Planned, Diagnostics> {
     let compiled = resource.compiled();
     if proposed.is_null() {
@@ -1197,12 +1211,18 @@ async fn plan<C: Send + Sync + 'static>(
     }
     let draft = lifecycle::draft(compiled, config, prior.as_ref(), proposed);
     let seen = |value: &Value| compiled.without_timeouts(value.clone());
-    let hooked = resource.plan(client, seen(config), prior.as_ref().map(seen), seen(&draft.planned)).await?;
+    let hooked = resource.plan(client, seen(config), prior.as_ref().map(seen), seen(&draft.planned), notes).await?;
     let mut plan = lifecycle::finish(compiled, config, prior.as_ref(), draft, hooked);
     // A replacement deletes the object, and nothing else asks whether it may.
     if let Some(prior) = prior.filter(|_| !plan.replace.is_empty()) {
         let planned = compiled.without_timeouts(plan.state.clone());
-        plan.diagnostics.extend(resource.plan_replace(client, compiled.without_timeouts(prior), planned).await);
+        let more = resource.plan_replace(client, compiled.without_timeouts(prior), planned, notes).await;
+        // Both may announce the same.
+        for one in more {
+            if !plan.diagnostics.iter().any(|said| *said == one) {
+                plan.diagnostics.push(one);
+            }
+        }
     }
     Ok(plan)
 }

@@ -561,6 +561,7 @@ impl Block {
             description_kind: wire::StringKind::Markdown.into(),
             deprecated: self.deprecated.is_some(),
             deprecation_message: self.deprecated.clone().unwrap_or_default(),
+            computed: false,
         }
     }
 

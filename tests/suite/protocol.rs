@@ -681,7 +681,7 @@ async fn line_75_a_parent_that_dies_before_it_connects_is_not_outlived() {
 async fn the_command_line_is_small() {
     for (argument, code, on_stdout, says) in [
         ("--version", 0, true, concat!("terraform-provider-huaweidb ", env!("CARGO_PKG_VERSION"))),
-        ("-version", 0, true, "plugin protocol 6.10"),
+        ("-version", 0, true, "plugin protocol 6.11"),
         ("--help", 0, true, "--debug"),
         ("-h", 0, true, "--version"),
         ("--nonsense", 2, false, "Usage"),

@@ -27,7 +27,8 @@ pub(super) async fn begin(
 ) -> Result<Started, Error> {
     let call = errand.service.create(want)?;
     let mut turn = turns.take(errand, want, &call, progress).await?;
-    let listed = if want.random_name { None } else { listed(errand, want).await? };
+    let own_name = want.random_name && !want.planned_name;
+    let listed = if own_name { None } else { listed(errand, want).await? };
     let begun = &turn.begun;
     let mut creation = Creation { errand, want, call: &call, progress, begun, listed, lost: None, busy: None };
     let started = creation.run().await?;
@@ -43,7 +44,7 @@ struct Creation<'a> {
     progress: &'a dyn Progress,
     /// What this process began there before: never mistaken for this one.
     begun: &'a Begun,
-    /// What had a fixed name before; `None` where the name is our own, or where that could not be read.
+    /// What had the name before; `None` where this run has just made it up, or where that could not be read.
     listed: Option<HashSet<String>>,
     /// The last of the creates whose answers were lost, and how many there were.
     lost: Option<(cloud::Error, u32)>,
@@ -134,7 +135,8 @@ impl Creation<'_> {
 
     /// The name is taken: by ourselves, if it is our own, or after an answer was lost. Then the list will show it at last.
     async fn taken(&mut self, error: cloud::Error) -> Result<Started, Error> {
-        if !self.want.random_name && self.lost.is_none() {
+        let may_be_anothers = !self.want.random_name || self.listed.as_ref().is_some_and(|listed| !listed.is_empty());
+        if may_be_anothers && self.lost.is_none() {
             return Err(Error::NameTaken { existing: self.holder().await.map(Box::new), cause: error });
         }
         self.lost.get_or_insert((error.clone(), 1));
@@ -144,9 +146,7 @@ impl Creation<'_> {
                 return Ok(started);
             }
             // Somebody else's has the name: then it is not on its way.
-            if !self.want.random_name
-                && let Some(holder) = self.holder().await
-            {
+            if may_be_anothers && let Some(holder) = self.holder().await {
                 // It may have been listed only now, and be what was asked for.
                 if let Some(started) = self.look(&[Duration::ZERO], 1).await? {
                     return Ok(started);
@@ -343,7 +343,7 @@ impl Creation<'_> {
     }
 }
 
-/// The ids that have a fixed name on the instance before the create; `None` if that cannot be read for the moment.
+/// The ids that have the name on the instance before the create; `None` if that cannot be read for the moment.
 async fn listed(errand: Errand<'_>, want: &NewBackup) -> Result<Option<HashSet<String>>, Error> {
     let mut listed = HashSet::new();
     let filter = manual(Some(&want.instance_id));

@@ -43,11 +43,9 @@ pub(super) fn whose(backup: &Backup, before: &Before<'_>) -> Whose {
     if backup.name != want.name || elsewhere || automatic || before.begun.contains(&backup.id) {
         return Whose::Foreign;
     }
-    if want.random_name {
-        return Whose::Ours;
-    }
     match before.listed {
         Some(listed) if listed.contains(&backup.id) => Whose::Foreign,
+        _ if want.random_name => Whose::Ours,
         _ if before.tells_descriptions && text(backup.description.as_ref()) != text(want.description.as_ref()) => {
             Whose::Foreign
         }
@@ -170,7 +168,15 @@ mod tests {
         let ours = backup("nightly", Some("for team a"));
         for (what, backup, want, listed, begun, tells, expected) in [
             ("its own random name", backup("nightly-1234", None), &random, None, &nothing, true, Whose::Ours),
-            ("the same, listed before", backup("nightly-1234", None), &random, Some(&b1), &nothing, true, Whose::Ours),
+            (
+                "the same, there before",
+                backup("nightly-1234", None),
+                &random,
+                Some(&b1),
+                &nothing,
+                true,
+                Whose::Foreign,
+            ),
             ("another create of ours", backup("nightly-1234", None), &random, None, &b1, true, Whose::Foreign),
             ("another name", backup("weekly", None), &bare, Some(&nothing), &nothing, true, Whose::Foreign),
             ("all is as asked for", ours.clone(), &fixed, Some(&nothing), &nothing, true, Whose::OursByComparison),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::messages::label;
 use super::model::ManualBackup;
 use crate::backup::{Backup, Backups, NewBackup, Progress, Service, Status, naming};
-use crate::plugin::{Diagnostic, Life, Path};
+use crate::plugin::{Attr, Diagnostic, Life, Path};
 use crate::provider::services::context;
 
 /// Notes a backup that keeps the instance busy and has a name of this very prefix: most likely it is of an earlier run whose
@@ -67,6 +67,30 @@ fn taken_twice(service: &str, want: &NewBackup, id: &str, twin: &str) -> Diagnos
     )
 }
 
+/// That the name which a plan chose is taken.
+pub(super) fn applied_before(planned: &ManualBackup, existing: Option<&Backup>) -> Diagnostic {
+    let text = |value: &Attr<String>| value.known().cloned().unwrap_or_default();
+    let (service, name) = (text(&planned.service), text(&planned.name));
+    let (which, import) = match existing {
+        Some(backup) => (
+            format!("the backup {} ({}) has it already", backup.id, backup.status),
+            format!(
+                "; if that backup is the one you want, import it as {service}/{}/{}",
+                backup.instance_id, backup.id
+            ),
+        ),
+        None => ("a backup has it already".to_owned(), String::new()),
+    };
+    Diagnostic::error(
+        "Backup was not created: the plan was applied before",
+        format!(
+            "The name {name:?} was chosen when this was planned, and {which}. Most likely the same saved plan was applied \
+             before, and the state of that run was lost. Make a new plan{import}."
+        ),
+    )
+    .at(Path::attribute("name_prefix"))
+}
+
 /// That a backup without an answer was recognized, and by what.
 pub(super) fn compared(planned: &ManualBackup, id: &str) -> Diagnostic {
     let name = planned.name.known().map_or("", String::as_str);
@@ -113,7 +137,6 @@ pub(super) fn rewritten(state: &ManualBackup, backup: &Backup) -> Option<Diagnos
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plugin::Attr;
 
     #[test]
     fn what_is_said_reads_well() {
@@ -141,8 +164,11 @@ mod tests {
             ran_already(&planned, &record),
             rewritten(&planned, &record).expect("the texts differ"),
             taken_twice("dds", &want, "b1br02", "b2br02"),
+            applied_before(&planned, Some(&record)),
+            applied_before(&planned, None),
         ];
-        let page: Vec<_> = said.iter().map(|one| format!("Warning: {}\n{}\n", one.summary, one.detail)).collect();
+        let page: Vec<_> =
+            said.iter().map(|one| format!("{:?}: {}\n{}\n", one.severity, one.summary, one.detail)).collect();
         insta::assert_snapshot!("certainty", page.join("\n"));
     }
 

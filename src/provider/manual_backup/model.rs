@@ -61,10 +61,12 @@ pub(super) fn regional(client: &Backups, state: &mut ManualBackup) -> Backups {
     client
 }
 
-pub(super) fn wanted(planned: &ManualBackup) -> NewBackup {
+/// What to ask for; and whether the plan chose the name.
+pub(super) fn wanted(planned: &ManualBackup, planned_name: bool) -> NewBackup {
     let text = |value: &Attr<String>| value.known().cloned().unwrap_or_default();
     NewBackup {
         random_name: planned.name_prefix.is_set(),
+        planned_name,
         instance_id: text(&planned.instance_id),
         name: text(&planned.name),
         description: planned.description.known().filter(|text| !text.is_empty()).cloned(),

@@ -1,10 +1,12 @@
 //! What a plan says beyond the schema's rules.
 
+use jiff::Timestamp;
+
 use super::messages::unusable;
 use super::model::ManualBackup;
 use super::rotation;
-use crate::backup::{Backups, Status};
-use crate::plugin::{Attr, Path, Planning};
+use crate::backup::{Backups, Status, naming};
+use crate::plugin::{Attr, Path, Planning, Private};
 use crate::provider::services;
 
 /// Adjusts a create or update plan.
@@ -15,9 +17,13 @@ pub(super) async fn plan(client: Option<&Backups>, planning: &mut Planning<Manua
         {
             planning.planned.region = Attr::Known(client.region().to_owned());
         }
+        if let Some(notes) = &mut planning.notes {
+            name_ahead(&mut planning.planned, notes);
+        }
         if let Some(client) = client {
             let client = services::regional(client, &planning.planned.region);
-            planning.diagnostics.extend(rotation::announced(&client, &planning.planned).await);
+            let announced = rotation::announced(&client, &planning.planned, planning.notes.as_mut()).await;
+            planning.diagnostics.extend(announced);
         }
         return;
     };
@@ -46,9 +52,25 @@ pub(super) async fn plan(client: Option<&Backups>, planning: &mut Planning<Manua
         Status::Building | Status::Other(_) => {
             if planned.wait_for_completion == Attr::Known(true) {
                 resume(planned);
+                if let (Some(client), Some(notes)) = (client, &mut planning.notes) {
+                    let client = services::regional(client, &planned.region);
+                    planning.diagnostics.extend(rotation::announced(&client, planned, Some(notes)).await);
+                }
             }
         }
     }
+}
+
+/// Under what a plan notes the name that it chose.
+const NAME: &str = "name";
+
+/// Chooses the name of a prefix while planning, where the host keeps it: the apply then uses the one that was shown.
+fn name_ahead(planned: &mut ManualBackup, notes: &mut Private) {
+    let (Attr::Known(prefix), Attr::Unknown) = (&planned.name_prefix, &planned.name) else { return };
+    let chosen = notes.0.get(NAME).filter(|name| name.strip_prefix(prefix.as_str()).is_some_and(naming::is_ending));
+    let name = chosen.cloned().unwrap_or_else(|| naming::unique_name(prefix, Timestamp::now()));
+    notes.0.insert(NAME.to_owned(), name.clone());
+    planned.name = Attr::Known(name);
 }
 
 /// A plan that goes on waiting: what the end of the backup will tell is not known yet.

@@ -9,7 +9,7 @@ use super::model::{
 use super::removal::{self, Leaving};
 use super::{certainty, memory, movers, plan, rotation, schema};
 use crate::backup::{self, Backup, BackupRef, Backups, Certainty, Doubt, Started, Status, naming};
-use crate::plugin::{Attr, Diagnostics, Life, Planning, Resource, Schema, Source};
+use crate::plugin::{Attr, Diagnostics, Life, Planning, Private, Resource, Schema, Source};
 use crate::provider::explain::{Doing, explain};
 use crate::provider::fields;
 use crate::provider::services::{self, context};
@@ -44,11 +44,12 @@ impl Resource<Backups> for ManualBackupResource {
         client: Option<&Backups>,
         prior: &ManualBackup,
         planned: &ManualBackup,
+        notes: Option<&mut Private>,
     ) -> Diagnostics {
         let mut said = self.leaving.planned(client, prior).await;
         if let Some(client) = client {
             let client = services::regional(client, &planned.region);
-            said.extend(rotation::announced(&client, planned).await);
+            said.extend(rotation::announced(&client, planned, notes).await);
         }
         said
     }
@@ -61,17 +62,23 @@ impl Resource<Backups> for ManualBackupResource {
     ) -> Result<ManualBackup, Diagnostics> {
         let service = services::required(&planned.service)?;
         let client = regional(client, &mut planned);
+        let planned_name = planned.name_prefix.is_set() && matches!(planned.name, Attr::Known(_));
         if !matches!(planned.name, Attr::Known(_)) {
             let prefix = planned.name_prefix.known().map_or("", String::as_str);
             planned.name = Attr::Known(naming::unique_name(prefix, Timestamp::now()));
         }
-        let want = wanted(&planned);
+        let want = wanted(&planned, planned_name);
         let others = certainty::SamePrefix::of(&planned);
         let started = client.begin_telling(&context(life), service, &want, &others).await;
         if let Some(running) = others.seen() {
             life.warn(certainty::ran_already(&planned, &running));
         }
-        let started = started.map_err(|error| explain(Doing::Create, about(&planned), &error))?;
+        let started = started.map_err(|error| match &error {
+            backup::Error::NameTaken { existing, .. } if planned_name => {
+                certainty::applied_before(&planned, existing.as_deref())
+            }
+            _ => explain(Doing::Create, about(&planned), &error),
+        })?;
         if started.certainty == Certainty::Compared {
             life.warn(certainty::compared(&planned, &started.backup_id));
         }

@@ -12,9 +12,12 @@ use super::model::ManualBackup;
 use crate::backup::retention::{self, Candidate, Rule};
 use crate::backup::{self, Backup, BackupRef, Backups, Filter, Service};
 use crate::cloud::Context;
-use crate::plugin::{Diagnostic, Diagnostics, Life, Path};
+use crate::plugin::{Diagnostic, Diagnostics, Life, Path, Private};
 use crate::provider::explain::{About, Doing, explain};
 use crate::provider::services::context;
+
+/// Under what a plan notes the backups that it announced.
+const LEAVING: &str = "leaving";
 
 /// So long a plan may look for what it announces.
 const PLAN_LIMIT: Duration = Duration::from_secs(30);
@@ -49,27 +52,50 @@ async fn ours(client: &Backups, context: &Context, rotation: &Rotation<'_>) -> R
     Ok(found)
 }
 
-/// What a planned create will delete once it has completed. Without an answer of the cloud there is nothing to announce.
-pub(super) async fn announced(client: &Backups, planned: &ManualBackup) -> Diagnostics {
-    let mut announced = Diagnostics::new();
-    let Some(rotation) = rotation(planned) else { return announced };
+/// What a plan noted that the rotation will delete: ids, with names. Nothing else is deleted then.
+fn noted(notes: &Private) -> Option<Vec<(String, String)>> {
+    serde_json::from_str(notes.0.get(LEAVING)?).ok()
+}
+
+/// What the rotation would delete now: ids, with names.
+async fn leaving(client: &Backups, rotation: &Rotation<'_>) -> Result<Vec<(String, String)>, backup::Error> {
     let context = Context { deadline: Instant::now() + PLAN_LIMIT, stop: CancellationToken::new() };
-    let found = match ours(client, &context, &rotation).await {
-        Ok(found) => found,
-        Err(error) => {
-            tracing::warn!("what the rotation will delete cannot be told: {error}");
-            return announced;
-        }
-    };
+    let found = ours(client, &context, rotation).await?;
     // The new one counts too.
     let rule = Rule { keep_last: Some(rotation.keep_last - 1), allow_last: true, ..Rule::default() };
     let candidates = found.iter().map(Candidate::from).collect::<Vec<_>>();
-    let leaving = retention::prunable(&candidates, rule);
+    let leaving = retention::prunable(&candidates, rule).into_iter();
+    let named = leaving.filter_map(|id| found.iter().find(|backup| backup.id == id));
+    Ok(named.map(|backup| (backup.id.clone(), backup.name.clone())).collect())
+}
+
+/// What a planned create will delete once it has completed. Without an answer of the cloud there is nothing to announce.
+/// Where the host keeps what is announced, nothing else will be deleted.
+pub(super) async fn announced(
+    client: &Backups,
+    planned: &ManualBackup,
+    mut notes: Option<&mut Private>,
+) -> Diagnostics {
+    let mut announced = Diagnostics::new();
+    let Some(rotation) = rotation(planned) else { return announced };
+    let leaving = match notes.as_deref().and_then(noted) {
+        Some(agreed) => agreed,
+        None => match leaving(client, &rotation).await {
+            Ok(leaving) => leaving,
+            Err(error) => {
+                tracing::warn!("what the rotation will delete cannot be told: {error}");
+                Vec::new()
+            }
+        },
+    };
+    if let Some(notes) = &mut notes {
+        let text = serde_json::to_string(&leaving).expect("texts by text are always JSON");
+        notes.0.insert(LEAVING.to_owned(), text);
+    }
     if leaving.is_empty() {
         return announced;
     }
-    let names = leaving.iter().filter_map(|id| found.iter().find(|backup| backup.id == *id));
-    let names = names.map(|backup| format!("{:?} ({})", backup.name, backup.id)).collect::<Vec<_>>();
+    let names = leaving.iter().map(|(id, name)| format!("{name:?} ({id})")).collect::<Vec<_>>();
     let announcement = Diagnostic::warning(
         "Older backups will be deleted",
         format!(
@@ -109,7 +135,9 @@ pub(super) async fn rotated(client: &Backups, new: &ManualBackup, life: &mut Lif
     let older = found.iter().filter(|backup| backup.id != new_id).map(Candidate::from);
     let older = older.filter(|one| own.begin.is_none() || one.begin <= own.begin).collect::<Vec<_>>();
     let rule = Rule { keep_last: Some(rotation.keep_last - 1), allow_last: true, ..Rule::default() };
-    for id in retention::prunable(&older, rule) {
+    let noted = noted(&life.notes);
+    let agreed = |id: &String| noted.as_ref().is_none_or(|noted| noted.iter().any(|(noted, _)| noted == id));
+    for id in retention::prunable(&older, rule).into_iter().filter(agreed) {
         let name = found.iter().find(|backup| backup.id == id).map(|backup| backup.name.as_str());
         let reference = BackupRef::new(&*id, Some(rotation.instance_id.to_owned()));
         match client.delete(&context, rotation.service, &reference).await {

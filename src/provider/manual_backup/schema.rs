@@ -36,7 +36,8 @@ pub(super) fn schema() -> Schema {
     ))
     .attribute(Attribute::string("name_prefix").optional().check(naming::check_prefix).describe(format!(
         "Beginning of the name; the time and random digits are added, so that names never collide and sort by age. \
-         1 to {} characters by the same rule. Default: none, and then `name` is needed. Changing it takes a new backup.",
+         With Terraform 1.16 and newer the plan chooses the name and shows it. 1 to {} characters by the same rule. Default: \
+         none, and then `name` is needed. Changing it takes a new backup.",
         naming::PREFIX_MAX
     )))
     .attribute(
@@ -65,9 +66,9 @@ pub(super) fn schema() -> Schema {
     ))
     .attribute(Attribute::integer("keep_last").optional().between(1, 10_000).describe(
         "Rotation: once a new backup has completed, so many of the newest completed manual backups of this instance and \
-         exactly this `name_prefix` stay, and older ones are deleted. Planned deletions are announced as warnings; one \
-         that fails is a warning too. 1 to 10000. Default: none is deleted. Needs `name_prefix`, `on_destroy = \"retain\"` and waiting for completion. Changed \
-         in place; counts from the next backup on.",
+         exactly this `name_prefix` stay, and older ones are deleted. Planned deletions are announced as warnings, and with \
+         Terraform 1.16 and newer nothing else is deleted; one that fails is a warning too. 1 to 10000. Default: none is \
+         deleted. Needs `name_prefix`, `on_destroy = \"retain\"` and waiting for completion. Changed in place; counts from the next backup on.",
     ))
     .attribute(Attribute::bool("deletion_protection").optional().default(false).describe(
         "Whether plans and applies that would delete the backup are refused. A failed backup is not protected, and \

@@ -357,6 +357,71 @@ pub(super) fn rotation(cli: &Cli) {
     assert_eq!(emulator.backups().len(), 3);
 }
 
+pub(super) fn planned_ahead(cli: &Cli) {
+    let emulator = emulator(0.2);
+    let workspace = cli.workspace(&emulator);
+    let older = |day: u8| {
+        let made = NewBackups {
+            name: Some(format!("nightly-2026010{day}0000000000000{day}")),
+            begin_time: Some(format!("2026-01-0{day}T00:00:00Z")),
+            ..NewBackups::of(&emulator.instance("dds"))
+        };
+        emulator.add_backups(&made).remove(0)
+    };
+    let rotating = |version: u8, more: &str| {
+        workspace.configure(&backup(
+            &emulator,
+            &format!(
+                "  name_prefix = \"nightly-\"\n  keep_last = 2\n  on_destroy = \"retain\"\n  \
+                 triggers = {{ version = \"{version}\" }}\n{more}"
+            ),
+        ));
+    };
+    let planned_name = || {
+        let json = workspace.run(&["show", "-json", "saved"]).succeeded();
+        let json: Json = serde_json::from_str(&json.out).expect("it is JSON");
+        json["resource_changes"][0]["change"]["after"]["name"].as_str().expect("the name is planned").to_owned()
+    };
+    let taken = |name: &str| names(&emulator).iter().filter(|one| *one == name).count();
+
+    let (second, third, fourth) = (older(2), older(3), older(4));
+    rotating(1, "");
+    let plan = workspace.run(&["plan", "-out=saved"]).succeeded().says("Older backups will be deleted");
+    assert!([&second, &third].iter().all(|one| plan.words().contains(&one.id)), "{}", plan.all());
+    let name = planned_name();
+    plan.says(&name);
+    // Meanwhile one of them goes, and another comes that would have gone too.
+    assert!(emulator.vanish(&second.id));
+    let first = older(1);
+    workspace.run(&["apply", "saved"]).succeeded();
+    assert_eq!(attribute(&workspace, "name"), name.as_str());
+    let mut left = vec![first.name, fourth.name.clone(), name.clone()];
+    left.sort();
+    assert_eq!(names(&emulator), left);
+    workspace.nothing_to_do();
+
+    // The old object of a replacement goes before the new one comes, or after it.
+    for (version, more) in [(2, ""), (3, "  lifecycle {\n    create_before_destroy = true\n  }")] {
+        pause(Duration::from_millis(1100));
+        rotating(version, more);
+        workspace.run(&["plan", "-out=saved"]).succeeded();
+        let name = planned_name();
+        workspace.run(&["apply", "saved"]).succeeded();
+        assert_eq!(attribute(&workspace, "name"), name.as_str());
+        workspace.nothing_to_do();
+    }
+
+    // A saved plan is applied, and the state of that run is lost.
+    workspace.run(&["state", "rm", ADDRESS]).succeeded();
+    let state = workspace.read("terraform.tfstate");
+    workspace.run(&["plan", "-out=saved"]).succeeded();
+    let name = planned_name();
+    workspace.run(&["apply", "saved"]).succeeded();
+    workspace.write("terraform.tfstate", &state);
+    workspace.run(&["apply", "saved"]).failed().says("the plan was applied before");
+    assert_eq!(taken(&name), 1);
+}
+
 pub(super) fn modules(cli: &Cli) {
     let emulator = emulator(0.2);
     let mut workspace = cli.workspace(&emulator);

@@ -60,6 +60,7 @@ pub(crate) const CASES: &[Case] = &[
     case("actions", "action refused, action failed", actions::failing),
     case("actions", "examples of actions and of a list", actions::examples),
     case("destroy events", "actions by destroy, and caller", actions::around_destroy),
+    case("planned values", "planned name and rotation", life::planned_ahead),
     case("destroy = false", "destroy = false", around::not_destroyed),
     case("enabled", "enabled", around::enabled),
     case("encryption", "encrypted state and plans", around::encryption),

@@ -255,6 +255,22 @@ async fn a_taken_name_tells_who_has_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_name_of_a_plan_that_was_applied_before_is_not_taken_over() {
+    let planned = NewBackup { planned_name: true, ..want("nightly") };
+    let begin = async |script: &Script| script.backups().begin(&within(seconds(60)), service("dds"), &planned).await;
+    let old = list(&[item("b0", "COMPLETED", -90)]);
+    // Whether or not the answer to the first request was lost.
+    for answers in [vec![TAKEN], vec![Say::Lost, TAKEN]] {
+        let script = Script::new().says(POST, answers).says(OF_INSTANCE, [old.clone()]);
+        let Err(Error::NameTaken { existing: Some(existing), .. }) = begin(&script).await else { panic!() };
+        assert_eq!(existing.id, "b0");
+    }
+    // What was not there before is ours, as with any random name.
+    let script = Script::new().says(POST, [TAKEN]).says(OF_INSTANCE, [empty(), b1_is("BUILDING")]);
+    assert_eq!(id(begin(&script).await), "b1");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refusal_is_final() {
     for say in [Say::No(400, "DBS.280127"), Say::No(404, "DBS.200002"), Say::No(403, "DBS.280063"), Say::No(401, "")] {
         let script = Script::new().says(POST, [say]);

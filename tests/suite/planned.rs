@@ -1,0 +1,151 @@
+//! Hosts that keep what a plan noted (Terraform 1.16): the plan says exactly what the apply will do, and with all other
+//! hosts it says what it always said.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::BTreeSet;
+
+use huaweidb_emulator::NewBackups;
+use serde_json::{Value, json};
+
+use crate::support::host::proto::tfplugin6 as tf;
+use crate::support::run::{Run, apply_request, over, plan_request, summaries};
+use crate::support::value::{UNKNOWN, unwired};
+
+/// Plans as a host does that keeps the private bytes, or as one that does not.
+async fn plan(
+    run: &Run,
+    keeps: bool,
+    (config, prior): (&Value, &Value),
+    (prior_private, planned_private): (&[u8], &[u8]),
+) -> tf::plan_resource_change::Response {
+    let proposed = if prior.is_null() { config.clone() } else { merged(prior, config) };
+    let request = tf::plan_resource_change::Request {
+        client_capabilities: Some(tf::ClientCapabilities { store_planned_private: keeps, ..Default::default() }),
+        prior_private: prior_private.to_vec(),
+        planned_private: planned_private.to_vec(),
+        ..plan_request(config, prior, &proposed)
+    };
+    let plan = run.host.provider().plan_resource_change(request).await.unwrap().into_inner();
+    assert!(plan.diagnostics.iter().all(|one| one.severity != 1), "{:?}", plan.diagnostics);
+    plan
+}
+
+/// What a host proposes: the configuration, and what was there where nothing is configured.
+fn merged(prior: &Value, config: &Value) -> Value {
+    let set = config.as_object().unwrap().iter().filter(|(_, value)| !value.is_null());
+    over(prior, &Value::Object(set.map(|(name, value)| (name.clone(), value.clone())).collect()))
+}
+
+async fn apply(
+    run: &Run,
+    config: &Value,
+    plan: &tf::plan_resource_change::Response,
+) -> tf::apply_resource_change::Response {
+    let request = tf::apply_resource_change::Request {
+        planned_private: plan.planned_private.clone(),
+        ..apply_request(config, &Value::Null, &unwired(plan.planned_state.as_ref()))
+    };
+    run.host.provider().apply_resource_change(request).await.unwrap().into_inner()
+}
+
+fn prefixed(run: &Run, more: &Value) -> Value {
+    let arguments = json!({ "service": "dds", "instance_id": run.dds(), "name_prefix": "nightly-" });
+    run.object(&over(&arguments, more))
+}
+
+fn name(object: Option<&tf::DynamicValue>) -> String {
+    unwired(object)["name"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn the_name_in_the_plan_is_the_name_of_the_backup() {
+    let run = Run::start(0.2).await;
+    let config = prefixed(&run, &json!({}));
+    let create = (&config, &Value::Null);
+    let first = plan(&run, true, create, (b"", b"")).await;
+    let shown = name(first.planned_state.as_ref());
+    assert!(shown.starts_with("nightly-2") && shown.len() == 8 + 14 + 8, "{shown}");
+    let other = plan(&run, true, create, (b"", b"")).await;
+    assert_ne!(name(other.planned_state.as_ref()), shown, "no two plans choose the same");
+    // Right before the apply the host plans once more, and compares both.
+    let again = plan(&run, true, create, (b"", &first.planned_private)).await;
+    assert_eq!((&again.planned_state, &again.planned_private), (&first.planned_state, &first.planned_private));
+    let applied = apply(&run, &config, &again).await;
+    assert_eq!(summaries(&applied.diagnostics), [""; 0]);
+    assert_eq!(name(applied.new_state.as_ref()), shown);
+    let names: Vec<String> = run.emulator.backups().into_iter().map(|one| one.name).collect();
+    assert_eq!(names, std::slice::from_ref(&shown));
+    let private = String::from_utf8(applied.private.clone()).unwrap();
+    assert!(!private.contains(&shown), "what was noted ends with the apply: {private}");
+    // The same saved plan once more, because the state of that run was lost: its backup is not taken for a new one.
+    let twice = apply(&run, &config, &again).await;
+    assert_eq!(summaries(&twice.diagnostics), ["Backup was not created: the plan was applied before"]);
+    assert!(twice.diagnostics[0].detail.contains(&run.emulator.backups()[0].id), "{}", twice.diagnostics[0].detail);
+    assert_eq!(run.emulator.backups().len(), 1);
+
+    // A replacement is planned in two halves. When it is planned once more before the apply, the old object is gone.
+    let state = unwired(applied.new_state.as_ref());
+    let config = prefixed(&run, &json!({ "name_prefix": "weekly-" }));
+    let create = (&config, &Value::Null);
+    let old = plan(&run, true, (&config, &state), (&applied.private, b"")).await;
+    assert_eq!(old.requires_replace.len(), 1);
+    let first = plan(&run, true, create, (&old.planned_private, b"")).await;
+    let shown = name(first.planned_state.as_ref());
+    assert!(shown.starts_with("weekly-2"), "{shown}");
+    let again = plan(&run, true, create, (b"", &first.planned_private)).await;
+    assert_eq!(name(again.planned_state.as_ref()), shown);
+    assert_eq!(name(apply(&run, &config, &again).await.new_state.as_ref()), shown);
+}
+
+#[tokio::test]
+async fn a_host_that_keeps_nothing_is_shown_what_it_always_was() {
+    let run = Run::start(0.2).await;
+    let config = prefixed(&run, &json!({}));
+    for private in [&b""[..], b"{\"seen\":\"1\"}"] {
+        let plan = plan(&run, false, (&config, &Value::Null), (private, b"")).await;
+        assert_eq!(unwired(plan.planned_state.as_ref())["name"], UNKNOWN);
+        assert_eq!(plan.planned_private, private);
+        let applied = apply(&run, &config, &plan).await;
+        assert!(name(applied.new_state.as_ref()).starts_with("nightly-2"));
+    }
+    let named = run.object(&json!({ "service": "dds", "instance_id": run.dds(), "name": "by-hand" }));
+    let plan = plan(&run, true, (&named, &Value::Null), (b"", b"")).await;
+    assert_eq!((name(plan.planned_state.as_ref()), &*plan.planned_private), ("by-hand".to_owned(), &b""[..]));
+}
+
+#[tokio::test]
+async fn the_rotation_deletes_exactly_what_the_plan_announced() {
+    let run = Run::start(0.2).await;
+    let older = |begin: &str, ending: &str| {
+        let name = Some(format!("nightly-20260102{ending}"));
+        let begin_time = Some(begin.to_owned());
+        run.emulator.add_backups(&NewBackups { name, begin_time, ..NewBackups::of(&run.dds()) }).remove(0)
+    };
+    let first = older("2026-01-02T00:00:00Z", "00000000000001");
+    let second = older("2026-01-03T00:00:00Z", "00000000000002");
+    let third = older("2026-01-04T00:00:00Z", "00000000000003");
+    let config = prefixed(&run, &json!({ "keep_last": 2, "on_destroy": "retain" }));
+    let create = (&config, &Value::Null);
+    let unkept = plan(&run, false, create, (b"", b"")).await;
+    let first_plan = plan(&run, true, create, (b"", b"")).await;
+    assert_eq!(first_plan.diagnostics, unkept.diagnostics, "the same is announced everywhere");
+    let announced = &first_plan.diagnostics[0];
+    assert_eq!(announced.summary, "Older backups will be deleted");
+    for (backup, told) in [(&first, true), (&second, true), (&third, false)] {
+        assert_eq!(announced.detail.contains(&backup.id), told, "{}", announced.detail);
+    }
+    // Beside what it noted before, a plan does not ask what a rotation would delete now.
+    run.emulator.clear_journal();
+    assert_eq!(plan(&run, true, create, (b"", &first_plan.planned_private)).await.diagnostics, first_plan.diagnostics);
+    assert_eq!(run.emulator.journal().len(), 0);
+    // Meanwhile one of them goes, and another comes that the rotation would take.
+    assert!(run.emulator.vanish(&first.id));
+    let new = older("2026-01-01T00:00:00Z", "00000000000004");
+    let again = plan(&run, true, create, (b"", &first_plan.planned_private)).await;
+    assert_eq!(again.diagnostics, first_plan.diagnostics);
+    let applied = apply(&run, &config, &again).await;
+    assert_eq!(summaries(&applied.diagnostics), [""; 0]);
+    let taken = unwired(applied.new_state.as_ref())["id"].as_str().unwrap().to_owned();
+    let left: BTreeSet<String> = run.emulator.backups().into_iter().map(|one| one.id).collect();
+    assert_eq!(left, [third.id, new.id, taken].into());
+}
