@@ -3,6 +3,7 @@
 //! Services are pure translations on one shelf ([`ALL`]); everything that waits, repeats or decides about time is behind
 //! [`Backups`].
 
+mod claims;
 mod engine;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -18,6 +19,7 @@ use std::fmt;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
+pub use claims::{Claim, Claims};
 pub use engine::{Backups, Doubt, Progress, Stop};
 pub use error::Error;
 pub use service::{

@@ -62,6 +62,7 @@ pub(super) trait AnyResource<C>: Send + Sync {
         config: Value,
         prior: Option<Value>,
         planned: Value,
+        kept: &'a Private,
         notes: &'a mut Option<Private>,
     ) -> Boxed<'a, Result<Hooked, Diagnostics>>;
     fn plan_delete<'a>(&'a self, client: Option<&'a C>, prior: Value) -> Boxed<'a, Diagnostics>;
@@ -132,6 +133,7 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Held<R> {
         config: Value,
         prior: Option<Value>,
         planned: Value,
+        kept: &'a Private,
         notes: &'a mut Option<Private>,
     ) -> Boxed<'a, Result<Hooked, Diagnostics>> {
         Box::pin(async move {
@@ -140,10 +142,11 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Held<R> {
             let planned: R::Model = typed(planned)?;
             let before = planned.clone().into_value();
             let (replace, diagnostics) = (Vec::new(), Diagnostics::new());
-            let mut planning = Planning { config, prior, planned, replace, diagnostics, notes: notes.take() };
+            let private = kept.clone();
+            let mut planning = Planning { config, prior, planned, replace, diagnostics, private, notes: notes.take() };
             self.inner.plan(client, &mut planning).await;
-            let Planning { planned, replace, diagnostics, notes: kept, .. } = planning;
-            *notes = kept;
+            *notes = planning.notes;
+            let Planning { planned, replace, diagnostics, .. } = planning;
             Ok(Hooked { before, after: planned.into_value(), replace, diagnostics })
         })
     }

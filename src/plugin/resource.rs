@@ -312,6 +312,8 @@ pub struct Planning<M> {
     pub replace: Vec<Path>,
     /// What to tell.
     pub diagnostics: Diagnostics,
+    /// What is stored beside the object in the state, or beside the one that this new one replaces. Not to be changed here.
+    pub private: Private,
     /// What the plan notes for the apply, which finds it in [`Life::notes`]. The same plan is asked for once more right
     /// before that, and finds here what it noted, so that it can say the same. `None` with hosts that do not keep it:
     /// there, what is chosen at random must stay unknown.

@@ -687,7 +687,7 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
             });
             let plan = tokio::select! {
                 biased;
-                plan = plan(resource, client.as_deref(), &config, prior, proposed, &mut notes) => plan?,
+                plan = plan(resource, client.as_deref(), &config, prior, proposed, &private, &mut notes) => plan?,
                 // Whatever it waits for: nothing was changed, so that nothing needs to be finished.
                 () = stop.cancelled() => return Err(interrupted().into()),
             };
@@ -1199,6 +1199,7 @@ async fn plan<C: Send + Sync + 'static>(
     config: &Value,
     prior: Option<Value>,
     proposed: Value,
+    kept: &Private,
     notes: &mut Option<Private>,
 ) -> Result<lifecycle::Planned, Diagnostics> {
     let compiled = resource.compiled();
@@ -1211,7 +1212,8 @@ async fn plan<C: Send + Sync + 'static>(
     }
     let draft = lifecycle::draft(compiled, config, prior.as_ref(), proposed);
     let seen = |value: &Value| compiled.without_timeouts(value.clone());
-    let hooked = resource.plan(client, seen(config), prior.as_ref().map(seen), seen(&draft.planned), notes).await?;
+    let hooked =
+        resource.plan(client, seen(config), prior.as_ref().map(seen), seen(&draft.planned), kept, notes).await?;
     let mut plan = lifecycle::finish(compiled, config, prior.as_ref(), draft, hooked);
     // A replacement deletes the object, and nothing else asks whether it may.
     if let Some(prior) = prior.filter(|_| !plan.replace.is_empty()) {

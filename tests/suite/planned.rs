@@ -127,6 +127,7 @@ async fn the_rotation_deletes_exactly_what_the_plan_announced() {
     let config = prefixed(&run, &json!({ "keep_last": 2, "on_destroy": "retain" }));
     let create = (&config, &Value::Null);
     let unkept = plan(&run, false, create, (b"", b"")).await;
+    run.configure().await;
     let first_plan = plan(&run, true, create, (b"", b"")).await;
     assert_eq!(first_plan.diagnostics, unkept.diagnostics, "the same is announced everywhere");
     let announced = &first_plan.diagnostics[0];

@@ -34,17 +34,19 @@ use self::poller::Pollers;
 pub use self::proof::Doubt;
 use self::turns::Turns;
 use super::{
-    Backup, BackupRef, Download, Error, Filter, Instance, NewBackup, Service, Started, Status, Unsupported, Verdict,
+    Backup, BackupRef, Claims, Download, Error, Filter, Instance, NewBackup, Service, Started, Status, Unsupported,
+    Verdict,
 };
 use crate::cloud::{Cloud, Context};
 
-/// Backups in one region. Cheap to clone; all clones, also those of other regions, share the turns that creates take and
-/// what the cloud was asked.
+/// Backups in one region. Cheap to clone; all clones, also those of other regions, share the turns that creates take,
+/// what the cloud was asked, and what they manage.
 #[derive(Clone)]
 pub struct Backups {
     cloud: Arc<dyn Ask>,
     pollers: Pollers,
     turns: Arc<Turns>,
+    claims: Arc<Claims>,
 }
 
 /// What a [`Backups::stop`] found and did.
@@ -84,13 +86,18 @@ impl Backups {
     }
 
     fn asking(cloud: Arc<dyn Ask>) -> Self {
-        Backups { pollers: Pollers::default(), cloud, turns: Arc::default() }
+        Backups { pollers: Pollers::default(), cloud, turns: Arc::default(), claims: Arc::default() }
     }
 
     /// The same in another region.
     #[must_use]
     pub fn in_region(&self, region: &str) -> Self {
-        Backups { cloud: self.cloud.in_region(region), pollers: self.pollers.clone(), turns: Arc::clone(&self.turns) }
+        Backups { cloud: self.cloud.in_region(region), ..self.clone() }
+    }
+
+    /// What this run manages.
+    pub fn claims(&self) -> &Claims {
+        &self.claims
     }
 
     /// The region.
@@ -119,7 +126,9 @@ impl Backups {
         want: &NewBackup,
         progress: &dyn Progress,
     ) -> Result<Started, Error> {
-        begin::begin(self.errand(context, service), &self.turns, want, progress).await
+        let started = begin::begin(self.errand(context, service), &self.turns, want, progress).await?;
+        self.claims.manage(&started.backup_id);
+        Ok(started)
     }
 
     /// Waits until a backup has completed. Every error but [`Error::Vanished`] means that the backup exists.

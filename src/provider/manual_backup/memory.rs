@@ -6,12 +6,14 @@ use jiff::Timestamp;
 
 use crate::plugin::Private;
 
+const ID: &str = "id";
 const PROJECT: &str = "project";
 const BEGUN: &str = "begun";
 const LISTED: &str = "listed";
 
 /// It was begun just now, in that project. A replacement is handed what is known of the old backup, which does not count.
-pub(super) fn begun(private: &mut Private, project_id: &str) {
+pub(super) fn begun(private: &mut Private, id: &str, project_id: &str) {
+    private.0.insert(ID.to_owned(), id.to_owned());
     private.0.remove(LISTED);
     private.0.remove(PROJECT);
     private.0.insert(BEGUN.to_owned(), Timestamp::now().to_string());
@@ -21,7 +23,8 @@ pub(super) fn begun(private: &mut Private, project_id: &str) {
 }
 
 /// It was seen in that project.
-pub(super) fn seen(private: &mut Private, project_id: &str) {
+pub(super) fn seen(private: &mut Private, id: &str, project_id: &str) {
+    private.0.insert(ID.to_owned(), id.to_owned());
     private.0.insert(PROJECT.to_owned(), project_id.to_owned());
     listed(private);
 }
@@ -29,6 +32,11 @@ pub(super) fn seen(private: &mut Private, project_id: &str) {
 /// A list has shown it.
 pub(super) fn listed(private: &mut Private) {
     private.0.insert(LISTED.to_owned(), "yes".to_owned());
+}
+
+/// Which backup all this is about: for a replacement, which one is replaced.
+pub(super) fn id(private: &Private) -> Option<&str> {
+    private.0.get(ID).map(String::as_str)
 }
 
 /// The project in which it was last seen, or begun.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::messages::unusable;
 use super::model::ManualBackup;
-use super::rotation;
+use super::{memory, rotation};
 use crate::backup::{Backups, Status, naming};
 use crate::plugin::{Attr, Path, Planning, Private};
 use crate::provider::services;
@@ -22,12 +22,21 @@ pub(super) async fn plan(client: Option<&Backups>, planning: &mut Planning<Manua
         }
         if let Some(client) = client {
             let client = services::regional(client, &planning.planned.region);
-            let announced = rotation::announced(&client, &planning.planned, planning.notes.as_mut()).await;
+            let replaced = memory::id(&planning.private);
+            if let Some(overlap) = rotation::overlap(&client, &planning.planned, replaced) {
+                return planning.diagnostics.push(overlap);
+            }
+            let announced = rotation::announced(&client, &planning.planned, replaced, planning.notes.as_mut()).await;
             planning.diagnostics.extend(announced);
         }
         return;
     };
     let planned = &mut planning.planned;
+    if let (Some(client), Some(id)) = (client, prior.id.as_str()) {
+        let client = services::regional(client, &planned.region);
+        client.claims().manage(id);
+        planning.diagnostics.extend(rotation::overlap(&client, planned, Some(id)));
+    }
     // A name_prefix that is new beside an old name (after an import or a move) fits if the name begins with it.
     if planned.name_prefix != prior.name_prefix {
         let fits = match (&prior.name_prefix, &planned.name_prefix, &prior.name) {
@@ -54,7 +63,7 @@ pub(super) async fn plan(client: Option<&Backups>, planning: &mut Planning<Manua
                 resume(planned);
                 if let (Some(client), Some(notes)) = (client, &mut planning.notes) {
                     let client = services::regional(client, &planned.region);
-                    planning.diagnostics.extend(rotation::announced(&client, planned, Some(notes)).await);
+                    planning.diagnostics.extend(rotation::announced(&client, planned, None, Some(notes)).await);
                 }
             }
         }

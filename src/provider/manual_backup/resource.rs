@@ -49,7 +49,7 @@ impl Resource<Backups> for ManualBackupResource {
         let mut said = self.leaving.planned(client, prior).await;
         if let Some(client) = client {
             let client = services::regional(client, &planned.region);
-            said.extend(rotation::announced(&client, planned, notes).await);
+            said.extend(rotation::announced(&client, planned, prior.id.as_str(), notes).await);
         }
         said
     }
@@ -91,7 +91,7 @@ impl Resource<Backups> for ManualBackupResource {
         // It exists now: Terraform must track it whatever happens next.
         life.checkpoint(begun.clone());
         let project_id = client.project_id(&context(life)).await.unwrap_or_default();
-        memory::begun(&mut life.private, &project_id);
+        memory::begun(&mut life.private, &started.backup_id, &project_id);
         if begun.wait_for_completion == Attr::Known(false) {
             return Ok(begun);
         }
@@ -117,6 +117,9 @@ impl Resource<Backups> for ManualBackupResource {
     ) -> Result<Option<ManualBackup>, Diagnostics> {
         let service = services::required(&state.service)?;
         let client = regional(client, &mut state);
+        if let Some(id) = state.id.as_str() {
+            client.claims().manage(id);
+        }
         let context = context(life);
         let found = match client.find(&context, service, &reference(&state, &life.private)).await {
             // It was begun, and nothing says that it has ended: it stays as it is until it is seen.
@@ -132,7 +135,7 @@ impl Resource<Backups> for ManualBackupResource {
             }
             Some(backup) => {
                 if let Ok(project_id) = client.project_id(&context).await {
-                    memory::seen(&mut life.private, &project_id);
+                    memory::seen(&mut life.private, &backup.id, &project_id);
                 }
                 Ok(Some(filled(state, &backup)))
             }
@@ -177,6 +180,7 @@ impl Resource<Backups> for ManualBackupResource {
             return Err(refusal.into());
         }
         if is_retained(&state) {
+            client.claims().release(state.id.as_str().unwrap_or_default());
             life.warn(retained(&state));
             return Ok(());
         }

@@ -10,9 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::model::ManualBackup;
 use crate::backup::retention::{self, Candidate, Rule};
-use crate::backup::{self, Backup, BackupRef, Backups, Filter, Service};
+use crate::backup::{self, Backup, BackupRef, Backups, Claim, Filter, Service};
 use crate::cloud::Context;
-use crate::plugin::{Diagnostic, Diagnostics, Life, Path, Private};
+use crate::plugin::{Attr, Diagnostic, Diagnostics, Life, Path, Private};
 use crate::provider::explain::{About, Doing, explain};
 use crate::provider::services::context;
 
@@ -58,13 +58,19 @@ fn noted(notes: &Private) -> Option<Vec<(String, String)>> {
 }
 
 /// What the rotation would delete now: ids, with names.
-async fn leaving(client: &Backups, rotation: &Rotation<'_>) -> Result<Vec<(String, String)>, backup::Error> {
+/// `replaced` goes out of the state, so that it counts as all the others.
+async fn leaving(
+    client: &Backups,
+    rotation: &Rotation<'_>,
+    replaced: Option<&str>,
+) -> Result<Vec<(String, String)>, backup::Error> {
     let context = Context { deadline: Instant::now() + PLAN_LIMIT, stop: CancellationToken::new() };
     let found = ours(client, &context, rotation).await?;
     // The new one counts too.
     let rule = Rule { keep_last: Some(rotation.keep_last - 1), allow_last: true, ..Rule::default() };
     let candidates = found.iter().map(Candidate::from).collect::<Vec<_>>();
-    let leaving = retention::prunable(&candidates, rule).into_iter();
+    let managed = |id: &String| Some(&**id) != replaced && client.claims().is_managed(id);
+    let leaving = retention::prunable(&candidates, rule).into_iter().filter(|id| !managed(id));
     let named = leaving.filter_map(|id| found.iter().find(|backup| backup.id == id));
     Ok(named.map(|backup| (backup.id.clone(), backup.name.clone())).collect())
 }
@@ -74,13 +80,14 @@ async fn leaving(client: &Backups, rotation: &Rotation<'_>) -> Result<Vec<(Strin
 pub(super) async fn announced(
     client: &Backups,
     planned: &ManualBackup,
+    replaced: Option<&str>,
     mut notes: Option<&mut Private>,
 ) -> Diagnostics {
     let mut announced = Diagnostics::new();
     let Some(rotation) = rotation(planned) else { return announced };
     let leaving = match notes.as_deref().and_then(noted) {
         Some(agreed) => agreed,
-        None => match leaving(client, &rotation).await {
+        None => match leaving(client, &rotation, replaced).await {
             Ok(leaving) => leaving,
             Err(error) => {
                 tracing::warn!("what the rotation will delete cannot be told: {error}");
@@ -111,6 +118,32 @@ pub(super) async fn announced(
     announced
 }
 
+/// That another resource's backup is, or would be, deleted by this one's rotation, or the other way round.
+pub(super) fn overlap(client: &Backups, planned: &ManualBackup, of: Option<&str>) -> Option<Diagnostic> {
+    let [service, instance_id] = [&planned.service, &planned.instance_id].map(Attr::as_str);
+    let claim = Claim {
+        place: [service?, client.region(), instance_id?].map(str::to_owned),
+        name: planned.name.as_str().map(str::to_owned),
+        prefix: planned.name_prefix.as_str().map(str::to_owned),
+        rotates: rotation(planned).is_some(),
+        // Where the name of a new one is chosen in the plan, it is a name that no other has.
+        of: of.map(str::to_owned).or_else(|| planned.name.as_str().map(str::to_owned)),
+    };
+    let rotates = claim.rotates;
+    let prefix = claim.prefix.clone();
+    let other = client.claims().plan(claim)?;
+    let other_name = other.name.map_or("a new one".to_owned(), |name| format!("{name:?}"));
+    let prefix = prefix.filter(|_| rotates).or(other.prefix).unwrap_or_default();
+    let detail = format!(
+        "`keep_last` deletes older backups of exactly the prefix {prefix:?} on the instance {}. Two \
+         backups of this configuration fall under that, this one and {other_name}, so that one would delete the other, which \
+         Terraform manages. Nothing was changed. Give each its own `name_prefix`, or leave `keep_last` out.",
+        instance_id.unwrap_or_default(),
+    );
+    let at = if rotates { "keep_last" } else { "name_prefix" };
+    Some(Diagnostic::error("Rotation would delete a managed backup", detail).at(Path::attribute(at)))
+}
+
 /// Deletes what is beyond `keep_last`, now that `new` has completed.
 pub(super) async fn rotated(client: &Backups, new: &ManualBackup, life: &mut Life<ManualBackup>) {
     let Some(rotation) = rotation(new) else { return };
@@ -137,7 +170,8 @@ pub(super) async fn rotated(client: &Backups, new: &ManualBackup, life: &mut Lif
     let rule = Rule { keep_last: Some(rotation.keep_last - 1), allow_last: true, ..Rule::default() };
     let noted = noted(&life.notes);
     let agreed = |id: &String| noted.as_ref().is_none_or(|noted| noted.iter().any(|(noted, _)| noted == id));
-    for id in retention::prunable(&older, rule).into_iter().filter(agreed) {
+    let free = |id: &String| !client.claims().is_managed(id);
+    for id in retention::prunable(&older, rule).into_iter().filter(agreed).filter(free) {
         let name = found.iter().find(|backup| backup.id == id).map(|backup| backup.name.as_str());
         let reference = BackupRef::new(&*id, Some(rotation.instance_id.to_owned()));
         match client.delete(&context, rotation.service, &reference).await {

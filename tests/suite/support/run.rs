@@ -58,25 +58,29 @@ impl Run {
     }
 
     pub(crate) async fn start(backup_seconds: f64) -> Self {
-        Self::configured(Self::unconfigured(backup_seconds).await).await
+        let run = Self::unconfigured(backup_seconds).await;
+        run.configure().await;
+        run
     }
 
     /// One that logs what goes on.
     pub(crate) async fn logging(backup_seconds: f64) -> Self {
         let launch = Launch::secured().env("TF_LOG_PROVIDER", "INFO");
-        Self::configured(Self::launched(launch, backup_seconds).await).await
+        let run = Self::launched(launch, backup_seconds).await;
+        run.configure().await;
+        run
     }
 
-    async fn configured(run: Self) -> Self {
-        let endpoints = run.emulator.ready()["endpoints"].clone();
+    /// As at the beginning of each walk of a CLI.
+    pub(crate) async fn configure(&self) {
+        let endpoints = self.emulator.ready()["endpoints"].clone();
         let request = tf::configure_provider::Request {
-            config: wire(&whole(run.schema.provider.as_ref().unwrap(), &json!({ "endpoints": endpoints }))),
+            config: wire(&whole(self.schema.provider.as_ref().unwrap(), &json!({ "endpoints": endpoints }))),
             terraform_version: "1.14.0".to_owned(),
             ..Default::default()
         };
-        let answer = run.host.provider().configure_provider(request).await.unwrap().into_inner();
+        let answer = self.host.provider().configure_provider(request).await.unwrap().into_inner();
         assert_eq!(answer.diagnostics, []);
-        run
     }
 
     pub(crate) fn dds(&self) -> String {

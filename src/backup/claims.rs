@@ -1,0 +1,134 @@
+//! What one run manages, as far as it knows: no rotation deletes that.
+//!
+//! A run is what shares one [`Backups`](super::Backups): it is told of every backup that it reads, plans or begins, and of
+//! every rotation that is planned. Two that would delete each other's backups are a mistake that only this can see.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::retention;
+
+/// What this run manages. Shared by all clones of a client.
+#[derive(Debug, Default)]
+pub struct Claims(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    ids: HashSet<String>,
+    planned: Vec<Claim>,
+}
+
+/// A backup that is planned to be kept or taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Service, region and instance.
+    pub place: [String; 3],
+    /// Its name, where that is known.
+    pub name: Option<String>,
+    /// The prefix its name has or will have, where it has one.
+    pub prefix: Option<String>,
+    /// Whether older ones of its prefix are deleted when it has completed.
+    pub rotates: bool,
+    /// What it is known by when it is planned again: the backup that it is or replaces, or its own name; `None` for a new one
+    /// without a name.
+    pub of: Option<String>,
+}
+
+impl Claims {
+    /// This run manages that backup.
+    pub fn manage(&self, id: &str) {
+        self.known().ids.insert(id.to_owned());
+    }
+
+    /// It does so no more, and the backup stays in the cloud.
+    pub fn release(&self, id: &str) {
+        self.known().ids.remove(id);
+    }
+
+    /// Whether this run manages that backup.
+    pub fn is_managed(&self, id: &str) -> bool {
+        self.known().ids.contains(id)
+    }
+
+    /// Notes what is planned; another one, if there is any that one rotation of the two would delete. What is planned twice
+    /// for the same backup counts once.
+    pub fn plan(&self, claim: Claim) -> Option<Claim> {
+        let planned = &mut self.known().planned;
+        if claim.of.is_some() {
+            planned.retain(|known| known.of != claim.of);
+        }
+        let other = planned.iter().find(|known| known.deletes(&claim) || claim.deletes(known)).cloned();
+        planned.push(claim);
+        other
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Claim {
+    /// Whether its rotation looks at the other one's backup.
+    fn deletes(&self, other: &Claim) -> bool {
+        let Some(prefix) = self.prefix.as_deref().filter(|_| self.rotates && self.place == other.place) else {
+            return false;
+        };
+        other.prefix.as_deref() == Some(prefix)
+            || other.name.as_deref().is_some_and(|name| retention::rotates(name, prefix))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(instance_id: &str, prefix: &str, rotates: bool, of: Option<&str>) -> Claim {
+        Claim {
+            place: ["dds", "eu-de", instance_id].map(str::to_owned),
+            name: None,
+            prefix: Some(prefix.to_owned()),
+            rotates,
+            of: of.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn rotations_that_would_delete_each_others_backups_are_found() {
+        let nightly = claim("i1", "nightly-", true, None);
+        let named = |name: &str| Claim { name: Some(name.to_owned()), prefix: None, ..claim("i1", "", false, None) };
+        for (what, second, found) in [
+            ("the same once more", nightly.clone(), true),
+            ("one that does not rotate", claim("i1", "nightly-", false, Some("b2")), true),
+            ("another instance", claim("i2", "nightly-", true, None), false),
+            ("another prefix", claim("i1", "weekly-", true, None), false),
+            ("a longer prefix", claim("i1", "nightly-a-", true, None), false),
+            ("a name of the prefix", named("nightly-20261126120000012345ab"), true),
+            ("a name that only begins so", named("nightly-by-hand"), false),
+        ] {
+            let claims = Claims::default();
+            assert_eq!(claims.plan(nightly.clone()), None);
+            assert_eq!(claims.plan(second.clone()).is_some(), found, "{what}");
+            let claims = Claims::default();
+            assert_eq!(claims.plan(second), None);
+            assert_eq!(claims.plan(nightly.clone()).is_some(), found, "{what}, the other way round");
+        }
+    }
+
+    #[test]
+    fn what_is_planned_twice_counts_once() {
+        let claims = Claims::default();
+        for _ in 0..3 {
+            assert_eq!(claims.plan(claim("i1", "nightly-", true, Some("b1"))), None);
+        }
+        assert!(claims.plan(claim("i1", "nightly-", true, Some("b2"))).is_some());
+    }
+
+    #[test]
+    fn what_is_released_is_not_managed() {
+        let claims = Claims::default();
+        claims.manage("b1");
+        assert!(claims.is_managed("b1") && !claims.is_managed("b2"));
+        claims.release("b1");
+        assert!(!claims.is_managed("b1"));
+    }
+}
