@@ -317,7 +317,7 @@ async fn lines_39_42_47_48_a_create_plan_knows_what_can_be_known() {
         proposed_new_state: Some(tf::DynamicValue { msgpack: Vec::new(), json: text }),
         ..Default::default()
     };
-    let third = run.host.provider().plan_resource_change(request).await.unwrap().into_inner();
+    let third = run.host.unchecked().plan_resource_change(request).await.unwrap().into_inner();
     assert_eq!(unwired(third.planned_state.as_ref()), second);
 }
 

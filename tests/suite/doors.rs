@@ -206,14 +206,14 @@ async fn hostile_values_are_errors_and_cost_no_memory() {
             config: Some(value.clone()),
             ..Default::default()
         };
-        let answer = host.provider().validate_resource_config(request).await.unwrap().into_inner();
+        let answer = host.unchecked().validate_resource_config(request).await.unwrap().into_inner();
         assert!(is_error(&answer.diagnostics), "{:?}", &value.msgpack.get(..20));
         let request = tf::read_resource::Request {
             type_name: "huaweidb_manual_backup".to_owned(),
             current_state: Some(value),
             ..Default::default()
         };
-        let answer = host.provider().read_resource(request).await.unwrap().into_inner();
+        let answer = host.unchecked().read_resource(request).await.unwrap().into_inner();
         assert!(is_error(&answer.diagnostics));
     }
     for json in json {
@@ -222,7 +222,7 @@ async fn hostile_values_are_errors_and_cost_no_memory() {
             version: 0,
             raw_state: Some(tf::RawState { json: json.into_bytes(), ..Default::default() }),
         };
-        let answer = host.provider().upgrade_resource_state(request).await.unwrap().into_inner();
+        let answer = host.unchecked().upgrade_resource_state(request).await.unwrap().into_inner();
         assert!(is_error(&answer.diagnostics));
     }
     let peak = peak_mib(host.plugin().id());

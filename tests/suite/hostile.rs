@@ -170,7 +170,7 @@ macro_rules! field {
             good: |good| &good.$good,
             is_read: $is_read,
             ask: |host, $value| {
-                let mut provider = host.provider();
+                let mut provider = host.unchecked();
                 Box::pin(async move {
                     let answer = provider.$call($request).await;
                     #[allow(unused_mut, reason = "streams are read")]

@@ -339,7 +339,7 @@ macro_rules! complaints {
     ($run:ident.$call:ident { $($field:ident: $value:expr),* $(,)? }) => {{
         let mut request = tf::$call::Request::default();
         $(request.$field = $value.clone();)*
-        $run.host.provider().$call(request).await.unwrap().into_inner().diagnostics
+        $run.host.unchecked().$call(request).await.unwrap().into_inner().diagnostics
     }};
 }
 
@@ -377,7 +377,7 @@ async fn lines_26_62_unknown_types_and_broken_values_are_diagnostics_in_every_ca
             planned_private: b"p".to_vec(),
             ..Default::default()
         };
-        let applied = run.host.provider().apply_resource_change(request).await.unwrap().into_inner();
+        let applied = run.host.unchecked().apply_resource_change(request).await.unwrap().into_inner();
         assert_eq!((applied.new_state, applied.private), (value, b"p".to_vec()), "what was there is kept");
     }
 }
@@ -394,7 +394,7 @@ async fn line_62_what_is_not_offered_says_so() {
     assert!(identities.identity_schemas.is_empty() && identities.diagnostics.is_empty());
     let unknown = run.host.provider().plan_action(tf::plan_action::Request::default()).await.unwrap().into_inner();
     assert_eq!(said(&unknown.diagnostics), [error("Unknown action type", "")]);
-    let unused = run.host.provider().lock_state(tf::lock_state::Request::default()).await.unwrap_err();
+    let unused = run.host.unchecked().lock_state(tf::lock_state::Request::default()).await.unwrap_err();
     assert_eq!(unused.code(), tonic::Code::Unimplemented);
 }
 

@@ -601,7 +601,7 @@ async fn what_is_said_when_host_and_provider_do_not_fit_together() {
         tf::read_resource::Request { type_name: TYPE.to_owned(), current_state: cut_off, ..Default::default() };
     book.add(
         "a value that is cut off",
-        &run.host.provider().read_resource(request).await.unwrap().into_inner().diagnostics,
+        &run.host.unchecked().read_resource(request).await.unwrap().into_inner().diagnostics,
     );
     let request = tf::read_resource::Request { type_name: "huaweidb_snapshot".to_owned(), ..Default::default() };
     book.add(

@@ -39,6 +39,8 @@ use tokio_rustls::client::TlsStream;
 use tonic::transport::{Channel, Endpoint};
 use tower_service::Service;
 
+use super::checked::{Checked, Memory};
+
 /// The client half of the protocols.
 pub(crate) mod proto {
     #![allow(
@@ -212,7 +214,7 @@ impl Plugin {
     pub(crate) async fn connect(self) -> Host {
         let server = self.client.is_some().then(|| self.certificate());
         let wire = Connector { socket: self.socket(), client: self.client.clone().zip(server) };
-        Host { channel: channel(wire).await, plugin: Some(self) }
+        Host { channel: channel(wire).await, plugin: Some(self), memory: Arc::default() }
     }
 
     /// A connection of one's own making, before any TLS.
@@ -273,6 +275,7 @@ pub(crate) async fn signal(process_id: u32, name: &str) {
 pub(crate) struct Host {
     channel: Channel,
     plugin: Option<Plugin>,
+    memory: Arc<Memory>,
 }
 
 impl Host {
@@ -284,12 +287,16 @@ impl Host {
     /// Connects to a provider that is served from within this process.
     pub(crate) async fn attach(attached: &Attached) -> Self {
         let socket = attached.socket().expect("a unix socket").to_owned();
-        Host { channel: channel(Connector { socket, client: None }).await, plugin: None }
+        Host { channel: channel(Connector { socket, client: None }).await, plugin: None, memory: Arc::default() }
     }
 
     /// Connects in plain text to whatever listens there.
     pub(crate) async fn at(socket: &Path) -> Self {
-        Host { channel: channel(Connector { socket: socket.to_owned(), client: None }).await, plugin: None }
+        Host {
+            channel: channel(Connector { socket: socket.to_owned(), client: None }).await,
+            plugin: None,
+            memory: Arc::default(),
+        }
     }
 
     /// The process, unless it is this one.
@@ -297,8 +304,13 @@ impl Host {
         self.plugin.as_mut().expect("a process of its own")
     }
 
-    /// The provider's calls.
-    pub(crate) fn provider(&self) -> ProviderClient<Channel> {
+    /// The provider's calls. No answer passes that the strictest hosts would not take.
+    pub(crate) fn provider(&self) -> Checked {
+        Checked::new(self.unchecked(), Arc::clone(&self.memory))
+    }
+
+    /// The provider's calls without a look at the answers, for requests that no host sends.
+    pub(crate) fn unchecked(&self) -> ProviderClient<Channel> {
         ProviderClient::new(self.channel.clone())
             .max_decoding_message_size(MESSAGE_BYTES)
             .max_encoding_message_size(MESSAGE_BYTES)
@@ -336,7 +348,7 @@ impl Host {
 
     /// Ends the plugin as Terraform does, and checks that it goes as it should: at once and with success.
     pub(crate) async fn shut_down(self) -> Plugin {
-        let Host { channel, plugin } = self;
+        let Host { channel, plugin, .. } = self;
         let mut plugin = plugin.expect("a process of its own");
         let begun = Instant::now();
         GrpcControllerClient::new(channel).shutdown(proto::plugin::Empty {}).await.expect("an answer to Shutdown");

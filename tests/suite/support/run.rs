@@ -4,6 +4,7 @@
 use huaweidb_emulator::{BackupRow, Emulator, NewBackups, Options};
 use serde_json::{Map, Value, json};
 
+use super::checked::ActionEvents;
 use super::host::proto::tfplugin6 as tf;
 use super::host::{Host, Launch};
 use super::value::{unwired, wire};
@@ -227,9 +228,7 @@ impl Run {
 }
 
 /// Reads an action's events to the end of the stream, and checks that exactly one end comes, and last.
-pub(crate) async fn ended(
-    mut events: tonic::Streaming<tf::invoke_action::Event>,
-) -> (Vec<String>, Vec<tf::Diagnostic>) {
+pub(crate) async fn ended(mut events: ActionEvents) -> (Vec<String>, Vec<tf::Diagnostic>) {
     use tf::invoke_action::event::Type;
     let mut progress = Vec::new();
     let mut end = None;

@@ -94,7 +94,12 @@ fn read(from: &mut &[u8]) -> Value {
             String::from_utf8(take(from, length).to_vec()).expect("text").into()
         }
         Marker::FixArray(_) | Marker::Array16 | Marker::Array32 => {
-            (0..length(marker, from)).map(|_| read(from)).collect()
+            // A length that is only claimed gets no memory.
+            let mut elements = Vec::new();
+            for _ in 0..length(marker, from) {
+                elements.push(read(from));
+            }
+            Value::Array(elements)
         }
         Marker::FixMap(_) | Marker::Map16 | Marker::Map32 => {
             let mut members = Map::new();
