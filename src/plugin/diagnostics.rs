@@ -182,6 +182,12 @@ impl Diagnostics {
         self.0.is_empty()
     }
 
+    /// The same about no argument, for where another block is at hand than the one that they are about.
+    #[must_use]
+    pub fn without_paths(self) -> Self {
+        Diagnostics(self.0.into_iter().map(|one| Diagnostic { path: None, ..one }).collect())
+    }
+
     /// All of them, in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
         self.0.iter()

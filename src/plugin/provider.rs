@@ -46,6 +46,13 @@ pub trait Provider: Send + Sync + 'static {
         diagnostics: &mut Diagnostics,
     ) -> impl Future<Output = Option<Self::Client>> + Send;
 
+    /// Whether what [`Self::configure`] finds wrong may wait until an operation needs the client. Some hosts configure a
+    /// provider whose functions alone are used, and of which no block says anything.
+    fn may_wait(&self, settings: &Self::Settings) -> bool {
+        let _ = settings;
+        false
+    }
+
     /// The resources, data sources and whatever else it offers.
     fn catalogue(&self) -> Catalogue<Self::Client>;
 }

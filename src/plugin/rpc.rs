@@ -55,6 +55,8 @@ enum Configured<C> {
     NotYet,
     /// It was, but with settings that only apply will tell.
     Unknown,
+    /// It lacks something, which is told to whoever needs the client.
+    Lacking(Diagnostics),
     With(Arc<C>),
 }
 
@@ -190,6 +192,7 @@ impl<P: Provider> Inner<P> {
         match &*self.configured.read().unwrap_or_else(PoisonError::into_inner) {
             Configured::With(client) => Ok(Some(Arc::clone(client))),
             Configured::Unknown => Ok(None),
+            Configured::Lacking(problems) => Err(problems.clone()),
             Configured::NotYet => Err(Diagnostic::error(
                 "Provider is not configured",
                 "Terraform asked for an operation before it configured the provider. Nothing was changed. Please report it, with the \
@@ -601,9 +604,13 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
             let settings = P::Settings::from_value(some(config)).map_err(unreadable)?;
             let mut diagnostics = Diagnostics::new();
             let stop = inner.stop.token();
+            let may_wait = inner.offer.provider.may_wait(&settings);
             let client =
                 inner.offer.provider.configure(settings, &request.terraform_version, &stop, &mut diagnostics).await;
             let configured = match client {
+                _ if diagnostics.has_errors() && may_wait => {
+                    Configured::Lacking(std::mem::take(&mut diagnostics).without_paths())
+                }
                 _ if diagnostics.has_errors() => Configured::NotYet,
                 Some(client) => Configured::With(Arc::new(client)),
                 None => Configured::Unknown,

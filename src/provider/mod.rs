@@ -87,6 +87,10 @@ impl Provider for HuaweiDb {
         }
     }
 
+    fn may_wait(&self, block: &Self::Settings) -> bool {
+        settings::says_nothing(block, &settings::Surroundings::process())
+    }
+
     fn catalogue(&self) -> Catalogue<Self::Client> {
         Catalogue::new()
             .resource("manual_backup", manual_backup::ManualBackupResource::default())

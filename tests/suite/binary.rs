@@ -321,6 +321,34 @@ async fn lines_39_42_47_48_a_create_plan_knows_what_can_be_known() {
     assert_eq!(unwired(third.planned_state.as_ref()), second);
 }
 
+#[tokio::test]
+async fn functions_need_no_region_and_everything_else_says_so() {
+    let host = Host::start().await;
+    let schema = host.provider().get_provider_schema(tf::get_provider_schema::Request {}).await.unwrap().into_inner();
+    let configure = async |arguments: &Value| {
+        let config = wire(&whole(schema.provider.as_ref().unwrap(), arguments));
+        let request = tf::configure_provider::Request { config, ..Default::default() };
+        host.provider().configure_provider(request).await.unwrap().into_inner().diagnostics
+    };
+    // Where anything is written, there is a line to blame.
+    let told = configure(&json!({ "max_retries": 2 })).await;
+    assert_eq!((errors(&told), told[0].attribute.is_some()), (vec!["No region".to_owned()], true));
+    assert_eq!(errors(&configure(&json!({})).await), [""; 0]);
+    let arguments = vec![wire(&json!("a89dab5e39394eccbdb77b19d57b0180in03")).unwrap()];
+    let request = tf::call_function::Request { name: "parse_instance_id".to_owned(), arguments };
+    assert!(host.provider().call_function(request).await.unwrap().into_inner().error.is_none());
+    let backup = json!({ "service": "dds", "instance_id": "a89dab5e39394eccbdb77b19d57b0180in02", "name": "nightly" });
+    let config = whole(&schema.resource_schemas[TYPE], &backup);
+    let plan = host.provider().plan_resource_change(plan_request(&config, &Value::Null, &config)).await.unwrap();
+    let told = plan.into_inner().diagnostics;
+    assert_eq!((errors(&told), told[0].attribute.is_some()), (vec!["No region".to_owned()], false));
+    let lookup = whole(&schema.data_source_schemas["huaweidb_instances"], &json!({ "service": "dds" }));
+    let type_name = "huaweidb_instances".to_owned();
+    let request = tf::read_data_source::Request { type_name, config: wire(&lookup), ..Default::default() };
+    let read = host.provider().read_data_source(request).await.unwrap().into_inner();
+    assert_eq!(errors(&read.diagnostics), ["No region"]);
+}
+
 /// Whether private bytes hold what the host sent; the provider adds where and when the backup was seen.
 fn keeps(private: &[u8]) -> bool {
     let read = |bytes: &[u8]| serde_json::from_slice::<serde_json::Map<String, Value>>(bytes).expect("a JSON object");

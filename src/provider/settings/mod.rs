@@ -19,7 +19,7 @@ use self::schema::{address, domain, odd_variables, wrong};
 pub(super) use self::schema::{schema, validate};
 use super::shared_config::Profile;
 use crate::cloud;
-use crate::plugin::{Attr, Diagnostic, Diagnostics, Path, model};
+use crate::plugin::{Attr, Diagnostic, Diagnostics, Field as _, Path, Value, model};
 
 model! {
     /// The provider block as it was written.
@@ -210,6 +210,17 @@ pub(super) fn resolve(
         user_agent: user_agent(terraform_version, around),
     };
     Ok((settings, warnings))
+}
+
+/// Whether the block sets nothing, and nothing else names a region: then nobody may want to call the cloud.
+pub(super) fn says_nothing(block: &ProviderBlock, around: &Surroundings) -> bool {
+    let empty = |value: &Value| value.is_null() || value.as_list().is_some_and(<[Value]>::is_empty);
+    let is_empty = match block.clone().into_value() {
+        Value::Map(members) => members.values().all(empty),
+        _ => false,
+    };
+    let profile = || files::profile(block, around).ok().flatten();
+    is_empty && around.value(REGION).is_none() && profile().is_none_or(|profile| profile.region.is_empty())
 }
 
 /// Where settings come from, in words that end "from …".

@@ -123,6 +123,10 @@ output "prunable" {
     workspace.nothing_to_do();
     configure(r#"output "parsed" { value = provider::huaweidb::parse_instance_id("nonsense") }"#);
     workspace.run(&["validate"]).failed().says("\"nonsense\" is no instance id");
+    // What needs the cloud says what is missing, when planned.
+    configure("data \"huaweidb_instances\" \"all\" {\n  service = \"dds\"\n}\n");
+    let ran = workspace.run(&["plan"]).failed().says("No region").says("which region to call");
+    assert_eq!(ran.all().matches("Error: ").count(), 1, "{}", ran.all());
 }
 
 /// Links to the files of a backup, which must be there.
