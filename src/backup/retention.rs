@@ -5,7 +5,7 @@
 //! unless that is allowed expressly.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -71,12 +71,17 @@ pub fn prunable(candidates: &[Candidate], rule: Rule) -> Vec<String> {
         removed.extend(surplus.filter(|(begin, _)| rule.begun_before.is_none_or(|before| *begin < before)));
     }
     removed.sort_unstable();
+    let mut seen = BTreeSet::new();
+    removed.retain(|(_, id)| seen.insert(*id));
     removed.into_iter().map(|(_, id)| id.to_owned()).collect()
 }
 
-/// Reads an age: a whole number of days or weeks (`30d`, `4w`), or a duration that `fine` can read.
+/// Reads an age: `0s` for any, a whole number of days or weeks (`30d`, `4w`), or a duration that `fine` can read.
 pub fn age(text: &str, fine: impl FnOnce(&str) -> Result<Duration, String>) -> Result<Duration, String> {
     const CENTURY_DAYS: u64 = 36_600;
+    if text == "0s" {
+        return Ok(Duration::ZERO);
+    }
     for (unit, days_each) in [('d', 1), ('w', 7)] {
         let Some(Ok(count)) = text.strip_suffix(unit).map(str::parse::<u64>) else { continue };
         let days = count.checked_mul(days_each).filter(|days| (1..=CENTURY_DAYS).contains(days));
@@ -162,7 +167,9 @@ mod tests {
     #[test]
     fn ages_count_days_and_weeks_too() {
         let fine = |text: &str| if text == "36h" { Ok(Duration::from_hours(36)) } else { Err("No.".to_owned()) };
-        for (text, hours) in [("1d", Some(24)), ("30d", Some(720)), ("2w", Some(336)), ("36h", Some(36))] {
+        for (text, hours) in
+            [("0s", Some(0)), ("1d", Some(24)), ("30d", Some(720)), ("2w", Some(336)), ("36h", Some(36))]
+        {
             assert_eq!(age(text, fine).ok().map(|age| age.as_secs() / 3600), hours, "{text}");
         }
         for text in ["", "d", "0d", "-1d", "1.5d", "99999999999999999999d", "18446744073709551615w", "1y"] {

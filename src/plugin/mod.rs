@@ -17,6 +17,7 @@ mod function;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzz;
+mod gate;
 mod handshake;
 mod host;
 mod identity;

@@ -17,14 +17,15 @@ use tonic::{Request, Response, Status};
 
 use super::action::{AnyAction, Run, Teller};
 use super::ephemeral::{AnyEphemeral, Lease};
-use super::erased::{AnyDataSource, AnyResource, Ended, Start, caught, or_unexplained};
+use super::erased::{AnyDataSource, AnyResource, Ended, Start, caught, or_unexplained, typed};
+use super::gate::{self, some};
 use super::list::{AnyList, Found, Search};
 use super::proto::tfplugin6 as wire;
 use super::schema::Compiled;
 use super::stop::Stop;
 use super::timeouts::Operation;
 use super::{
-    Catalogue, Diagnostic, Diagnostics, Field, Mismatch, Path, Private, Provider, Source, Type, Value, codec, function,
+    Catalogue, Diagnostic, Diagnostics, Mismatch, Path, Private, Provider, Source, Type, Value, codec, function,
     lifecycle,
 };
 
@@ -123,6 +124,12 @@ impl<P: Provider> Rpc<P> {
 impl<P: Provider> Inner<P> {
     fn schema(&self) -> &Compiled {
         self.offer.schema.get_or_init(|| Compiled::new(self.offer.provider.schema()))
+    }
+
+    /// What the provider itself finds wrong with its block.
+    fn own_faults(&self, config: Value) -> Result<Diagnostics, Diagnostics> {
+        let settings = typed::<P::Settings>(config)?;
+        Ok(self.offer.provider.validate(&settings))
     }
 
     fn catalogue(&self) -> &Catalogue<P::Client> {
@@ -322,6 +329,10 @@ fn completed(diagnostics: Diagnostics) -> wire::invoke_action::Event {
 fn progress(message: String) -> wire::invoke_action::Event {
     use wire::invoke_action::event::{Progress, Type};
     wire::invoke_action::Event { r#type: Some(Type::Progress(Progress { message })) }
+}
+
+fn is_progress(event: &wire::invoke_action::Event) -> bool {
+    matches!(event.r#type, Some(wire::invoke_action::event::Type::Progress(_)))
 }
 
 /// What a host cannot take: a found object that nothing identifies.
@@ -530,9 +541,7 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
         self.answer("ValidateProviderConfig", "", failed, async move |inner| {
             let schema = inner.schema();
             let config = read(request.config.as_ref(), schema.value_type())?;
-            let found = lifecycle::validate(schema.block(), &config, true);
-            let settings = P::Settings::from_value(some(config)).map_err(|error| unreadable(error).into());
-            let diagnostics = validated(found, settings.map(|settings| inner.offer.provider.validate(&settings)));
+            let diagnostics = gate::faults(inner.schema(), &config, true, |config| inner.own_faults(config));
             Ok(Response { diagnostics: diagnostics.into_wire() })
         })
         .await
@@ -550,8 +559,7 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
             let compiled = resource.compiled();
             let config = read(request.config.as_ref(), compiled.value_type())?;
             let write_only = request.client_capabilities.is_some_and(|client| client.write_only_attributes_allowed);
-            let found = lifecycle::validate(compiled.block(), &config, write_only);
-            let diagnostics = validated(found, resource.validate(compiled.without_timeouts(some(config))));
+            let diagnostics = gate::faults(compiled, &config, write_only, |config| resource.validate(config));
             Ok(Response { diagnostics: diagnostics.into_wire() })
         })
         .await
@@ -568,8 +576,7 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
             let data_source = inner.data_source(&request.type_name)?;
             let compiled = data_source.compiled();
             let config = read(request.config.as_ref(), compiled.value_type())?;
-            let found = lifecycle::validate(compiled.block(), &config, true);
-            let diagnostics = validated(found, data_source.validate(compiled.without_timeouts(some(config))));
+            let diagnostics = gate::faults(compiled, &config, true, |config| data_source.validate(config));
             Ok(Response { diagnostics: diagnostics.into_wire() })
         })
         .await
@@ -601,7 +608,8 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
         let failed = |diagnostics: Diagnostics| Response { diagnostics: diagnostics.into_wire() };
         self.answer("ConfigureProvider", "", failed, async move |inner| {
             let config = read(request.config.as_ref(), inner.schema().value_type())?;
-            let settings = P::Settings::from_value(some(config)).map_err(unreadable)?;
+            gate::check(inner.schema(), &config, |config| inner.own_faults(config))?;
+            let settings = typed(some(config))?;
             let mut diagnostics = Diagnostics::new();
             let stop = inner.stop.token();
             let may_wait = inner.offer.provider.may_wait(&settings);
@@ -873,6 +881,7 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
             let data_source = inner.data_source(&request.type_name)?;
             let compiled = data_source.compiled();
             let config = read(request.config.as_ref(), compiled.value_type())?;
+            gate::check_known(compiled, &config, |config| data_source.validate(config))?;
             let client = inner.client()?;
             let start = inner.start(compiled.timeouts().limit(Operation::Read, &config), &[]);
             let Ended { result, warnings, .. } =
@@ -929,8 +938,7 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
             let ephemeral = inner.ephemeral_resource(&request.type_name)?;
             let compiled = ephemeral.compiled();
             let config = read(request.config.as_ref(), compiled.value_type())?;
-            let found = lifecycle::validate(compiled.block(), &config, true);
-            let diagnostics = validated(found, ephemeral.validate(compiled.without_timeouts(some(config))));
+            let diagnostics = gate::faults(compiled, &config, true, |config| ephemeral.validate(config));
             Ok(Response { diagnostics: diagnostics.into_wire() })
         })
         .await
@@ -948,6 +956,7 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
             let ephemeral = inner.ephemeral_resource(&request.type_name)?;
             let compiled = ephemeral.compiled();
             let config = read(request.config.as_ref(), compiled.value_type())?;
+            gate::check_known(compiled, &config, |config| ephemeral.validate(config))?;
             let client = inner.client()?;
             let start = inner.start(compiled.timeouts().limit(Operation::Read, &config), &[]);
             let (result, lease) = ephemeral.open(&client, compiled.without_timeouts(config.clone()), start).await;
@@ -1012,8 +1021,7 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
             let list = inner.list_resource(&request.type_name)?;
             let compiled = list.compiled();
             let config = some(read(request.config.as_ref(), compiled.value_type())?);
-            let found = lifecycle::validate(compiled.block(), &config, true);
-            let diagnostics = validated(found, list.validate(compiled.without_timeouts(config)));
+            let diagnostics = gate::faults(compiled, &config, true, |config| list.validate(config));
             Ok(Response { diagnostics: diagnostics.into_wire() })
         })
         .await
@@ -1040,6 +1048,7 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
                 let list = inner.list_resource(&request.type_name)?;
                 let compiled = list.compiled();
                 let config = some(read(request.config.as_ref(), compiled.value_type())?);
+                gate::check_known(compiled, &config, |config| list.validate(config))?;
                 let client = inner.client()?;
                 let search = Search {
                     out,
@@ -1081,8 +1090,7 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
             let action = inner.action(&request.type_name)?;
             let compiled = action.compiled();
             let config = some(read(request.config.as_ref(), compiled.value_type())?);
-            let found = lifecycle::validate(compiled.block(), &config, true);
-            let diagnostics = validated(found, action.validate(compiled.without_timeouts(config)));
+            let diagnostics = gate::faults(compiled, &config, true, |config| action.validate(config));
             Ok(Response { diagnostics: diagnostics.into_wire() })
         })
         .await
@@ -1097,6 +1105,7 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
             let action = inner.action(&request.action_type)?;
             let compiled = action.compiled();
             let config = some(read(request.config.as_ref(), compiled.value_type())?);
+            gate::check(compiled, &config, |config| action.validate(config))?;
             let client = inner.client_if_known()?;
             let diagnostics = action.plan(client.as_deref(), compiled.without_timeouts(config)).await;
             Ok(Response { diagnostics: diagnostics.into_wire(), deferred: None })
@@ -1112,6 +1121,8 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
         let inner = Arc::clone(&self.0);
         let (out, events) = mpsc::unbounded_channel();
         let running = inner.stop.running();
+        let stop = inner.stop.token();
+        let told = stop.clone();
         // In a task of its own: an action that has begun comes to its end, whoever listens.
         tokio::spawn(async move {
             let begun = Instant::now();
@@ -1127,8 +1138,9 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
                 let action = inner.action(&request.action_type)?;
                 let compiled = action.compiled();
                 let config = some(read(request.config.as_ref(), compiled.value_type())?);
+                gate::check_known(compiled, &config, |config| action.validate(config))?;
                 let client = inner.client()?;
-                let run = Run::new(inner.stop.token(), teller);
+                let run = Run::new(told, teller);
                 Ok(action.invoke(&client, compiled.without_timeouts(config), run).await)
             };
             let diagnostics = caught(work).await.unwrap_or_else(|errors| errors);
@@ -1144,33 +1156,16 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
             }
             drop(running);
         });
-        Ok(Response::new(Box::pin(UnboundedReceiverStream::new(events))))
+        // After its own stop a host expects the end and nothing else: some fall over a word that comes between.
+        let events = UnboundedReceiverStream::new(events)
+            .filter(move |event| !stop.is_cancelled() || !event.as_ref().is_ok_and(is_progress));
+        Ok(Response::new(Box::pin(events)))
     }
 
     async fn stop_provider(&self, _: Request<wire::stop_provider::Request>) -> Answer<wire::stop_provider::Response> {
         self.0.stop.stop();
         Ok(Response::new(wire::stop_provider::Response::default()))
     }
-}
-
-/// An absent block, as one in which nothing is set.
-fn some(config: Value) -> Value {
-    if config.is_null() { Value::object([("", Value::Null); 0]) } else { config }
-}
-
-/// What the schema found wrong, then what the implementation says. Where the schema complains, a value may well not
-/// fit the model; saying that too would only confuse.
-fn validated(mut found: Diagnostics, own: Result<Diagnostics, Diagnostics>) -> Diagnostics {
-    match own {
-        Ok(more) => found.extend(more),
-        Err(misfit) if !found.has_errors() => found.extend(misfit),
-        Err(_) => {}
-    }
-    found
-}
-
-fn unreadable(mismatch: Mismatch) -> Diagnostic {
-    mismatch.explained("Provider configuration does not have the expected form", "Correct the provider block.")
 }
 
 /// What is stored could be read, but makes no sense.

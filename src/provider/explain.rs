@@ -103,7 +103,7 @@ fn detail(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
     text
 }
 
-fn what_happened(error: &backup::Error) -> String {
+pub(super) fn what_happened(error: &backup::Error) -> String {
     match error {
         backup::Error::Cloud(cause) | backup::Error::OutOfSight { cause, .. } => said(cause),
         backup::Error::Unsupported(why) => why.to_string(),
@@ -206,11 +206,14 @@ fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String 
         (Doing::Follow, backup::Error::Failed { .. }) => format!("The failed backup {id} stays in the cloud."),
         (Doing::Follow, _) => format!("The backup {id} exists in the cloud. It is not in the state."),
         (Doing::Prune, _) => format!("The backup {id} still exists in the cloud, as far as is known."),
+        (Doing::Stop, backup::Error::Stopped { .. } | backup::Error::StillRunning { .. }) => {
+            format!("The cloud may have been asked to stop the backup {id}; whether it still runs is not known.")
+        }
         (Doing::Stop, _) => format!("The backup {id} goes on as before, as far as is known."),
     }
 }
 
-fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
+pub(super) fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
     // Where the refusal is understood, its status alone would mislead: a busy instance is a 403 too.
     let understood = matches!(error, backup::Error::Busy { .. } | backup::Error::NameTaken { .. });
     if !understood && let Some(cause) = error.cloud() {
@@ -221,36 +224,14 @@ fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
             return advice;
         }
     }
+    if doing == Doing::Create
+        && let Some(next) = next_of_create(about, error)
+    {
+        return next;
+    }
     match (doing, error) {
-        (Doing::Create, backup::Error::NameTaken { existing: Some(backup), .. }) => format!(
-            "Choose another `name`, use `name_prefix`, or, if that backup is the one you want, bring it under \
-             management:\n\n{}",
-            import_block(about.service, backup)
-        ),
-        (Doing::Create, backup::Error::NameTaken { existing: None, .. }) => {
-            "Choose another `name`, or use `name_prefix`, which never collides.".to_owned()
-        }
-        (Doing::Create, backup::Error::Busy { running: Some(backup), .. }) => format!(
-            "Apply again when it has ended, raise `timeouts.create` (in an action: `timeout`), or, if the running backup is the one you want, bring \
-             it under management:\n\n{}",
-            import_block(about.service, backup)
-        ),
-        (Doing::Create, backup::Error::Busy { running: None, .. }) => {
-            "Apply again when the instance is idle, or raise `timeouts.create` (in an action: `timeout`).".to_owned()
-        }
-        (Doing::Create, backup::Error::Unclear { candidates, .. }) => match candidates.first() {
-            Some(backup) => format!(
-                "Look at the backups in the console. To keep one, bring it under management; delete the others:\n\n{}",
-                import_block(about.service, backup)
-            ),
-            None => "Look for it in the console before applying again.".to_owned(),
-        },
         (_, backup::Error::Doubtful { doubt, .. }) => next_in_doubt(*doubt, about),
         (_, backup::Error::Foreign { found, .. }) => next_to(about, found),
-        (Doing::Create, backup::Error::OtherAnswer { .. }) => OTHER_ANSWER.to_owned(),
-        (Doing::Create, backup::Error::Cloud(cloud::Error::Stopped { .. })) => {
-            "Apply again to take the backup.".to_owned()
-        }
         (Doing::Wait, backup::Error::Failed { .. }) => {
             "Fix the cause and apply again: Terraform deletes the failed backup and takes a new one.".to_owned()
         }
@@ -266,19 +247,22 @@ fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
         (Doing::Delete, backup::Error::OthersRun { .. }) => {
             "Destroy again when the others have ended, or stop them in the console.".to_owned()
         }
-        (
-            Doing::Delete,
-            backup::Error::StillRunning { .. } | backup::Error::Busy { .. } | backup::Error::Stopped { .. },
-        ) => "Destroy again to go on; `timeouts.delete` may need more time.".to_owned(),
+        (Doing::Delete, backup::Error::StillRunning { .. } | backup::Error::Busy { .. }) => {
+            "Destroy again to go on; `timeouts.delete` may need more time.".to_owned()
+        }
+        (Doing::Delete, backup::Error::Stopped { .. }) => "Destroy again to go on.".to_owned(),
         (Doing::Follow, backup::Error::Failed { .. }) => {
             "Fix the cause and invoke the action again; delete the failed backup.".to_owned()
         }
         (Doing::Follow, backup::Error::Vanished { .. }) => {
             "Somebody or something deleted it. Invoke the action again to take a new one.".to_owned()
         }
-        (Doing::Follow, _) => {
+        (Doing::Follow, backup::Error::StillRunning { .. }) => {
             "Look at it with the data source `huaweidb_backup` before another one is taken; `timeout` may need more time."
                 .to_owned()
+        }
+        (Doing::Follow, _) => {
+            "Look at it with the data source `huaweidb_backup` before another one is taken.".to_owned()
         }
         (Doing::Prune, backup::Error::OthersRun { .. }) => {
             "It is tried again next time, when the others have ended.".to_owned()
@@ -286,7 +270,7 @@ fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
         (Doing::Stop, backup::Error::OthersRun { .. }) => {
             let unseen = backup::named(about.service).and_then(|service| service.facts().stops_unseen);
             let also = unseen.map_or(String::new(), |what| format!(" That also ends {what}."));
-            format!("To stop them all, give `instance_id` alone.{also}")
+            format!("To stop them all, give `instance_id` and `all_on_instance = true` instead.{also}")
         }
         (Doing::Stop, backup::Error::StillRunning { .. }) => {
             "Invoke the action again; `timeout` may need more time.".to_owned()
@@ -303,15 +287,53 @@ fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
         (_, backup::Error::Unsupported(_) | backup::Error::NotOffered { .. }) => {
             "Leave it out for this service.".to_owned()
         }
+        (
+            Doing::Prune,
+            backup::Error::StillRunning { .. } | backup::Error::Cloud(cloud::Error::DeadlinePassed { .. }),
+        ) => "The next run goes on; the limit (`timeouts`, in an action `timeout`) may be too short.".to_owned(),
         (Doing::Prune, _) => "The next run tries again.".to_owned(),
+        (_, backup::Error::Stopped { .. } | backup::Error::Cloud(cloud::Error::Stopped { .. })) => {
+            "Run it again to go on.".to_owned()
+        }
         (
             _,
-            backup::Error::Stopped { .. }
-            | backup::Error::StillRunning { .. }
-            | backup::Error::Cloud(cloud::Error::Stopped { .. } | cloud::Error::DeadlinePassed { .. }),
+            backup::Error::StillRunning { .. }
+            | backup::Error::Cloud(cloud::Error::DeadlinePassed { .. }),
         ) => "Try again; the limit (`timeouts`, in an action `timeout`) may be too short.".to_owned(),
         _ => "Fix what the message names, then try again.".to_owned(),
     }
+}
+
+/// What to do where a create came to nothing, where that is not the same for everything.
+fn next_of_create(about: About<'_>, error: &backup::Error) -> Option<String> {
+    Some(match error {
+        backup::Error::NameTaken { existing: Some(backup), .. } => format!(
+            "Choose another `name`, use `name_prefix`, or, if that backup is the one you want, bring it under \
+             management:\n\n{}",
+            import_block(about.service, backup)
+        ),
+        backup::Error::NameTaken { existing: None, .. } => {
+            "Choose another `name`, or use `name_prefix`, which never collides.".to_owned()
+        }
+        backup::Error::Busy { running: Some(backup), .. } => format!(
+            "Apply again when it has ended, raise `timeouts.create` (in an action: `timeout`), or, if the running backup is the one you want, bring \
+             it under management:\n\n{}",
+            import_block(about.service, backup)
+        ),
+        backup::Error::Busy { running: None, .. } => {
+            "Apply again when the instance is idle, or raise `timeouts.create` (in an action: `timeout`).".to_owned()
+        }
+        backup::Error::Unclear { candidates, .. } => match candidates.first() {
+            Some(backup) => format!(
+                "Look at the backups in the console. To keep one, bring it under management; delete the others:\n\n{}",
+                import_block(about.service, backup)
+            ),
+            None => "Look for it in the console before applying again.".to_owned(),
+        },
+        backup::Error::OtherAnswer { .. } => OTHER_ANSWER.to_owned(),
+        backup::Error::Cloud(cloud::Error::Stopped { .. }) => "Apply again to take the backup.".to_owned(),
+        _ => return None,
+    })
 }
 
 const OTHER_ANSWER: &str =
@@ -458,7 +480,7 @@ fn named(backups: &[Backup]) -> String {
 }
 
 /// Ends with a full stop, begins with a capital unless a product's name comes first.
-fn sentence(text: &str) -> String {
+pub(super) fn sentence(text: &str) -> String {
     let first = text.split(' ').next().unwrap_or_default();
     let is_product = first == cloud::IAM.key || backup::named(first).is_some();
     let mut letters = text.chars();

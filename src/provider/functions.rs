@@ -21,7 +21,7 @@ impl Function for BackupName {
             Type::String,
         )
         .parameter("prefix", Type::String, format!("Beginning of the name: 1 to {} characters.", naming::PREFIX_MAX))
-        .parameter("timestamp", Type::String, "A time in RFC 3339, such as `plantimestamp()` gives.")
+        .parameter("timestamp", Type::String, "A time in RFC 3339, such as `plantimestamp()` gives. A leap second counts as the one before it.")
     }
 
     fn call(&self, arguments: &[Value]) -> Result<Value, FunctionError> {
@@ -48,11 +48,13 @@ impl Function for ParseInstanceId {
 
     fn call(&self, arguments: &[Value]) -> Result<Value, FunctionError> {
         let id = text(arguments, 0);
-        let (service, suffix) = services::of_instance(id).ok_or_else(|| {
-            let endings = ALL.iter().flat_map(|service| service.facts().instance_suffixes.iter().copied());
-            let endings = endings.collect::<Vec<_>>().join(", ");
-            FunctionError::at(0, format!("{id:?} is no instance id: 36 characters that end in one of {endings}."))
-        })?;
+        let (service, suffix) = services::of_instance(id)
+            .filter(|_| id.bytes().take(32).all(|byte| byte.is_ascii_hexdigit()))
+            .ok_or_else(|| {
+                let endings = ALL.iter().flat_map(|service| service.facts().instance_suffixes.iter().copied());
+                let endings = endings.collect::<Vec<_>>().join(", ");
+                FunctionError::at(0, format!("{id:?} is no instance id: 32 hexadecimal digits and one of {endings}."))
+            })?;
         let engine = services::engine(suffix).map_or(Value::Null, Value::from);
         Ok(Value::object([("service", service.facts().key().into()), ("engine", engine)]))
     }
@@ -68,13 +70,13 @@ impl Function for SelectPrunable {
             "The ids of the backups that a pruning would delete",
             "Applies the rule of `keep_last` and of the action `huaweidb_prune_backups` to a list of backups, such as the \
              `backups` of the data source `huaweidb_backups`. Only completed manual backups are selected, each instance is \
-             looked at alone, and its last completed one is never selected. Oldest first.",
+             looked at alone, and its last completed one is never selected. Oldest first, each once. No element may be null.",
             Type::list(Type::String),
         )
         .parameter("backups", Type::list(Type::Object(members.into())), "The backups. Other attributes are ignored.")
         .nullable("keep_last", Type::Number, "So many of the newest stay. Null: no such rule.")
         .nullable("older_than", Type::String, "Only backups begun so long before `now` go: `\"30d\"`. Null: no such rule.")
-        .parameter("now", Type::String, "A time in RFC 3339, such as `plantimestamp()` gives.")
+        .parameter("now", Type::String, "A time in RFC 3339, such as `plantimestamp()` gives. A leap second counts as the one before it.")
     }
 
     fn call(&self, arguments: &[Value]) -> Result<Value, FunctionError> {
@@ -88,8 +90,12 @@ impl Function for SelectPrunable {
         let now = time(arguments, 3)?;
         let begun_before = arguments[2].as_str().map(|age| before(age, now)).transpose();
         let begun_before = begun_before.map_err(|why| FunctionError::at(2, why))?;
+        let backups = arguments[0].as_list().unwrap_or_default();
+        if let Some(at) = backups.iter().position(|backup| backup.get("id").is_null()) {
+            return Err(FunctionError::at(0, format!("Element {at} of `backups` is null, or its `id` is.")));
+        }
         let member = |backup: &Value, name| backup.get(name).as_str().unwrap_or_default().to_owned();
-        let candidates = arguments[0].as_list().unwrap_or_default().iter().map(|backup| Candidate {
+        let candidates = backups.iter().map(|backup| Candidate {
             id: member(backup, "id"),
             instance_id: member(backup, "instance_id"),
             completed: member(backup, "status").eq_ignore_ascii_case("COMPLETED"),
@@ -107,7 +113,34 @@ fn text(arguments: &[Value], index: usize) -> &str {
 
 fn time(arguments: &[Value], index: usize) -> Result<Timestamp, FunctionError> {
     let text = text(arguments, index);
-    text.parse().map_err(|_| {
+    let parsed = if is_rfc3339(text) { text.parse().ok() } else { None };
+    parsed.ok_or_else(|| {
         FunctionError::at(index, format!("{text:?} is no time in RFC 3339, such as 2026-01-31T00:00:00Z."))
     })
+}
+
+/// Whether a text has the form of a time in RFC 3339. Whether there is such a day and hour is for others to say.
+fn is_rfc3339(text: &str) -> bool {
+    let fits = |text: &str, form: &str| {
+        text.len() == form.len()
+            && text.bytes().zip(form.bytes()).all(|(byte, form)| match form {
+                b'0' => byte.is_ascii_digit(),
+                b'T' => byte.eq_ignore_ascii_case(&b'T'),
+                b'+' => matches!(byte, b'+' | b'-'),
+                _ => byte == form,
+            })
+    };
+    let Some((moment, rest)) = text.split_at_checked("0000-00-00T00:00:00".len()) else { return false };
+    let zone = match rest.strip_prefix('.') {
+        None => rest,
+        Some(fraction) => {
+            let zone = fraction.trim_start_matches(|digit: char| digit.is_ascii_digit());
+            if zone.len() == fraction.len() {
+                return false;
+            }
+            zone
+        }
+    };
+    let zoned = zone.eq_ignore_ascii_case("Z") || (fits(zone, "+00:00") && &zone[1..3] < "24" && &zone[4..] < "60");
+    fits(moment, "0000-00-00T00:00:00") && zoned
 }

@@ -66,7 +66,7 @@ async fn the_examples_of_actions_do_what_they_say() {
     let (progress, errors) = run.invoke(&name, &arguments).await;
     assert_eq!((errors.len(), run.emulator.backups().len()), (0, before), "it only looks: {progress:?}");
     let keep = usize::try_from(arguments["keep_last"].as_u64().unwrap()).unwrap();
-    assert_eq!(progress.len(), 1 + before - keep, "{progress:?}");
+    assert_eq!(progress[0].lines().count(), 1 + before - keep, "{progress:?}");
     let (_, errors) = run.invoke(&name, &over(&arguments, &json!({ "dry_run": false }))).await;
     assert_eq!((errors.len(), run.emulator.backups().len()), (0, keep));
 

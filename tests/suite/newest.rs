@@ -272,7 +272,7 @@ async fn an_action_that_is_wrong_says_so_and_ends_once() {
             "This service cannot stop a backup",
         ),
         ("huaweidb_stop_backup", json!({ "service": "rds", "backup_id": "b" }), "Missing argument"),
-        ("huaweidb_prune_backups", json!({ "service": "dds", "instance_id": instance }), "Missing argument"),
+        ("huaweidb_prune_backups", json!({ "service": "dds", "instance_id": instance }), "Missing required argument"),
         (
             "huaweidb_prune_backups",
             json!({ "service": "dds", "instance_id": instance, "older_than": "long" }),
@@ -295,7 +295,7 @@ async fn an_action_that_is_wrong_says_so_and_ends_once() {
 async fn the_emergency_stop_stops_what_runs() {
     let run = Run::start(60.0).await;
     let stop = "huaweidb_stop_backup";
-    let idle = json!({ "service": "dds", "instance_id": run.dds() });
+    let idle = json!({ "service": "dds", "instance_id": run.dds(), "all_on_instance": true });
     assert_eq!(run.invoke(stop, &idle).await.1, ["No backup is running"]);
     let (progress, errors) = run.invoke(stop, &over(&idle, &json!({ "ignore_if_not_running": true }))).await;
     assert_eq!(errors, [""; 0]);
@@ -318,6 +318,113 @@ async fn the_emergency_stop_stops_what_runs() {
 }
 
 #[tokio::test]
+async fn what_turns_out_null_or_wrong_is_refused_before_anything_is_sent() {
+    let run = Run::start(60.0).await;
+    run.backups(3, "old-");
+    let (create, stop, prune) = ("huaweidb_create_backup", "huaweidb_stop_backup", "huaweidb_prune_backups");
+    let creating = json!({ "service": "dds", "instance_id": run.dds(), "name": "one" });
+    let stopping = json!({ "service": "dds", "instance_id": run.dds(), "all_on_instance": true });
+    let pruning = json!({
+        "service": "dds", "instance_id": run.dds(), "name_prefix": "old-", "keep_last": 1, "older_than": "0s",
+        "dry_run": false,
+    });
+    run.emulator.clear_journal();
+    let wrong = |base: &Value, values: &[(&str, Value)]| {
+        let cases = values.iter().map(|(name, value)| over(base, &json!({ *name: value })));
+        cases.collect::<Vec<_>>()
+    };
+    let null = Value::Null;
+    let cases = [
+        (
+            create,
+            wrong(
+                &creating,
+                &[
+                    ("service", null.clone()),
+                    ("service", json!("mainframe")),
+                    ("instance_id", null.clone()),
+                    ("name", null.clone()),
+                    ("name_prefix", json!("two-")),
+                    ("timeout", json!("5x")),
+                    ("timeout", json!("-5m")),
+                ],
+            ),
+        ),
+        (
+            stop,
+            wrong(
+                &stopping,
+                &[
+                    ("service", null.clone()),
+                    ("instance_id", null.clone()),
+                    ("all_on_instance", null.clone()),
+                    ("all_on_instance", json!(false)),
+                    ("backup_id", json!("b1br02")),
+                    ("timeout", json!("5x")),
+                ],
+            ),
+        ),
+        (
+            prune,
+            wrong(
+                &pruning,
+                &[
+                    ("service", null.clone()),
+                    ("instance_id", null.clone()),
+                    ("instance_id", json!("")),
+                    ("name_prefix", null.clone()),
+                    ("keep_last", null.clone()),
+                    ("keep_last", json!(-1)),
+                    ("service", json!("ddm")),
+                    ("older_than", null.clone()),
+                    ("older_than", json!("-5m")),
+                    ("timeout", json!("5x")),
+                ],
+            ),
+        ),
+    ];
+    for (name, wishes) in cases {
+        for wish in wishes {
+            let request = tf::plan_action::Request {
+                action_type: name.to_owned(),
+                config: wire(&run.action(name, &wish)),
+                ..Default::default()
+            };
+            let said = run.host.provider().plan_action(request).await.unwrap().into_inner().diagnostics;
+            assert!(said.iter().any(|one| one.severity == 1), "planned: {name} {wish}");
+            let request = tf::invoke_action::Request {
+                action_type: name.to_owned(),
+                config: wire(&run.action(name, &wish)),
+                ..Default::default()
+            };
+            let events = run.host.provider().invoke_action(request).await.unwrap().into_inner();
+            let (progress, said) = ended(events).await;
+            assert!(progress.is_empty() && !summaries(&said).is_empty(), "invoked: {name} {wish} {progress:?}");
+        }
+    }
+    assert_eq!(run.emulator.journal().len(), 0, "nothing was sent");
+    assert_eq!(run.emulator.backups().len(), 3);
+}
+
+#[tokio::test]
+async fn a_pruning_shares_calls() {
+    let run = Run::start(0.2).await;
+    run.backups(60, "old-");
+    run.emulator.clear_journal();
+    let wish = json!({
+        "service": "dds", "instance_id": run.dds(), "name_prefix": "old-", "keep_last": 1, "older_than": "0s",
+        "dry_run": false,
+    });
+    let (progress, errors) = run.invoke("huaweidb_prune_backups", &wish).await;
+    assert_eq!(errors, [""; 0]);
+    assert_eq!(progress.last().unwrap(), "59 of 59 deleted");
+    assert_eq!(run.emulator.backups().len(), 1);
+    let calls = run.emulator.journal().len();
+    // One by one they would be three each.
+    assert!(calls < 40, "{calls} calls");
+}
+
+#[tokio::test]
 async fn pruning_lists_first_and_never_deletes_the_last() {
     let run = Run::start(0.2).await;
     let old = run.backups(4, "nightly-");
@@ -337,17 +444,20 @@ async fn pruning_lists_first_and_never_deletes_the_last() {
     run.emulator.add_backups(&failed);
     let other = run.backups(1, "weekly-");
     let prune = "huaweidb_prune_backups";
-    let wish = json!({ "service": "dds", "instance_id": run.dds(), "name_prefix": "nightly-", "keep_last": 2 });
+    let wish = json!({
+        "service": "dds", "instance_id": run.dds(), "name_prefix": "nightly-", "keep_last": 2,
+        "older_than": "0s",
+    });
 
     let (progress, errors) = run.invoke(prune, &wish).await;
-    assert_eq!((errors.len(), progress.len()), (0, 3), "{progress:?}");
+    assert_eq!((errors.len(), progress.len(), progress[0].lines().count()), (0, 1, 3), "{progress:?}");
     assert!(progress[0].starts_with("Of the manual backups that fit (5) 2 would be deleted"), "{progress:?}");
     assert_eq!(run.emulator.backups().len(), 7, "a dry run deletes nothing");
 
     let really = over(&wish, &json!({ "dry_run": false }));
     let (progress, errors) = run.invoke(prune, &really).await;
     assert_eq!(errors, [""; 0]);
-    assert!(progress[1].starts_with("Deleted"), "{progress:?}");
+    assert_eq!(progress.last().unwrap(), "2 of 2 deleted");
     let mut newest = old.clone();
     newest.sort_by(|one, other| other.begin_time.cmp(&one.begin_time));
     let left = ids(&run.emulator.backups());
@@ -355,7 +465,7 @@ async fn pruning_lists_first_and_never_deletes_the_last() {
     assert!(left.contains(&other[0].id));
 
     // Everything is old, and still one stays.
-    let all = over(&really, &json!({ "keep_last": null, "older_than": "1s" }));
+    let all = over(&really, &json!({ "keep_last": 0, "older_than": "1s" }));
     run.invoke(prune, &all).await;
     let left = ids(&run.emulator.backups());
     assert!(left.contains(&newest[0].id) && !left.contains(&newest[1].id));
@@ -484,6 +594,10 @@ async fn line_80_functions_are_pure_and_name_the_argument_to_blame() {
     assert!(name.starts_with("nightly-20260102030405") && name.len() == 8 + 14 + 8, "{name}");
     assert_ne!(name, run.call("backup_name", &[json!("nightly-"), json!("2026-01-02T03:04:05.1Z")]).await.unwrap());
 
+    for time in ["2026-01-02T03:04:05+01:00", "2026-01-02t03:04:05.25z", "2016-12-31T23:59:60Z"] {
+        run.call("backup_name", &[json!("nightly-"), json!(time)]).await.unwrap();
+    }
+
     let parsed = |id: &str| [json!(format!("a89dab5e39394eccbdb77b19d57b0180{id}"))];
     for (ending, service, engine) in [
         ("in01", "rds", json!("MySQL")),
@@ -531,7 +645,15 @@ async fn line_80_functions_are_pure_and_name_the_argument_to_blame() {
         ("backup_name", vec![json!("a")], None),
         ("backup_name", vec![Value::Null, at.clone()], Some(0)),
         ("backup_name", vec![json!(7), at.clone()], Some(0)),
+        ("backup_name", vec![json!("a"), json!("2026-01-02 03:04:05Z")], Some(1)),
+        ("backup_name", vec![json!("a"), json!("20260102T030405Z")], Some(1)),
+        ("backup_name", vec![json!("a"), json!("2026-01-02T03:04:05Z[UTC]")], Some(1)),
+        ("backup_name", vec![json!("a"), json!("2026-01-02T03:04:05.Z")], Some(1)),
+        ("backup_name", vec![json!("a"), json!("2026-01-02T03:04:05+24:00")], Some(1)),
         ("parse_instance_id", vec![json!("in02")], Some(0)),
+        ("parse_instance_id", vec![json!(format!("{:32}in02", "a"))], Some(0)),
+        ("parse_instance_id", vec![json!(format!("{}in02", "g".repeat(32)))], Some(0)),
+        ("select_prunable", vec![json!([null]), json!(1), Value::Null, now.clone()], Some(0)),
         ("select_prunable", vec![json!([]), json!(-1), Value::Null, now.clone()], Some(1)),
         ("select_prunable", vec![json!([]), Value::Null, json!("long"), now.clone()], Some(2)),
         ("select_prunable", vec![json!([]), Value::Null, Value::Null, json!("now")], Some(3)),

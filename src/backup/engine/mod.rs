@@ -32,6 +32,7 @@ use std::time::Duration;
 use self::errand::{Ask, Errand};
 use self::poller::Pollers;
 pub use self::proof::Doubt;
+use self::remove::Others;
 use self::turns::Turns;
 use super::{
     Backup, BackupRef, Claims, Download, Error, Filter, Instance, NewBackup, Service, Started, Status, Unsupported,
@@ -250,7 +251,17 @@ impl Backups {
         service: &'static dyn Service,
         backup: &BackupRef,
     ) -> Result<Stop, Error> {
-        remove::stop(self.errand(context, service), backup).await
+        remove::stop(self.errand(context, service), backup, Others::Spared).await
+    }
+
+    /// The same, where whatever else runs on the instance may be stopped with it.
+    pub async fn stop_with_others(
+        &self,
+        context: &Context,
+        service: &'static dyn Service,
+        backup: &BackupRef,
+    ) -> Result<Stop, Error> {
+        remove::stop(self.errand(context, service), backup, Others::Stopped).await
     }
 
     /// Deletes a backup and waits until it is gone; "already gone" is success. One that runs is stopped first, or awaited

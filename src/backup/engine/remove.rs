@@ -13,14 +13,23 @@ use super::{pace, pages};
 use crate::backup::{Backup, BackupRef, Error, Filter, Status, StopScope, Unsupported, Verdict};
 use crate::cloud;
 
-pub(super) async fn stop(errand: Errand<'_>, backup: &BackupRef) -> Result<Stop, Error> {
+/// What a stop means for what else runs on the instance, where the service can only stop all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Others {
+    /// Nothing is stopped while they run.
+    Spared,
+    /// They are stopped too.
+    Stopped,
+}
+
+pub(super) async fn stop(errand: Errand<'_>, backup: &BackupRef, others: Others) -> Result<Stop, Error> {
     let facts = errand.service.facts();
     if facts.stop == StopScope::Never {
         return Err(Unsupported(format!("{} cannot stop a running backup", facts.title)).into());
     }
     match itself(errand, backup).await? {
         None => Err(Error::Vanished { id: backup.id.clone() }),
-        Some(seen) if runs(&seen.status) => halt(&mut Watch::new(errand, backup), seen).await,
+        Some(seen) if runs(&seen.status) => halt(&mut Watch::new(errand, backup), seen, others).await,
         Some(seen) => Ok(Stop::NotRunning(Box::new(seen))),
     }
 }
@@ -99,7 +108,7 @@ async fn ended(watch: &mut Watch<'_>, running: Backup) -> Result<Option<Backup>,
     let errand = watch.errand;
     let id = running.id.clone();
     info!(backup_id = id, "the backup still runs: it is stopped before it is deleted");
-    let why = match halt(watch, running).await {
+    let why = match halt(watch, running, Others::Spared).await {
         Ok(Stop::Stopped(ended)) => return Ok(ended.map(|ended| *ended)),
         Ok(Stop::NotRunning(ended)) => return Ok(Some(*ended)),
         Err(error @ (Error::Stopped { .. } | Error::StillRunning { .. } | Error::OutOfSight { .. })) => {
@@ -205,7 +214,7 @@ async fn gone(watch: &mut Watch<'_>, job_id: Option<&str>, patience: Duration) -
 }
 
 /// Stops a backup that was seen running.
-async fn halt(watch: &mut Watch<'_>, running: Backup) -> Result<Stop, Error> {
+async fn halt(watch: &mut Watch<'_>, running: Backup, spared: Others) -> Result<Stop, Error> {
     let errand = watch.errand;
     let facts = errand.service.facts();
     let Some(call) = errand.service.stop(&running) else {
@@ -214,7 +223,7 @@ async fn halt(watch: &mut Watch<'_>, running: Backup) -> Result<Stop, Error> {
     let mut asked = false;
     let mut failure = None;
     for _ in 0..pace::STOPS {
-        if facts.stop == StopScope::Instance {
+        if facts.stop == StopScope::Instance && spared == Others::Spared {
             let others = others(errand, &running).await?;
             if !others.is_empty() {
                 return Err(Error::OthersRun { others });

@@ -73,15 +73,8 @@ impl Action<Backups> for CreateBackup {
             found.push(Diagnostic::error(summary, detail).at(Path::attribute("name")));
         }
         let Some(service) = config.service.as_str().and_then(backup::named) else { return found };
-        let facts = service.facts();
-        if let Some(why) = facts.no_create {
-            let detail = format!("{why}. Choose another `service`, or look its backups up with the data sources.");
-            found
-                .push(Diagnostic::error("This service takes no manual backups", detail).at(Path::attribute("service")));
-        }
-        if let Some(warning) = config.instance_id.known().and_then(|id| services::foreign_suffix(service, id)) {
-            found.push(warning.at(Path::attribute("instance_id")));
-        }
+        found.extend(super::without_manual_backups(service));
+        found.extend(super::foreign_instance(service, &config.instance_id));
         found
     }
 

@@ -12,9 +12,10 @@ use tokio::time::Instant;
 pub(super) use self::create::CreateBackup;
 pub(super) use self::prune::{PruneBackups, before};
 pub(super) use self::stop::StopBackup;
-use crate::backup::{Backup, Progress, Status};
+use super::services;
+use crate::backup::{Backup, Progress, Service, Status};
 use crate::cloud::Context;
-use crate::plugin::{Attr, Attribute, Run, Teller, check_duration, parse_duration};
+use crate::plugin::{Attr, Attribute, Diagnostic, Path, Run, Teller, check_duration, parse_duration};
 
 fn region_attribute() -> Attribute {
     Attribute::string("region").describe("Region of the instance. Default: the provider's region.")
@@ -31,6 +32,19 @@ fn timeout_attribute(default: &str) -> Attribute {
 fn context(run: &Run, timeout: &Attr<String>, default: Duration) -> Context {
     let limit = timeout.as_str().and_then(|text| parse_duration(text).ok()).unwrap_or(default);
     Context { deadline: Instant::now() + limit, stop: run.stop().clone() }
+}
+
+/// What to say of a service in which nobody takes backups by hand.
+fn without_manual_backups(service: &dyn Service) -> Option<Diagnostic> {
+    let why = service.facts().no_create?;
+    let detail = format!("{why}. Choose another `service`, or look its backups up with the data sources.");
+    Some(Diagnostic::error("This service takes no manual backups", detail).at(Path::attribute("service")))
+}
+
+/// A warning if the instance looks like another service's.
+fn foreign_instance(service: &'static dyn Service, instance_id: &Attr<String>) -> Option<Diagnostic> {
+    let warning = services::foreign_suffix(service, instance_id.as_str()?)?;
+    Some(warning.at(Path::attribute("instance_id")))
 }
 
 /// Tells the user how a wait goes on.

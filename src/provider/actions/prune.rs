@@ -1,14 +1,18 @@
 //! The action `huaweidb_prune_backups`: deletes old manual backups of an instance.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use jiff::Timestamp;
+use tokio::time::Instant;
 
-use super::super::explain::{About, Doing, explain};
+use super::super::explain::{About, Doing, explain, sentence, what_happened, what_next};
 use super::super::{fields, services};
 use super::{context, region_attribute, timeout_attribute};
 use crate::backup::retention::{self, Candidate, Rule};
-use crate::backup::{BackupRef, Backups, Filter};
+use crate::backup::{self, Backup, BackupRef, Backups, Filter, Service};
+use crate::cloud::{self, Context};
 use crate::plugin::{Action, Attr, Attribute, Diagnostic, Diagnostics, Path, Run, Schema, model, parse_duration};
 
 model! {
@@ -38,19 +42,22 @@ impl Action<Backups> for PruneBackups {
         Schema::new(
             "Deletes old manual backups of one instance, or, as long as `dry_run` is not `false`, only lists them. Automatic \
              backups, and those that are not `COMPLETED`, are never touched. Backups that a state tracks are not spared: give \
-             them another prefix.",
+             them another prefix.\n\nWhat says which backups go must all be given, and a null is an error: it is never taken for \
+             \"all\".",
         )
         .attribute(fields::service("Database service of the instance."))
         .attribute(Attribute::string("instance_id").required().check(fields::check_id).describe("Id of the instance."))
-        .attribute(Attribute::string("name_prefix").describe("Only backups whose name begins so. Default: any."))
-        .attribute(Attribute::integer("keep_last").between(0, 1_000_000).describe(
-            "So many of the newest stay, 0 to 1000000. Together with `older_than`, only what both say goes. Default: no such \
-             rule; give at least one of the two.",
+        .attribute(
+            Attribute::string("name_prefix").required().describe("Only backups whose name begins so; `\"\"` for any name."),
+        )
+        .attribute(Attribute::integer("keep_last").required().between(0, 1_000_000).describe(
+            "So many of the newest that fit stay, 0 to 1000000. Only what both this and `older_than` say goes.",
         ))
         .attribute(
             Attribute::string("older_than")
+                .required()
                 .check(check_age)
-                .describe("Only backups begun so long ago go: `\"30d\"`, `\"4w\"`, `\"36h\"`. Default: no such rule."),
+                .describe("Only backups begun so long ago go: `\"30d\"`, `\"4w\"`, `\"36h\"`; `\"0s\"` for any age."),
         )
         .attribute(
             Attribute::bool("dry_run").describe("Whether the backups are only listed. Default: `true`. Set `false` to delete."),
@@ -64,11 +71,11 @@ impl Action<Backups> for PruneBackups {
     }
 
     fn validate(&self, config: &Wish) -> Diagnostics {
-        if config.keep_last.is_null() && config.older_than.is_null() {
-            let detail = "Neither `keep_last` nor `older_than` is set. Give at least one of them.";
-            return Diagnostic::error("Missing argument", detail).at(Path::attribute("keep_last")).into();
-        }
-        Diagnostics::new()
+        let mut found = Diagnostics::new();
+        let Some(service) = config.service.as_str().and_then(backup::named) else { return found };
+        found.extend(super::without_manual_backups(service));
+        found.extend(super::foreign_instance(service, &config.instance_id));
+        found
     }
 
     async fn invoke(&self, client: &Backups, config: Wish, run: &mut Run) -> Result<(), Diagnostics> {
@@ -84,51 +91,163 @@ impl Action<Backups> for PruneBackups {
         };
         let key = service.facts().key();
         let about = About { service: key, id: None, name: None };
-        let found = client.list(&context, service, &filter).await;
-        let found = found.map_err(|error| explain(Doing::Search, about, &error))?;
+        let unfound = |error: backup::Error| explain(Doing::Search, about, &error);
+        let found = client.list(&context, service, &filter).await.map_err(unfound)?;
         let leaving = retention::prunable(&found.iter().map(Candidate::from).collect::<Vec<_>>(), rule);
         let leaving = leaving.iter().filter_map(|id| found.iter().find(|backup| backup.id == *id)).collect::<Vec<_>>();
         let dry_run = config.dry_run != Attr::Known(false);
         let (count, of) = (leaving.len(), found.len());
+        let each = leaving.iter().map(|backup| line(backup)).collect::<String>();
         run.tell(match (count, dry_run) {
             (0, _) => format!("Nothing to prune: of the manual backups that fit ({of}) all stay"),
-            (_, true) => {
-                format!(
-                    "Of the manual backups that fit ({of}) {count} would be deleted; set `dry_run = false` to do it"
-                )
-            }
-            (_, false) => format!("Of the manual backups that fit ({of}) {count} will be deleted"),
+            (_, true) => format!(
+                "Of the manual backups that fit ({of}) {count} would be deleted; set `dry_run = false` to do it:{each}"
+            ),
+            (_, false) => format!("Of the manual backups that fit ({of}) {count} will be deleted:{each}"),
         });
-        let mut failures = Diagnostics::new();
-        let mut deleted = 0;
-        for backup in &leaving {
-            let begun = backup.begin.map_or_else(String::new, |begin| format!(", begun {begin}"));
-            let label = format!("{:?} ({}){begun}", backup.name, backup.id);
-            if dry_run {
-                run.tell(format!("Would delete {label}"));
+        if dry_run || count == 0 {
+            return Ok(());
+        }
+        let project_id = client.project_id(&context).await.map_err(unfound)?;
+        let mut tally = Tally { of: count, ..Tally::default() };
+        for wave in leaving.chunks(AT_ONCE) {
+            if context.stop.is_cancelled() {
+                tally.untouched += wave.len();
                 continue;
             }
-            if context.stop.is_cancelled() {
-                let detail = format!(
-                    "Terraform asked to stop. Of the {count} backups to delete {deleted} are gone; the others stay. \
-                     Invoke the action again to go on."
-                );
-                failures.push(Diagnostic::error("Pruning was stopped", detail));
-                break;
-            }
-            match client.delete(&context, service, &BackupRef::from(*backup)).await {
-                Ok(()) => {
-                    deleted += 1;
-                    run.tell(format!("Deleted {label}"));
-                }
+            // Read again: what has changed since it was chosen stays.
+            let now = match client.list(&context, service, &filter).await {
+                Ok(now) => now,
                 Err(error) => {
-                    run.tell(format!("Not deleted: {label}"));
-                    let about = About { service: key, id: Some(&backup.id), name: Some(&backup.name) };
-                    failures.push(explain(Doing::Prune, about, &error));
+                    tally.failed.extend(wave.iter().map(|backup| (*backup, error.clone())));
+                    continue;
+                }
+            };
+            let mut unchanged = Vec::with_capacity(wave.len());
+            for chosen in wave {
+                match changed(chosen, &now) {
+                    None => unchanged.push(delete(&client, &context, service, chosen, &project_id)),
+                    Some(how) => {
+                        tally.changed += 1;
+                        run.tell(format!("Left {}: {how}", label(chosen)));
+                    }
+                }
+            }
+            // Side by side, so that they share calls as destroys do.
+            let mut deletions = futures_util::stream::iter(unchanged).buffer_unordered(AT_ONCE);
+            let mut told = Instant::now();
+            while let Some((backup, outcome)) = deletions.next().await {
+                match outcome {
+                    Ok(()) => tally.deleted += 1,
+                    Err(error) => tally.failed.push((backup, error)),
+                }
+                if told.elapsed() >= EVERY {
+                    run.tell(tally.counted());
+                    told = Instant::now();
                 }
             }
         }
-        if failures.is_empty() { Ok(()) } else { Err(failures) }
+        tally.failed.sort_by_key(|(backup, _)| (backup.begin, &backup.id));
+        if context.stop.is_cancelled() && tally.deleted + tally.changed < tally.of {
+            return Err(tally.stopped().into());
+        }
+        run.tell(tally.counted());
+        if tally.failed.is_empty() { Ok(()) } else { Err(tally.refused(key).into()) }
+    }
+}
+
+/// So many deletions wait side by side at most.
+const AT_ONCE: usize = 200;
+
+/// So often it is told at most how far the deletions are.
+const EVERY: Duration = Duration::from_secs(1);
+
+fn label(backup: &Backup) -> String {
+    let begun = backup.begin.map_or_else(String::new, |begin| format!(", begun {begin}"));
+    format!("{:?} ({}){begun}", backup.name, backup.id)
+}
+
+fn line(backup: &Backup) -> String {
+    format!("\n- {}", label(backup))
+}
+
+/// Why one that was chosen must stay, if what is listed now says so.
+fn changed(chosen: &Backup, listed: &[Backup]) -> Option<String> {
+    match listed.iter().find(|backup| backup.id == chosen.id) {
+        None => Some("it is not listed any more, or does not fit any more".to_owned()),
+        Some(now) if now.status != chosen.status => Some(format!("it is {} now", now.status)),
+        Some(now) if now.name != chosen.name => Some(format!("its name is {:?} now", now.name)),
+        Some(_) => None,
+    }
+}
+
+/// Deletes one that was just seen in this project.
+async fn delete<'a>(
+    client: &Backups,
+    context: &Context,
+    service: &'static dyn Service,
+    chosen: &'a Backup,
+    project_id: &str,
+) -> (&'a Backup, Result<(), backup::Error>) {
+    let reference = BackupRef { project_id: Some(project_id.to_owned()), ..BackupRef::from(chosen) };
+    (chosen, client.delete(context, service, &reference).await)
+}
+
+/// How far a pruning has come.
+#[derive(Default)]
+struct Tally<'a> {
+    of: usize,
+    deleted: usize,
+    changed: usize,
+    untouched: usize,
+    failed: Vec<(&'a Backup, backup::Error)>,
+}
+
+impl Tally<'_> {
+    fn counted(&self) -> String {
+        let changed = if self.changed == 0 { String::new() } else { format!("; {} left as changed", self.changed) };
+        format!("{} of {} deleted{changed}", self.deleted, self.of)
+    }
+
+    /// The run was interrupted. What was asked for may still go; the rest was not touched.
+    fn stopped(&self) -> Diagnostic {
+        let sent = |error: &backup::Error| !matches!(error, backup::Error::Cloud(cloud::Error::Stopped { .. }));
+        let (begun, not_begun): (Vec<_>, Vec<_>) = self.failed.iter().partition(|(_, error)| sent(error));
+        let untouched = self.untouched + not_begun.len();
+        let mut detail = format!("Terraform asked to stop. {}; {untouched} not touched", self.counted());
+        if begun.is_empty() {
+            detail.push('.');
+        } else {
+            let each = begun.iter().map(|(backup, _)| line(backup)).collect::<String>();
+            let count = begun.len();
+            let _ = write!(detail, "; {count} may be going, and their end was not awaited:\n{each}");
+        }
+        detail.push_str("\n\nInvoke the action again to go on.");
+        Diagnostic::error("Pruning was stopped", detail)
+    }
+
+    /// Some could not be deleted: which, by what was said of them, and what to do.
+    fn refused(&self, service: &str) -> Diagnostic {
+        let mut said: Vec<(String, String)> = Vec::new();
+        let mut next: Vec<String> = Vec::new();
+        for (backup, error) in &self.failed {
+            let (why, line) = (sentence(&what_happened(error)), line(backup));
+            match said.iter_mut().find(|(one, _)| *one == why) {
+                Some((_, lines)) => lines.push_str(&line),
+                None => said.push((why, line)),
+            }
+            let about = About { service, id: Some(&backup.id), name: Some(&backup.name) };
+            let step = what_next(Doing::Prune, about, error);
+            if !next.contains(&step) {
+                next.push(step);
+            }
+        }
+        let mut detail = format!("{}. The others still exist in the cloud, as far as is known.", self.counted());
+        for (why, lines) in said {
+            let _ = write!(detail, "\n\n{why}\n{lines}");
+        }
+        let _ = write!(detail, "\n\n{}", next.join("\n\n"));
+        Diagnostic::error("Backups were not deleted", detail)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The action `huaweidb_stop_backup`: the emergency stop.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::super::explain::{About, Doing, explain};
@@ -14,6 +15,7 @@ model! {
         service: Attr<String>,
         backup_id: Attr<String>,
         instance_id: Attr<String>,
+        all_on_instance: Attr<bool>,
         region: Attr<String>,
         ignore_if_not_running: Attr<bool>,
         timeout: Attr<String>,
@@ -30,19 +32,20 @@ impl Action<Backups> for StopBackup {
 
     fn schema(&self) -> Schema {
         Schema::new(
-            "Stops a backup that is being taken: one by its id, or whatever runs on an instance. A stopped backup is of no \
+            "Stops a backup that is being taken: one by its id, or, with `all_on_instance`, whatever runs on an instance. A stopped backup is of no \
              use for a restore.",
         )
         .attribute(fields::service("Database service of the instance."))
         .attribute(Attribute::string("backup_id").check(fields::check_id).describe(
-            "Id of the backup to stop. Give `backup_id`, `instance_id`, or both where the service (`rds`) finds a backup only \
-             together with its instance. Default: whatever runs on the instance.",
+            "Id of the backup to stop. Default: none; then `all_on_instance` has to be `true`. Null is never taken for all.",
         ))
-        .attribute(
-            Attribute::string("instance_id")
-                .check(fields::check_id)
-                .describe("Id of the instance; alone, every backup that runs on it is stopped. Default: that of `backup_id`."),
-        )
+        .attribute(Attribute::string("instance_id").check(fields::check_id).describe(
+            "Id of the instance; needed with `all_on_instance`, and where the service (`rds`) finds a backup only together with \
+             its instance. Default: that of `backup_id`.",
+        ))
+        .attribute(Attribute::bool("all_on_instance").describe(
+            "Whether every backup that runs on `instance_id` is stopped. Default: `false`.",
+        ))
         .attribute(region_attribute())
         .attribute(
             Attribute::bool("ignore_if_not_running")
@@ -53,9 +56,23 @@ impl Action<Backups> for StopBackup {
 
     fn validate(&self, config: &Wish) -> Diagnostics {
         let mut found = Diagnostics::new();
-        if config.backup_id.is_null() && config.instance_id.is_null() {
-            let detail = "Neither `backup_id` nor `instance_id` is set. Give at least one of them.";
+        // An unknown one may still become either.
+        let all = match &config.all_on_instance {
+            Attr::Unknown => None,
+            all => Some(*all == Attr::Known(true)),
+        };
+        if config.backup_id.is_null() && all == Some(false) {
+            let detail = "`backup_id` has no value. Set it, or, to stop every backup that runs on `instance_id`, set \
+                          `all_on_instance = true`.";
             found.push(Diagnostic::error("Missing argument", detail).at(Path::attribute("backup_id")));
+        }
+        if config.backup_id.known().is_some() && all == Some(true) {
+            let detail = "Both `backup_id` and `all_on_instance = true` are set. Give exactly one of them.";
+            found.push(Diagnostic::error("Conflicting arguments", detail).at(Path::attribute("all_on_instance")));
+        }
+        if all == Some(true) && config.instance_id.is_null() {
+            let detail = "`all_on_instance = true` needs an instance. Set `instance_id`.";
+            found.push(Diagnostic::error("Missing argument", detail).at(Path::attribute("instance_id")));
         }
         let Some(service) = config.service.as_str().and_then(backup::named) else { return found };
         let facts = service.facts();
@@ -63,7 +80,7 @@ impl Action<Backups> for StopBackup {
             let detail = format!("{} has no call that stops a backup.", facts.title);
             found.push(Diagnostic::error("This service cannot stop a backup", detail).at(Path::attribute("service")));
         }
-        if facts.needs_instance && config.instance_id.is_null() {
+        if facts.needs_instance && config.instance_id.is_null() && all != Some(true) {
             let detail = format!("{} finds a backup only together with its instance. Set `instance_id`.", facts.title);
             found.push(Diagnostic::error("Missing argument", detail).at(Path::attribute("instance_id")));
         }
@@ -87,24 +104,40 @@ impl Action<Backups> for StopBackup {
             let runs = |status: &Status| !status.is_final() && *status != Status::Deleting;
             found.iter().filter(|backup| runs(&backup.status)).map(BackupRef::from).collect()
         };
+        let mut stopped: Vec<&str> = Vec::new();
         let mut idle = Vec::new();
-        for backup in &asked {
+        for (nth, backup) in asked.iter().enumerate() {
             run.tell(format!("Stopping the backup {}", backup.id));
-            let about = About { service: key, id: Some(&backup.id), name: None };
-            match client.stop(&context, service, backup).await {
-                Ok(Stop::Stopped(Some(now))) => {
-                    run.tell(format!("The backup {} is stopped: {}", backup.id, now.status));
+            let outcome = if by_id {
+                client.stop(&context, service, backup).await
+            } else {
+                client.stop_with_others(&context, service, backup).await
+            };
+            match outcome {
+                Ok(Stop::Stopped(now)) => {
+                    let now = now.map_or("gone".to_owned(), |now| now.status.to_string());
+                    run.tell(format!("The backup {} is stopped: {now}", backup.id));
+                    stopped.push(&backup.id);
                 }
-                Ok(Stop::Stopped(None)) => run.tell(format!("The backup {} is stopped and gone", backup.id)),
                 Ok(Stop::NotRunning(now)) => idle.push(format!("The backup {} is {}", backup.id, now.status)),
                 Err(backup::Error::Vanished { id }) => idle.push(format!("There is no backup {id}")),
-                Err(error) => return Err(explain(Doing::Stop, about, &error).into()),
+                Err(error) => {
+                    let about = About { service: key, id: Some(&backup.id), name: None };
+                    let mut failed = explain(Doing::Stop, about, &error);
+                    let rest = asked[nth + 1..].iter().map(|backup| backup.id.as_str()).collect::<Vec<_>>();
+                    for (what, ids) in [("Stopped before that", stopped), ("Not asked for yet", rest)] {
+                        if !ids.is_empty() {
+                            let _ = write!(failed.detail, "\n\n{what}: {}.", ids.join(", "));
+                        }
+                    }
+                    return Err(failed.into());
+                }
             }
         }
         if asked.is_empty() {
             idle.push(format!("No backup runs on the instance {}", instance_id.unwrap_or_default()));
         }
-        if idle.is_empty() {
+        if !stopped.is_empty() {
             return Ok(());
         }
         let idle = idle.join(". ");

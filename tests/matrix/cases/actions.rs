@@ -1,5 +1,8 @@
 //! Actions: by hand, around changes, and around the end.
 
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
 use huaweidb_emulator::{Emulator, Fault, NewBackups};
 use rustix::process::Signal;
 
@@ -46,8 +49,9 @@ pub(super) fn invoked(cli: &Cli) {
         r#"{}
 action "huaweidb_stop_backup" "emergency" {{
   config {{
-    service     = "dds"
-    instance_id = "{instance}"
+    service         = "dds"
+    instance_id     = "{instance}"
+    all_on_instance = true
   }}
 }}
 variable "dry_run" {{
@@ -60,6 +64,7 @@ action "huaweidb_prune_backups" "old" {{
     instance_id = "{instance}"
     name_prefix = "by-hand-"
     keep_last   = 1
+    older_than  = "0s"
     dry_run     = var.dry_run
   }}
 }}
@@ -90,7 +95,7 @@ action "huaweidb_prune_backups" "old" {{
     // An interrupt ends the waiting at once; the backup goes on, and is stopped by another action.
     let mut running = workspace.start(&["apply", "-auto-approve", "-invoke=action.huaweidb_create_backup.by-hand"]);
     wait_until("the backup is being taken", || emulator.backups().len() == 2);
-    pause(std::time::Duration::from_millis(500));
+    pause(Duration::from_millis(500));
     running.signal_if_there(Signal::INT);
     running.finished().failed();
     assert!(emulator.backups().iter().any(|row| row.status == "BUILDING"));
@@ -195,4 +200,273 @@ pub(super) fn examples(cli: &Cli) {
 
     workspace.write("found.tfquery.hcl", &example("list-resources/huaweidb_manual_backup/list-resource.tfquery.hcl"));
     workspace.run(&["query"]).succeeded().says("before-change");
+}
+
+/// The arguments of an action that would do something: names, and the terms of their values.
+type Arguments<'a> = Vec<(&'a str, String)>;
+
+fn line(name: &str, value: &str) -> String {
+    format!("    {name} = {value}\n")
+}
+
+/// An action block.
+fn action(kind: &str, name: &str, arguments: &Arguments<'_>) -> String {
+    let lines: String = arguments.iter().map(|(name, value)| line(name, value)).collect();
+    format!("action \"huaweidb_{kind}\" \"{name}\" {{\n  config {{\n{lines}  }}\n}}\n")
+}
+
+/// An object whose creation triggers an action.
+fn trigger(kind: &str, name: &str) -> String {
+    format!(
+        "resource \"terraform_data\" \"{name}\" {{\n  lifecycle {{\n    action_trigger {{\n      events  = [after_create]\n      \
+         actions = [action.huaweidb_{kind}.{name}]\n    }}\n  }}\n}}\n"
+    )
+}
+
+/// What each action needs to do something.
+fn wishes(emulator: &Emulator) -> [(&'static str, Arguments<'static>); 3] {
+    let instance = format!("{:?}", emulator.instance("dds"));
+    let text = |text: &str| format!("{text:?}");
+    let head = |more: &[(&'static str, String)]| {
+        let mut all = vec![("service", text("dds")), ("instance_id", instance.clone())];
+        all.extend_from_slice(more);
+        all
+    };
+    [
+        ("create_backup", head(&[("name_prefix", text("made-")), ("timeout", text("5m"))])),
+        (
+            "prune_backups",
+            head(&[
+                ("name_prefix", text("old-")),
+                ("keep_last", "1".to_owned()),
+                ("older_than", text("1h")),
+                ("dry_run", "false".to_owned()),
+                ("timeout", text("5m")),
+            ]),
+        ),
+        ("stop_backup", head(&[("all_on_instance", "true".to_owned()), ("timeout", text("5m"))])),
+    ]
+}
+
+/// Values with which an action must not do anything: the action, the argument, and the term of the value.
+const WRONG: &[(&str, &str, &str)] = &[
+    ("create_backup", "service", "null"),
+    ("create_backup", "service", "\"mainframe\""),
+    ("create_backup", "instance_id", "null"),
+    ("create_backup", "instance_id", "\"\""),
+    ("create_backup", "name_prefix", "null"),
+    ("create_backup", "name_prefix", "\"1\""),
+    ("create_backup", "timeout", "\"5x\""),
+    ("create_backup", "timeout", "\"-5m\""),
+    ("prune_backups", "service", "null"),
+    ("prune_backups", "service", "\"ddm\""),
+    ("prune_backups", "instance_id", "null"),
+    ("prune_backups", "instance_id", "\"\""),
+    ("prune_backups", "name_prefix", "null"),
+    ("prune_backups", "keep_last", "null"),
+    ("prune_backups", "keep_last", "-1"),
+    ("prune_backups", "keep_last", "1.5"),
+    ("prune_backups", "older_than", "null"),
+    ("prune_backups", "older_than", "\"soon\""),
+    ("prune_backups", "older_than", "\"-1d\""),
+    ("prune_backups", "timeout", "\"5x\""),
+    ("prune_backups", "timeout", "\"-5m\""),
+    ("stop_backup", "service", "null"),
+    ("stop_backup", "service", "\"taurusdb\""),
+    ("stop_backup", "instance_id", "null"),
+    ("stop_backup", "all_on_instance", "null"),
+    ("stop_backup", "all_on_instance", "false"),
+    ("stop_backup", "timeout", "\"5x\""),
+];
+
+/// The same wishes with one value replaced by a term.
+fn with(
+    wishes: &[(&'static str, Arguments<'static>); 3],
+    kind: &str,
+    argument: &str,
+    term: &str,
+) -> Arguments<'static> {
+    let mut wish = wishes.iter().find(|(one, _)| *one == kind).expect("it is an action").1.clone();
+    term.clone_into(&mut wish.iter_mut().find(|(name, _)| *name == argument).expect("it is an argument").1);
+    wish
+}
+
+/// Three backups to prune.
+fn seed(emulator: &Emulator) {
+    let old = NewBackups {
+        instance_id: emulator.instance("dds"),
+        name_prefix: "old-".to_owned(),
+        count: 3,
+        begin_time: Some("2026-01-01T00:00:00Z".to_owned()),
+        ..NewBackups::default()
+    };
+    emulator.add_backups(&old);
+}
+
+/// Values that a variable, a local or another object turns out to have are checked as literal ones are: when planned,
+/// invoked and triggered.
+pub(super) fn values(cli: &Cli) {
+    let emulator = emulator(600.0);
+    let wishes = wishes(&emulator);
+    seed(&emulator);
+    let untouched = |what: &str| {
+        let written = emulator.journal().into_iter().find(|call| call.method != "GET");
+        assert!(written.is_none() && emulator.backups().len() == 3, "{what}: {written:?}");
+    };
+
+    // By hand, from a variable.
+    let workspace = cli.workspace(&emulator);
+    for (kind, argument, wrong) in WRONG {
+        let config = action(kind, "a", &with(&wishes, kind, argument, "var.v"));
+        workspace.configure(&format!("variable \"v\" {{\n  default = {wrong}\n}}\n{config}"));
+        let ran = workspace.run(&["apply", "-auto-approve", &format!("-invoke=action.huaweidb_{kind}.a")]).failed();
+        assert!(ran.all().contains("Error: "), "{}", ran.all());
+        untouched(&format!("{kind} {argument} {wrong}"));
+    }
+
+    // All of them triggered: by locals in the plan, and by what an object turns out to be in the apply.
+    let (mut locals, mut objects) = (String::new(), String::new());
+    for (nth, (.., wrong)) in WRONG.iter().enumerate() {
+        locals.push_str(&line(&format!("v{nth}"), wrong));
+        let _ = write!(objects, "resource \"terraform_data\" \"v{nth}\" {{\n  input = {{ v = {wrong} }}\n}}\n");
+    }
+    for (source, head, fails_in) in
+        [("local.v", format!("locals {{\n{locals}}}\n"), "plan"), ("terraform_data.v", objects, "apply")]
+    {
+        let workspace = cli.workspace(&emulator);
+        let mut body = head;
+        for (nth, (kind, argument, _)) in WRONG.iter().enumerate() {
+            let term = if fails_in == "plan" { format!("{source}{nth}") } else { format!("{source}{nth}.output.v") };
+            let name = format!("a{nth}");
+            body.push_str(&action(kind, &name, &with(&wishes, kind, argument, &term)));
+            body.push_str(&trigger(kind, &name));
+        }
+        workspace.configure(&body);
+        workspace.run(&["validate"]);
+        let planned = workspace.run(&["plan"]);
+        let ran = if fails_in == "plan" {
+            planned
+        } else {
+            planned.succeeded();
+            workspace.run(&["apply", "-auto-approve"])
+        };
+        let ran = ran.failed();
+        for (nth, wrong) in WRONG.iter().enumerate() {
+            let (kind, ..) = wrong;
+            let named = format!("action.huaweidb_{kind}.a{nth}");
+            let lines = [
+                format!("{named},"),
+                format!("in action \"huaweidb_{kind}\" \"a{nth}\""),
+                format!("in resource \"terraform_data\" \"a{nth}\""),
+            ];
+            let all = ran.all();
+            let errors = &all[all.find("\nError: ").unwrap_or(all.len())..];
+            assert!(lines.iter().any(|line| errors.contains(line)), "{named} ({wrong:?}):\n{errors}");
+        }
+        untouched(source);
+    }
+}
+
+/// Good ones do their work wherever they come from.
+pub(super) fn good_values(cli: &Cli) {
+    let emulator = emulator(600.0);
+    let wishes = wishes(&emulator);
+    seed(&emulator);
+    for (nth, source) in ["literal", "var.w", "local.w", "terraform_data.w"].into_iter().enumerate() {
+        for (kind, wish) in &wishes {
+            let workspace = cli.workspace(&emulator);
+            let object: String = wish.iter().map(|(name, value)| line(name, value)).collect();
+            let head = match source {
+                "var.w" => format!("variable \"w\" {{\n  default = {{\n{object}  }}\n}}\n"),
+                "local.w" => format!("locals {{\n  w = {{\n{object}  }}\n}}\n"),
+                "terraform_data.w" => format!("resource \"terraform_data\" \"w\" {{\n  input = {{\n{object}  }}\n}}\n"),
+                _ => String::new(),
+            };
+            let term = |name: &str, value: &str| match source {
+                "literal" => value.to_owned(),
+                "terraform_data.w" => format!("{source}.output.{name}"),
+                _ => format!("{source}.{name}"),
+            };
+            let mut wish: Arguments<'_> = wish.iter().map(|(name, value)| (*name, term(name, value))).collect();
+            if *kind == "create_backup" {
+                wish.push(("wait_for_completion", "false".to_owned()));
+            }
+            let triggered = nth % 2 == 1;
+            let trigger = if triggered { trigger(kind, "a") } else { String::new() };
+            workspace.configure(&format!("{head}{}{trigger}", action(kind, "a", &wish)));
+            if triggered {
+                workspace.apply();
+            } else {
+                workspace.run(&["apply", "-auto-approve", &format!("-invoke=action.huaweidb_{kind}.a")]).succeeded();
+            }
+            let done = emulator.backups();
+            let running = done.iter().filter(|row| row.status == "BUILDING").count();
+            let old = done.iter().filter(|row| row.name.starts_with("old-")).count();
+            let expected = match *kind {
+                "create_backup" => (1, 3),
+                "prune_backups" => (1, 1),
+                _ => (0, 1),
+            };
+            assert_eq!((running, old), expected, "{source} {kind}");
+        }
+        for row in emulator.backups() {
+            emulator.vanish(&row.id);
+        }
+        seed(&emulator);
+    }
+}
+
+/// An interrupt at any point of an action: no crash, the action's own last word, and no backup of the same apply outside
+/// the state.
+pub(super) fn interrupted(cli: &Cli) {
+    for kind in ["create_backup", "prune_backups", "stop_backup"] {
+        for calls in 1..=10 {
+            let emulator = emulator(3.0);
+            let wishes = wishes(&emulator);
+            let old = NewBackups {
+                instance_id: emulator.instance("dds"),
+                name_prefix: "old-".to_owned(),
+                count: 30,
+                begin_time: Some("2026-01-01T00:00:00Z".to_owned()),
+                ..NewBackups::default()
+            };
+            emulator.add_backups(&old);
+            if kind == "stop_backup" {
+                emulator.set_pace(|pace| pace.stop_seconds = Some(3.0));
+                let running = NewBackups {
+                    instance_id: emulator.instance("dds"),
+                    name: Some("running".to_owned()),
+                    status: "BUILDING".to_owned(),
+                    ..NewBackups::default()
+                };
+                emulator.add_backups(&running);
+            }
+            emulator.fault(Fault::delay(80));
+            let workspace = cli.workspace(&emulator);
+            let wish = &wishes.iter().find(|(one, _)| *one == kind).expect("it is an action").1;
+            let beside = super::resource(&emulator, "geminidb", "b", "  name = \"in-the-state\"");
+            workspace.configure(&format!("{}{}{beside}", action(kind, "a", wish), trigger(kind, "a")));
+            let mut running = workspace.start(&["apply", "-auto-approve"]);
+            let of_action = || emulator.journal().iter().filter(|call| call.service == "dds").count();
+            // Where it needs fewer calls, somewhere near its end.
+            let began = Instant::now();
+            wait_until("the action asks", || of_action() >= calls || began.elapsed() > Duration::from_secs(5));
+            running.signal_if_there(Signal::INT);
+            let ran = running.finished();
+            let what = format!("{kind} after {calls} calls:\n{}", ran.all());
+            assert!(ran.code <= 1 && !ran.all().contains("panic"), "exit code {}, {what}", ran.code);
+            if ran.code == 1 && of_action() > 0 {
+                let words = ["Pruning was stopped", "Backup was not", "Search failed", "Backup may have been"];
+                assert!(
+                    words.iter().any(|word| ran.all().contains(word)) || ran.all().contains("Action complete"),
+                    "{what}"
+                );
+                assert!(!ran.all().contains("`timeout`"), "{what}");
+            }
+            let in_state = workspace.resource(super::ADDRESS).map(|(attributes, _)| attributes["id"].clone());
+            for row in emulator.backups().iter().filter(|row| row.name == "in-the-state") {
+                assert_eq!(in_state, Some(row.id.clone().into()), "{what}");
+            }
+        }
+    }
 }

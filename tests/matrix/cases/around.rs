@@ -415,7 +415,7 @@ fn uses(feature: &str) -> Option<(&'static str, &'static [&'static str])> {
             ("action \"huaweidb_stop_backup\" \"a\" {\n  config {\n    service = \"dds\"\n  }\n}\n", &["validate"])
         }
         "destroy events" => (
-            "action \"huaweidb_stop_backup\" \"a\" {\n  config {\n    service = \"dds\"\n    instance_id = \"i\"\n  }\n}\n\
+            "action \"huaweidb_stop_backup\" \"a\" {\n  config {\n    service = \"dds\"\n    backup_id = \"i\"\n  }\n}\n\
              resource \"terraform_data\" \"d\" {\n  lifecycle {\n    action_trigger {\n      events = [before_destroy]\n      \
              actions = [action.huaweidb_stop_backup.a]\n    }\n  }\n}\n",
             &["validate"],

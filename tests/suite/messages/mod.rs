@@ -298,6 +298,8 @@ async fn what_actions_say() {
     let mut book = Book::default();
     let (create, stop, prune) = ("huaweidb_create_backup", "huaweidb_stop_backup", "huaweidb_prune_backups");
     let dds = run.dds();
+    let pruning =
+        json!({ "service": "dds", "instance_id": dds, "name_prefix": "old-", "keep_last": 1, "older_than": "0s" });
     for (name, case, arguments) in [
         (create, "no name", json!({ "service": "dds", "instance_id": dds })),
         (create, "two names", json!({ "service": "dds", "instance_id": dds, "name": "nightly", "name_prefix": "n" })),
@@ -315,10 +317,17 @@ async fn what_actions_say() {
         (stop, "nothing to stop is named", json!({ "service": "dds" })),
         (stop, "a service that cannot", json!({ "service": "taurusdb", "backup_id": FOREIGN })),
         (stop, "an id without the instance it needs", json!({ "service": "rds", "backup_id": FOREIGN })),
-        (prune, "no rule", json!({ "service": "dds", "instance_id": dds })),
-        (prune, "an age that is none", json!({ "service": "dds", "instance_id": dds, "older_than": "long" })),
-        (prune, "an age before all time", json!({ "service": "dds", "instance_id": dds, "older_than": "99999999w" })),
-        (prune, "fewer than none", json!({ "service": "dds", "instance_id": dds, "keep_last": -1 })),
+        (
+            stop,
+            "both one and all",
+            json!({ "service": "dds", "instance_id": dds, "backup_id": FOREIGN, "all_on_instance": true }),
+        ),
+        (stop, "all of no instance", json!({ "service": "dds", "all_on_instance": true })),
+        (prune, "nothing says which", json!({ "service": "dds", "instance_id": dds })),
+        (prune, "a service without manual backups", over(&pruning, &json!({ "service": "ddm" }))),
+        (prune, "an age that is none", over(&pruning, &json!({ "older_than": "long" }))),
+        (prune, "an age before all time", over(&pruning, &json!({ "older_than": "99999999w" }))),
+        (prune, "fewer than none", over(&pruning, &json!({ "keep_last": -1 }))),
     ] {
         book.add(&format!("{name}: {case}"), &run.validate_action(name, &arguments).await);
     }
@@ -337,7 +346,7 @@ async fn what_actions_say() {
     book.lines("progress on a busy instance", &progress);
     book.add("a create on a busy instance", &said);
 
-    let idle = json!({ "service": "dds", "instance_id": dds });
+    let idle = json!({ "service": "dds", "instance_id": dds, "all_on_instance": true });
     let (progress, said) = run.invoke_and_say(stop, &idle).await;
     assert_eq!(said, []);
     book.lines("progress of a stop", &progress);
@@ -353,21 +362,28 @@ async fn what_actions_say() {
 
     run.emulator.set_pace(|pace| *pace = Pace::of_backups(0.2));
     run.backups(3, "old-");
-    let rule = json!({ "service": "dds", "instance_id": dds, "name_prefix": "old-", "keep_last": 1 });
-    let (progress, _) = run.invoke_and_say(prune, &rule).await;
+    let (progress, _) = run.invoke_and_say(prune, &pruning).await;
     book.lines("progress of a pruning that only looks", &progress);
-    let really = over(&rule, &json!({ "dry_run": false }));
-    run.emulator.fault(Fault::status(403).on("dds").method("DELETE").times(1).body(json!({
+    let really = over(&pruning, &json!({ "dry_run": false }));
+    run.emulator.fault(Fault::status(403).on("dds").method("DELETE").times(9).body(json!({
         "error_code": "DBS.200001", "error_msg": "no permission for you",
     })));
     let (progress, said) = run.invoke_and_say(prune, &really).await;
-    book.lines("progress of a pruning that is refused once", &progress);
-    book.add("a pruning that is refused once", &said);
+    book.lines("progress of a pruning that is refused", &progress);
+    book.add("a pruning that is refused", &said);
     run.emulator.clear_faults();
     run.invoke_and_say(prune, &really).await;
     let (progress, _) = run.invoke_and_say(prune, &really).await;
     book.lines("progress of a pruning with nothing to do", &progress);
 
+    let unknown = over(&pruning, &json!({ "name_prefix": UNKNOWN }));
+    let request = tf::invoke_action::Request {
+        action_type: prune.to_owned(),
+        config: wire(&run.action(prune, &unknown)),
+        ..Default::default()
+    };
+    let events = run.host.provider().invoke_action(request).await.unwrap().into_inner();
+    book.add("a pruning whose prefix is not known", &ended(events).await.1);
     let request = tf::invoke_action::Request { action_type: "huaweidb_explode".to_owned(), ..Default::default() };
     let events = run.host.provider().invoke_action(request).await.unwrap().into_inner();
     book.add("an action that is none", &ended(events).await.1);
@@ -448,10 +464,11 @@ async fn what_a_pruning_says_that_is_stopped() {
     let mut book = Book::default();
     run.backups(3, "old-");
     let config = json!({
-        "service": "dds", "instance_id": run.dds(), "name_prefix": "old-", "keep_last": 1, "dry_run": false,
+        "service": "dds", "instance_id": run.dds(), "name_prefix": "old-", "keep_last": 1, "older_than": "0s",
+        "dry_run": false,
     });
-    // The first deletion takes so long that the stop comes before the second.
-    run.emulator.fault(Fault { ms: Some(400), ..Fault::new(FaultKind::Delay).on("dds").method("DELETE").times(1) });
+    // The deletions take so long that the stop comes before their answers.
+    run.emulator.fault(Fault { ms: Some(400), ..Fault::new(FaultKind::Delay).on("dds").method("DELETE").times(9) });
     let request = tf::invoke_action::Request {
         action_type: "huaweidb_prune_backups".to_owned(),
         config: wire(&run.action("huaweidb_prune_backups", &config)),

@@ -170,6 +170,14 @@ async fn other_peoples_backups_are_not_stopped() {
         panic!()
     };
     assert_eq!(ids(&others), ["b2"]);
+
+    // Unless that is what is wanted.
+    let script = Script::new()
+        .says(BY_ID_RDS, [list(&[postgres("b1", "BUILDING")]), list(&[postgres("b1", "FAILED")])])
+        .says(STOP_RDS, [accepted()]);
+    let stopped = script.backups().stop_with_others(&within(seconds(60)), service("rds"), &b1()).await;
+    assert!(matches!(stopped, Ok(Stop::Stopped(Some(_)))), "{stopped:?}");
+    assert_eq!((script.count(STOP_RDS), script.count(OF_INSTANCE_RDS)), (1, 0));
 }
 
 #[tokio::test(start_paused = true)]
