@@ -118,23 +118,110 @@ fn partition_of_iam<'a>(url: &'a Url, settings: &Settings) -> Option<&'a str> {
     PARTITIONS.into_iter().find(|known| rest == *known || rest.ends_with(&format!(".{known}")))
 }
 
+/// The regions that are known, by the domain of their hosts.
+const REGIONS: [(&str, &[&str]); 4] = [
+    (OTC, &["eu-de", "eu-nl"]),
+    (OTC_SWISS, &["eu-ch2"]),
+    (HUAWEI_EUROPE, &["eu-west-101"]),
+    (
+        HUAWEI,
+        &[
+            "ae-ad-1",
+            "af-north-1",
+            "af-south-1",
+            "ap-southeast-1",
+            "ap-southeast-2",
+            "ap-southeast-3",
+            "ap-southeast-4",
+            "ap-southeast-5",
+            "cn-east-2",
+            "cn-east-3",
+            "cn-east-4",
+            "cn-east-5",
+            "cn-north-1",
+            "cn-north-2",
+            "cn-north-4",
+            "cn-north-7",
+            "cn-north-9",
+            "cn-north-11",
+            "cn-north-12",
+            "cn-south-1",
+            "cn-south-2",
+            "cn-south-4",
+            "cn-southwest-2",
+            "cn-southwest-3",
+            "eu-west-0",
+            "la-north-2",
+            "la-south-2",
+            "me-east-1",
+            "my-kualalumpur-1",
+            "na-mexico-1",
+            "ru-moscow-1",
+            "ru-northwest-2",
+            "sa-argentina-1",
+            "sa-brazil-1",
+            "sa-chile-1",
+            "sa-peru-1",
+            "tr-west-1",
+        ],
+    ),
+];
+
+/// Whether a region can be called beside the configured one: it is one of the cloud's, or an address is given for it.
+fn check_region(settings: &Settings, region: &str, product: &Product) -> Result<(), Error> {
+    let partition = partition(settings, region);
+    let own = REGIONS.iter().find(|(known, _)| *known == partition).map(|(_, regions)| *regions);
+    let given = settings.endpoints.get(product.key).and_then(Url::host_str);
+    let is_private = given.is_some_and(|host| {
+        !PARTITIONS.iter().any(|known| host.ends_with(known)) || host.split('.').any(|label| label == region)
+    });
+    let everywhere = || REGIONS.iter().flat_map(|(_, regions)| *regions).copied().chain([&*settings.region]);
+    let respelt = everywhere().any(|one| one != region && one.eq_ignore_ascii_case(region));
+    if !respelt && (is_private || own.is_none_or(|regions| regions.contains(&region))) {
+        return Ok(());
+    }
+    let nearest = everywhere().map(|one| (distance(one, &region.to_ascii_lowercase()), one)).min();
+    let hint = nearest.filter(|(distance, _)| *distance <= 2).map(|(_, one)| format!(" Perhaps {one} is meant."));
+    Err(Error::Setup(format!(
+        "there is no region {region} as far as is known.{} If it is new, configure a second provider for it",
+        hint.unwrap_or_default(),
+    )))
+}
+
+/// How many letters differ between two words: added, left out, or others.
+fn distance(one: &str, other: &str) -> usize {
+    let mut row = (0..=other.len()).collect::<Vec<_>>();
+    for (at, letter) in one.bytes().enumerate() {
+        let mut corner = std::mem::replace(&mut row[0], at + 1);
+        for (to, against) in other.bytes().enumerate() {
+            let changed = corner + usize::from(letter != against);
+            corner = row[to + 1];
+            row[to + 1] = changed.min(corner + 1).min(row[to] + 1);
+        }
+    }
+    row[other.len()]
+}
+
 /// The root of a product in a region.
 pub(super) fn base(settings: &Settings, region: &str, product: &Product) -> Result<Url, Error> {
     check_name("the region", region, false)?;
     if product.key == IAM.key {
         return iam(settings);
     }
-    if let Some(url) = settings.endpoints.get(product.key) {
-        return overridden(settings, region, product, url);
+    if region != settings.region {
+        check_region(settings, region, product)?;
     }
-    let partition = partition(settings, region);
-    let home = self::partition(settings, &settings.region);
-    if settings.cloud.is_none() && partition != home {
+    let given = settings.endpoints.get(product.key);
+    let (partition, home) = (partition(settings, region), partition(settings, &settings.region));
+    if given.is_none() && settings.cloud.is_none() && partition != home {
         return Err(Error::Setup(format!(
             "the region {region} belongs to another cloud ({partition}) than the provider's region {} ({home}), whose \
              credentials are unknown there: configure a second provider for it",
             settings.region
         )));
+    }
+    if let Some(url) = given {
+        return overridden(settings, region, product, url);
     }
     pattern(product, region, partition)
 }
@@ -272,6 +359,44 @@ mod tests {
             let settings = Settings { cloud, auth_url: auth_url.map(url), ..at(region) };
             assert_eq!(base(&settings, region, &DDS).unwrap().as_str(), format!("https://{dds}/"), "{region}");
             assert_eq!(base(&settings, region, &IAM).unwrap().as_str(), format!("https://{iam}/"), "{region}");
+        }
+    }
+
+    #[test]
+    fn a_region_is_one_of_the_clouds_or_has_an_address() {
+        let with = |settings: &Settings, region| base(settings, region, &DDS).map_err(|error| error.to_string());
+        let endpoint =
+            |home: &str, address: &str| Settings { endpoints: [("dds".to_owned(), url(address))].into(), ..at(home) };
+        let own = || endpoint("region-one", "https://dds.region-one.example.com");
+        let emulated = || endpoint("eu-de", "http://127.0.0.1:1");
+        let public = || endpoint("eu-de", "https://dds.eu-de.otc.t-systems.com");
+        let named = |cloud: &str, home| Settings { cloud: Some(cloud.to_owned()), ..at(home) };
+        for (settings, region, hint) in [
+            (at("eu-nl"), "EU-DE", "Perhaps eu-de is meant."),
+            (named(OTC, "eu-nl"), "EU-DE", "Perhaps eu-de is meant."),
+            (named(OTC, "eu-de"), "eu-dee", "Perhaps eu-de is meant."),
+            (named(OTC, "eu-de"), "cn-north-4", "no region cn-north-4 as far as is known."),
+            (at("cn-north-4"), "cn-nort-1", "Perhaps cn-north-1 is meant."),
+            (at("cn-north-4"), "somewhere", "as far as is known. If it is new"),
+            (at("eu-de"), "cn-north-4", "another cloud"),
+            (emulated(), "EU-DE", "Perhaps eu-de is meant."),
+            (public(), "eu-dee", "Perhaps eu-de is meant."),
+            (own(), "Region-One", "Perhaps region-one is meant."),
+        ] {
+            let why = with(&settings, region).unwrap_err();
+            assert!(why.contains(hint), "{region}: {why}");
+        }
+        for (settings, region) in [
+            (at("eu-de"), "eu-nl"),
+            (at("xx-new-9"), "xx-new-9"),
+            (at("cn-north-4"), "ap-southeast-1"),
+            (named(OTC, "eu-de"), "eu-ch2"),
+            (own(), "region-two"),
+            (emulated(), "eu-new"),
+            (public(), "eu-nl"),
+            (named("cloud.example.com", "RegionOne"), "RegionTwo"),
+        ] {
+            assert!(with(&settings, region).is_ok(), "{region}");
         }
     }
 

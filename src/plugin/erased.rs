@@ -48,6 +48,7 @@ pub(super) struct Hooked {
     /// The same after it.
     pub(super) after: Value,
     pub(super) replace: Vec<Path>,
+    pub(super) adopt: Vec<&'static str>,
     pub(super) diagnostics: Diagnostics,
 }
 
@@ -141,13 +142,14 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Held<R> {
             let prior = prior.map(typed).transpose()?;
             let planned: R::Model = typed(planned)?;
             let before = planned.clone().into_value();
-            let (replace, diagnostics) = (Vec::new(), Diagnostics::new());
-            let private = kept.clone();
-            let mut planning = Planning { config, prior, planned, replace, diagnostics, private, notes: notes.take() };
+            let (replace, adopt, diagnostics) = (Vec::new(), Vec::new(), Diagnostics::new());
+            let (private, notes_of) = (kept.clone(), notes.take());
+            let mut planning =
+                Planning { config, prior, planned, private, replace, adopt, diagnostics, notes: notes_of };
             self.inner.plan(client, &mut planning).await;
             *notes = planning.notes;
-            let Planning { planned, replace, diagnostics, .. } = planning;
-            Ok(Hooked { before, after: planned.into_value(), replace, diagnostics })
+            let Planning { planned, replace, adopt, diagnostics, .. } = planning;
+            Ok(Hooked { before, after: planned.into_value(), replace, adopt, diagnostics })
         })
     }
 

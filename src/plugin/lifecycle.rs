@@ -7,43 +7,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::erased::Hooked;
+use super::rework::{Contents, rework};
 use super::schema::Compiled;
 use super::{
-    Attribute, Block, Check, Diagnostic, Diagnostics, Mismatch, Mode, NestedBlock, Nesting, Path, Shape, Step, Type,
-    Value, codec, timeouts,
+    Attribute, Block, Check, Diagnostic, Diagnostics, Mismatch, Mode, Nesting, Path, Shape, Step, Type, Value, codec,
+    plain, timeouts,
 };
 
 /// After so many complaints about one configuration, more would not help.
 const ENOUGH: usize = 50;
-
-/// The contents of a block or of a nested attribute.
-#[derive(Clone, Copy)]
-struct Contents<'a> {
-    attributes: &'a [Attribute],
-    blocks: &'a [NestedBlock],
-}
-
-impl<'a> From<&'a Block> for Contents<'a> {
-    fn from(block: &'a Block) -> Self {
-        Contents { attributes: &block.attributes, blocks: &block.blocks }
-    }
-}
-
-impl<'a> From<&'a [Attribute]> for Contents<'a> {
-    fn from(attributes: &'a [Attribute]) -> Self {
-        Contents { attributes, blocks: &[] }
-    }
-}
-
-impl Contents<'_> {
-    /// Whether a change somewhere inside means a new object.
-    fn any_replaces(self) -> bool {
-        self.attributes.iter().any(|one| {
-            one.replaces
-                || matches!(&one.shape, Shape::Nested(_, children) if Contents::from(&children[..]).any_replaces())
-        }) || self.blocks.iter().any(|one| Contents::from(&one.block).any_replaces())
-    }
-}
 
 // ---- Validation ----
 
@@ -199,13 +171,16 @@ pub(super) struct Draft {
 /// Fills defaults, takes write-only values out, and, if anything changes, marks what only apply will tell.
 pub(super) fn draft(compiled: &Compiled, config: &Value, prior: Option<&Value>, proposed: Value) -> Draft {
     let contents = compiled.block().into();
-    let filled = rework(contents, proposed, config, false, &|attribute, value, config, _| match (
+    let filled = rework(contents, proposed, config, false, &|attribute, value, config, nested| match (
         &attribute.default,
         attribute.write_only,
     ) {
         (_, true) => Value::Null,
         (Some(default), false) if config.is_null() => default.clone(),
-        _ => value,
+        _ => match prior.filter(|_| !nested && !config.is_null()) {
+            Some(prior) => plain::planned(attribute, value, prior.get(attribute.name)),
+            None => value,
+        },
     });
     let changed = prior.is_none_or(|prior| !same_but_timeouts(compiled, prior, &filled));
     let planned = if changed { mark_unknown(compiled, config, prior, filled, &BTreeSet::new()) } else { filled };
@@ -229,75 +204,6 @@ fn mark_unknown(
     })
 }
 
-/// A new value for an attribute, from: the attribute, the value it has, what is configured, and whether the attribute
-/// sits inside a nested object.
-type Rule<'a> = &'a dyn Fn(&Attribute, Value, &Value, bool) -> Value;
-
-/// Applies a rule to every attribute at every depth where the configuration has an object.
-fn rework(contents: Contents<'_>, object: Value, config: &Value, nested: bool, rule: Rule<'_>) -> Value {
-    let Value::Map(mut members) = object else { return object };
-    for attribute in contents.attributes {
-        let Some(member) = members.get_mut(attribute.name) else { continue };
-        let config = config.get(attribute.name);
-        let value = rule(attribute, std::mem::take(member), config, nested);
-        *member = match &attribute.shape {
-            Shape::Nested(nesting, children) if !config.is_null() && !attribute.write_only => {
-                rework_elements(*nesting, children[..].into(), value, config, rule)
-            }
-            _ => value,
-        };
-    }
-    for nested in contents.blocks {
-        let Some(member) = members.get_mut(nested.name) else { continue };
-        let config = config.get(nested.name);
-        *member = rework_elements(nested.nesting, (&nested.block).into(), std::mem::take(member), config, rule);
-    }
-    Value::Map(members)
-}
-
-fn rework_elements(nesting: Nesting, contents: Contents<'_>, value: Value, config: &Value, rule: Rule<'_>) -> Value {
-    match (nesting, value) {
-        (Nesting::Single | Nesting::Group, object) => rework(contents, object, config, true, rule),
-        (Nesting::List, Value::List(elements)) => {
-            let elements = elements.into_iter().enumerate();
-            let elements = elements.map(|(index, element)| rework(contents, element, config.at(index), true, rule));
-            Value::List(elements.collect())
-        }
-        (Nesting::Set, Value::List(elements)) => {
-            let mut configured: Vec<&Value> = config.as_list().unwrap_or_default().iter().collect();
-            let elements = elements.into_iter().map(|element| {
-                let from = configured.iter().position(|config| fits(&element, config));
-                let config = from.map_or(Value::Null, |at| configured.remove(at).clone());
-                rework(contents, element, &config, true, rule)
-            });
-            Value::List(elements.collect())
-        }
-        (Nesting::Map, Value::Map(members)) => {
-            let members = members.into_iter();
-            let members = members.map(|(key, element)| {
-                let element = rework(contents, element, config.get(&key), true, rule);
-                (key, element)
-            });
-            Value::Map(members.collect())
-        }
-        (_, other) => other,
-    }
-}
-
-/// Whether a set element may come from this configured one: equal wherever something is configured.
-fn fits(element: &Value, config: &Value) -> bool {
-    match (element.bare(), config.bare()) {
-        (_, Value::Null) => true,
-        (Value::Map(members), Value::Map(config)) => {
-            config.iter().all(|(name, config)| members.get(name).is_none_or(|member| fits(member, config)))
-        }
-        (Value::List(elements), Value::List(config)) => {
-            elements.len() == config.len() && elements.iter().zip(config).all(|(element, config)| fits(element, config))
-        }
-        (element, config) => element == config,
-    }
-}
-
 /// A finished plan.
 #[derive(Debug)]
 pub(super) struct Planned {
@@ -317,7 +223,7 @@ pub(super) fn finish(
     draft: Draft,
     hooked: Hooked,
 ) -> Planned {
-    let Hooked { before, after, replace, diagnostics } = hooked;
+    let Hooked { before, after, replace, adopt, diagnostics } = hooked;
     let touched: BTreeSet<&str> = compiled
         .block()
         .attributes
@@ -326,7 +232,12 @@ pub(super) fn finish(
         .filter(|name| before.get(name) != after.get(name))
         .collect();
     let Draft { planned, changed } = draft;
-    let mut planned = overlay(planned, &before, after.clone());
+    let drafted = planned.clone();
+    let planned = overlay(planned, &before, after.clone());
+    // Where nothing is said, nothing else may stand than what is written or what was there.
+    let mut planned = rework(compiled.block().into(), planned, config, false, &|attribute, value, config, nested| {
+        if !nested && plain::says_nothing(attribute, config) { drafted.get(attribute.name).clone() } else { value }
+    });
     if !changed && prior.is_some_and(|prior| !same_but_timeouts(compiled, prior, &planned)) {
         planned = mark_unknown(compiled, config, prior, planned, &touched);
     }
@@ -337,7 +248,14 @@ pub(super) fn finish(
     let replace = match prior {
         Some(prior) => {
             let mut paths = Vec::new();
-            replaced(compiled.block().into(), prior, &planned, &Path::default(), &mut paths);
+            let [old, new] = [prior, &planned].map(|object| plain::plain(compiled, object.clone()));
+            replaced(compiled.block().into(), &old, &new, &Path::default(), &mut paths);
+            // What is not known of an object that was taken over is as it is configured.
+            paths.retain(|path| {
+                !adopt
+                    .iter()
+                    .any(|name| path.0.first() == Some(&Step::Attribute((*name).to_owned())) && old.get(name).is_null())
+            });
             let more = replace.into_iter().filter(|path| !paths.contains(path)).collect::<Vec<_>>();
             paths.extend(more);
             paths
@@ -380,6 +298,7 @@ fn overlay(original: Value, before: &Value, after: Value) -> Value {
 pub(super) fn same_but_timeouts(compiled: &Compiled, left: &Value, right: &Value) -> bool {
     let Type::Object(members) = compiled.value_type() else { return left == right };
     let mut members = members.iter().filter(|(name, _)| !(compiled.owns_timeouts() && *name == timeouts::BLOCK));
+    let [left, right] = [left, right].map(|object| plain::plain(compiled, object.clone()));
     members.all(|(name, ty)| left.get(name).means(right.get(name), ty))
 }
 
@@ -477,6 +396,7 @@ pub(super) fn settled(compiled: &Compiled, planned: &Value, result: Value) -> (V
     let mut problems = Vec::new();
     let mut astray = Vec::new();
     let result = shaped(compiled.block(), compiled.with_timeouts_of(planned, result), &mut problems);
+    let result = plain::in_words_of(compiled, planned, plain::as_written(compiled, planned, result));
     let result = settle(compiled.value_type(), planned, result, &Path::default(), &mut astray);
     // Once more, for blocks that were unknown to the end.
     let state = shaped(compiled.block(), result.without_unknowns(), &mut Vec::new());
@@ -504,7 +424,7 @@ pub(super) fn kept(compiled: &Compiled, timeouts_of: &Value, object: Value) -> V
 /// What a read found, in the words of the state where it means the same.
 pub(super) fn refreshed(compiled: &Compiled, state: &Value, found: Value) -> Result<Value, Diagnostics> {
     let found = compiled.with_timeouts_of(state, found).without_unknowns();
-    let found = complete(compiled, found)?;
+    let found = plain::in_words_of(compiled, state, complete(compiled, found)?);
     Ok(in_words_of(compiled.value_type(), state, found))
 }
 
@@ -776,9 +696,10 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Value as Json, json};
 
+    use super::super::rework::fits;
     use super::{
-        ENOUGH, answered, draft, finish, fits, imported, kept, overlay, refreshed, same_but_timeouts, settled,
-        validate, with_write_only,
+        ENOUGH, answered, draft, finish, imported, kept, overlay, refreshed, same_but_timeouts, settled, validate,
+        with_write_only,
     };
     use crate::plugin::codec;
     use crate::plugin::codec::tests::any_value;
@@ -847,8 +768,13 @@ mod tests {
         let before = compiled.without_timeouts(draft.planned.clone());
         let Value::Map(mut members) = before.clone() else { panic!("an object") };
         members.extend(hook.as_object().unwrap().iter().map(|(name, member)| (name.clone(), value(member))));
-        let hooked =
-            Hooked { before, after: Value::Map(members), replace: Vec::new(), diagnostics: Diagnostics::new() };
+        let hooked = Hooked {
+            before,
+            after: Value::Map(members),
+            replace: Vec::new(),
+            adopt: Vec::new(),
+            diagnostics: Diagnostics::new(),
+        };
         let planned = finish(&compiled, &config, prior.as_ref(), draft, hooked);
         assert!(planned.diagnostics.is_empty(), "{:?}", planned.diagnostics);
         (planned.state, planned.replace.iter().map(Path::to_string).collect())
@@ -1114,7 +1040,7 @@ mod tests {
                 let draft = draft(&compiled, &config, prior.as_ref(), proposed.clone());
                 let before = compiled.without_timeouts(draft.planned.clone());
                 let after = compiled.without_timeouts(result.clone());
-                let hooked = Hooked { before, after, replace: Vec::new(), diagnostics: Diagnostics::new() };
+                let hooked = Hooked { before, after, replace: Vec::new(), adopt: Vec::new(), diagnostics: Diagnostics::new() };
                 finish(&compiled, &config, prior.as_ref(), draft, hooked)
             };
             let planned = plan();

@@ -251,11 +251,29 @@ impl<M> Life<M> {
     }
 }
 
+/// The key that marks what was imported or moved.
+const ADOPTED: &str = "adopted";
+
 /// Small values stored beside an object in the state, by key. Not encrypted: no secrets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Private(pub BTreeMap<String, String>);
 
 impl Private {
+    /// What is stored beside an object that was imported or moved here, until its first update.
+    pub(super) fn adopted() -> Self {
+        Private([(ADOPTED.to_owned(), "1".to_owned())].into())
+    }
+
+    /// Whether the object was imported or moved here, and not updated since: then what its read does not tell is unknown.
+    pub fn is_adopted(&self) -> bool {
+        self.0.contains_key(ADOPTED)
+    }
+
+    /// From now on the object is like any other.
+    pub fn settle(&mut self) {
+        self.0.remove(ADOPTED);
+    }
+
     /// Reads what Terraform stored. Bytes of another origin hold nothing we know.
     pub(super) fn read(stored: &[u8]) -> Self {
         Private(serde_json::from_slice(stored).unwrap_or_default())
@@ -310,6 +328,8 @@ pub struct Planning<M> {
     pub planned: M,
     /// Arguments whose change means a new object, beside those that the schema names.
     pub replace: Vec<Path>,
+    /// Arguments that are taken from the configuration, without a new object, where the state has nothing.
+    pub adopt: Vec<&'static str>,
     /// What to tell.
     pub diagnostics: Diagnostics,
     /// What is stored beside the object in the state, or beside the one that this new one replaces. Not to be changed here.

@@ -26,7 +26,7 @@ use super::stop::Stop;
 use super::timeouts::Operation;
 use super::{
     Catalogue, Diagnostic, Diagnostics, Mismatch, Path, Private, Provider, Source, Type, Value, codec, function,
-    lifecycle,
+    lifecycle, plain,
 };
 
 /// The provider as the protocol sees it, for one host: how it is configured, and whether it is to stop.
@@ -559,6 +559,7 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
             let compiled = resource.compiled();
             let config = read(request.config.as_ref(), compiled.value_type())?;
             let write_only = request.client_capabilities.is_some_and(|client| client.write_only_attributes_allowed);
+            let config = plain::configured(compiled, config);
             let diagnostics = gate::faults(compiled, &config, write_only, |config| resource.validate(config));
             Ok(Response { diagnostics: diagnostics.into_wire() })
         })
@@ -649,7 +650,7 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
             let client = inner.client()?;
             let start = inner.start(compiled.timeouts().limit(Operation::Read, &state), &request.private);
             let Ended { result, warnings, private, .. } =
-                resource.read(&client, compiled.without_timeouts(state.clone()), start).await;
+                resource.read(&client, plain::plain(compiled, state.clone()), start).await;
             let (new_state, new_identity, private) = match result {
                 Ok(Some(found)) => {
                     let new_state = lifecycle::refreshed(compiled, &state, found).map_err(|e| with(&warnings, e))?;
@@ -799,7 +800,7 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
             let imported = ImportedResource {
                 type_name: request.type_name,
                 state: write(&state, resource.compiled().value_type())?,
-                private: Vec::new(),
+                private: Private::adopted().write(Vec::new()),
                 identity: identify(resource.compiled(), &state)?.or(request.identity),
             };
             Ok(Response { imported_resources: vec![imported], ..Response::default() })
@@ -837,7 +838,7 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
                     target: &request.target_type_name,
                 };
                 // Its private bytes mean nothing here.
-                (lifecycle::imported(compiled, resource.move_from(&source)?)?, Vec::new())
+                (lifecycle::imported(compiled, resource.move_from(&source)?)?, Private::adopted().write(Vec::new()))
             };
             Ok(Response {
                 target_state: write(&state, compiled.value_type())?,
@@ -1211,20 +1212,20 @@ async fn plan<C: Send + Sync + 'static>(
     let compiled = resource.compiled();
     if proposed.is_null() {
         let diagnostics = match prior {
-            Some(prior) => resource.plan_delete(client, compiled.without_timeouts(prior)).await,
+            Some(prior) => resource.plan_delete(client, plain::plain(compiled, prior)).await,
             None => Diagnostics::new(),
         };
         return Ok(lifecycle::Planned { state: Value::Null, replace: Vec::new(), diagnostics });
     }
     let draft = lifecycle::draft(compiled, config, prior.as_ref(), proposed);
-    let seen = |value: &Value| compiled.without_timeouts(value.clone());
-    let hooked =
-        resource.plan(client, seen(config), prior.as_ref().map(seen), seen(&draft.planned), kept, notes).await?;
+    let seen = |value: &Value| plain::plain(compiled, value.clone());
+    let said = compiled.without_timeouts(plain::configured(compiled, config.clone()));
+    let hooked = resource.plan(client, said, prior.as_ref().map(seen), seen(&draft.planned), kept, notes).await?;
     let mut plan = lifecycle::finish(compiled, config, prior.as_ref(), draft, hooked);
     // A replacement deletes the object, and nothing else asks whether it may.
     if let Some(prior) = prior.filter(|_| !plan.replace.is_empty()) {
-        let planned = compiled.without_timeouts(plan.state.clone());
-        let more = resource.plan_replace(client, compiled.without_timeouts(prior), planned, notes).await;
+        let planned = plain::plain(compiled, plan.state.clone());
+        let more = resource.plan_replace(client, plain::plain(compiled, prior), planned, notes).await;
         // Both may announce the same.
         for one in more {
             if !plan.diagnostics.iter().any(|said| *said == one) {
@@ -1256,7 +1257,7 @@ async fn create<C: Send + Sync + 'static>(
     start: Start,
 ) -> Applied {
     let compiled = resource.compiled();
-    let asked = compiled.without_timeouts(lifecycle::with_write_only(compiled, config, planned.clone()));
+    let asked = plain::plain(compiled, lifecycle::with_write_only(compiled, config, planned.clone()));
     let ended = resource.create(client, asked, start).await;
     // Before the first checkpoint nothing exists.
     concluded(compiled, &planned, &planned, Value::Null, ended)
@@ -1274,8 +1275,8 @@ async fn update<C: Send + Sync + 'static>(
     if lifecycle::same_but_timeouts(compiled, &prior, &planned) {
         return Applied { state: planned, private: start.private, diagnostics: Diagnostics::new() };
     }
-    let asked = compiled.without_timeouts(lifecycle::with_write_only(compiled, config, planned.clone()));
-    let ended = resource.update(client, compiled.without_timeouts(prior.clone()), asked, start).await;
+    let asked = plain::plain(compiled, lifecycle::with_write_only(compiled, config, planned.clone()));
+    let ended = resource.update(client, plain::plain(compiled, prior.clone()), asked, start).await;
     concluded(compiled, &planned, &prior, prior.clone(), ended)
 }
 
@@ -1287,7 +1288,7 @@ async fn delete<C: Send + Sync + 'static>(
 ) -> Applied {
     let compiled = resource.compiled();
     let Ended { result, kept, warnings: mut diagnostics, private } =
-        resource.delete(client, compiled.without_timeouts(prior.clone()), start).await;
+        resource.delete(client, plain::plain(compiled, prior.clone()), start).await;
     match result {
         Ok(()) => Applied { diagnostics, ..Applied::gone() },
         Err(errors) => {

@@ -429,6 +429,11 @@ impl Attribute {
         self.keeps || self.replaces
     }
 
+    /// Whether it is one value, not objects with attributes of their own.
+    pub(super) fn is_plain(&self) -> bool {
+        matches!(self.shape, Shape::Plain(_))
+    }
+
     /// The type of its values.
     pub fn value_type(&self) -> Type {
         match &self.shape {

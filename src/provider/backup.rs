@@ -1,5 +1,6 @@
 //! The data source `huaweidb_backup`: one backup, by id or the newest that fits.
 
+use super::checks::check_sought;
 use super::explain::{About, Doing, explain};
 use super::fields::{self, DataNodeObject, DatabaseObject, DatastoreObject};
 use super::services::{self, context};
@@ -44,14 +45,14 @@ impl DataSource<Backups> for BackupDataSource {
              takes the newest. Finding none is an error that says what was searched.",
         )
         .attribute(fields::service("Database service to ask."))
-        .attribute(Attribute::string("backup_id").optional().check(not_empty).describe(
+        .attribute(Attribute::string("backup_id").optional().check(check_sought).describe(
             "Id of the backup. Then only `instance_id` may be given beside it, and `rds` needs it. Default: the filters are \
              searched.",
         ))
         .attribute(
-            Attribute::string("instance_id").optional_computed().check(not_empty).describe("Only backups of this instance. Default: of all; `rds` searches one instance at a time and needs it."),
+            Attribute::string("instance_id").optional_computed().check(check_sought).describe("Only backups of this instance. Default: of all; `rds` searches one instance at a time and needs it."),
         )
-        .attribute(Attribute::string("name").optional_computed().check(not_empty).describe("Only backups with exactly this name. Default: any."))
+        .attribute(Attribute::string("name").optional_computed().check(check_sought).describe("Only backups with exactly this name. Default: any."))
         .attribute(fields::type_filter().optional_computed())
         .attribute(
             Attribute::string("status").optional_computed().one_of(fields::STATUSES.iter().copied()).describe(
@@ -242,8 +243,4 @@ fn several(found: &[Backup]) -> Diagnostic {
         ),
     )
     .at(Path::attribute("most_recent"))
-}
-
-fn not_empty(text: &str) -> Result<(), String> {
-    if text.is_empty() { Err("it is empty".to_owned()) } else { Ok(()) }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::checks::check_sought;
 use super::explain::{About, Doing, explain};
 use super::fields::{self, DatastoreObject};
 use super::services::{self, context};
@@ -22,6 +23,7 @@ model! {
         pub(super) begin_after: Attr<String>,
         pub(super) begin_before: Attr<String>,
         pub(super) region: Attr<String>,
+        pub(super) total: Attr<i64>,
         pub(super) backups: Attr<Vec<BackupObject>>,
     }
 }
@@ -59,10 +61,11 @@ impl DataSource<Backups> for BackupsDataSource {
             .attribute(
                 Attribute::string("instance_id")
                     .optional()
+                    .check(check_sought)
                     .describe("Only backups of this instance. Default: of all; `rds` lists one instance at a time and needs it."),
             )
-            .attribute(Attribute::string("name").optional().describe("Only backups with exactly this name. Default: any."))
-            .attribute(Attribute::string("name_prefix").optional().describe("Only backups whose name begins so. Default: any."))
+            .attribute(Attribute::string("name").optional().check(check_sought).describe("Only backups with exactly this name. Default: any."))
+            .attribute(Attribute::string("name_prefix").optional().check(check_sought).describe("Only backups whose name begins so. Default: any."))
             .attribute(fields::type_filter().optional())
             .attribute(Attribute::string("status").optional().one_of(fields::STATUSES.iter().copied()).describe(
                 "Only backups with this status: `BUILDING`, `COMPLETED`, `FAILED` or `DELETING`. Default: all are \
@@ -81,6 +84,7 @@ impl DataSource<Backups> for BackupsDataSource {
                     .describe("Only backups begun at this time or earlier: RFC 3339. Default: however new."),
             )
             .attribute(fields::region())
+            .attribute(Attribute::integer("total").computed().describe("How many backups fit."))
             .attribute(
                 Attribute::computed_list_of(
                     "backups",
@@ -158,6 +162,7 @@ impl DataSource<Backups> for BackupsDataSource {
             .list(&context(life), service, &filter)
             .await
             .map_err(|error| explain(Doing::Search, about, &error))?;
+        config.total = fields::count(u64::try_from(found.len()).ok());
         config.backups = Attr::Known(found.iter().map(object).collect());
         if config.region.is_null() {
             config.region = Attr::Known(client.region().to_owned());

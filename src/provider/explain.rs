@@ -95,7 +95,8 @@ fn summary(doing: Doing, error: &backup::Error) -> &'static str {
 
 fn detail(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
     let mut text = sentence(&what_happened(error));
-    for part in [what_exists(doing, about, error), what_next(doing, about, error)] {
+    for part in [what_exists(doing, about, error), what_next(doing, about, error), how_to_keep(doing, error).to_owned()]
+    {
         if !part.is_empty() {
             let _ = write!(text, "\n\n{part}");
         }
@@ -238,12 +239,7 @@ pub(super) fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -
         (Doing::Wait, backup::Error::Vanished { .. }) => {
             "Somebody or something deleted it. Apply again to take a new one.".to_owned()
         }
-        (Doing::Wait, _) => {
-            "If it was just being created, Terraform marks it as tainted and would replace it. To keep it and \
-                             go on waiting, run `terraform untaint` with the resource's address and apply again; \
-                             `timeouts.create` may need more time."
-                .to_owned()
-        }
+        (Doing::Wait, _) => String::new(),
         (Doing::Delete, backup::Error::OthersRun { .. }) => {
             "Destroy again when the others have ended, or stop them in the console.".to_owned()
         }
@@ -334,6 +330,21 @@ fn next_of_create(about: About<'_>, error: &backup::Error) -> Option<String> {
         backup::Error::Cloud(cloud::Error::Stopped { .. }) => "Apply again to take the backup.".to_owned(),
         _ => return None,
     })
+}
+
+/// What to do lest a backup that exists is replaced, because its create did not succeed.
+fn how_to_keep(doing: Doing, error: &backup::Error) -> &'static str {
+    match (doing, error) {
+        (
+            Doing::Wait,
+            backup::Error::Failed { .. } | backup::Error::Vanished { .. } | backup::Error::Foreign { .. },
+        ) => "",
+        (Doing::Wait, _) => {
+            "If it was just being created, Terraform marks it as tainted and would replace it. To keep it and go on waiting, run \
+             `terraform untaint` with the resource's address and apply again; `timeouts.create` may need more time."
+        }
+        _ => "",
+    }
 }
 
 const OTHER_ANSWER: &str =
@@ -666,6 +677,7 @@ mod tests {
                 }
                 if can_end_with(doing, &error) {
                     let next = what_next(doing, About { service: "dds", id: None, name: None }, &error);
+                    let next = next + how_to_keep(doing, &error);
                     assert!(!next.is_empty() && one.detail.contains("\n\n"), "{doing:?}: no next step in:\n{all}");
                 }
                 for word in ["None", "Some(", "null", "Refused {", "..", "DeadlinePassed", "  "] {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::services;
+use super::{checks, services};
 use crate::backup::{Backup, DataNode, Database, Datastore, Filter};
 use crate::plugin::{Attr, Attribute, Type, model};
 
@@ -109,7 +109,10 @@ pub(super) fn service(what: &str) -> Attribute {
 
 /// The region of a data source: what was asked comes back.
 pub(super) fn region() -> Attribute {
-    Attribute::string("region").optional_computed().describe("Region to ask. Default: the provider's region.")
+    Attribute::string("region")
+        .optional_computed()
+        .check(checks::check_region)
+        .describe("Region to ask. Default: the provider's region.")
 }
 
 /// Which types of backups a data source searches.

@@ -1,5 +1,6 @@
 //! The data source `huaweidb_instances`: database instances, so that an instance id can be looked up.
 
+use super::checks::check_sought;
 use super::explain::{About, Doing, explain};
 use super::fields::{self, DatastoreObject};
 use super::services::{self, context};
@@ -38,7 +39,10 @@ impl DataSource<Backups> for InstancesDataSource {
         Schema::new("Database instances of one service, sorted by name; an empty list when none fits.")
             .attribute(fields::service("Database service to ask."))
             .attribute(
-                Attribute::string("name").optional().describe("Only instances with exactly this name. Default: all."),
+                Attribute::string("name")
+                    .optional()
+                    .check(check_sought)
+                    .describe("Only instances with exactly this name. Default: all."),
             )
             .attribute(fields::region())
             .attribute(

@@ -3,6 +3,7 @@
 mod actions;
 mod backup;
 mod backups;
+mod checks;
 mod doctor;
 mod download;
 mod explain;

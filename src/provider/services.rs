@@ -1,5 +1,6 @@
 //! Services by the words people use: keys, instance ids, import ids.
 
+use super::checks;
 use crate::backup::{self, ALL, BackupRef, Backups, Service, Unsupported};
 use crate::cloud;
 use crate::plugin::{Attr, Diagnostic, Diagnostics, Life, Path};
@@ -98,9 +99,11 @@ pub(super) fn foreign_suffix(service: &'static dyn Service, instance_id: &str) -
     ))
 }
 
-/// Reads an import id: `<service>/<instance_id>/<backup_id>`, or without the instance where the service can do so.
-pub(super) fn import_id(id: &str) -> Result<(&'static dyn Service, BackupRef), Diagnostics> {
-    let parts = id.split('/').collect::<Vec<_>>();
+/// Reads an import id: `<service>/<instance_id>/<backup_id>`, or without the instance where the service can do so; behind an
+/// `@` the region, if it is not the provider's.
+pub(super) fn import_id(id: &str) -> Result<(&'static dyn Service, BackupRef, Option<String>), Diagnostics> {
+    let (path, region) = id.rsplit_once('@').map_or((id, None), |(path, region)| (path, Some(region)));
+    let parts = path.split('/').collect::<Vec<_>>();
     let (key, instance_id, backup_id) = match parts.as_slice() {
         [key, instance, backup] => (*key, Some((*instance).to_owned()), *backup),
         [key, backup] => (*key, None, *backup),
@@ -109,11 +112,17 @@ pub(super) fn import_id(id: &str) -> Result<(&'static dyn Service, BackupRef), D
     let Some(service) = backup::named(key) else {
         return Err(malformed(id, &format!("there is no service {key:?}")));
     };
+    if let Some(why) = service.facts().no_create {
+        return Err(malformed(id, &format!("{why}; their backups can be read with the data sources")));
+    }
     if backup_id.is_empty() || instance_id.as_deref() == Some("") {
         return Err(malformed(id, "a part of it is empty"));
     }
     if parts.iter().any(|part| part.trim() != *part || part.chars().any(|c| c.is_control() || c.is_whitespace())) {
         return Err(malformed(id, "it contains white space"));
+    }
+    if let Some(Err(why)) = region.map(checks::check_region) {
+        return Err(malformed(id, &format!("its region cannot be one: {why}")));
     }
     if instance_id.is_none() && service.facts().needs_instance {
         return Err(malformed(
@@ -121,19 +130,20 @@ pub(super) fn import_id(id: &str) -> Result<(&'static dyn Service, BackupRef), D
             &format!("{} finds a backup only together with its instance", service.facts().title),
         ));
     }
-    Ok((service, BackupRef::new(backup_id, instance_id)))
+    Ok((service, BackupRef::new(backup_id, instance_id), region.map(str::to_owned)))
 }
 
 fn malformed(id: &str, why: &str) -> Diagnostics {
-    let short = ALL.iter().map(|service| service.facts()).filter(|facts| !facts.needs_instance);
+    let can = || ALL.iter().map(|service| service.facts()).filter(|facts| facts.no_create.is_none());
+    let short = can().filter(|facts| !facts.needs_instance);
     Diagnostic::error(
         "Invalid import id",
         format!(
             "{id:?} cannot be imported: {why}.\n\n\
              The form is `<service>/<instance_id>/<backup_id>`; the services are {}. For {} the instance may be left out: \
-             `<service>/<backup_id>`.\n\n\
+             `<service>/<backup_id>`. For another region than the provider's, add `@` and its name.\n\n\
              Example: `dds/a89dab5e39394eccbdb77b19d57b0180in02/bf9ee62a7f7044c583c6765c916c36edbr02`.",
-            keys().join(", "),
+            can().map(|facts| facts.product.key).collect::<Vec<_>>().join(", "),
             short.map(|facts| facts.product.key).collect::<Vec<_>>().join(", "),
         ),
     )

@@ -23,6 +23,7 @@ mod messages;
 mod newer_cli;
 mod newer_examples;
 mod newest;
+mod nothing;
 mod planned;
 mod protocol;
 mod release;

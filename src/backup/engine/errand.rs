@@ -13,7 +13,7 @@ use super::poller::Pollers;
 use super::proof::{self, Absence, Gone, Known};
 use super::{pace, pages};
 use crate::backup::{Backup, BackupRef, Error, Job, Misread, Service, Verdict};
-use crate::cloud::{self, Call, Cloud, Context, Reply};
+use crate::cloud::{self, Call, Cloud, Context, Product, Reply};
 
 /// Whoever answers calls: the cloud, or a script in tests.
 pub(super) trait Ask: Send + Sync {
@@ -22,6 +22,12 @@ pub(super) trait Ask: Send + Sync {
     fn project_id<'a>(&'a self, context: &'a Context) -> Answer<'a, String>;
     fn in_region(&self, region: &str) -> Arc<dyn Ask>;
     fn region(&self) -> &str;
+
+    /// Whether the region is one of the cloud's, as far as can be told without a call.
+    fn check_region(&self, product: &Product) -> Result<(), cloud::Error> {
+        let _ = product;
+        Ok(())
+    }
 }
 
 pub(super) type Answer<'a, T = Reply> = Pin<Box<dyn Future<Output = Result<T, cloud::Error>> + Send + 'a>>;
@@ -41,6 +47,10 @@ impl Ask for Cloud {
 
     fn region(&self) -> &str {
         Cloud::region(self)
+    }
+
+    fn check_region(&self, product: &Product) -> Result<(), cloud::Error> {
+        self.address(product).map(drop)
     }
 }
 

@@ -106,6 +106,11 @@ impl Backups {
         self.cloud.region()
     }
 
+    /// Whether the service can be called in the region, as far as can be told without a call.
+    pub fn check_region(&self, service: &dyn Service) -> Result<(), Error> {
+        Ok(self.cloud.check_region(service.facts().product)?)
+    }
+
     /// Takes a backup: returns as soon as the cloud has begun it.
     ///
     /// Creates on one instance take turns in this process; while something else runs on the instance, this waits. A create

@@ -1,6 +1,6 @@
 //! The `databases` block: which databases of the instance to back up, where a service can choose.
 
-use crate::backup::{Choice, Database, Facts};
+use crate::backup::{Backup, Choice, Database, Facts};
 use crate::plugin::{Attr, Attribute, Diagnostic, Diagnostics, NestedBlock, Path, Type, model};
 
 model! {
@@ -68,4 +68,14 @@ pub(in crate::provider) fn wanted(blocks: &Attr<Vec<DatabaseBlock>>) -> Vec<Data
     let database =
         |block: &DatabaseBlock| Some(Database { name: block.name.known()?.clone(), tables: known(&block.tables) });
     blocks.known().map_or_else(Vec::new, |blocks| blocks.iter().filter_map(database).collect())
+}
+
+/// The blocks that would ask for such a backup.
+pub(super) fn of(backup: &Backup) -> Vec<DatabaseBlock> {
+    let tables = |one: &Database| match one.tables.as_slice() {
+        [] => Attr::Null,
+        tables => Attr::Known(tables.iter().cloned().map(Attr::Known).collect()),
+    };
+    let block = |one: &Database| DatabaseBlock { name: Attr::Known(one.name.clone()), tables: tables(one) };
+    backup.more.databases.iter().map(block).collect()
 }

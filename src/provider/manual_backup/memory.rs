@@ -16,6 +16,7 @@ pub(super) fn begun(private: &mut Private, id: &str, project_id: &str) {
     private.0.insert(ID.to_owned(), id.to_owned());
     private.0.remove(LISTED);
     private.0.remove(PROJECT);
+    private.settle();
     private.0.insert(BEGUN.to_owned(), Timestamp::now().to_string());
     if !project_id.is_empty() {
         private.0.insert(PROJECT.to_owned(), project_id.to_owned());

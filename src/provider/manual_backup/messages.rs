@@ -1,8 +1,8 @@
 //! What is said about a backup of the resource that no error is about.
 
 use super::model::ManualBackup;
-use crate::backup::Status;
-use crate::plugin::{Diagnostic, Path};
+use crate::backup::{Backup, Status};
+use crate::plugin::{Attr, Diagnostic, Path};
 
 pub(super) fn label(state: &ManualBackup) -> String {
     let id = state.id.known().map_or("?", String::as_str);
@@ -59,4 +59,34 @@ pub(super) fn interrupted(state: &ManualBackup) -> Diagnostic {
             state.status.known().map_or("BUILDING", String::as_str),
         ),
     )
+}
+
+/// That the cloud takes and deletes the imported backup by itself, if so.
+pub(super) fn automatic(state: &ManualBackup, backup: &Backup) -> Option<Diagnostic> {
+    let kind = backup.kind.as_deref().filter(|kind| !kind.eq_ignore_ascii_case("manual"))?;
+    let detail = format!(
+        "{} is of the type {kind:?}: the cloud takes and deletes such backups by itself. Only manual ones can be managed. To read \
+         it, use the data source `huaweidb_backup`.",
+        label(state)
+    );
+    Some(not_imported(detail))
+}
+
+/// That the imported backup is another instance's.
+pub(super) fn another_instances(state: &ManualBackup, backup: &Backup) -> Diagnostic {
+    let text = |value: &Attr<String>| value.known().cloned().unwrap_or_default();
+    let detail = format!(
+        "{} is not a backup of the instance {}, but of {}. Nothing was changed. Import it as {}/{}/{}.",
+        label(state),
+        text(&state.instance_id),
+        backup.instance_id,
+        text(&state.service),
+        backup.instance_id,
+        backup.id
+    );
+    not_imported(detail).at(Path::attribute("instance_id"))
+}
+
+fn not_imported(detail: String) -> Diagnostic {
+    Diagnostic::error("Invalid import id", detail)
 }

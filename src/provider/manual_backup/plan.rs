@@ -3,10 +3,11 @@
 use jiff::Timestamp;
 
 use super::messages::unusable;
-use super::model::ManualBackup;
+use super::model::{ManualBackup, about};
 use super::{memory, rotation};
-use crate::backup::{Backups, Status, naming};
-use crate::plugin::{Attr, Path, Planning, Private};
+use crate::backup::{self, Backups, Service, Status, naming};
+use crate::plugin::{Attr, Diagnostic, Path, Planning, Private};
+use crate::provider::explain::{Doing, explain};
 use crate::provider::services;
 
 /// Adjusts a create or update plan.
@@ -22,6 +23,9 @@ pub(super) async fn plan(client: Option<&Backups>, planning: &mut Planning<Manua
         }
         if let Some(client) = client {
             let client = services::regional(client, &planning.planned.region);
+            if let Some(error) = elsewhere(&client, &planning.planned) {
+                return planning.diagnostics.push(error);
+            }
             let replaced = memory::id(&planning.private);
             if let Some(overlap) = rotation::overlap(&client, &planning.planned, replaced) {
                 return planning.diagnostics.push(overlap);
@@ -31,6 +35,21 @@ pub(super) async fn plan(client: Option<&Backups>, planning: &mut Planning<Manua
         }
         return;
     };
+    if planning.private.is_adopted() {
+        // No service tells these, and not every service tells descriptions.
+        planning.adopt.extend(["triggers", "backup_database_individually"]);
+        let facts = prior.service.as_str().and_then(backup::named).map(Service::facts);
+        if facts.is_some_and(|facts| !facts.tells_descriptions) {
+            planning.adopt.push("description");
+        }
+    }
+    if planning.planned.region != prior.region
+        && let Some(error) = client
+            .and_then(|client| elsewhere(&services::regional(client, &planning.planned.region), &planning.planned))
+    {
+        planning.diagnostics.push(error);
+        return;
+    }
     let planned = &mut planning.planned;
     if let (Some(client), Some(id)) = (client, prior.id.as_str()) {
         let client = services::regional(client, &planned.region);
@@ -80,6 +99,13 @@ fn name_ahead(planned: &mut ManualBackup, notes: &mut Private) {
     let name = chosen.cloned().unwrap_or_else(|| naming::unique_name(prefix, Timestamp::now()));
     notes.0.insert(NAME.to_owned(), name.clone());
     planned.name = Attr::Known(name);
+}
+
+/// That the planned region is none of the cloud's. Told before anything is deleted for it.
+fn elsewhere(client: &Backups, planned: &ManualBackup) -> Option<Diagnostic> {
+    let service = planned.region.known().and(planned.service.as_str()).and_then(backup::named)?;
+    let error = client.check_region(service).err()?;
+    Some(explain(Doing::Create, about(planned), &error).at(Path::attribute("region")))
 }
 
 /// A plan that goes on waiting: what the end of the backup will tell is not known yet.

@@ -18,7 +18,7 @@ use crate::plugin::{Diagnostic, Diagnostics, Path};
 use crate::provider::services;
 
 /// So long a plan may look for other backups.
-const PLAN_LIMIT: Duration = Duration::from_secs(30);
+const PLAN_LIMIT: Duration = Duration::from_secs(10);
 /// One plan lasts so long at most, as far as this matters: then instances are looked at anew.
 const ONE_PLAN: Duration = Duration::from_mins(1);
 
@@ -45,12 +45,29 @@ struct Project {
     whole: Mutex<Option<Whole>>,
 }
 
-/// The completed backups of one instance that nobody has planned to delete.
+/// The completed backups of one instance.
 #[derive(Debug)]
 struct Left {
     since: Instant,
     /// `None` if the cloud did not tell.
     ids: Option<HashSet<String>>,
+    /// Those that the plan deletes. One that is planned again belongs to another plan.
+    going: HashSet<String>,
+}
+
+impl Left {
+    fn new(since: Instant, ids: Option<HashSet<String>>) -> Self {
+        Left { since, ids, going: HashSet::new() }
+    }
+
+    /// Whether no other is left once this one is gone too.
+    fn is_last(&mut self, id: &str) -> bool {
+        let Some(ids) = &self.ids else { return false };
+        if !self.going.insert(id.to_owned()) {
+            self.going = [id.to_owned()].into();
+        }
+        ids.contains(id) && ids.is_subset(&self.going)
+    }
 }
 
 /// The completed backups of all instances.
@@ -85,12 +102,12 @@ impl Project {
             };
             let known = whole.insert(known);
             if let Some(ids) = &known.ids {
-                return Left { since: known.since, ids: Some(ids.get(instance_id).cloned().unwrap_or_default()) };
+                return Left::new(known.since, Some(ids.get(instance_id).cloned().unwrap_or_default()));
             }
         }
         let filter = Filter { instance_id: Some(instance_id.to_owned()), ..filter };
         let ids = completed(client, service, &filter, u64::MAX).await;
-        Left { since: Instant::now(), ids: ids.map(|ids| ids.into_values().flatten().collect()) }
+        Left::new(Instant::now(), ids.map(|ids| ids.into_values().flatten().collect()))
     }
 }
 
@@ -139,10 +156,7 @@ impl Leaving {
         if left.as_ref().is_none_or(|left| left.since.elapsed() >= ONE_PLAN) {
             *left = Some(project.left(&client, service, instance_id, instances).await);
         }
-        match left.as_mut().and_then(|left| left.ids.as_mut()) {
-            Some(ids) => ids.remove(id) && ids.is_empty(),
-            None => false,
-        }
+        left.as_mut().is_some_and(|left| left.is_last(id))
     }
 
     /// What to say about a planned deletion.
@@ -224,6 +238,19 @@ mod tests {
 
     use super::*;
     use crate::plugin::Attr;
+
+    #[test]
+    fn every_plan_tells_which_is_the_last() {
+        let ids = ["a", "b"].map(str::to_owned);
+        let mut left = Left::new(Instant::now(), Some(ids.into()));
+        // Three plans of one process, then one that deletes a backup nobody listed.
+        for (id, last) in
+            [("a", false), ("b", true), ("b", false), ("a", true), ("a", false), ("b", true), ("c", false)]
+        {
+            assert_eq!(left.is_last(id), last, "{id}");
+        }
+        assert!(!Left::new(Instant::now(), None).is_last("a"));
+    }
 
     #[test]
     fn ages_and_sizes_are_in_words() {

@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 
-use super::messages::{gone, interrupted, retained};
+use super::messages::{another_instances, automatic, gone, interrupted, retained};
 use super::model::{
     ManualBackup, about, filled, is_retained, reference, regional, untouched, wanted, without_unknowns,
 };
 use super::removal::{self, Leaving};
-use super::{certainty, memory, movers, plan, rotation, schema};
+use super::{certainty, databases, memory, movers, plan, rotation, schema};
 use crate::backup::{self, Backup, BackupRef, Backups, Certainty, Doubt, Started, Status, naming};
 use crate::plugin::{Attr, Diagnostics, Life, Planning, Private, Resource, Schema, Source};
 use crate::provider::explain::{Doing, explain};
@@ -126,20 +126,28 @@ impl Resource<Backups> for ManualBackupResource {
             Err(backup::Error::Doubtful { doubt: Doubt::NotListedYet | Doubt::JobContradicts, .. }) => {
                 return Ok(Some(state));
             }
+            Err(backup::Error::Foreign { found, .. }) if life.private.is_adopted() => {
+                return Err(another_instances(&state, &found).into());
+            }
             found => found.map_err(|error| explain(Doing::Read, about(&state), &error))?,
         };
-        match found {
-            None => {
-                life.warn(gone(&state));
-                Ok(None)
+        let Some(backup) = found else {
+            life.warn(gone(&state));
+            return Ok(None);
+        };
+        if life.private.is_adopted() {
+            if let Some(refusal) = automatic(&state, &backup) {
+                return Err(refusal.into());
             }
-            Some(backup) => {
-                if let Ok(project_id) = client.project_id(&context).await {
-                    memory::seen(&mut life.private, &backup.id, &project_id);
-                }
-                Ok(Some(filled(state, &backup)))
+            // What was chosen of the instance is read once: afterwards it is what was asked for.
+            if state.databases.known().is_none_or(Vec::is_empty) {
+                state.databases = Attr::Known(databases::of(&backup));
             }
         }
+        if let Ok(project_id) = client.project_id(&context).await {
+            memory::seen(&mut life.private, &backup.id, &project_id);
+        }
+        Ok(Some(filled(state, &backup)))
     }
 
     async fn update(
@@ -150,8 +158,12 @@ impl Resource<Backups> for ManualBackupResource {
         life: &mut Life<ManualBackup>,
     ) -> Result<ManualBackup, Diagnostics> {
         let waits = planned.status.is_unknown();
+        life.private.settle();
         let mut state = ManualBackup {
             name_prefix: planned.name_prefix,
+            description: planned.description,
+            triggers: planned.triggers,
+            backup_database_individually: planned.backup_database_individually,
             wait_for_completion: planned.wait_for_completion,
             on_destroy: planned.on_destroy,
             keep_last: planned.keep_last,
@@ -192,8 +204,9 @@ impl Resource<Backups> for ManualBackupResource {
     }
 
     fn import(&self, id: &str) -> Result<ManualBackup, Diagnostics> {
-        let (service, reference) = services::import_id(id)?;
+        let (service, reference, region) = services::import_id(id)?;
         Ok(ManualBackup {
+            region: region.into(),
             id: Attr::Known(reference.id),
             service: Attr::Known(service.facts().product.key.to_owned()),
             instance_id: reference.instance_id.into(),
@@ -204,7 +217,8 @@ impl Resource<Backups> for ManualBackupResource {
     fn import_identity(&self, identity: ManualBackup) -> Result<ManualBackup, Diagnostics> {
         let part = |value: &Attr<String>| value.known().cloned().unwrap_or_default();
         let id = [&identity.service, &identity.instance_id, &identity.id].map(part).join("/");
-        Ok(ManualBackup { region: identity.region, ..self.import(&id)? })
+        let region = part(&identity.region);
+        self.import(&if region.is_empty() { id } else { format!("{id}@{region}") })
     }
 
     fn imported(&self, client: &Backups, mut stub: ManualBackup) -> ManualBackup {

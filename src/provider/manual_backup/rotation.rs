@@ -20,7 +20,7 @@ use crate::provider::services::context;
 const LEAVING: &str = "leaving";
 
 /// So long a plan may look for what it announces.
-const PLAN_LIMIT: Duration = Duration::from_secs(30);
+const PLAN_LIMIT: Duration = Duration::from_secs(10);
 
 /// What of a backup's arguments rotation needs.
 struct Rotation<'a> {

@@ -6,7 +6,7 @@ use super::databases;
 use super::model::{DELETE, ManualBackup, RETAIN};
 use crate::backup::{self, naming};
 use crate::plugin::{Attr, Attribute, Diagnostic, Diagnostics, Identity, Path, Schema, Timeouts, Type};
-use crate::provider::{fields, services};
+use crate::provider::{checks, fields, services};
 
 /// The schema.
 pub(super) fn schema() -> Schema {
@@ -74,7 +74,7 @@ pub(super) fn schema() -> Schema {
         "Whether plans and applies that would delete the backup are refused. A failed backup is not protected, and \
          `on_destroy = \"retain\"` deletes nothing. Default: `false`. Changed in place.",
     ))
-    .attribute(Attribute::string("region").optional_computed().keeps().replaces().describe(
+    .attribute(Attribute::string("region").optional_computed().keeps().replaces().check(checks::check_region).describe(
         "Region of the instance. Default: the provider's region. Changing it takes a new backup.",
     ))
     .attribute(Attribute::string("id").computed().keeps().describe(

@@ -536,3 +536,51 @@ pub(super) fn three_hundred(cli: &Cli) {
     workspace.run(&["destroy", "-auto-approve", "-parallelism=60"]).succeeded().says("300 destroyed");
     assert!(emulator.backups().is_empty());
 }
+
+/// Pairs of configurations, and what a plan that leads from one to the other says.
+pub(super) fn nothing(cli: &Cli) {
+    const SAME: &str = "No changes.";
+    const IN_PLACE: &str = "0 to add, 1 to change, 0 to destroy";
+    const REPLACED: &str = "1 to add, 0 to change, 1 to destroy";
+    let emulator = emulator(0.1);
+    let workspace = cli.workspace(&emulator);
+    for (before, after, said) in [
+        // Where the provider may choose, what it has stays; elsewhere a CLI insists on the words, and only they change.
+        ("", "description = \"\"", IN_PLACE),
+        ("description = \"\"", "", SAME),
+        ("description = \"a\"", "", SAME),
+        ("description = \"a\"", "description = \"\"", SAME),
+        ("description = \"a\"", "description = \"b\"", REPLACED),
+        ("", "region = \"\"", SAME),
+        ("region = \"\"", "", SAME),
+        ("", "triggers = {}", IN_PLACE),
+        ("triggers = {}", "", IN_PLACE),
+        ("triggers = {}", "triggers = { v = null }", SAME),
+        ("triggers = { v = \"1\" }", "triggers = { v = \"1\", w = null }", SAME),
+        ("triggers = { v = \"1\" }", "triggers = { v = \"2\" }", REPLACED),
+        ("triggers = { v = \"1\" }", "", REPLACED),
+        ("", "triggers = { v = \"1\" }", REPLACED),
+        ("", "name_prefix = \"\"", IN_PLACE),
+        ("name_prefix = \"\"", "", IN_PLACE),
+        ("on_destroy = \"\"", "on_destroy = \"delete\"", SAME),
+        ("on_destroy = \"retain\"", "on_destroy = \"\"", IN_PLACE),
+        ("", "keep_last = null", SAME),
+        ("", "backup_database_individually = null", SAME),
+    ] {
+        let with = |arguments| workspace.configure(&backup(&emulator, &format!("  name = \"nightly\"\n  {arguments}")));
+        with(before);
+        workspace.apply();
+        workspace.nothing_to_do();
+        with(after);
+        let plan = workspace.run(&["plan"]).succeeded();
+        assert!(plan.words().contains(said), "{before:?}, then {after:?} is not {said:?}:\n{}", plan.all());
+        let taken = emulator.backups()[0].id.clone();
+        if said != REPLACED {
+            workspace.apply();
+            workspace.nothing_to_do();
+            assert_eq!(emulator.backups()[0].id, taken, "{before:?}, then {after:?}: the backup is the same");
+        }
+        with("on_destroy = \"delete\"");
+        workspace.destroy();
+    }
+}

@@ -41,6 +41,7 @@ pub(crate) const CASES: &[Case] = &[
     case(EVERYWHERE, "rotation", life::rotation),
     case(EVERYWHERE, "modules and provider aliases", life::modules),
     case(EVERYWHERE, "moves within the state", life::addresses),
+    case(EVERYWHERE, "nothing is replaced for nothing", life::nothing),
     case(EVERYWHERE, "attached debugging", around::attached),
     case(EVERYWHERE, "two runs attached at once", around::attached_twice),
     case(EVERYWHERE, "what is not offered is refused", around::refusals),

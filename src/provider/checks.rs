@@ -1,0 +1,67 @@
+//! What texts can be, whatever they are used for.
+
+/// What the name of a region can be. Which regions there are depends on the cloud.
+pub(super) fn check_region(name: &str) -> Result<(), String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let Some(bad) = name.chars().find(|c| !fits(*c)) else {
+        return if name.is_empty() { Err("it is empty".to_owned()) } else { Ok(()) };
+    };
+    let why = format!("it contains {bad:?}; the name of a region is made of letters, digits and hyphens");
+    let plain = name.trim().to_ascii_lowercase();
+    // The name of a project begins with that of its region.
+    let likely = match plain.split_once('_') {
+        Some((region, _)) if region.contains('-') => region.to_owned(),
+        _ => plain.replace('_', "-"),
+    };
+    if !likely.starts_with(|c: char| c.is_ascii_alphanumeric()) || !likely.chars().all(fits) {
+        return Err(why);
+    }
+    Err(format!("{why}. Perhaps {likely:?} is meant"))
+}
+
+/// What a text to search for can be: an empty one would fit nothing, or everything.
+pub(super) fn check_sought(text: &str) -> Result<(), String> {
+    if text.is_empty() {
+        Err("it is empty; leave it out to search without it".to_owned())
+    } else if text.trim() != text {
+        Err("it begins or ends with white space, which nothing in the cloud does".to_owned())
+    } else {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn regions_are_told_apart_from_what_looks_like_them() {
+        for (name, likely) in [
+            (" eu-de", Some("eu-de")),
+            ("eu_de", Some("eu-de")),
+            ("eu-de_team1", Some("eu-de")),
+            ("EU_DE", Some("eu-de")),
+            ("eu de", None),
+            ("_", None),
+        ] {
+            let why = check_region(name).unwrap_err();
+            let told = why.split("Perhaps ").nth(1);
+            assert_eq!(
+                told.map(|told| told.trim_end_matches(" is meant").to_owned()),
+                likely.map(|one| format!("{one:?}")),
+                "{name}"
+            );
+        }
+        for name in ["eu-de", "RegionOne", "cn-north-4"] {
+            assert_eq!(check_region(name), Ok(()));
+        }
+        assert!(check_region("").is_err());
+    }
+
+    #[test]
+    fn nothing_empty_or_padded_is_searched_for() {
+        for (text, fits) in [("a", true), ("a b", true), ("", false), (" a", false), ("a\n", false), (" ", false)] {
+            assert_eq!(check_sought(text).is_ok(), fits, "{text:?}");
+        }
+    }
+}
