@@ -86,16 +86,6 @@ impl Profile {
             .ok_or_else(|| problem(format!("{path} has no profile {name:?}; it has: {known}.")))
     }
 
-    /// Whether these are the profile's own keys.
-    pub(super) fn has_keys_of(&self, credentials: &cloud::Credentials) -> bool {
-        match (self.keys(), credentials) {
-            (Ok(cloud::Credentials::Key { access_key: own, .. }), cloud::Credentials::Key { access_key: used, .. }) => {
-                own == *used
-            }
-            _ => false,
-        }
-    }
-
     /// The keys of the profile.
     pub(super) fn keys(&self) -> Result<cloud::Credentials, Diagnostic> {
         let (access_key, secret_key, security_token) = if self.mode.eq_ignore_ascii_case("SSO") {

@@ -67,6 +67,40 @@ fn a_user_and_a_password_sign_in_once_per_process() {
     assert!((1..=6).contains(&logins), "{logins} logins for the few processes of three commands");
 }
 
+/// `clouds.yaml` beside the configuration, its secrets elsewhere.
+#[test]
+fn an_entry_of_clouds_yaml_signs_in() {
+    let emulator = emulator();
+    for (secret, shown) in [
+        (format!("password: {}", emulator.password()), "token"),
+        (format!("ak: {}, sk: {}", emulator.access_key(), emulator.secret_key()), "aksk"),
+    ] {
+        let mut workspace = stranger(&emulator);
+        workspace.unset("HW_REGION_NAME");
+        workspace.write(
+            "clouds.yaml",
+            &format!(
+                "clouds:\n  here:\n    auth:\n      username: {}\n      user_domain_name: {}\n    region_name: {}\n    \
+                 interface: public\n",
+                emulator.user_name(),
+                emulator.domain_name(),
+                emulator.region()
+            ),
+        );
+        workspace.write("hidden.yaml", &format!("clouds: {{ here: {{ auth: {{ {secret} }} }} }}\n"));
+        workspace.set("OS_CLIENT_SECURE_FILE", "hidden.yaml");
+        workspace.set("OS_CLOUD", "there");
+        let said = workspace.run(&["plan"]).failed().says("has no cloud \"there\"; it has: here.");
+        assert!(!said.all().contains(&emulator.password()));
+        workspace.set("OS_CLOUD", "here");
+        emulator.clear_journal();
+        workspace.apply();
+        workspace.nothing_to_do();
+        workspace.destroy();
+        assert!(emulator.journal().iter().filter(|call| call.service == "dds").all(|call| call.auth == shown));
+    }
+}
+
 #[test]
 fn a_token_that_expires_on_the_way_is_renewed() {
     let emulator = Emulator::start_now(&Options {

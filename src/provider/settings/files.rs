@@ -1,10 +1,14 @@
-//! The files that settings name: certificates and the shared configuration.
+//! The files that settings name: certificates, the shared configuration of KooCLI, and `clouds.yaml`.
 
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path as FilePath, PathBuf};
 
-use super::{PROFILE, ProviderBlock, SHARED_CONFIG_FILE, Surroundings, filled};
+use super::clouds::{self, Text};
+use super::kept::Kept;
+use super::{
+    CLOUDS_FILE, ENTRY, PROFILE, ProviderBlock, SECURE_FILE, SHARED_CONFIG_FILE, Surroundings, filled, listed,
+};
 use crate::plugin::{Diagnostic, Path};
 use crate::provider::shared_config::Profile;
 
@@ -62,13 +66,35 @@ fn unreadable(why: &io::Error) -> String {
     }
 }
 
-/// The KooCLI profile, if one was asked for.
-pub(super) fn profile(block: &ProviderBlock, around: &Surroundings) -> Result<Option<Profile>, Diagnostic> {
+/// What the file that was asked for keeps, if one was: a profile of KooCLI or an entry of `clouds.yaml`. An argument comes
+/// before the environment.
+pub(super) fn kept(block: &ProviderBlock, around: &Surroundings) -> Result<Option<Kept>, Diagnostic> {
+    let profile = filled(&block.shared_config_file).is_some() || filled(&block.profile).is_some();
+    let profile_around = around.value(SHARED_CONFIG_FILE).is_some() || around.value(PROFILE).is_some();
+    let (entry, entry_around) = (block.entry(), around.value(ENTRY));
+    match (profile, entry) {
+        (true, Some(_)) => Err(clouds::problem(
+            "`cloud` names an entry of it, and `shared_config_file` or `profile` a profile of KooCLI. Leave out either.",
+        )),
+        (true, None) => koo_cli(block, around).map(Some),
+        (false, Some(name)) => entry_of_clouds(&name, around).map(Some),
+        (false, None) => match (profile_around, entry_around) {
+            (true, Some(_)) => Err(clouds::problem(&format!(
+                "{} names an entry of it, and {} or {} a profile of KooCLI. Unset either.",
+                ENTRY[0], SHARED_CONFIG_FILE[0], PROFILE[0]
+            ))),
+            (true, None) => koo_cli(block, around).map(Some),
+            // Other programs read that variable too: it must not be in the way of credentials that come before it.
+            (false, Some(name)) => Ok(Some(entry_of_clouds(&name, around).unwrap_or_else(Kept::unusable))),
+            (false, None) => Ok(None),
+        },
+    }
+}
+
+/// The KooCLI profile that was asked for.
+fn koo_cli(block: &ProviderBlock, around: &Surroundings) -> Result<Kept, Diagnostic> {
     let file = filled(&block.shared_config_file).or_else(|| around.value(SHARED_CONFIG_FILE));
     let name = filled(&block.profile).or_else(|| around.value(PROFILE));
-    if file.is_none() && name.is_none() {
-        return Ok(None);
-    }
     let path = expanded(file.as_deref().unwrap_or("~/.hcloud/config.json"), around);
     let text = (around.file)(&path).map_err(|why| {
         Diagnostic::error(
@@ -84,5 +110,56 @@ pub(super) fn profile(block: &ProviderBlock, around: &Surroundings) -> Result<Op
         )
         .at(Path::attribute("shared_config_file"))
     })?;
-    Profile::pick(&text, name.as_deref(), &path.display().to_string()).map(Some)
+    let profile = Profile::pick(&text, name.as_deref(), &path.display().to_string())?;
+    Ok(Kept {
+        what: "the profile of the shared configuration file",
+        credentials: profile.keys(),
+        region: profile.region,
+        project_id: profile.project_id,
+        project_name: String::new(),
+        auth_url: String::new(),
+        cacert: String::new(),
+        verify: None,
+        agency_name: profile.agency_name,
+        agency_domain_name: profile.agency_domain_name,
+        agency_domain_id: profile.agency_domain_id,
+    })
+}
+
+/// The entry of `clouds.yaml` with that name. The file is the one that a variable names, else the first one there is.
+fn entry_of_clouds(name: &str, around: &Surroundings) -> Result<Kept, Diagnostic> {
+    let asked_for = format!("{name:?} was asked for by `cloud` or {}.", ENTRY[0]);
+    let Some((path, text)) = first_file(CLOUDS_FILE, "clouds.yaml", around)? else {
+        return Err(clouds::problem(&format!(
+            "There is none in this folder, in ~/.config/openstack or in /etc/openstack, and {} names none. {asked_for}",
+            listed(CLOUDS_FILE)
+        )));
+    };
+    let secure = first_file(SECURE_FILE, "secure.yaml", around)?;
+    let secure = secure.as_ref().map(|(path, text)| Text { path, text });
+    clouds::pick(&Text { path: &path, text: &text }, secure.as_ref(), name)
+}
+
+/// A file of OpenStack: its path and text.
+fn first_file(
+    variable: &[&'static str],
+    name: &str,
+    around: &Surroundings,
+) -> Result<Option<(String, String)>, Diagnostic> {
+    let named = around.value(variable);
+    let usual = [name.to_owned(), format!("~/.config/openstack/{name}"), format!("/etc/openstack/{name}")];
+    let candidates = named.clone().map_or_else(|| usual.to_vec(), |path| vec![path]);
+    for path in candidates {
+        let path = expanded(&path, around);
+        match (around.file)(&path) {
+            Ok(text) => return Ok(Some((path.display().to_string(), text))),
+            Err(why) if named.is_none() && why.kind() == io::ErrorKind::NotFound => {}
+            Err(why) => {
+                let from = named.map_or(String::new(), |_| format!(" {} names it.", listed(variable)));
+                let detail = format!("{} cannot be read: {}.{from}", path.display(), unreadable(&why));
+                return Err(clouds::problem(&detail));
+            }
+        }
+    }
+    Ok(None)
 }

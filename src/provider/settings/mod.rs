@@ -2,10 +2,11 @@
 //!
 //! The only place that reads environment variables for the cloud. Names and order are those of the existing
 //! providers for Huawei Cloud and Open Telekom Cloud: argument, then `HW_*`, then `OS_*`, then the profile of the shared
-//! configuration file; an empty variable is unset.
-//! `OS_CLOUD` is not read: it names an entry of `clouds.yaml`, while `cloud` and `HW_CLOUD` are a domain.
+//! configuration file or the entry of `clouds.yaml`; an empty variable is unset.
 
+mod clouds;
 mod files;
+mod kept;
 mod schema;
 mod sign_in;
 
@@ -15,9 +16,9 @@ use std::{env, io};
 
 use secrecy::{ExposeSecret, SecretString};
 
+use self::kept::Kept;
 use self::schema::{address, domain, odd_variables, wrong};
 pub(super) use self::schema::{schema, validate};
-use super::shared_config::Profile;
 use crate::cloud;
 use crate::plugin::{Attr, Diagnostic, Diagnostics, Field as _, Path, Value, model};
 
@@ -111,6 +112,10 @@ const CACERT: &[&str] = &["OS_CACERT"];
 const MAX_RETRIES: &[&str] = &["HW_MAX_RETRIES"];
 const SHARED_CONFIG_FILE: &[&str] = &["HW_SHARED_CONFIG_FILE"];
 const PROFILE: &[&str] = &["HW_PROFILE"];
+/// The entry of `clouds.yaml`, and where that file and the secrets beside it are.
+const ENTRY: &[&str] = &["OS_CLOUD"];
+const CLOUDS_FILE: &[&str] = &["OS_CLIENT_CONFIG_FILE"];
+const SECURE_FILE: &[&str] = &["OS_CLIENT_SECURE_FILE"];
 /// Access key, secret key and security token belong together: one of these rows is taken as a whole.
 const KEY_SETS: &[[&str; 3]] =
     &[["HW_ACCESS_KEY", "HW_SECRET_KEY", "HW_SECURITY_TOKEN"], ["OS_ACCESS_KEY", "OS_SECRET_KEY", "OS_SECURITY_TOKEN"]];
@@ -136,6 +141,9 @@ const ONE_LINE: &[(&str, &[&str])] = &[
     ("max_retries", MAX_RETRIES),
     ("shared_config_file", SHARED_CONFIG_FILE),
     ("profile", PROFILE),
+    ("cloud", ENTRY),
+    ("cloud", CLOUDS_FILE),
+    ("cloud", SECURE_FILE),
     ("assume_role", AGENCY_NAME),
     ("assume_role", AGENCY_DOMAIN_NAME),
     ("assume_role", AGENCY_DOMAIN_ID),
@@ -156,52 +164,52 @@ pub(super) fn resolve(
     if problems.has_errors() {
         return Err(problems);
     }
-    let profile = files::profile(block, around)?;
+    let kept = files::kept(block, around)?;
     let given = |argument: &Attr<String>, names: &[&'static str]| {
         argument.known().filter(|value| !value.is_empty()).cloned().or_else(|| around.value(names))
     };
-    let from_profile =
-        |pick: fn(&Profile) -> &String| profile.as_ref().map(pick).filter(|value| !value.is_empty()).cloned();
+    let from_file = |pick: fn(&Kept) -> &String| kept.as_ref().map(pick).filter(|value| !value.is_empty()).cloned();
 
-    let region = given(&block.region, REGION).or_else(|| from_profile(|p| &p.region));
+    let region = given(&block.region, REGION).or_else(|| from_file(|kept| &kept.region));
     let region = noted(region.ok_or_else(no_region), &mut problems);
-    let cloud = given(&block.cloud, CLOUD);
+    let cloud = block.domain().or_else(|| around.value(CLOUD));
     if let Some(Err(why)) = cloud.as_deref().map(domain) {
         problems.push(wrong(Path::attribute("cloud"), &why));
     }
-    let auth_url = given(&block.auth_url, AUTH_URL).map(|text| {
+    let auth_url = given(&block.auth_url, AUTH_URL).or_else(|| from_file(|kept| &kept.auth_url)).map(|text| {
         let cannot = |why| wrong(Path::attribute("auth_url"), &format!("The address of IAM cannot be used: {why}."));
         address(&text).map_err(cannot)
     });
     let auth_url = noted(auth_url.transpose(), &mut problems).flatten();
-    let insecure = noted(insecure(block, around), &mut problems).unwrap_or_default();
+    let insecure = noted(insecure(block, kept.as_ref(), around), &mut problems).unwrap_or_default();
     if insecure {
         warnings.push(unchecked_certificates());
     }
-    let cacert = given(&block.cacert_file, CACERT)
+    let cacert = given(&block.cacert_file, CACERT).or_else(|| from_file(|kept| &kept.cacert));
+    let cacert = cacert
         .map(|text| files::certificates(&text, around).map_err(|why| wrong(Path::attribute("cacert_file"), &why)));
     let cacert = noted(cacert.transpose(), &mut problems).flatten();
     let max_retries = noted(max_retries(block, around), &mut problems).unwrap_or(DEFAULT_MAX_RETRIES);
     let endpoints = block.endpoints.known().map_or_else(BTreeMap::new, |endpoints| {
         endpoints.iter().filter_map(|(key, url)| Some((key.clone(), address(&filled(url)?).ok()?))).collect()
     });
-    let assume_role = noted(sign_in::assume_role(block, profile.as_ref(), around), &mut problems).flatten();
-    let credentials = noted(sign_in::credentials(block, profile.as_ref(), around), &mut problems);
+    let assume_role = noted(sign_in::assume_role(block, kept.as_ref(), around), &mut problems).flatten();
+    let credentials = noted(sign_in::credentials(block, kept.as_ref(), around), &mut problems);
     let (Some(region), Some(credentials), false) = (region, credentials, problems.has_errors()) else {
         return Err(problems);
     };
-    if let Some(profile) = &profile
-        && !profile.has_keys_of(&credentials)
+    if let Some(kept) = &kept
+        && !kept.signs_in_with(&credentials)
     {
-        warnings.push(another_identity());
+        warnings.push(another_identity(kept.what));
     }
     let settings = cloud::Settings {
         region,
         cloud,
         credentials,
         assume_role,
-        project_id: given(&block.project_id, PROJECT_ID).or_else(|| from_profile(|p| &p.project_id)),
-        project_name: given(&block.project_name, PROJECT_NAME),
+        project_id: given(&block.project_id, PROJECT_ID).or_else(|| from_file(|kept| &kept.project_id)),
+        project_name: given(&block.project_name, PROJECT_NAME).or_else(|| from_file(|kept| &kept.project_name)),
         endpoints,
         auth_url,
         insecure,
@@ -219,8 +227,8 @@ pub(super) fn says_nothing(block: &ProviderBlock, around: &Surroundings) -> bool
         Value::Map(members) => members.values().all(empty),
         _ => false,
     };
-    let profile = || files::profile(block, around).ok().flatten();
-    is_empty && around.value(REGION).is_none() && profile().is_none_or(|profile| profile.region.is_empty())
+    let kept = || files::kept(block, around).ok().flatten();
+    is_empty && around.value(REGION).is_none() && kept().is_none_or(|kept| kept.region.is_empty())
 }
 
 /// Where settings come from, in words that end "from …".
@@ -235,36 +243,41 @@ pub(super) struct Origins {
 
 /// Where resolved settings come from. The block is that of the doctor: it names no credentials.
 pub(super) fn origins(found: &cloud::Settings, block: &ProviderBlock, around: &Surroundings) -> Origins {
-    let profile = files::profile(block, around).ok().flatten();
+    let kept = files::kept(block, around).ok().flatten();
+    let what = kept.as_ref().map_or("nowhere", |kept| kept.what).to_owned();
     let variable = |names: &[&'static str]| around.first(names).map_or("nowhere", |(_, name)| name).to_owned();
-    let from_profile = |value: Option<&String>| value.is_some_and(|value| !value.is_empty());
-    let file = "the profile of the shared configuration file".to_owned();
+    let from_file = |pick: fn(&Kept) -> &String| kept.as_ref().map(pick).is_some_and(|value| !value.is_empty());
     let region = if filled(&block.region).is_some() {
         "the argument --region".to_owned()
-    } else if around.value(REGION).is_some() || !from_profile(profile.as_ref().map(|profile| &profile.region)) {
+    } else if around.value(REGION).is_some() || !from_file(|kept| &kept.region) {
         variable(REGION)
     } else {
-        file.clone()
+        what.clone()
     };
     let credentials = match &found.credentials {
         cloud::Credentials::Metadata { .. } => "this machine".to_owned(),
+        used if kept.as_ref().is_some_and(|kept| kept.signs_in_with(used)) => what.clone(),
         cloud::Credentials::Token(_) => variable(TOKEN),
         cloud::Credentials::Key { .. } => KEY_SETS
             .iter()
             .find(|[access, secret, _]| around.is_set(access) && around.is_set(secret))
-            .map_or_else(|| file.clone(), |[access, secret, _]| format!("{access} and {secret}")),
+            .map_or_else(|| "nowhere".to_owned(), |[access, secret, _]| format!("{access} and {secret}")),
         cloud::Credentials::Password { .. } => variable(PASSWORD),
     };
     let project = if around.value(PROJECT_ID).is_some() {
         variable(PROJECT_ID)
-    } else if from_profile(profile.as_ref().map(|profile| &profile.project_id)) {
-        file
+    } else if from_file(|kept| &kept.project_id) {
+        what.clone()
+    } else if around.value(PROJECT_NAME).is_none() && from_file(|kept| &kept.project_name) {
+        format!("IAM, by the name in {what}")
     } else if found.project_name.is_some() {
         format!("IAM, by the name in {}", variable(PROJECT_NAME))
     } else {
         "IAM, by the region's name".to_owned()
     };
-    let auth_url = if found.auth_url.is_some() {
+    let auth_url = if found.auth_url.is_some() && around.value(AUTH_URL).is_none() {
+        what
+    } else if found.auth_url.is_some() {
         variable(AUTH_URL)
     } else if found.endpoints.contains_key(cloud::IAM.key) {
         "the argument --endpoint".to_owned()
@@ -287,24 +300,26 @@ fn no_region() -> Diagnostic {
     Diagnostic::error("No region", detail).at(Path::attribute("region"))
 }
 
-fn insecure(block: &ProviderBlock, around: &Surroundings) -> Result<bool, Diagnostic> {
+fn insecure(block: &ProviderBlock, kept: Option<&Kept>, around: &Surroundings) -> Result<bool, Diagnostic> {
     if let Some(insecure) = block.insecure.known() {
         return Ok(*insecure);
     }
     let Some((value, name)) = around.first(INSECURE) else {
-        return Ok(false);
+        return Ok(kept.is_some_and(|kept| kept.verify == Some(false)));
     };
     truth(&value).ok_or_else(|| {
         wrong(Path::attribute("insecure"), &format!("{name} is {value:?}; allowed are true, false, 1, 0."))
     })
 }
 
-fn another_identity() -> Diagnostic {
+fn another_identity(what: &str) -> Diagnostic {
     Diagnostic::warning(
-        "The profile's credentials are not used",
-        "A profile of the shared configuration file was asked for, but the provider block or the environment holds \
-         credentials too, and they come first. Remove either, so that nobody acts with another identity than was meant; \
-         `terraform-provider-huaweidb doctor` shows which are used.",
+        "The file's credentials are not used",
+        format!(
+            "There is {what}, which was asked for, but the provider block or the environment holds credentials too, and they \
+             come first. Remove either, so that nobody acts with another identity than was meant; \
+             `terraform-provider-huaweidb doctor` shows which are used."
+        ),
     )
     .at(Path::attribute("profile"))
 }
@@ -341,6 +356,18 @@ fn user_agent(terraform_version: &str, around: &Surroundings) -> String {
         }
     }
     name
+}
+
+impl ProviderBlock {
+    /// `cloud`, where it is a domain: an entry of `clouds.yaml` has no dot.
+    fn domain(&self) -> Option<String> {
+        filled(&self.cloud).filter(|cloud| cloud.contains('.'))
+    }
+
+    /// `cloud`, where it names an entry of `clouds.yaml`.
+    fn entry(&self) -> Option<String> {
+        filled(&self.cloud).filter(|cloud| !cloud.contains('.'))
+    }
 }
 
 fn filled(value: &Attr<String>) -> Option<String> {

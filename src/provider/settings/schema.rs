@@ -14,7 +14,7 @@ pub(in crate::provider) fn schema() -> Schema {
     Schema::new(
         "Takes, watches, finds and deletes manual database backups on Huawei Cloud and Open Telekom Cloud. Every \
          argument may be left out and given by an environment variable; an argument wins over `HW_*`, and `HW_*` over \
-         `OS_*`. Nothing is called before an operation needs it.",
+         `OS_*`; after them come a profile of KooCLI or an entry of `clouds.yaml`. Nothing is called before an operation needs it.",
     )
     .attribute(text(
         "region",
@@ -66,7 +66,8 @@ pub(in crate::provider) fn schema() -> Schema {
     .attribute(text(
         "cloud",
         "Domain of the cloud: `myhuaweicloud.com`, `myhuaweicloud.eu`, `otc.t-systems.com`, or the domain of a \
-         private cloud. Default: `HW_CLOUD`, or what the region belongs to. `OS_CLOUD` is not read.",
+         private cloud. Default: `HW_CLOUD`, or what the region belongs to. A word without a dot names an entry of \
+         `clouds.yaml`, as `OS_CLOUD` does: credentials, region and project are then taken from there.",
     ))
     .attribute(
         Attribute::map("endpoints", Type::String).optional().describe(format!(
@@ -140,9 +141,7 @@ pub(in crate::provider) fn validate(block: &ProviderBlock) -> Diagnostics {
     if let Some(Err(why)) = block.auth_url.known().filter(|url| !url.is_empty()).map(|url| address(url)) {
         found.push(wrong(Path::attribute("auth_url"), &format!("The address of IAM cannot be used: {why}.")));
     }
-    if let Some(cloud) = block.cloud.known().filter(|cloud| !cloud.is_empty())
-        && let Err(why) = domain(cloud)
-    {
+    if let Some(Err(why)) = block.domain().as_deref().map(domain) {
         found.push(wrong(Path::attribute("cloud"), &why));
     }
     if let Some(count) = block.max_retries.known()

@@ -3,20 +3,20 @@
 use secrecy::SecretString;
 use url::Url;
 
+use super::kept::Kept;
 use super::schema::wrong;
 use super::{
-    AGENCY_DOMAIN_ID, AGENCY_DOMAIN_NAME, AGENCY_NAME, AssumeRoleBlock, DOMAIN_ID, DOMAIN_NAME, KEY_SETS, METADATA,
-    PASSWORD, ProviderBlock, Surroundings, TOKEN, USER_ID, USER_NAME, filled, listed, secret,
+    AGENCY_DOMAIN_ID, AGENCY_DOMAIN_NAME, AGENCY_NAME, AssumeRoleBlock, DOMAIN_ID, DOMAIN_NAME, ENTRY, KEY_SETS,
+    METADATA, PASSWORD, ProviderBlock, Surroundings, TOKEN, USER_ID, USER_NAME, filled, listed, secret,
 };
 use crate::cloud;
 use crate::plugin::{Attr, Diagnostic, Path};
-use crate::provider::shared_config::Profile;
 
 /// How to sign in: what is written in the block, else in the environment; in both a token before keys, keys before a
-/// password. Then the profile, if one was asked for, and the instance's own agency when there is nothing at all.
+/// password. Then the profile or the entry of `clouds.yaml`, if one was asked for, and the instance's own agency when there is nothing at all.
 pub(super) fn credentials(
     block: &ProviderBlock,
-    profile: Option<&Profile>,
+    kept: Option<&Kept>,
     around: &Surroundings,
 ) -> Result<cloud::Credentials, Diagnostic> {
     if let Some(token) = secret(&block.token) {
@@ -46,8 +46,8 @@ pub(super) fn credentials(
     if around.value(PASSWORD).is_some() || filled(&block.user_name).is_some() || filled(&block.user_id).is_some() {
         return password(block, around);
     }
-    if let Some(profile) = profile {
-        return profile.keys();
+    if let Some(kept) = kept {
+        return kept.credentials.clone();
     }
     Ok(cloud::Credentials::Metadata {
         address: Url::parse(METADATA).expect("a constant address is one"),
@@ -60,12 +60,14 @@ pub(super) fn nothing_found() -> String {
     format!(
         "No credentials were found. Looked for, in this order: `token` ({}); `access_key` and `secret_key` ({}); \
          `user_name` and `password` ({} and {}), all first in the provider block and then in these environment \
-         variables; a profile in `shared_config_file` (only if it or `profile` is set); the agency of this ECS \
+         variables; a profile in `shared_config_file` (only if it or `profile` is set); an entry of \
+         clouds.yaml (only if `cloud` or {} names one); the agency of this ECS \
          instance. Set one of them.",
         listed(TOKEN),
         KEY_SETS.iter().map(|[access, secret, _]| format!("{access} and {secret}")).collect::<Vec<_>>().join(", or "),
         listed(USER_NAME),
         listed(PASSWORD),
+        listed(ENTRY),
     )
 }
 
@@ -139,17 +141,16 @@ fn password(block: &ProviderBlock, around: &Surroundings) -> Result<cloud::Crede
 
 pub(super) fn assume_role(
     block: &ProviderBlock,
-    profile: Option<&Profile>,
+    kept: Option<&Kept>,
     around: &Surroundings,
 ) -> Result<Option<cloud::AssumeRole>, Diagnostic> {
     let written = block.assume_role.known();
-    let pick =
-        |argument: fn(&AssumeRoleBlock) -> &Attr<String>, names: &[&'static str], from: fn(&Profile) -> &String| {
-            written
-                .and_then(|block| filled(argument(block)))
-                .or_else(|| around.value(names))
-                .or_else(|| profile.map(from).filter(|value| !value.is_empty()).cloned())
-        };
+    let pick = |argument: fn(&AssumeRoleBlock) -> &Attr<String>, names: &[&'static str], from: fn(&Kept) -> &String| {
+        written
+            .and_then(|block| filled(argument(block)))
+            .or_else(|| around.value(names))
+            .or_else(|| kept.map(from).filter(|value| !value.is_empty()).cloned())
+    };
     let lacks = |detail: &str| wrong(Path::attribute("assume_role"), detail);
     let agency_name = pick(|b| &b.agency_name, AGENCY_NAME, |p| &p.agency_name);
     let domain_name = pick(|b| &b.domain_name, AGENCY_DOMAIN_NAME, |p| &p.agency_domain_name);

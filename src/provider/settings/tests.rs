@@ -28,10 +28,14 @@ fn hidden(value: &str) -> Attr<SecretString> {
 
 /// How one signs in, in one word, so that a table can name it.
 fn signs_in(block: &ProviderBlock, variables: &[(&str, &str)]) -> Result<String, String> {
-    let files = &[(
-        "/home/me/.hcloud/config.json",
-        r#"{"current":"p","profiles":[{"name":"p","mode":"AKSK","accessKeyId":"FileAk","secretAccessKey":"FileSk","region":"eu-nl"}]}"#,
-    )];
+    let files = &[
+        (
+            "/home/me/.hcloud/config.json",
+            r#"{"current":"p","profiles":[{"name":"p","mode":"AKSK","accessKeyId":"FileAk","secretAccessKey":"FileSk","region":"eu-nl"}]}"#,
+        ),
+        ("/home/me/.config/openstack/clouds.yaml", "clouds: { otc: { auth: { username: me, domain_name: acme } } }"),
+        ("/home/me/.config/openstack/secure.yaml", "clouds: { otc: { auth: { password: hidden } } }"),
+    ];
     let mut variables = variables.to_vec();
     variables.extend([("HW_REGION_NAME", "eu-de"), ("HOME", "/home/me")]);
     let (settings, _) = resolve(block, &around(&variables, files), "1.11.4").map_err(|problems| {
@@ -58,6 +62,7 @@ fn signs_in(block: &ProviderBlock, variables: &[(&str, &str)]) -> Result<String,
 fn what_is_written_wins_over_the_environment_and_hw_over_os() {
     let empty = ProviderBlock::default();
     let keys = ProviderBlock { access_key: text("Ak"), secret_key: hidden("Sk"), ..ProviderBlock::default() };
+    let entry = ProviderBlock { cloud: text("otc"), ..ProviderBlock::default() };
     let env = [("HW_ACCESS_KEY", "HwAk"), ("HW_SECRET_KEY", "HwSk"), ("HW_SECURITY_TOKEN", "HwSt")];
     let os = [("OS_ACCESS_KEY", "OsAk"), ("OS_SECRET_KEY", "OsSk"), ("OS_SECURITY_TOKEN", "OsSt")];
     let both = [env.as_slice(), os.as_slice()].concat();
@@ -88,9 +93,12 @@ fn what_is_written_wins_over_the_environment_and_hw_over_os() {
         (&empty, &[user.as_slice(), &[("HW_PROFILE", "p")]].concat(), "password me acme pw"),
         (&empty, &[("HW_PROFILE", "p")], "key FileAk FileSk -"),
         (&keys, &[("HW_PROFILE", "p")], "key Ak Sk -"),
-        (&empty, &[], "metadata"),
-        // A cloud's name in clouds.yaml is no domain of ours.
+        (&empty, &[("OS_CLOUD", "otc")], "password me acme hidden"),
+        (&entry, &[], "password me acme hidden"),
+        (&entry, &[("HW_PROFILE", "p")], "password me acme hidden"),
         (&keys, &[("OS_CLOUD", "otc")], "key Ak Sk -"),
+        (&empty, &[env.as_slice(), &[("OS_CLOUD", "otc")]].concat(), "key HwAk HwSk HwSt"),
+        (&empty, &[], "metadata"),
     ] {
         assert_eq!(signs_in(block, variables).as_deref(), Ok(expected), "{variables:?}");
     }
@@ -174,11 +182,22 @@ fn a_missing_region_and_bad_values_point_at_their_argument() {
     }
 }
 
+const PROFILES: &str = r#"{"current": "", "profiles": [{"name": "p", "mode": "AKSK"}, {"name": "sso", "mode": "SSO"},
+    {"name": "locked", "mode": "AKSK", "accessKeyId": "9f3c==:ab", "secretAccessKey": "very-secret="}]}"#;
+const CLOUDS: &str =
+    "clouds:\n  app: { auth: { application_credential_id: a, secret: hush } }\n  half: { auth: { sk: hush } }";
+
+/// Files of all kinds, and what is in them.
+const FILES: [(&str, &str); 5] = [
+    ("/config.json", PROFILES),
+    ("/broken.json", "{\n \"profiles\": 7"),
+    ("/home/me/ca.pem", "x"),
+    ("clouds.yaml", CLOUDS),
+    ("/cut.yaml", "clouds: [hush"),
+];
+
 #[test]
 fn what_is_wrong_with_settings_is_said_in_one_way() {
-    let profiles = r#"{"current": "", "profiles": [{"name": "p", "mode": "AKSK"}, {"name": "sso", "mode": "SSO"},
-        {"name": "locked", "mode": "AKSK", "accessKeyId": "9f3c==:ab", "secretAccessKey": "very-secret="}]}"#;
-    let files = [("/config.json", profiles), ("/broken.json", "{\n \"profiles\": 7"), ("/home/me/ca.pem", "x")];
     let keys = [("HW_ACCESS_KEY", "a"), ("HW_SECRET_KEY", "hush")];
     let with = |more: &[(&'static str, &'static str)]| [keys.as_slice(), more].concat();
     let region = ("HW_REGION_NAME", "eu-de");
@@ -251,8 +270,15 @@ fn what_is_wrong_with_settings_is_said_in_one_way() {
             block(),
             vec![region, ("HW_SHARED_CONFIG_FILE", "/config.json"), ("HW_PROFILE", "locked")],
         ),
+        ("a cloud that clouds.yaml does not have", block(), vec![region, ("OS_CLOUD", "otc")]),
+        ("an application credential", block(), vec![region, ("OS_CLOUD", "app")]),
+        ("half a key pair in clouds.yaml", block(), vec![region, ("OS_CLOUD", "half")]),
+        ("an entry beside other credentials", block(), with(&[region, ("OS_CLOUD", "half")])),
+        ("a broken clouds.yaml", block(), vec![region, ("OS_CLOUD", "app"), ("OS_CLIENT_CONFIG_FILE", "/cut.yaml")]),
+        ("no clouds.yaml", block(), vec![region, ("OS_CLOUD", "app"), ("OS_CLIENT_CONFIG_FILE", "/no.yaml")]),
+        ("an entry and a profile", block(), vec![region, ("OS_CLOUD", "app"), ("HW_PROFILE", "p")]),
     ] {
-        let said = match resolve(&block, &around(&variables, &files), "1.14.0") {
+        let said = match resolve(&block, &around(&variables, &FILES), "1.14.0") {
             Ok((_, warnings)) => warnings,
             Err(problems) => problems,
         };

@@ -584,7 +584,7 @@ async fn what_is_said_when_host_and_provider_do_not_fit_together() {
         config: wire(&whole(
             provider,
             &json!({
-                "region": " eu-de", "max_retries": 101, "cloud": "otc", "auth_url": "http://iam.example.com",
+                "region": " eu-de", "max_retries": 101, "cloud": "otc.", "auth_url": "http://iam.example.com",
                 "endpoints": { "dss": "https://dss.example.com", "rds": "http://10.0.0.1" },
             }),
         )),
