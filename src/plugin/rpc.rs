@@ -1217,6 +1217,8 @@ async fn plan<C: Send + Sync + 'static>(
         };
         return Ok(lifecycle::Planned { state: Value::Null, replace: Vec::new(), diagnostics });
     }
+    // Terraform 1.0 to 1.3 propose the old `timeouts` block where none is configured any more, and refuse it afterwards.
+    let proposed = compiled.with_timeouts_of(config, proposed);
     let draft = lifecycle::draft(compiled, config, prior.as_ref(), proposed);
     let seen = |value: &Value| plain::plain(compiled, value.clone());
     let said = compiled.without_timeouts(plain::configured(compiled, config.clone()));

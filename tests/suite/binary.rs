@@ -349,6 +349,22 @@ async fn functions_need_no_region_and_everything_else_says_so() {
     assert_eq!(errors(&read.diagnostics), ["No region"]);
 }
 
+#[tokio::test]
+async fn a_timeouts_block_that_is_removed_goes_whatever_the_host_proposes() {
+    let run = Run::start(0.2).await;
+    let config = run.config(json!({ "name": "steady" })).await;
+    let mut prior = config.clone();
+    prior["timeouts"] = json!({ "create": null, "read": null, "update": null, "delete": "5m" });
+    for (name, value) in [("id", "b1br02"), ("status", "COMPLETED"), ("on_destroy", "delete"), ("region", "eu-de")] {
+        prior[name] = json!(value);
+    }
+    // Terraform 1.0 to 1.3 propose the block that was there.
+    let answer = run.host.provider().plan_resource_change(plan_request(&config, &prior, &prior)).await.unwrap();
+    let planned = unwired(answer.into_inner().planned_state.as_ref());
+    assert_eq!(planned["timeouts"], Value::Null);
+    assert_eq!(planned["id"], "b1br02");
+}
+
 /// Whether private bytes hold what the host sent; the provider adds where and when the backup was seen.
 fn keeps(private: &[u8]) -> bool {
     let read = |bytes: &[u8]| serde_json::from_slice::<serde_json::Map<String, Value>>(bytes).expect("a JSON object");
