@@ -12,7 +12,7 @@ test:           ## all tests; needs terraform or tofu on the PATH
 	cargo test --workspace
 
 matrix:         ## every case with real CLIs: make matrix CLIS="/path/to/terraform /path/to/tofu"
-	CLIS="$(CLIS)" cargo test --test matrix
+	CLIS="$(CLIS)" KEEP="$(KEEP)" cargo test --test matrix
 
 lint:           ## formatting, clippy, documentation and the examples' layout
 	cargo fmt --all --check

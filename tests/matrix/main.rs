@@ -1,5 +1,5 @@
 //! Everything that the provider offers, driven by real CLIs: those that `CLIS` names, separated by spaces, or the one on the
-//! PATH. Prints a table of cases and CLIs, keeps it as data in `target/matrix.tsv`, and fails if one case does.
+//! PATH. Prints a table of cases and CLIs, keeps it as data, and fails if one case does.
 //!
 //! It is a test target without the usual harness, because its result has two dimensions. Words among its arguments choose
 //! cases by their names.
@@ -152,22 +152,57 @@ fn table(cases: &[&Case], clis: &[Cli], rows: &[Row]) -> String {
     text
 }
 
-/// The same as data, for the compatibility page.
+/// One line of the data: CLI, version, date, feature, case, result.
+type Line = [String; 6];
+
+const HEAD: &str = "cli\tversion\tdate\tfeature\tcase\tresult\n";
+
+/// The same as data: in `target`, and, where `KEEP` is set, among what earlier runs left in `tests/data`, from which the
+/// compatibility page is written.
 fn keep(cases: &[&Case], clis: &[Cli], rows: &[Row]) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let lines = lines(cases, clis, rows);
+    write(&root.join("target/matrix.tsv"), &lines);
+    if env::var_os("KEEP").is_none_or(|value| value.is_empty()) {
+        return;
+    }
+    let kept = root.join("tests/data/matrix.tsv");
+    let text = fs::read_to_string(&kept).unwrap_or_default();
+    let older = text.lines().skip(1).filter_map(|line| {
+        let fields: Vec<String> = line.split('\t').map(str::to_owned).collect();
+        Line::try_from(fields).ok()
+    });
+    write(&kept, &merged(older, lines));
+}
+
+fn lines(cases: &[&Case], clis: &[Cli], rows: &[Row]) -> Vec<Line> {
     let today = jiff::Timestamp::now().to_string();
     let today = today.split('T').next().unwrap_or_default();
-    let mut text = "cli\tversion\tdate\tfeature\tcase\tresult\n".to_owned();
-    for row in rows {
+    let line = |row: &Row| {
         let (case, cli) = (cases[row.case], &clis[row.cli]);
         let result = match row.outcome {
             Outcome::Ok => "ok",
             Outcome::NotOffered => "not offered",
             Outcome::Failed(_) => "failed",
         };
-        let _ = writeln!(text, "{}\t{}\t{today}\t{}\t{}\t{result}", cli.name, cli.version, case.needs, case.name);
-    }
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/matrix.tsv");
-    match fs::create_dir_all(path.with_file_name("")).and_then(|()| fs::write(&path, text)) {
+        [cli.name, &cli.version, today, case.needs, case.name, result].map(str::to_owned)
+    };
+    rows.iter().map(line).collect()
+}
+
+/// What this run found instead of what an earlier one did; of cases that are no more, nothing.
+fn merged(older: impl Iterator<Item = Line>, new: Vec<Line>) -> Vec<Line> {
+    let place = |line: &Line| CASES.iter().position(|case| case.name == line[4]);
+    let is_new = |old: &Line| new.iter().any(|line| (&line[0], &line[1], &line[4]) == (&old[0], &old[1], &old[4]));
+    let older: Vec<Line> = older.filter(|old| place(old).is_some() && !is_new(old)).collect();
+    let mut all = [older, new].concat();
+    all.sort_by_cached_key(|line| (line[0] == "opentofu", offers::parts(&line[1]), line[1].clone(), place(line)));
+    all
+}
+
+fn write(path: &Path, lines: &[Line]) {
+    let text = lines.iter().fold(HEAD.to_owned(), |text, line| text + &line.join("\t") + "\n");
+    match fs::create_dir_all(path.with_file_name("")).and_then(|()| fs::write(path, text)) {
         Ok(()) => println!("as data: {}", path.display()),
         Err(why) => println!("{} cannot be written: {why}", path.display()),
     }

@@ -81,6 +81,11 @@ pub(crate) fn features() -> impl Iterator<Item = Vec<&'static str>> {
     FEATURES.lines().skip(1).map(|line| line.split('\t').collect())
 }
 
+/// The numbers of a version, for sorting.
+pub(crate) fn parts(version: &str) -> Vec<u32> {
+    version.split(['.', '-']).map_while(|part| part.parse().ok()).collect()
+}
+
 /// Features come with minor versions, and with their previews.
 fn minor(version: &str) -> (u32, u32) {
     let mut parts =

@@ -89,7 +89,6 @@ fn planned_and_applied(workspace: &Workspace, options: &[&str], actions: &[&str]
     let change = json["resource_changes"].as_array().and_then(|all| all.iter().find(|one| one["address"] == ADDRESS));
     assert_eq!(change.map(|one| &one["change"]["actions"]), Some(&json!(actions)), "{json}");
     workspace.run(&["apply", "saved"]).succeeded();
-    workspace.run(&["apply", "saved"]).failed().says("stale");
     let state = workspace.run(&["show", "-json"]).succeeded();
     let state: Json = serde_json::from_str(&state.out).expect("it is JSON");
     let status = &state["values"]["root_module"]["resources"][0]["values"]["status"];
@@ -119,6 +118,19 @@ pub(super) fn plans(cli: &Cli) {
     assert_eq!(emulator.backups().len(), 1);
     planned_and_applied(&workspace, &["-destroy"], &["delete"]);
     assert!(emulator.backups().is_empty());
+}
+
+pub(super) fn applied_once(cli: &Cli) {
+    let emulator = emulator(0.2);
+    let workspace = cli.workspace(&emulator);
+    for version in ["1", "2"] {
+        let triggers = format!("  triggers = {{ version = \"{version}\" }}");
+        workspace.configure(&backup(&emulator, &format!("  name_prefix = \"once-\"\n{triggers}")));
+        workspace.run(&["plan", "-out=saved"]).succeeded();
+        workspace.run(&["apply", "saved"]).succeeded();
+        workspace.run(&["apply", "saved"]).failed().says("stale");
+        assert_eq!(emulator.backups().len(), 1);
+    }
 }
 
 pub(super) fn unknown_values(cli: &Cli) {
@@ -295,8 +307,8 @@ pub(super) fn protection(cli: &Cli) {
     with("  name = \"precious\"\n  deletion_protection = true");
     workspace.apply();
     workspace.nothing_to_do();
-    workspace.run(&["plan", "-destroy"]).failed().says("Backup is protected from deletion");
     workspace.run(&["destroy", "-auto-approve"]).failed().says("deletion_protection = true");
+    assert_eq!(names(&emulator), ["precious"]);
     // A replacement would delete it too.
     with("  name = \"another\"\n  deletion_protection = true");
     workspace.run(&["plan"]).failed().says("Backup is protected from deletion");
@@ -307,16 +319,26 @@ pub(super) fn protection(cli: &Cli) {
     workspace.run(&["untaint", ADDRESS]).succeeded();
     assert_eq!(names(&emulator), ["precious"]);
 
-    with("  name = \"precious\"");
-    workspace.apply();
-    let lost = workspace.run(&["plan", "-destroy"]).succeeded();
-    lost.says("Completed backup will be deleted").says("The backup \"precious\"").says("It is the last completed");
     with("  name = \"precious\"\n  on_destroy = \"retain\"");
     workspace.run(&["plan"]).succeeded().says("0 to add, 1 to change, 0 to destroy");
     workspace.apply();
     workspace.destroy().says("Backup is kept in the cloud");
     assert_eq!(names(&emulator), ["precious"]);
     assert!(emulator.journal().iter().all(|call| call.method != "DELETE"));
+}
+
+pub(super) fn planned_destroys(cli: &Cli) {
+    let emulator = emulator(0.2);
+    let workspace = cli.workspace(&emulator);
+    workspace.configure(&backup(&emulator, "  name = \"precious\"\n  deletion_protection = true"));
+    workspace.apply();
+    workspace.run(&["plan", "-destroy"]).failed().says("Backup is protected from deletion");
+    workspace.configure(&backup(&emulator, "  name = \"precious\""));
+    workspace.apply();
+    let lost = workspace.run(&["plan", "-destroy"]).succeeded();
+    lost.says("Completed backup will be deleted").says("The backup \"precious\"").says("It is the last completed");
+    workspace.destroy();
+    assert!(emulator.backups().is_empty());
 }
 
 pub(super) fn rotation(cli: &Cli) {

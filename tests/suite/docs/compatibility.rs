@@ -1,5 +1,7 @@
-//! The compatibility page: its table is what CLIs offer (`tests/data/cli-features.tsv`), and the matrix proves it.
+//! The compatibility page: what CLIs offer (`tests/data/cli-features.tsv`), and what the last runs of the matrix proved
+//! (`tests/data/matrix.tsv`).
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::{read, root};
@@ -23,10 +25,49 @@ fn offered() -> String {
     text
 }
 
-/// The page with its table written anew; the words around it stay.
+/// What was run: a table of cases and versions for each of the two, and when.
+fn run() -> String {
+    let rows = rows("matrix.tsv");
+    let mut text = String::new();
+    for (key, name) in [("terraform", "Terraform"), ("opentofu", "OpenTofu")] {
+        let rows: Vec<&Vec<String>> = rows.iter().filter(|row| row[0] == key).collect();
+        let mut versions: Vec<&str> = Vec::new();
+        let mut cases: Vec<&str> = Vec::new();
+        let mut results = BTreeMap::new();
+        for row in &rows {
+            for (list, value) in [(&mut versions, &row[1]), (&mut cases, &row[4])] {
+                if !list.contains(&&**value) {
+                    list.push(value);
+                }
+            }
+            results.insert((&*row[4], &*row[1]), if row[5] == "not offered" { "–" } else { &*row[5] });
+        }
+        let _ = writeln!(text, "| {name} | {} |\n| ---{} |", versions.join(" | "), " | ---".repeat(versions.len()));
+        for case in cases {
+            let cells = versions.iter().map(|version| results.get(&(case, *version)).copied().unwrap_or("?"));
+            let _ = writeln!(text, "| {case} | {} |", cells.collect::<Vec<_>>().join(" | "));
+        }
+        let oldest = rows.iter().map(|row| &*row[2]).min().unwrap_or("never");
+        let _ = writeln!(text, "\n–: not offered by this version. No result is older than {oldest}.\n");
+    }
+    text.trim_end().to_owned() + "\n"
+}
+
+/// The page with its tables written anew; the words around them stay.
 pub(super) fn render(page: &str) -> String {
-    let (begin, end) = ("<!-- offered -->\n", "<!-- end of offered -->");
+    let page = between(page, ("<!-- offered -->\n", "<!-- end of offered -->"), &offered());
+    between(&page, ("<!-- run -->\n", "<!-- end of run -->"), &run())
+}
+
+fn between(page: &str, (begin, end): (&str, &str), text: &str) -> String {
     let (before, rest) = page.split_once(begin).unwrap_or_else(|| panic!("{PAGE} lacks {begin}"));
     let (_, after) = rest.split_once(end).unwrap_or_else(|| panic!("{PAGE} lacks {end}"));
-    format!("{before}{begin}\n{}\n{end}{after}", offered())
+    format!("{before}{begin}\n{text}\n{end}{after}")
+}
+
+#[test]
+fn every_case_that_a_cli_offers_is_green() {
+    for row in rows("matrix.tsv") {
+        assert!(matches!(&*row[5], "ok" | "not offered"), "{row:?}");
+    }
 }
