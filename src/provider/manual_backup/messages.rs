@@ -88,5 +88,5 @@ pub(super) fn another_instances(state: &ManualBackup, backup: &Backup) -> Diagno
 }
 
 fn not_imported(detail: String) -> Diagnostic {
-    Diagnostic::error("Invalid import id", detail)
+    Diagnostic::error("Backup cannot be imported", detail)
 }

@@ -99,6 +99,7 @@ async fn what_is_wrong_with_a_backups_arguments() {
         ("an empty instance id", json!({ "instance_id": "" })),
         ("another service's instance", json!({ "instance_id": run.emulator.instance("rds") })),
         ("another end", json!({ "on_destroy": "keep" })),
+        ("a project for a region", json!({ "region": "eu-de_team1" })),
         ("rotation of a name", json!({ "keep_last": 3, "on_destroy": "retain" })),
         ("rotation that is not retained", json!({ "name": null, "name_prefix": "n-", "keep_last": 3 })),
         (
@@ -518,8 +519,31 @@ async fn what_lists_links_imports_and_moves_say() {
         ("an empty part", format!("dds//{FOREIGN}")),
         ("white space", format!("dds/{dds}/ {FOREIGN}")),
         ("without the instance it needs", format!("rds/{FOREIGN}")),
+        ("a service that takes no backups", format!("ddm/{dds}/{FOREIGN}")),
+        ("a region that is none", format!("dds/{dds}/{FOREIGN}@eu_de")),
     ] {
         book.add(&format!("import: {case}"), &run.import(&id, None).await.diagnostics);
+    }
+    let made = |kind: &str| {
+        let wanted = NewBackups { instance_id: dds.clone(), kind: kind.to_owned(), ..NewBackups::default() };
+        run.emulator.add_backups(&wanted)[0].id.clone()
+    };
+    let (automatic, other) = (made("auto"), run.emulator.instance("geminidb"));
+    for (case, id) in [
+        ("an automatic backup", format!("dds/{dds}/{automatic}")),
+        ("another instance", format!("dds/{other}/{}", made("manual"))),
+    ] {
+        let answer = run.import(&id, None).await;
+        assert_eq!(answer.diagnostics, []);
+        let one = answer.imported_resources.into_iter().next().expect("one object");
+        let request = tf::read_resource::Request {
+            type_name: TYPE.to_owned(),
+            current_state: one.state,
+            private: one.private,
+            ..Default::default()
+        };
+        let read = run.host.provider().read_resource(request).await.unwrap().into_inner();
+        book.add(&format!("import: {case}"), &read.diagnostics);
     }
     let identity = json!({ "service": "dds", "region": null, "instance_id": dds, "id": null });
     book.add("import: half an identity", &run.import("", Some(identity.clone())).await.diagnostics);
