@@ -10,7 +10,7 @@ use super::backups::{check_time, moment};
 use super::explain::{About, Doing, explain};
 use super::manual_backup::{ManualBackup, filled, untouched};
 use super::{fields, services};
-use crate::backup::{self, ALL, Backup, BackupRef, Backups, Filter, Service, Status};
+use crate::backup::{self, ALL, Backup, BackupRef, Backups, Filter, Service, Status, naming};
 use crate::cloud::Context;
 use crate::plugin::{Attr, Attribute, Diagnostic, Diagnostics, Findings, ListResource, Path, Schema, model};
 
@@ -38,7 +38,9 @@ impl ListResource<Backups> for ManualBackupList {
 
     fn schema(&self) -> Schema {
         let mut schema = Schema::new("Finds manual backups, whoever took them, for `terraform query`: in one service or in all, page by page as the \
-             cloud lists them.")
+             cloud lists them. Where whole objects are asked for, as for a generated configuration, only those are handed on that \
+             can be imported without a change: completed ones, whose names and descriptions the resource accepts. A warning names \
+             the others.")
             .attribute(Attribute::string("service").one_of(services::keys()).describe(format!(
                 "Database service to ask. {} Default: all that take manual backups; one that does not answer is a warning.",
                 services::allowed()
@@ -84,12 +86,14 @@ impl ListResource<Backups> for ManualBackupList {
             kind: Some("manual".to_owned()),
             ..Filter::default()
         };
+        // What a host does not get before the last object that it wants, it does not hear.
+        let mut aside = Aside::default();
         if let Some(key) = config.service.as_str() {
             let service = services::required(&Attr::from(key))?;
-            return match search(&client, &context, service, &filter, findings).await {
-                Ok(_) => Ok(()),
-                Err(error) => Err(failed(service, &error).into()),
-            };
+            let wanted = findings.left();
+            let outcome = search(&client, &context, service, &filter, findings, &mut aside).await;
+            aside.tell(findings).await;
+            return outcome.map(drop).map_err(|error| partly(failed(service, &error), wanted - findings.left()).into());
         }
         // An instance belongs to one service, which its id tells.
         let only =
@@ -98,31 +102,91 @@ impl ListResource<Backups> for ManualBackupList {
             let facts = service.facts();
             facts.no_create.is_none() && only.is_none_or(|only| facts.key() == only)
         });
-        let mut failures = Vec::new();
         let mut answered = 0;
         for service in asked {
-            match search(&client, &context, service, &filter, findings).await {
+            let wanted = findings.left();
+            match search(&client, &context, service, &filter, findings, &mut aside).await {
                 Ok(ControlFlow::Break(())) => return Ok(()),
                 Ok(ControlFlow::Continue(())) => answered += 1,
                 Err(_) if context.stop.is_cancelled() => return Ok(()),
-                Err(error) => failures.push(failed(service, &error)),
+                Err(error) => {
+                    let found = wanted - findings.left();
+                    answered += found;
+                    aside.failures.push(partly(failed(service, &error), found));
+                }
             }
         }
         if answered == 0 {
             let mut all = Diagnostics::new();
-            all.extend(failures);
+            all.extend(aside.failures);
             return Err(all);
         }
-        for failure in failures {
-            let detail = format!("Its backups are missing from the result. {}", failure.detail);
-            findings.warn(Diagnostic::warning("A service was not searched", detail)).await;
-        }
+        aside.tell(findings).await;
         Ok(())
     }
 }
 
 fn failed(service: &dyn Service, error: &backup::Error) -> Diagnostic {
     explain(Doing::Search, About { service: service.facts().key(), id: None, name: None }, error)
+}
+
+/// A failed search that had found something before.
+fn partly(mut failure: Diagnostic, found: u64) -> Diagnostic {
+    if found > 0 {
+        failure.detail = format!("{found} were found before this; the others are missing. {}", failure.detail);
+    }
+    failure
+}
+
+/// What is to be said beside what is found.
+#[derive(Default)]
+struct Aside {
+    /// Of services that could not be searched.
+    failures: Vec<Diagnostic>,
+    /// Backups that were found and not handed on, each with the reason.
+    left_out: Vec<String>,
+}
+
+impl Aside {
+    async fn tell(&mut self, findings: &mut Findings<ManualBackup>) {
+        /// So many are named at most.
+        const NAMED: usize = 50;
+        for failure in self.failures.drain(..) {
+            let detail = format!("Backups of this service are missing from the result. {}", failure.detail);
+            findings.warn(Diagnostic::warning("A service was not searched", detail)).await;
+        }
+        let left_out = std::mem::take(&mut self.left_out);
+        if !left_out.is_empty() {
+            let named = left_out.len().min(NAMED);
+            let more = match left_out.len() - named {
+                0 => String::new(),
+                more => format!("\n- and {more} more"),
+            };
+            let detail = format!(
+                "A configuration that manages them would not be accepted, or its first plan would change something:\n{}{more}\n\n\
+                 Nothing was changed. A query without whole objects shows all.",
+                left_out[..named].concat()
+            );
+            findings.warn(Diagnostic::warning("Backups were left out", detail)).await;
+        }
+    }
+}
+
+/// Why no configuration can be written for a backup with which the next plan is empty.
+fn unmanageable(backup: &Backup) -> Option<String> {
+    let why = match &backup.status {
+        Status::Completed => None,
+        Status::Building => Some("it is still being taken".to_owned()),
+        Status::Failed => Some("it has failed, and would be taken anew".to_owned()),
+        Status::Deleting => Some("it is being deleted".to_owned()),
+        Status::Other(word) => Some(format!("its status is {word}")),
+    };
+    why.or_else(|| naming::check_name(&backup.name).err().map(|why| format!("its name does not fit: {why}"))).or_else(
+        || {
+            let description = backup.description.as_deref().unwrap_or_default();
+            naming::check_description(description).err().map(|why| format!("its description does not fit: {why}"))
+        },
+    )
 }
 
 /// Searches one service: all at once, or instance by instance where it lists only so.
@@ -132,15 +196,16 @@ async fn search(
     service: &'static dyn Service,
     filter: &Filter,
     findings: &mut Findings<ManualBackup>,
+    aside: &mut Aside,
 ) -> Result<ControlFlow<()>, backup::Error> {
     let kind = filter.kind.clone().filter(|_| service.facts().no_create.is_none());
     let filter = Filter { kind, ..filter.clone() };
     if filter.instance_id.is_some() || service.list(&filter, 0, 1).is_ok() {
-        return hand_on(client, context, service, &filter, findings).await;
+        return hand_on(client, context, service, &filter, findings, aside).await;
     }
     for instance in client.instances(context, service, None).await? {
         let filter = Filter { instance_id: Some(instance.id), ..filter.clone() };
-        if hand_on(client, context, service, &filter, findings).await?.is_break() {
+        if hand_on(client, context, service, &filter, findings, aside).await?.is_break() {
             return Ok(ControlFlow::Break(()));
         }
     }
@@ -154,20 +219,36 @@ async fn hand_on(
     service: &'static dyn Service,
     filter: &Filter,
     findings: &mut Findings<ManualBackup>,
+    aside: &mut Aside,
 ) -> Result<ControlFlow<()>, backup::Error> {
     let (sender, mut receiver) = mpsc::unbounded_channel();
     let mut left = findings.left();
+    let whole = findings.whole;
     let reading = async move {
         // Stops on the page that has the last one that is wanted, without waiting to be told.
-        let each = |backup| {
-            left = left.saturating_sub(1);
-            if sender.send(backup).is_ok() && left > 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        let each = |backup: Backup| {
+            let why = if whole { unmanageable(&backup) } else { None };
+            if why.is_none() {
+                left = left.saturating_sub(1);
+            }
+            if sender.send((backup, why)).is_ok() && left > 0 {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
         };
         client.each(context, service, filter, each).await
     };
     let handing = async {
-        while let Some(backup) = receiver.recv().await {
+        while let Some((backup, why)) = receiver.recv().await {
+            if let Some(why) = why {
+                aside.left_out.push(format!("\n- {} of {}: {why}", label(&backup), service.facts().key()));
+                continue;
+            }
             let backup = completed(client, context, service, backup, findings.whole).await;
+            if findings.left() == 1 {
+                aside.tell(findings).await;
+            }
             if findings.push(label(&backup), object(client.region(), service, filter, &backup)).await.is_break() {
                 return ControlFlow::Break(());
             }

@@ -522,6 +522,45 @@ async fn line_82_a_list_honours_limits_and_gives_objects_on_request() {
 }
 
 #[tokio::test]
+async fn a_list_hands_on_whole_only_what_can_be_managed() {
+    // So slow that what is being deleted stays.
+    let run = Run::start(600.0).await;
+    let made = run.backups(3, "good-");
+    for (name, status) in [("failed", "FAILED"), ("leaving", "DELETING"), ("每日备份", "COMPLETED")] {
+        let one = NewBackups {
+            instance_id: run.dds(),
+            name: Some(name.to_owned()),
+            status: status.to_owned(),
+            ..NewBackups::default()
+        };
+        run.emulator.add_backups(&one);
+    }
+    let wish = json!({ "service": "dds" });
+    assert_eq!(run.list(&wish, 100, false).await.len(), 6, "all are there to be seen");
+    for (limit, noted_at) in [(100, 3), (3, 2)] {
+        let events = run.list(&wish, limit, true).await;
+        assert_eq!(events.len(), 4);
+        let found = events.iter().filter_map(|event| event.identity.as_ref());
+        let found = found.map(|one| identity(Some(one))["id"].as_str().unwrap().to_owned());
+        assert_eq!(found.collect::<BTreeSet<_>>(), ids(&made));
+        // A host does not read on after the last object that it wants.
+        let noted = &events[noted_at].diagnostic;
+        assert_eq!(summaries(noted), ["Backups were left out"]);
+        for name in ["failed", "leaving", "每日备份"] {
+            assert!(noted[0].detail.contains(name), "{}", noted[0].detail);
+        }
+    }
+
+    // What was found before a page failed is there, and the rest is said to be missing.
+    run.backups(150, "many-");
+    run.emulator.fault(Fault::status(403).on("dds").skip(1).times(9));
+    let events = run.list(&wish, 1000, false).await;
+    let said = &events.last().unwrap().diagnostic[0];
+    assert_eq!((events.len(), &*said.summary), (101, "Search failed"));
+    assert!(said.detail.starts_with("100 were found before this"), "{}", said.detail);
+}
+
+#[tokio::test]
 async fn line_82_a_host_that_has_had_enough_ends_the_search() {
     let run = Run::start(0.2).await;
     run.backups(3000, "many-");

@@ -245,6 +245,8 @@ async fn halt(watch: &mut Watch<'_>, running: Backup, spared: Others) -> Result<
                     Some(Verdict::NotOffered) => {
                         return Err(Error::NotOffered { operation: "to stop a backup", cause: error });
                     }
+                    // It is at the stop that it accepted before.
+                    Some(Verdict::Busy | Verdict::WrongState) if asked => Duration::MAX,
                     Some(Verdict::Gone | Verdict::Busy | Verdict::WrongState) => Duration::ZERO,
                     _ if errand.is_transient(&error) => pace::UNANSWERED,
                     _ => return Err(error.into()),

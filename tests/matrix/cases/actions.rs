@@ -370,6 +370,10 @@ pub(super) fn values(cli: &Cli) {
 /// Good ones do their work wherever they come from.
 pub(super) fn good_values(cli: &Cli) {
     let emulator = emulator(600.0);
+    emulator.set_pace(|pace| {
+        pace.stop_seconds = Some(0.2);
+        pace.delete_seconds = Some(0.2);
+    });
     let wishes = wishes(&emulator);
     seed(&emulator);
     for (nth, source) in ["literal", "var.w", "local.w", "terraform_data.w"].into_iter().enumerate() {

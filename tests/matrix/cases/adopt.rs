@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use huaweidb_emulator::Emulator;
+use huaweidb_emulator::{Emulator, NewBackups};
 use serde_json::{Value as Json, json};
 
 use super::{ADDRESS, SERVICES, attribute, backup, emulator, example, names, resource, seed};
@@ -282,11 +282,23 @@ pub(super) fn query(cli: &Cli) {
     let emulator = emulator(0.2);
     let workspace = cli.workspace(&emulator);
     by_hand(&emulator);
+    // What cannot be managed spoils nothing.
+    emulator.set_pace(|pace| pace.delete_seconds = Some(600.0));
+    for (service, name, status) in
+        [("dds", "broken", "FAILED"), ("dds", "leaving", "DELETING"), ("taurusdb", "每日备份", "COMPLETED")]
+    {
+        let one = NewBackups {
+            instance_id: emulator.instance(service),
+            name: Some(name.to_owned()),
+            status: status.to_owned(),
+            ..NewBackups::default()
+        };
+        emulator.add_backups(&one);
+    }
     workspace.configure("");
     workspace.write(
         "found.tfquery.hcl",
-        "list \"huaweidb_manual_backup\" \"all\" {\n  provider         = huaweidb\n  include_resource = true\n\n  config {\n    \
-         status = \"COMPLETED\"\n  }\n}\n",
+        "list \"huaweidb_manual_backup\" \"all\" {\n  provider         = huaweidb\n  include_resource = true\n\n  config {}\n}\n",
     );
     workspace.run(&["validate", "-query"]).succeeded();
     let listed = workspace.run(&["query"]).succeeded();

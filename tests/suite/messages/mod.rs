@@ -511,6 +511,19 @@ async fn what_lists_links_imports_and_moves_say() {
         book.add(&format!("list: {case}"), &said);
     }
     run.emulator.clear_faults();
+    for (name, status) in [("broken", "FAILED"), ("每日备份", "COMPLETED")] {
+        let one = NewBackups {
+            instance_id: dds.clone(),
+            name: Some(name.to_owned()),
+            status: status.to_owned(),
+            begin_time: Some("2026-01-01T00:00:00Z".to_owned()),
+            ..NewBackups::default()
+        };
+        run.emulator.add_backups(&one);
+    }
+    let events = run.list(&json!({ "service": "dds" }), 10, true).await;
+    let said = events.into_iter().flat_map(|event| event.diagnostic).collect::<Vec<_>>();
+    book.add("list: what no configuration can be written for", &said);
 
     for (case, id) in [
         ("one part", "nightly".to_owned()),

@@ -215,6 +215,22 @@ async fn a_lost_stop_is_repeated_until_it_is_seen_to_have_worked() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stop_that_was_accepted_is_awaited_as_long_as_the_service_is_at_it() {
+    for ends in [true, false] {
+        let script = Script::new()
+            .on(BY_ID, move |_, elapsed| b1_is(if ends && elapsed > seconds(400) { "FAILED" } else { "BUILDING" }))
+            .says(PUT, [accepted(), Say::No(403, "DBS.200019")])
+            .says(THE_JOB, [job("Running", "")]);
+        match stop(&script, "dds", &within(seconds(600))).await {
+            Ok(Stop::Stopped(Some(_))) => assert!(ends),
+            Err(Error::StillRunning { .. }) => assert!(!ends),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(script.count(PUT), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn stops_have_clear_results() {
     let context = within(seconds(60));
     // Not running.
