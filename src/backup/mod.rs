@@ -80,17 +80,16 @@ pub struct Database {
     pub tables: Vec<String>,
 }
 
-#[cfg(test)]
 impl Backup {
-    /// A manual backup of which only the names are told, for tests.
-    pub(crate) fn sample(id: &str, instance_id: &str, name: &str, status: Status) -> Self {
+    /// One that was begun, and of which nothing has been told yet but its name.
+    pub fn unlisted(id: String, instance_id: String, name: String) -> Self {
         Backup {
-            id: id.to_owned(),
-            instance_id: instance_id.to_owned(),
+            id,
+            instance_id,
             instance_name: None,
-            name: name.to_owned(),
+            name,
             description: None,
-            status,
+            status: Status::Building,
             kind: None,
             datastore: None,
             begin: None,
@@ -99,6 +98,12 @@ impl Backup {
             data_nodes: Vec::new(),
             more: More::default(),
         }
+    }
+
+    /// A manual backup of which only the names are told, for tests.
+    #[cfg(test)]
+    pub(crate) fn sample(id: &str, instance_id: &str, name: &str, status: Status) -> Self {
+        Backup { status, ..Backup::unlisted(id.to_owned(), instance_id.to_owned(), name.to_owned()) }
     }
 }
 
@@ -186,6 +191,7 @@ pub struct Instance {
 
 /// What to back up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own")]
 pub struct NewBackup {
     /// The instance.
     pub instance_id: String,
@@ -199,6 +205,8 @@ pub struct NewBackup {
     pub individually: bool,
     /// Whether the name has a random part of this create's own, so that whatever carries it is ours.
     pub random_name: bool,
+    /// Whether an earlier run may have begun it under that random name: what keeps the instance busy is then looked for.
+    pub may_be_begun: bool,
     /// Whether a random name was chosen when this was planned: what had it before the create is of an earlier apply of that
     /// plan.
     pub planned_name: bool,

@@ -64,6 +64,13 @@ pub fn unique_name(prefix: &str, now: Timestamp) -> String {
     ended(prefix, now, u32::from_be_bytes(random))
 }
 
+/// Sixteen random digits, for names that are made long before they are used.
+pub fn random_digits() -> String {
+    let mut random = [0_u8; 8];
+    rand::fill(&mut random).expect("the operating system has random bytes");
+    format!("{:016x}", u64::from_be_bytes(random))
+}
+
 /// A valid name of that prefix and time: the same for the same, another for any other.
 pub fn timed_name(prefix: &str, time: Timestamp) -> String {
     let digest = digest::digest(&digest::SHA256, format!("{prefix}\n{}", time.as_nanosecond()).as_bytes());

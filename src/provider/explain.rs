@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use super::final_backup;
 use crate::backup::{self, Backup, Doubt, Verdict};
 use crate::cloud;
 use crate::plugin::{Diagnostic, Path};
@@ -30,6 +31,8 @@ pub(super) enum Doing {
     Stop,
     /// Asking for download links.
     Download,
+    /// Taking the last backup before an instance goes.
+    Final,
 }
 
 /// The backup an error is about, as far as it is known.
@@ -90,6 +93,9 @@ fn summary(doing: Doing, error: &backup::Error) -> &'static str {
         (Doing::Stop, backup::Error::StillRunning { .. }) => "Backup was not stopped in time",
         (Doing::Stop, _) => "Backup was not stopped",
         (Doing::Download, _) => "Download links were not obtained",
+        (Doing::Final, backup::Error::StillRunning { .. }) => "Final backup was not completed in time",
+        (Doing::Final, backup::Error::Stopped { .. }) => "Final backup is still running",
+        (Doing::Final, _) => "Final backup was not taken",
     }
 }
 
@@ -188,6 +194,7 @@ fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String 
             about.name.unwrap_or_default()
         ),
         (Doing::Create, _) => "This run left nothing in the cloud.".to_owned(),
+        (Doing::Final, _) => final_backup::HELD.to_owned(),
         (Doing::Wait, backup::Error::Vanished { .. }) => {
             "The object stays in the state until the next refresh.".to_owned()
         }
@@ -231,6 +238,7 @@ pub(super) fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -
         return next;
     }
     match (doing, error) {
+        (Doing::Final, error) => final_backup::next(error).to_owned(),
         (_, backup::Error::Doubtful { doubt, .. }) => next_in_doubt(*doubt, about),
         (_, backup::Error::Foreign { found, .. }) => next_to(about, found),
         (Doing::Wait, backup::Error::Failed { .. }) => {
@@ -334,17 +342,12 @@ fn next_of_create(about: About<'_>, error: &backup::Error) -> Option<String> {
 
 /// What to do lest a backup that exists is replaced, because its create did not succeed.
 fn how_to_keep(doing: Doing, error: &backup::Error) -> &'static str {
-    match (doing, error) {
-        (
-            Doing::Wait,
-            backup::Error::Failed { .. } | backup::Error::Vanished { .. } | backup::Error::Foreign { .. },
-        ) => "",
-        (Doing::Wait, _) => {
-            "If it was just being created, Terraform marks it as tainted and would replace it. To keep it and go on waiting, run \
-             `terraform untaint` with the resource's address and apply again; `timeouts.create` may need more time."
-        }
-        _ => "",
+    use backup::Error::{Failed, Foreign, Vanished};
+    if doing != Doing::Wait || matches!(error, Failed { .. } | Vanished { .. } | Foreign { .. }) {
+        return "";
     }
+    "If it was just being created, Terraform marks it as tainted and would replace it. To keep it and go on waiting, run \
+     `terraform untaint` with the resource's address and apply again; `timeouts.create` may need more time."
 }
 
 const OTHER_ANSWER: &str =
@@ -479,7 +482,7 @@ fn advice(error: &cloud::Error) -> Option<String> {
 }
 
 /// Ready to paste.
-fn import_block(service: &str, backup: &Backup) -> String {
+pub(super) fn import_block(service: &str, backup: &Backup) -> String {
     format!(
         "import {{\n  to = huaweidb_manual_backup.example\n  id = \"{service}/{}/{}\"\n}}",
         backup.instance_id, backup.id
@@ -607,29 +610,32 @@ mod tests {
     /// Whether an operation can end so; the others would only fill the book with what nobody reads.
     fn can_end_with(doing: Doing, error: &backup::Error) -> bool {
         use backup::Error;
-        let waits = matches!(doing, Doing::Wait | Doing::Follow);
+        let last = doing == Doing::Final;
+        let waits = last || matches!(doing, Doing::Wait | Doing::Follow);
         let removes = matches!(doing, Doing::Delete | Doing::Prune | Doing::Stop);
         match error {
             Error::Cloud(cloud::Error::Refused { refusal, .. }) if refusal.code == "DBS.280277" => {
                 doing == Doing::Create
             }
-            Error::Cloud(_) => !waits,
+            Error::Cloud(_) => !waits || last,
             Error::Unsupported(_) => !waits && doing != Doing::Delete,
             Error::NotOffered { .. } => removes || doing == Doing::Download,
-            Error::Unclear { .. } | Error::NameTaken { .. } | Error::OtherAnswer { .. } => doing == Doing::Create,
-            Error::Busy { .. } => matches!(doing, Doing::Create | Doing::Delete | Doing::Prune),
+            Error::Unclear { .. } | Error::NameTaken { .. } | Error::OtherAnswer { .. } => {
+                last || doing == Doing::Create
+            }
+            Error::Busy { .. } => last || matches!(doing, Doing::Create | Doing::Delete | Doing::Prune),
             Error::Failed { .. } | Error::Vanished { .. } => waits,
             Error::JobFailed { .. } | Error::OthersRun { .. } => removes,
             Error::Doubtful { doubt: Doubt::NotListedYet | Doubt::JobContradicts, .. } => doing == Doing::Prune,
-            Error::Doubtful { .. } => removes || doing == Doing::Read,
+            Error::Doubtful { .. } => last || removes || doing == Doing::Read,
             Error::OutOfSight { .. } => waits || removes,
             Error::Foreign { .. } | Error::StillRunning { .. } => waits || removes || doing == Doing::Read,
             // A wait in the resource that is stopped is a warning.
-            Error::Stopped { .. } => doing == Doing::Follow || removes || doing == Doing::Read,
+            Error::Stopped { .. } => last || doing == Doing::Follow || removes || doing == Doing::Read,
         }
     }
 
-    const DOINGS: [Doing; 9] = [
+    const DOINGS: [Doing; 10] = [
         Doing::Create,
         Doing::Wait,
         Doing::Read,
@@ -639,6 +645,7 @@ mod tests {
         Doing::Prune,
         Doing::Stop,
         Doing::Download,
+        Doing::Final,
     ];
 
     fn explained(doing: Doing, error: &backup::Error) -> Diagnostic {

@@ -8,6 +8,7 @@ mod doctor;
 mod download;
 mod explain;
 mod fields;
+mod final_backup;
 mod functions;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
@@ -95,6 +96,7 @@ impl Provider for HuaweiDb {
     fn catalogue(&self) -> Catalogue<Self::Client> {
         Catalogue::new()
             .resource("manual_backup", manual_backup::ManualBackupResource::default())
+            .resource("final_backup", final_backup::FinalBackupResource)
             .list_resource("manual_backup", listing::ManualBackupList)
             .ephemeral_resource("backup_download", download::BackupDownload)
             .action("create_backup", actions::CreateBackup)

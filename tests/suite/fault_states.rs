@@ -154,7 +154,7 @@ impl Cell {
 }
 
 /// The provider, with waits and time limits of the cloud floor that a test can bear.
-struct Hasty(Settings);
+pub(crate) struct Hasty(pub(crate) Settings);
 
 impl Provider for Hasty {
     type Settings = ProviderBlock;

@@ -14,6 +14,7 @@ mod examples;
 mod extras;
 mod fault_states;
 mod faults;
+mod final_backup;
 mod hostile;
 mod kills;
 mod layering;

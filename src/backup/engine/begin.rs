@@ -304,10 +304,12 @@ impl Creation<'_> {
         }
     }
 
-    /// A single look, if an answer was lost before.
+    /// A single look, if an answer was lost before, or an earlier run may have begun it.
     async fn look_again(&self) -> Result<Option<Started>, Error> {
         match self.lost {
             Some(_) => self.look(&[Duration::ZERO], 1).await,
+            // What cannot be told for the moment is asked again.
+            None if self.want.may_be_begun => Ok(self.look(&[Duration::ZERO], 1).await.unwrap_or(None)),
             None => Ok(None),
         }
     }

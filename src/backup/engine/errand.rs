@@ -12,7 +12,7 @@ use super::lookup;
 use super::poller::Pollers;
 use super::proof::{self, Absence, Gone, Known};
 use super::{pace, pages};
-use crate::backup::{Backup, BackupRef, Error, Job, Misread, Service, Verdict};
+use crate::backup::{Backup, BackupRef, Error, Instance, Job, Misread, Service, Verdict};
 use crate::cloud::{self, Call, Cloud, Context, Product, Reply};
 
 /// Whoever answers calls: the cloud, or a script in tests.
@@ -128,16 +128,48 @@ impl Errand<'_> {
     /// Whether the service knows the instance in this project.
     async fn knows(&self, instance_id: Option<&str>) -> Result<Known, Error> {
         let Some(id) = instance_id else { return Ok(Known::Yes) };
-        let call = self.service.instance(id);
-        let shown = self.read(&call, |reply| self.service.instances_read(reply)).await;
-        if shown.is_ok_and(|page| page.items.iter().any(|instance| instance.id == id)) {
-            return Ok(Known::Yes);
-        }
-        match pages::instances(*self, None).await {
-            Ok(instances) if instances.iter().any(|instance| instance.id == id) => Ok(Known::Yes),
-            Ok(_) => Ok(Known::Unlisted),
+        match self.shown(id).await {
+            Ok(Some(_)) => Ok(Known::Yes),
+            Ok(None) => Ok(Known::Unlisted),
             Err(Error::Cloud(error)) if interruption_of(&error).is_some() => Err(error.into()),
             Err(_) => Ok(Known::Unasked),
+        }
+    }
+
+    /// The instance as the service shows it in this project: asked for by its id, then looked for in the list of all.
+    async fn shown(&self, id: &str) -> Result<Option<Instance>, Error> {
+        let mut is_it = |instance: &Instance| instance.id == id;
+        let call = self.service.instance(id);
+        let shown = self.read(&call, |reply| self.service.instances_read(reply)).await;
+        if let Some(found) = shown.ok().and_then(|page| page.items.into_iter().find(&mut is_it)) {
+            return Ok(Some(found));
+        }
+        Ok(pages::instances(*self, None).await?.into_iter().find(is_it))
+    }
+
+    /// The instance, which was last seen in that project; `None` only on proof that it is gone.
+    pub(super) async fn instance(&self, id: &str, project_id: Option<&str>) -> Result<Option<Instance>, Error> {
+        let here = self.cloud.project_id(self.context).await?;
+        let mut absence = Absence {
+            looks: 0,
+            same_project: project_id.map(|known| known == here),
+            instance: Known::Unlisted,
+            ended: true,
+            job: None,
+            listed: true,
+            old: true,
+        };
+        loop {
+            if let Some(found) = self.shown(id).await? {
+                return Ok(Some(found));
+            }
+            absence.looks += 1;
+            match proof::gone(&absence) {
+                Gone::Proven => return Ok(None),
+                Gone::Doubtful(doubt) => return Err(Error::Doubtful { id: id.to_owned(), doubt }),
+                // At a stop or the deadline the next look says so.
+                Gone::LookAgain => drop(self.rest(pace::BEFORE_ABSENCE_IS_BELIEVED).await),
+            }
         }
     }
 

@@ -239,6 +239,18 @@ impl Backups {
         }
     }
 
+    /// One instance. `None` only on proof that it is gone from the project in which it was last seen; [`Error::Doubtful`] where it is not to be
+    /// seen, and that proves nothing.
+    pub async fn instance(
+        &self,
+        context: &Context,
+        service: &'static dyn Service,
+        id: &str,
+        project_id: Option<&str>,
+    ) -> Result<Option<Instance>, Error> {
+        self.errand(context, service).instance(id, project_id).await
+    }
+
     /// All instances, or those with exactly that name.
     pub async fn instances(
         &self,

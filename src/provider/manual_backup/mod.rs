@@ -13,4 +13,5 @@ mod rotation;
 mod schema;
 
 pub(super) use self::model::{ManualBackup, filled, untouched};
+pub(super) use self::removal::age;
 pub(super) use self::resource::ManualBackupResource;

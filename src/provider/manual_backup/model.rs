@@ -72,6 +72,7 @@ pub(super) fn wanted(planned: &ManualBackup, planned_name: bool) -> NewBackup {
         description: planned.description.known().filter(|text| !text.is_empty()).cloned(),
         databases: databases::wanted(&planned.databases),
         individually: planned.backup_database_individually == Attr::Known(true),
+        ..NewBackup::default()
     }
 }
 

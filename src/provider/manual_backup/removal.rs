@@ -209,7 +209,7 @@ fn deleted(state: &ManualBackup, last: bool, now: Timestamp) -> Diagnostic {
 }
 
 /// So long, in words.
-fn age(age: Duration) -> String {
+pub(in crate::provider) fn age(age: Duration) -> String {
     let minutes = age.as_secs() / 60;
     let (count, unit) = match minutes {
         0..60 => (minutes, "minute"),

@@ -4,6 +4,7 @@ mod actions;
 mod adopt;
 mod around;
 mod life;
+mod net;
 
 use std::fs;
 use std::path::Path;
@@ -37,6 +38,11 @@ pub(crate) const CASES: &[Case] = &[
     case(EVERYWHERE, "bad input with its line", life::bad_input),
     case(EVERYWHERE, "protection and warnings", life::protection),
     case(EVERYWHERE, "rotation", life::rotation),
+    case(EVERYWHERE, "a net under all five services", net::all_services),
+    case(EVERYWHERE, "a net: replaced", net::replaced),
+    case(EVERYWHERE, "a net: interrupted, killed", net::interrupted),
+    case(EVERYWHERE, "a net: failing, skipped, not needed", net::failing),
+    case(EVERYWHERE, "a net: imported", net::imported),
     case(EVERYWHERE, "modules and provider aliases", life::modules),
     case(EVERYWHERE, "moves within the state", life::addresses),
     case(EVERYWHERE, "nothing is replaced for nothing", life::nothing),

@@ -19,6 +19,8 @@ static STARTS: Semaphore = Semaphore::const_new(3);
 pub(crate) struct Core {
     pub(crate) host: Host,
     pub(crate) schema: Arc<tf::get_provider_schema::Response>,
+    /// The type of the resource.
+    kind: &'static str,
 }
 
 /// What a state holds of one resource.
@@ -83,18 +85,23 @@ impl Core {
         };
         let answer = host.provider().configure_provider(request).await.expect("an answer").into_inner();
         assert_eq!(answer.diagnostics, []);
-        Core { host, schema }
+        Core { host, schema, kind: TYPE }
+    }
+
+    /// The same for a resource of another type.
+    pub(crate) fn of(self, kind: &'static str) -> Self {
+        Core { kind, ..self }
     }
 
     fn config(&self, arguments: &Json) -> Json {
-        if arguments.is_null() { Json::Null } else { whole(&self.schema.resource_schemas[TYPE], arguments) }
+        if arguments.is_null() { Json::Null } else { whole(&self.schema.resource_schemas[self.kind], arguments) }
     }
 
     /// The configuration over what is computed and known already.
     fn proposed(&self, config: &Json, prior: &Json) -> Json {
         let mut proposed = config.clone();
         if !config.is_null() && !prior.is_null() {
-            let block = self.schema.resource_schemas[TYPE].block.as_ref().expect("it has one");
+            let block = self.schema.resource_schemas[self.kind].block.as_ref().expect("it has one");
             for attribute in block.attributes.iter().filter(|one| one.computed && config[&one.name].is_null()) {
                 proposed[&attribute.name] = prior[&attribute.name].clone();
             }
@@ -108,7 +115,7 @@ impl Core {
             return Said::default();
         }
         let request = tf::read_resource::Request {
-            type_name: TYPE.to_owned(),
+            type_name: self.kind.to_owned(),
             current_state: wire(&held.object),
             private: held.private.clone(),
             ..Default::default()
@@ -125,7 +132,7 @@ impl Core {
 
     async fn planned(&self, config: &Json, held: &Held) -> tf::plan_resource_change::Response {
         let request = tf::plan_resource_change::Request {
-            type_name: TYPE.to_owned(),
+            type_name: self.kind.to_owned(),
             config: wire(config),
             prior_state: wire(&held.object),
             proposed_new_state: wire(&self.proposed(config, &held.object)),
@@ -145,7 +152,7 @@ impl Core {
     async fn apply(&self, config: &Json, held: &mut Held, plan: &tf::plan_resource_change::Response) -> Said {
         let creates = held.object.is_null();
         let request = tf::apply_resource_change::Request {
-            type_name: TYPE.to_owned(),
+            type_name: self.kind.to_owned(),
             config: wire(config),
             prior_state: wire(&held.object),
             planned_state: plan.planned_state.clone(),
@@ -203,8 +210,11 @@ impl Core {
 
     /// What `import` does.
     pub(crate) async fn import(&self, id: &str) -> (Held, Said) {
-        let request =
-            tf::import_resource_state::Request { type_name: TYPE.to_owned(), id: id.to_owned(), ..Default::default() };
+        let request = tf::import_resource_state::Request {
+            type_name: self.kind.to_owned(),
+            id: id.to_owned(),
+            ..Default::default()
+        };
         let answer = self.host.provider().import_resource_state(request).await.expect("an answer").into_inner();
         let mut said = Said(answer.diagnostics);
         let mut held = Held::default();

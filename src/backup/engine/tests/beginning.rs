@@ -71,6 +71,18 @@ async fn a_lost_create_that_did_not_arrive_is_sent_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_an_earlier_run_has_begun_keeps_the_instance_busy_until_a_list_shows_it() {
+    let script = Script::new()
+        .says(POST, [BUSY])
+        .says(OF_INSTANCE, [empty(), empty(), empty(), list(&[item("b1", "BUILDING", 0)])])
+        .says(THE_INSTANCE, [instance(&["BACKUP"])]);
+    let want = NewBackup { may_be_begun: true, ..want("nightly") };
+    let started = script.backups().begin(&within(seconds(60)), dds(), &want).await.unwrap();
+    assert_eq!((&*started.backup_id, started.certainty), ("b1", Certainty::Named));
+    assert_eq!(script.count(POST), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_create_is_not_sent_for_ever() {
     let script = Script::new().says(POST, [Say::Lost]).says(OF_INSTANCE, [empty()]);
     let error = begin(&script, &within(seconds(600))).await.unwrap_err();

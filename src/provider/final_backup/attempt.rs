@@ -1,0 +1,117 @@
+//! Which of an instance's backups are this net's, and what a destroy does next. No calls.
+
+use std::cmp::Reverse;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::backup::{Backup, Status};
+
+/// What a destroy does next.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Next {
+    /// This backup is the one: it has completed a short time ago.
+    Accept(Box<Backup>),
+    /// This one runs.
+    Wait(Box<Backup>),
+    /// A new one has to be taken: the attempt of that number.
+    Take(u32),
+}
+
+/// The name of an attempt.
+pub(super) fn name(prefix: &str, digits: &str, number: u32) -> String {
+    match number {
+        1 => format!("{prefix}{digits}"),
+        number => format!("{prefix}{digits}-{number}"),
+    }
+}
+
+/// The number of the attempt that has this name; `None` for all other names.
+pub(super) fn number(name: &str, digits: &str) -> Option<u32> {
+    match name.rsplit_once(digits)?.1 {
+        "" => Some(1),
+        rest => rest.strip_prefix('-')?.parse().ok(),
+    }
+}
+
+/// What is to be done, given the backups of this net. After an attempt that did not end well comes one of another name.
+pub(super) fn next(found: &[Backup], digits: &str, ended: u32, now: Timestamp, limit: Duration) -> Next {
+    let number = |backup: &Backup| number(&backup.name, digits).unwrap_or_default();
+    let mut known: Vec<&Backup> = found.iter().filter(|backup| number(backup) > 0).collect();
+    known.sort_by_key(|backup| Reverse(number(backup)));
+    if let Some(backup) = known.iter().find(|backup| is_of_now(backup, now, limit)) {
+        return Next::Accept(Box::new((*backup).clone()));
+    }
+    let runs = |backup: &Backup| matches!(backup.status, Status::Building | Status::Other(_));
+    if let Some(backup) = known.iter().find(|backup| runs(backup)) {
+        return Next::Wait(Box::new((*backup).clone()));
+    }
+    Next::Take(known.first().map_or(0, |backup| number(backup)).max(ended) + 1)
+}
+
+/// Whether a backup has completed so short a time ago that it belongs to the destroy that is under way, or was just interrupted.
+/// Clocks may differ a little; a backup without times is of unknown age.
+pub(super) fn is_of_now(backup: &Backup, now: Timestamp, limit: Duration) -> bool {
+    let ended = backup.end.or(backup.begin);
+    backup.status == Status::Completed && ended.is_some_and(|ended| now.duration_since(ended).unsigned_abs() <= limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIGITS: &str = "0123456789abcdef";
+    const LIMIT: Duration = Duration::from_hours(2);
+
+    fn now() -> Timestamp {
+        "2026-11-26T12:00:00Z".parse().unwrap()
+    }
+
+    fn backup(name: &str, status: Status, end: Option<&str>) -> Backup {
+        Backup { end: end.map(|end| end.parse().unwrap()), ..Backup::sample(name, "i1", name, status) }
+    }
+
+    #[test]
+    fn names_tell_the_attempt() {
+        for attempt in [1, 2, 17] {
+            assert_eq!(number(&name("final-", DIGITS, attempt), DIGITS), Some(attempt));
+            assert_eq!(number(&name("another-prefix-", DIGITS, attempt), DIGITS), Some(attempt));
+        }
+        for other in
+            ["final-", "nightly", "final-0123456789abcde0", "final-0123456789abcdef-x", "final-0123456789abcdefg"]
+        {
+            assert_eq!(number(other, DIGITS), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_a_destroy_does_next() {
+        let first = format!("final-{DIGITS}");
+        let second = format!("final-{DIGITS}-2");
+        let fresh = backup(&first, Status::Completed, Some("2026-11-26T11:00:00Z"));
+        let old = backup(&first, Status::Completed, Some("2026-11-20T11:00:00Z"));
+        let ageless = backup(&first, Status::Completed, None);
+        let failed = backup(&first, Status::Failed, Some("2026-11-26T11:59:00Z"));
+        let deleted = backup(&first, Status::Deleting, Some("2026-11-26T11:59:00Z"));
+        let running = backup(&second, Status::Building, None);
+        let odd = backup(&second, Status::Other("PREPARING".to_owned()), None);
+        let foreign = backup("nightly", Status::Completed, Some("2026-11-26T11:59:00Z"));
+        let boxed = |backup: &Backup| Box::new(backup.clone());
+        for (what, found, ended, expected) in [
+            ("nothing was taken", vec![], 0, Next::Take(1)),
+            ("others' backups do not count", vec![&foreign], 0, Next::Take(1)),
+            ("one of this destroy", vec![&fresh], 0, Next::Accept(boxed(&fresh))),
+            ("one of a destroy of last week", vec![&old], 0, Next::Take(2)),
+            ("one of unknown age", vec![&ageless], 0, Next::Take(2)),
+            ("one that failed", vec![&failed], 0, Next::Take(2)),
+            ("one that is being deleted", vec![&deleted], 0, Next::Take(2)),
+            ("one that runs after one that failed", vec![&failed, &running], 0, Next::Wait(boxed(&running))),
+            ("one with a status of its own", vec![&failed, &odd], 0, Next::Wait(boxed(&odd))),
+            ("a completed one before one that runs", vec![&running, &fresh], 0, Next::Accept(boxed(&fresh))),
+            ("one that is gone", vec![], 3, Next::Take(4)),
+        ] {
+            let found: Vec<Backup> = found.into_iter().cloned().collect();
+            assert_eq!(next(&found, DIGITS, ended, now(), LIMIT), expected, "{what}");
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! What is said about a net.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+
+use super::model::{FinalBackup, text};
+use crate::backup::{self, Backup, Doubt};
+use crate::plugin::{Diagnostic, Path};
+use crate::provider::explain::import_block;
+use crate::provider::manual_backup::age;
+
+/// What exists where a last backup was not taken.
+pub(in crate::provider) const HELD: &str =
+    "The destroy ends here: nothing that this resource depends on is destroyed, and the resource stays in the state.";
+
+/// What to do about a last backup that was not taken.
+pub(in crate::provider) fn next(error: &backup::Error) -> &'static str {
+    match error {
+        backup::Error::StillRunning { .. } => {
+            "Destroy again: it goes on with the same backup; `timeouts.delete` may need more time."
+        }
+        backup::Error::Stopped { .. } | backup::Error::OutOfSight { .. } => {
+            "Destroy again: it goes on with the same backup."
+        }
+        backup::Error::Failed { .. } | backup::Error::Vanished { .. } => {
+            "Fix the cause and destroy again: that takes another backup. To destroy without one, set `skip = true` and apply first."
+        }
+        backup::Error::Unclear { .. } => {
+            "Destroy again: if the backup was begun after all, it is found by its name, and none is taken twice."
+        }
+        _ => "Destroy again. To destroy without a last backup, set `skip = true` and apply first.",
+    }
+}
+
+fn instance(net: &FinalBackup) -> String {
+    format!("The instance {} of {}", text(&net.instance_id), text(&net.service))
+}
+
+/// `, begun 2026-11-26T12:00:00Z (2 hours ago)`, as far as it is told.
+fn begun(backup: &Backup, now: Timestamp) -> String {
+    backup
+        .begin
+        .map_or(String::new(), |begin| format!(", begun {begin} ({})", age(now.duration_since(begin).unsigned_abs())))
+}
+
+pub(super) fn not_found(net: &FinalBackup) -> Diagnostic {
+    let detail = format!(
+        "{} is not in the project that the provider uses in {}. Nothing was created. Check `service`, `instance_id` and `region`; \
+         `terraform-provider-huaweidb doctor` shows the project.",
+        instance(net),
+        text(&net.region),
+    );
+    Diagnostic::error("Instance was not found", detail).at(Path::attribute("instance_id"))
+}
+
+pub(super) fn replica(net: &FinalBackup) -> Diagnostic {
+    let detail = format!(
+        "{} is a read replica, of which the service takes no backups. Nothing was created. Put the net under the primary instance.",
+        instance(net)
+    );
+    Diagnostic::error("Instance takes no manual backups", detail).at(Path::attribute("instance_id"))
+}
+
+pub(super) fn unseen(net: &FinalBackup, doubt: Doubt) -> Diagnostic {
+    let why = match doubt {
+        Doubt::OtherProject => "and the provider uses another project than the one in which it was last seen",
+        _ => "and nothing says that it was ever in the project that the provider uses",
+    };
+    let detail = format!(
+        "The cloud does not show the instance {} of {}, {why}.\n\nNothing was sent, and the state keeps the net.\n\nCheck the account, \
+         the project and the region: `terraform-provider-huaweidb doctor` shows them. If the instance is really gone, forget the net \
+         with `terraform state rm` and the resource's address.",
+        text(&net.instance_id),
+        text(&net.service),
+    );
+    Diagnostic::error("Whether the instance still exists could not be told", detail)
+}
+
+pub(super) fn nothing_left(net: &FinalBackup) -> Diagnostic {
+    let detail = format!(
+        "{} is gone already, so no final backup could be taken. `on_missing_instance` is \"allow\", so the net leaves the state. \
+         Backups that the instance had may still be in the cloud: look with the data source `huaweidb_backups`.",
+        instance(net)
+    );
+    Diagnostic::warning("No final backup: the instance is gone", detail).at(Path::attribute("on_missing_instance"))
+}
+
+pub(super) fn missing(net: &FinalBackup) -> Diagnostic {
+    let detail = format!(
+        "{} is gone already, and `on_missing_instance` is not \"allow\". The net stays in the state. To let it go, set \
+         `on_missing_instance = \"allow\"` and apply, or forget it with `terraform state rm` and the resource's address.",
+        instance(net)
+    );
+    Diagnostic::error("Final backup was not taken: the instance is gone", detail)
+        .at(Path::attribute("on_missing_instance"))
+}
+
+pub(super) fn skipped(net: &FinalBackup) -> Diagnostic {
+    let detail = format!("`skip` is true, so no final backup of the instance {} was taken.", text(&net.instance_id));
+    Diagnostic::warning("No final backup was taken", detail).at(Path::attribute("skip"))
+}
+
+pub(super) fn taken(net: &FinalBackup, backup: &Backup, now: Timestamp) -> Diagnostic {
+    let detail = format!(
+        "The backup {:?} ({}) of the instance {} is COMPLETED{}. It is in no state and goes on costing. {} To manage it:\n\n{}",
+        backup.name,
+        backup.id,
+        text(&net.instance_id),
+        begun(backup, now),
+        afterwards(text(&net.service)),
+        import_block(text(&net.service), backup),
+    );
+    Diagnostic::warning("Final backup was taken", detail)
+}
+
+/// What is known of manual backups after their instance is gone.
+fn afterwards(service: &str) -> &'static str {
+    match service {
+        "rds" | "taurusdb" => "The service keeps manual backups when their instance is deleted.",
+        _ => {
+            "The service's pages do not say how long it keeps manual backups after their instance is deleted: look for it soon."
+        }
+    }
+}
+
+pub(super) fn taken_twice(net: &FinalBackup, backup: &Backup, twin: &str) -> Diagnostic {
+    let detail = format!(
+        "The answer to the first request was lost, so that it was sent again, and both were carried out: {} and {twin} have the name \
+         {:?}. Delete one of them in the console, or import both as {}/{}/ and the id.",
+        backup.id,
+        backup.name,
+        text(&net.service),
+        text(&net.instance_id),
+    );
+    Diagnostic::warning("Backup was taken twice", detail)
+}
+
+/// What a plan says that destroys a net; with the completed backups, newest first, if the cloud told them.
+pub(super) fn planned(net: &FinalBackup, found: Option<&[Backup]>, now: Timestamp) -> Diagnostic {
+    if net.skip.known() == Some(&true) {
+        let detail = format!(
+            "`skip` is true, so the destroy takes no backup of the instance {}.{} To take one, set `skip = false` and apply before \
+             the destroy.",
+            text(&net.instance_id),
+            in_words(found, now),
+        );
+        return Diagnostic::warning("No final backup will be taken", detail).at(Path::attribute("skip"));
+    }
+    let detail = format!(
+        "The destroy takes a last backup of the instance {}, waits until it is COMPLETED, and ends with an error if that cannot be: \
+         then nothing that this resource depends on is destroyed.{}",
+        text(&net.instance_id),
+        in_words(found, now),
+    );
+    Diagnostic::warning("A final backup will be taken", detail)
+}
+
+fn in_words(found: Option<&[Backup]>, now: Timestamp) -> String {
+    let mut words = String::new();
+    match found {
+        Some([backup, ..]) => {
+            let _ = write!(words, " The newest completed manual backup is {:?}{}.", backup.name, begun(backup, now));
+        }
+        Some([]) => words.push_str(" There is no completed manual backup of it yet."),
+        None => {}
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backup::Status;
+    use crate::plugin::Attr;
+
+    #[test]
+    fn what_is_said_reads_well() {
+        let net = FinalBackup {
+            service: "dds".into(),
+            instance_id: "i1in02".into(),
+            region: "eu-de".into(),
+            skip: Attr::Known(false),
+            ..FinalBackup::default()
+        };
+        let kept = FinalBackup { service: "rds".into(), ..net.clone() };
+        let skips = FinalBackup { skip: Attr::Known(true), ..net.clone() };
+        let backup = Backup {
+            begin: Some("2026-11-26T10:00:00Z".parse().unwrap()),
+            ..Backup::sample("b1br02", "i1in02", "final-0123456789abcdef", Status::Completed)
+        };
+        let now = "2026-11-26T12:00:00Z".parse().unwrap();
+        let said = [
+            not_found(&net),
+            replica(&net),
+            unseen(&net, Doubt::OtherProject),
+            unseen(&net, Doubt::ProjectUnknown),
+            planned(&net, Some(std::slice::from_ref(&backup)), now),
+            planned(&net, Some(&[]), now),
+            planned(&net, None, now),
+            planned(&skips, Some(std::slice::from_ref(&backup)), now),
+            taken(&net, &backup, now),
+            taken(&kept, &Backup { begin: None, ..backup.clone() }, now),
+            taken_twice(&net, &backup, "b2br02"),
+            skipped(&skips),
+            nothing_left(&net),
+            missing(&net),
+        ];
+        let page: Vec<_> =
+            said.iter().map(|one| format!("{:?}: {}\n{}\n", one.severity, one.summary, one.detail)).collect();
+        insta::assert_snapshot!("messages", page.join("\n"));
+    }
+}

@@ -1,0 +1,12 @@
+//! The resource `huaweidb_final_backup`: a net under an instance. It is nothing in the cloud; its delete takes the last backup.
+
+mod attempt;
+mod memory;
+mod messages;
+mod model;
+mod resource;
+mod schema;
+mod taking;
+
+pub(super) use self::messages::{HELD, next};
+pub(super) use self::resource::FinalBackupResource;

@@ -1,0 +1,48 @@
+//! A net as the state holds it.
+
+use crate::backup::Backups;
+use crate::plugin::{Attr, model};
+use crate::provider::explain::About;
+use crate::provider::services;
+
+model! {
+    /// The net under one instance.
+    pub(in crate::provider) struct FinalBackup {
+        pub(super) id: Attr<String>,
+        pub(super) service: Attr<String>,
+        pub(super) instance_id: Attr<String>,
+        pub(super) name_prefix: Attr<String>,
+        pub(super) description: Attr<String>,
+        pub(super) skip: Attr<bool>,
+        pub(super) on_missing_instance: Attr<String>,
+        pub(super) region: Attr<String>,
+        pub(super) last_backup_id: Attr<String>,
+    }
+}
+
+/// What a destroy does where the instance is gone: it succeeds.
+pub(super) const ALLOW: &str = "allow";
+/// What a destroy does where the instance is gone: it fails.
+pub(super) const REFUSE: &str = "refuse";
+
+/// The client for the instance's region; also fills the region in where it is not known yet.
+pub(super) fn regional(client: &Backups, net: &mut FinalBackup) -> Backups {
+    let client = services::regional(client, &net.region);
+    net.region = Attr::Known(client.region().to_owned());
+    client
+}
+
+/// A text, empty where there is none.
+pub(super) fn text(value: &Attr<String>) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// The id of the net under an instance.
+pub(super) fn id_of(service: &str, instance_id: &str) -> String {
+    format!("{service}/{instance_id}")
+}
+
+/// What an error is about: the backup under way.
+pub(super) fn about<'a>(net: &'a FinalBackup, name: Option<&'a str>) -> About<'a> {
+    About { service: text(&net.service), id: net.last_backup_id.as_str(), name }
+}

@@ -1,0 +1,208 @@
+//! What the resource does: create, read, update, delete, import.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::model::{ALLOW, FinalBackup, about, id_of, regional, text};
+use super::{memory, messages, schema, taking};
+use crate::backup::{self, Backup, Backups, Filter, Instance, Service, Status};
+use crate::cloud::Context;
+use crate::plugin::{Attr, Diagnostic, Diagnostics, Life, Planning, Resource, Schema};
+use crate::provider::explain::{Doing, explain};
+use crate::provider::services::{self, context};
+use crate::provider::{checks, fields};
+
+/// So long a plan may look for the newest backup.
+const PLAN_LIMIT: Duration = Duration::from_secs(10);
+
+/// `huaweidb_final_backup`
+#[derive(Debug)]
+pub(in crate::provider) struct FinalBackupResource;
+
+impl Resource<Backups> for FinalBackupResource {
+    type Model = FinalBackup;
+
+    fn schema(&self) -> Schema {
+        schema::schema()
+    }
+
+    fn validate(&self, config: &FinalBackup) -> Diagnostics {
+        schema::validate(config)
+    }
+
+    async fn plan(&self, client: Option<&Backups>, planning: &mut Planning<FinalBackup>) {
+        if let (None, true, Some(client)) = (&planning.prior, planning.config.region.is_null(), client) {
+            planning.planned.region = Attr::Known(client.region().to_owned());
+        }
+    }
+
+    async fn plan_delete(&self, client: Option<&Backups>, prior: &FinalBackup) -> Diagnostics {
+        let found = match client {
+            Some(client) => completed(client, prior).await,
+            None => None,
+        };
+        messages::planned(prior, found.as_deref(), Timestamp::now()).into()
+    }
+
+    async fn create(
+        &self,
+        client: &Backups,
+        mut planned: FinalBackup,
+        life: &mut Life<FinalBackup>,
+    ) -> Result<FinalBackup, Diagnostics> {
+        let service = services::required(&planned.service)?;
+        let client = regional(client, &mut planned);
+        let context = context(life);
+        let instance_id = text(&planned.instance_id);
+        let searched = |error: &backup::Error| explain(Doing::Search, about(&planned, None), error);
+        let project_id = client.project_id(&context).await.map_err(|error| searched(&error))?;
+        let found = client.instance(&context, service, instance_id, Some(&project_id)).await;
+        let found = found.map_err(|error| searched(&error))?.ok_or_else(|| messages::not_found(&planned))?;
+        if is_replica(&found) {
+            return Err(messages::replica(&planned).into());
+        }
+        memory::made(&mut life.private, &project_id);
+        planned.id = Attr::Known(id_of(text(&planned.service), instance_id));
+        planned.last_backup_id = Attr::Null;
+        Ok(planned)
+    }
+
+    /// The net is nothing in the cloud. Only an import looks whether there is something to protect.
+    async fn read(
+        &self,
+        client: &Backups,
+        mut state: FinalBackup,
+        life: &mut Life<FinalBackup>,
+    ) -> Result<Option<FinalBackup>, Diagnostics> {
+        if memory::project_id(&life.private).is_some() {
+            return Ok(Some(state));
+        }
+        let service = services::required(&state.service)?;
+        let client = regional(client, &mut state);
+        let found = instance(&client, service, &state, life, Doing::Search).await?;
+        if found.as_ref().is_some_and(is_replica) {
+            return Err(messages::replica(&state).into());
+        }
+        let project_id = client.project_id(&context(life)).await;
+        let project_id = project_id.map_err(|error| explain(Doing::Search, about(&state, None), &error))?;
+        memory::made(&mut life.private, &project_id);
+        Ok(found.map(|_| state))
+    }
+
+    async fn update(
+        &self,
+        _: &Backups,
+        prior: FinalBackup,
+        planned: FinalBackup,
+        _: &mut Life<FinalBackup>,
+    ) -> Result<FinalBackup, Diagnostics> {
+        Ok(FinalBackup { id: prior.id, region: prior.region, last_backup_id: prior.last_backup_id, ..planned })
+    }
+
+    async fn delete(
+        &self,
+        client: &Backups,
+        mut state: FinalBackup,
+        life: &mut Life<FinalBackup>,
+    ) -> Result<(), Diagnostics> {
+        if state.skip.known() == Some(&true) {
+            life.warn(messages::skipped(&state));
+            return Ok(());
+        }
+        let service = services::required(&state.service)?;
+        let client = regional(client, &mut state);
+        match instance(&client, service, &state, life, Doing::Final).await? {
+            Some(_) => taking::taken(&client, service, state, life).await,
+            // A word that this version does not know keeps the net.
+            None if state.on_missing_instance.as_str().is_none_or(|word| word == ALLOW) => {
+                life.warn(messages::nothing_left(&state));
+                Ok(())
+            }
+            None => Err(messages::missing(&state).into()),
+        }
+    }
+
+    fn import(&self, id: &str) -> Result<FinalBackup, Diagnostics> {
+        let (path, region) = id.rsplit_once('@').map_or((id, None), |(path, region)| (path, Some(region)));
+        let parts = path.split('/').collect::<Vec<_>>();
+        let [key, instance_id] = parts.as_slice() else {
+            return Err(malformed(id, "it has the wrong number of parts"));
+        };
+        let Some(service) = backup::named(key).filter(|service| service.facts().no_create.is_none()) else {
+            return Err(malformed(id, &format!("there is no service {key:?} that takes manual backups")));
+        };
+        fields::check_id(instance_id).map_err(|why| malformed(id, &format!("as an instance's id, {why}")))?;
+        if let Some(Err(why)) = region.map(checks::check_region) {
+            return Err(malformed(id, &format!("its region cannot be one: {why}")));
+        }
+        Ok(FinalBackup {
+            id: Attr::Known(id_of(service.facts().key(), instance_id)),
+            service: Attr::from(service.facts().key()),
+            instance_id: Attr::from(*instance_id),
+            region: region.map(str::to_owned).into(),
+            ..FinalBackup::default()
+        })
+    }
+
+    fn import_identity(&self, identity: FinalBackup) -> Result<FinalBackup, Diagnostics> {
+        let id = id_of(text(&identity.service), text(&identity.instance_id));
+        let region = text(&identity.region);
+        self.import(&if region.is_empty() { id } else { format!("{id}@{region}") })
+    }
+
+    fn imported(&self, client: &Backups, mut stub: FinalBackup) -> FinalBackup {
+        regional(client, &mut stub);
+        stub
+    }
+}
+
+fn malformed(id: &str, why: &str) -> Diagnostics {
+    let detail = format!(
+        "{id:?} cannot be imported: {why}.\n\nThe form is `<service>/<instance_id>`; for another region than the provider's, add `@` \
+         and its name.\n\n\
+         Example: `dds/a89dab5e39394eccbdb77b19d57b0180in02`."
+    );
+    Diagnostic::error("Invalid import id", detail).into()
+}
+
+/// RDS calls them so, and takes no backups of them.
+fn is_replica(instance: &Instance) -> bool {
+    instance.mode.as_deref() == Some("Replica")
+}
+
+/// The net's instance; `None` on proof that it is gone.
+async fn instance(
+    client: &Backups,
+    service: &'static dyn Service,
+    net: &FinalBackup,
+    life: &Life<FinalBackup>,
+    doing: Doing,
+) -> Result<Option<Instance>, Diagnostics> {
+    let project_id = memory::project_id(&life.private);
+    match client.instance(&context(life), service, text(&net.instance_id), project_id).await {
+        Err(backup::Error::Doubtful { doubt, .. }) => Err(messages::unseen(net, doubt).into()),
+        found => found.map_err(|error| explain(doing, about(net, None), &error).into()),
+    }
+}
+
+/// The completed manual backups of the instance, newest first; `None` if that cannot be told.
+async fn completed(client: &Backups, net: &FinalBackup) -> Option<Vec<Backup>> {
+    let service = backup::named(net.service.as_str()?)?;
+    let context = Context { deadline: Instant::now() + PLAN_LIMIT, stop: CancellationToken::new() };
+    let filter = Filter {
+        instance_id: Some(net.instance_id.as_str()?.to_owned()),
+        kind: Some("manual".to_owned()),
+        status: Some(Status::Completed),
+        ..Filter::default()
+    };
+    match services::regional(client, &net.region).list(&context, service, &filter).await {
+        Ok(found) => Some(found),
+        Err(error) => {
+            tracing::warn!("the newest backup of the instance cannot be told: {error}");
+            None
+        }
+    }
+}

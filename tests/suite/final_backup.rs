@@ -1,0 +1,350 @@
+//! The net under an instance: whatever breaks, it lets the instance go only after a completed backup, takes no second one for
+//! the same destroy, and does not hold once the cloud works again.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use huaweidb::backup::{ALL, Service};
+use huaweidb::plugin::attach;
+use huaweidb_emulator::{BackupRow, Emulator, Fault, FaultKind, Options};
+use rustix::process::Signal;
+use serde_json::{Value as Json, json};
+
+use crate::fault_states::Hasty;
+use crate::faults::{AT_ONCE, Wrong, settings};
+use crate::support::cli::Workspace;
+use crate::support::core::{Core, Held, Said};
+use crate::support::host::Host;
+use crate::support::matrix;
+
+const KIND: &str = "huaweidb_final_backup";
+const PREFIX: &str = "final-";
+/// Nothing that ends well takes so long, on however busy a machine.
+const LIMIT: &str = "10m";
+
+/// Which calls go wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum At {
+    Create,
+    Read,
+    Job,
+}
+
+/// What becomes of what the first destroy had to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// It is kept.
+    Written,
+    /// The run was killed before.
+    Lost,
+}
+
+const WRONGS: [Wrong; 10] = [
+    Wrong::ClosedBefore,
+    Wrong::ClosedAfter,
+    Wrong::Late,
+    Wrong::Throttled,
+    Wrong::Status500,
+    Wrong::Busy403,
+    Wrong::Garbage,
+    Wrong::Truncated,
+    Wrong::Empty,
+    Wrong::OddType,
+];
+
+#[derive(Clone, Copy)]
+struct Cell {
+    service: &'static dyn Service,
+    at: At,
+    wrong: Wrong,
+    throughout: bool,
+    state: State,
+}
+
+impl Cell {
+    fn described(self) -> String {
+        let how = if self.throughout { "throughout" } else { "once" };
+        format!("net × {} × {:?} × {:?}, {how}, state {:?}", self.key(), self.at, self.wrong, self.state)
+    }
+
+    fn key(self) -> &'static str {
+        self.service.facts().key()
+    }
+}
+
+fn services() -> impl Iterator<Item = &'static dyn Service> {
+    ALL.iter().copied().filter(|service| service.facts().no_create.is_none())
+}
+
+/// A run with waits that a test can bear.
+async fn run(emulator: &Emulator) -> Core {
+    let attached = attach(Hasty(settings(emulator, false, true))).await.expect("a socket");
+    let host = Host::attach(&attached).await;
+    // It lives as long as the test.
+    Box::leak(Box::new(attached));
+    Core::configured(host, &json!({})).await.of(KIND)
+}
+
+fn arguments(emulator: &Emulator, service: &str, limit: &str) -> Json {
+    json!({
+        "service": service, "instance_id": emulator.instance(service),
+        "timeouts": { "create": limit, "read": limit, "update": limit, "delete": limit },
+    })
+}
+
+/// The backups of nets, those that failed left out.
+fn taken(emulator: &Emulator) -> Vec<BackupRow> {
+    emulator.backups().into_iter().filter(|row| row.name.starts_with(PREFIX) && row.status != "FAILED").collect()
+}
+
+fn red(said: &Said) -> String {
+    said.errors().map(|one| format!("{}: {}", one.summary, one.detail)).collect::<Vec<_>>().join("\n")
+}
+
+/// What a destroy that claims to be done must leave, and one that does not.
+fn judge(emulator: &Emulator, held: &Held, said: &Said) -> Result<(), String> {
+    let rows = taken(emulator);
+    if rows.len() > 1 {
+        return Err(format!("more than one: {rows:?}\n{}", said.text()));
+    }
+    match (held.object.is_null(), said.is_red()) {
+        (true, false) if rows.len() == 1 && rows[0].status == "COMPLETED" => {
+            let (name, id) = (&rows[0].name, &rows[0].id);
+            let told = said.text();
+            let named = told.contains(name.as_str()) && told.contains(&format!("/{id}\"\n}}"));
+            if named { Ok(()) } else { Err(format!("the backup is not named: {told}")) }
+        }
+        (true, false) => Err(format!("the instance goes without a completed backup: {rows:?}\n{}", said.text())),
+        (true, true) => Err(format!("an error, and the net is gone: {}", red(said))),
+        (false, true) => Ok(()),
+        (false, false) => Err("no error, and the net is there".to_owned()),
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Ended {
+    AtOnce,
+    Again,
+}
+
+async fn cell(cell: Cell) -> Result<Ended, String> {
+    let mut options = Options::with_backups_of(0.4);
+    options.modes.locking = false;
+    let emulator = Emulator::start(options).await.expect("the emulator starts");
+    let mut held = Held::default();
+    let made = run(&emulator).await.reach(&arguments(&emulator, cell.key(), LIMIT), &mut held).await;
+    if made.is_red() || held.object.is_null() {
+        return Err(format!("no net: {}", red(&made)));
+    }
+    if emulator.journal().iter().any(|call| call.method != "GET") {
+        return Err("to create a net changes something".to_owned());
+    }
+    let before = held.clone();
+    if cell.throughout {
+        // What cannot end well need not be waited for.
+        held.object["timeouts"]["delete"] = json!("3s");
+    }
+    let fault = cell.wrong.fault().expect("it is a fault of the emulator").on(cell.key());
+    let fault = fault.times(if cell.throughout { 100_000 } else { 1 });
+    emulator.fault(match cell.at {
+        At::Create => fault.operation("create"),
+        At::Job => fault.operation("job"),
+        At::Read => fault.method("GET"),
+    });
+    let said = run(&emulator).await.reach(&Json::Null, &mut held).await;
+    judge(&emulator, &held, &said)?;
+    if held.object.is_null() && cell.state == State::Written {
+        return Ok(Ended::AtOnce);
+    }
+    emulator.clear_faults();
+    if cell.state == State::Lost {
+        held = before;
+    }
+    held.object["timeouts"]["delete"] = json!(LIMIT);
+    let said = run(&emulator).await.reach(&Json::Null, &mut held).await;
+    judge(&emulator, &held, &said)?;
+    if held.object.is_null() { Ok(Ended::Again) } else { Err(format!("it holds for ever: {}", red(&said))) }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_net_holds_in_every_cell() {
+    let mut cells = Vec::new();
+    for service in services() {
+        for at in [At::Create, At::Read, At::Job] {
+            for wrong in WRONGS {
+                for throughout in [false, true] {
+                    for state in [State::Written, State::Lost] {
+                        // A job is asked in a wait alone, and the lists tell the same; looks that are all late take long.
+                        let at_length = at == At::Read && wrong == Wrong::Late && throughout;
+                        if !at_length && (at != At::Job || (!throughout && state == State::Written)) {
+                            cells.push(Cell { service, at, wrong, throughout, state });
+                        }
+                    }
+                }
+            }
+        }
+    }
+    let cells = matrix::chosen(cells, Cell::described);
+    let outcome = matrix::run(&cells, AT_ONCE, Cell::described, cell).await;
+    let (at_once, again) = (outcome.count(&Ended::AtOnce), outcome.count(&Ended::Again));
+    outcome.tell(&format!("nets: {} cells, {at_once} let go at once, {again} by the next destroy", cells.len()));
+}
+
+/// A backup that failed is followed by one of another name; one of last week does not count.
+#[tokio::test]
+async fn one_that_failed_or_is_old_is_followed_by_another() {
+    for service in services() {
+        let key = service.facts().key();
+        let emulator = Emulator::start(Options::with_backups_of(0.2)).await.expect("the emulator starts");
+        let mut held = Held::default();
+        let said = run(&emulator).await.reach(&arguments(&emulator, key, LIMIT), &mut held).await;
+        assert!(!said.is_red(), "{}", red(&said));
+        emulator.fault(Fault::new(FaultKind::FailBackup).on(key));
+        let said = run(&emulator).await.reach(&Json::Null, &mut held).await;
+        assert!(red(&said).starts_with("Backup failed"), "{key}: {}", said.text());
+        let failed = emulator.backups().remove(0);
+        assert_eq!(held.object["last_backup_id"], failed.id.as_str(), "{key}");
+        let said = run(&emulator).await.reach(&Json::Null, &mut held).await;
+        judge(&emulator, &held, &said).unwrap_or_else(|why| panic!("{key}: {why}"));
+        assert_eq!(taken(&emulator)[0].name, format!("{}-2", failed.name), "{key}");
+    }
+}
+
+/// A destroy that was killed right after its create, in a cloud whose lists lag.
+#[tokio::test]
+async fn what_no_list_shows_yet_is_not_taken_again() {
+    for service in services() {
+        let key = service.facts().key();
+        let mut options = Options::with_backups_of(3.0);
+        options.pace.list_delay_seconds = 1.0;
+        let emulator = Emulator::start(options).await.expect("the emulator starts");
+        let mut held = Held::default();
+        let said = run(&emulator).await.reach(&arguments(&emulator, key, LIMIT), &mut held).await;
+        assert!(!said.is_red(), "{}", red(&said));
+        let (killed, mut copy) = (run(&emulator).await, held.clone());
+        tokio::select! {
+            _ = killed.reach(&Json::Null, &mut copy) => panic!("{key}: it ended before it was killed"),
+            () = async {
+                while emulator.totals().created == 0 {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            } => {}
+        }
+        let said = run(&emulator).await.reach(&Json::Null, &mut held).await;
+        judge(&emulator, &held, &said).unwrap_or_else(|why| panic!("{key}: {why}"));
+        assert_eq!(emulator.totals().created, 1, "{key}");
+    }
+}
+
+/// Valid keys of another project say nothing about an instance.
+#[tokio::test]
+async fn from_another_project_nothing_goes() {
+    let emulator = Emulator::start(Options::with_backups_of(0.2)).await.expect("the emulator starts");
+    let mut held = Held::default();
+    let core = Core::launch(&emulator, &[]).await.of(KIND);
+    let said = core.reach(&arguments(&emulator, "dds", LIMIT), &mut held).await;
+    assert!(!said.is_red(), "{}", red(&said));
+    let elsewhere = emulator.project_id_of(&emulator.domain_name(), "eu-de_team1");
+    let core = Core::launch(&emulator, &[("HW_PROJECT_ID", &elsewhere)]).await.of(KIND);
+    let said = core.down(&mut held).await;
+    assert!(red(&said).starts_with("Whether the instance still exists could not be told"), "{}", said.text());
+    assert!(!held.object.is_null());
+    let (_, said) = core.import(&format!("dds/{}", emulator.instance("dds"))).await;
+    assert!(said.is_red(), "an import finds nothing there: {}", said.text());
+    // Where it belongs, and the instance is really gone: that is allowed, or refused.
+    emulator.remove_instance(&emulator.instance("dds"));
+    let core = Core::launch(&emulator, &[]).await.of(KIND);
+    let mut refusing = held.clone();
+    refusing.object["on_missing_instance"] = json!("refuse");
+    let said = core.down(&mut refusing).await;
+    assert!(red(&said).starts_with("Final backup was not taken: the instance is gone"), "{}", said.text());
+    assert!(!refusing.object.is_null());
+    let said = core.down(&mut held).await;
+    assert!(!said.is_red() && held.object.is_null(), "{}", said.text());
+    assert!(said.text().contains("No final backup: the instance is gone"), "{}", said.text());
+    assert!(emulator.backups().is_empty());
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    Interrupt,
+    KillProvider,
+    KillAll,
+}
+
+/// Milliseconds after the create has arrived; the backup takes 1.2 s.
+const MOMENTS: [u64; 5] = [0, 40, 150, 600, 1_150];
+
+#[expect(clippy::disallowed_methods, reason = "these tests have no runtime: they watch processes from outside")]
+fn pause(time: Duration) {
+    thread::sleep(time);
+}
+
+/// A destroy that is ended from outside, and the next one, with the real CLI.
+fn ended_from_outside(how: How, moment: u64) -> Result<(), String> {
+    let mut options = Options::with_backups_of(1.2);
+    options.pace.latency_ms = 30;
+    let emulator = Emulator::start_now(&options).expect("the emulator starts");
+    let workspace = Workspace::new(&emulator);
+    workspace.configure(&format!(
+        "resource \"{KIND}\" \"net\" {{\n  service     = \"dds\"\n  instance_id = \"{}\"\n}}\n",
+        emulator.instance("dds")
+    ));
+    workspace.apply();
+    let mut running = workspace.start(&["destroy", "-auto-approve"]);
+    let limit = Instant::now() + Duration::from_secs(30);
+    while emulator.totals().created == 0 {
+        if Instant::now() > limit {
+            return Err("no backup was begun".to_owned());
+        }
+        pause(Duration::from_millis(2));
+    }
+    pause(Duration::from_millis(moment));
+    match how {
+        How::Interrupt => running.signal_if_there(Signal::INT),
+        How::KillAll => running.signal_if_there(Signal::KILL),
+        How::KillProvider => _ = running.kill_provider(),
+    }
+    let ran = running.finished();
+    let net = format!("{KIND}.net");
+    if workspace.resource(&net).is_none() && emulator.backups().iter().all(|row| row.status != "COMPLETED") {
+        return Err(format!("the net is gone without a completed backup\n{}", ran.all()));
+    }
+    let again = workspace.run(&["destroy", "-auto-approve"]);
+    let (rows, created) = (emulator.backups(), emulator.totals().created);
+    let fine = again.code == 0 && workspace.resource(&net).is_none();
+    if fine && created == 1 && rows.len() == 1 && rows[0].status == "COMPLETED" {
+        return Ok(());
+    }
+    Err(format!("after the next destroy: {created} created, {rows:?}\n{}\n{}", ran.all(), again.all()))
+}
+
+#[test]
+fn a_destroy_that_is_killed_is_gone_on_with() {
+    let began = Instant::now();
+    let hows = [How::Interrupt, How::KillProvider, How::KillAll];
+    let runs: VecDeque<_> = hows.into_iter().flat_map(|how| MOMENTS.map(|moment| (how, moment))).collect();
+    let (count, queue, bad) = (runs.len(), Mutex::new(runs), Mutex::new(String::new()));
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                loop {
+                    let next = queue.lock().expect("nobody panics here").pop_front();
+                    let Some((how, moment)) = next else { return };
+                    if let Err(why) = ended_from_outside(how, moment) {
+                        let mut bad = bad.lock().expect("nobody panics here");
+                        writeln!(bad, "{how:?} after {moment} ms: {why}\n").expect("text takes text");
+                    }
+                }
+            });
+        }
+    });
+    let bad = bad.into_inner().expect("nobody panics here");
+    let line = format!("nets, kill matrix: {count} runs; {:.0} s\n", began.elapsed().as_secs_f64());
+    std::io::stderr().write_all(line.as_bytes()).expect("stderr takes text");
+    assert!(bad.is_empty(), "{bad}");
+}
