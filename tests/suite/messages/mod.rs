@@ -422,7 +422,10 @@ async fn how_a_wait_goes_on_in_the_log() {
         Applying(tokio::spawn(applying))
     };
     let first = create("first").await;
-    until("the first is taken", || run.emulator.backups().len() == 1).await;
+    // Its turn is over when it looks at what it has begun.
+    let looks =
+        || run.emulator.journal().iter().skip_while(|call| call.method != "POST").any(|call| call.method == "GET");
+    until("the first is awaited", looks).await;
     let wish = json!({ "service": "dds", "instance_id": run.dds(), "name": "second" });
     let request = tf::invoke_action::Request {
         action_type: "huaweidb_create_backup".to_owned(),
