@@ -56,6 +56,12 @@ pub(super) fn is_of_now(backup: &Backup, now: Timestamp, limit: Duration) -> boo
     backup.status == Status::Completed && ended.is_some_and(|ended| now.duration_since(ended).unsigned_abs() <= limit)
 }
 
+/// Whether a backup ended so long before a destroy began that it cannot be of it. However long the destroy itself takes does
+/// not count.
+pub(super) fn is_old(backup: &Backup, began: Timestamp, limit: Duration) -> bool {
+    backup.end.or(backup.begin).is_none_or(|ended| ended < began && began.duration_since(ended).unsigned_abs() > limit)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,6 +87,19 @@ mod tests {
             ["final-", "nightly", "final-0123456789abcde0", "final-0123456789abcdef-x", "final-0123456789abcdefg"]
         {
             assert_eq!(number(other, DIGITS), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_ended_after_the_destroy_began_is_not_old() {
+        for (end, old) in [
+            (Some("2026-11-26T15:00:00Z"), false),
+            (Some("2026-11-26T12:00:01Z"), false),
+            (Some("2026-11-26T10:00:00Z"), false),
+            (Some("2026-11-26T09:59:59Z"), true),
+            (None, true),
+        ] {
+            assert_eq!(is_old(&backup("final-", Status::Completed, end), now(), LIMIT), old, "{end:?}");
         }
     }
 

@@ -37,7 +37,7 @@ pub(super) async fn taken(
             break completed;
         }
         taking.twins(&completed, life).await;
-        if attempt::is_of_now(&completed, Timestamp::now(), life.timeout()) {
+        if !attempt::is_old(&completed, now, life.timeout()) {
             break completed;
         }
         // It had the name, and is of a destroy of long ago that no list has shown before.
