@@ -191,7 +191,6 @@ pub struct Instance {
 
 /// What to back up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own")]
 pub struct NewBackup {
     /// The instance.
     pub instance_id: String,
@@ -203,13 +202,29 @@ pub struct NewBackup {
     pub databases: Vec<Database>,
     /// Whether each of them is backed up for itself, where a service can do so.
     pub individually: bool,
-    /// Whether the name has a random part of this create's own, so that whatever carries it is ours.
-    pub random_name: bool,
-    /// Whether an earlier run may have begun it under that random name: what keeps the instance busy is then looked for.
-    pub may_be_begun: bool,
-    /// Whether a random name was chosen when this was planned: what had it before the create is of an earlier apply of that
-    /// plan.
-    pub planned_name: bool,
+    /// Where the name comes from.
+    pub name_origin: NameOrigin,
+}
+
+/// Where a backup's name comes from, and so what it says of a backup that carries it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NameOrigin {
+    /// It is as configured: others may have the same.
+    #[default]
+    Fixed,
+    /// This run has made it up, with a random part: whatever carries it is ours.
+    Random,
+    /// The same when it was planned: what had the name before the create is of an earlier apply of that plan.
+    Planned,
+    /// The same in an earlier run, which may have begun the backup too: it may be what keeps the instance busy.
+    Kept,
+}
+
+impl NameOrigin {
+    /// Whether no backup of others can have the name.
+    pub fn is_random(self) -> bool {
+        self != NameOrigin::Fixed
+    }
 }
 
 /// Links under which the files of a backup can be downloaded for a while.

@@ -180,26 +180,12 @@ fn check_region(settings: &Settings, region: &str, product: &Product) -> Result<
     if !respelt && (is_private || own.is_none_or(|regions| regions.contains(&region))) {
         return Ok(());
     }
-    let nearest = everywhere().map(|one| (distance(one, &region.to_ascii_lowercase()), one)).min();
-    let hint = nearest.filter(|(distance, _)| *distance <= 2).map(|(_, one)| format!(" Perhaps {one} is meant."));
+    let nearest = everywhere().map(|one| (strsim::levenshtein(one, &region.to_ascii_lowercase()), one)).min();
+    let hint = nearest.filter(|(letters, _)| *letters <= 2).map(|(_, one)| format!(" Perhaps {one} is meant."));
     Err(Error::Setup(format!(
         "there is no region {region} as far as is known.{} If it is new, configure a second provider for it",
         hint.unwrap_or_default(),
     )))
-}
-
-/// How many letters differ between two words: added, left out, or others.
-fn distance(one: &str, other: &str) -> usize {
-    let mut row = (0..=other.len()).collect::<Vec<_>>();
-    for (at, letter) in one.bytes().enumerate() {
-        let mut corner = std::mem::replace(&mut row[0], at + 1);
-        for (to, against) in other.bytes().enumerate() {
-            let changed = corner + usize::from(letter != against);
-            corner = row[to + 1];
-            row[to + 1] = changed.min(corner + 1).min(row[to] + 1);
-        }
-    }
-    row[other.len()]
 }
 
 /// The root of a product in a region.

@@ -142,10 +142,16 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Held<R> {
             let prior = prior.map(typed).transpose()?;
             let planned: R::Model = typed(planned)?;
             let before = planned.clone().into_value();
-            let (replace, adopt, diagnostics) = (Vec::new(), Vec::new(), Diagnostics::new());
-            let (private, notes_of) = (kept.clone(), notes.take());
-            let mut planning =
-                Planning { config, prior, planned, private, replace, adopt, diagnostics, notes: notes_of };
+            let mut planning = Planning {
+                config,
+                prior,
+                planned,
+                replace: Vec::new(),
+                adopt: Vec::new(),
+                diagnostics: Diagnostics::new(),
+                private: kept.clone(),
+                notes: notes.take(),
+            };
             self.inner.plan(client, &mut planning).await;
             *notes = planning.notes;
             let Planning { planned, replace, adopt, diagnostics, .. } = planning;

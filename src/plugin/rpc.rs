@@ -1128,12 +1128,8 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
         tokio::spawn(async move {
             let begun = Instant::now();
             let messages = out.clone();
-            let asked_to_stop = inner.stop.token();
             let teller = Teller::new(move |message| {
-                // After its own stop a host expects the end and nothing else.
-                if !asked_to_stop.is_cancelled() {
-                    let _ = messages.send(Ok(progress(message)));
-                }
+                let _ = messages.send(Ok(progress(message)));
             });
             let work = async {
                 let action = inner.action(&request.action_type)?;

@@ -626,7 +626,7 @@ mod tests {
             Error::Busy { .. } => last || matches!(doing, Doing::Create | Doing::Delete | Doing::Prune),
             Error::Failed { .. } | Error::Vanished { .. } => waits,
             Error::JobFailed { .. } | Error::OthersRun { .. } => removes,
-            Error::Doubtful { doubt: Doubt::NotListedYet | Doubt::JobContradicts, .. } => doing == Doing::Prune,
+            Error::Doubtful { doubt, .. } if doubt.passes() => doing == Doing::Prune,
             Error::Doubtful { .. } => last || removes || doing == Doing::Read,
             Error::OutOfSight { .. } => waits || removes,
             Error::Foreign { .. } | Error::StillRunning { .. } => waits || removes || doing == Doing::Read,

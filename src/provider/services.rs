@@ -47,6 +47,20 @@ pub(super) fn regional(client: &Backups, region: &Attr<String>) -> Backups {
     }
 }
 
+/// The same, and writes down which region that is.
+pub(super) fn at_home(client: &Backups, region: &mut Attr<String>) -> Backups {
+    let client = regional(client, region);
+    *region = Attr::Known(client.region().to_owned());
+    client
+}
+
+/// An import id without the region that may stand behind an `@`, and that region; or what is wrong with it.
+pub(super) fn without_region(id: &str) -> Result<(&str, Option<String>), String> {
+    let Some((path, region)) = id.rsplit_once('@') else { return Ok((id, None)) };
+    checks::check_region(region).map_err(|why| format!("its region cannot be one: {why}"))?;
+    Ok((path, Some(region.to_owned())))
+}
+
 /// Within what limits an operation may wait and try again.
 pub(super) fn context<M>(life: &Life<M>) -> cloud::Context {
     cloud::Context { deadline: life.deadline(), stop: life.stop().clone() }
@@ -102,7 +116,7 @@ pub(super) fn foreign_suffix(service: &'static dyn Service, instance_id: &str) -
 /// Reads an import id: `<service>/<instance_id>/<backup_id>`, or without the instance where the service can do so; behind an
 /// `@` the region, if it is not the provider's.
 pub(super) fn import_id(id: &str) -> Result<(&'static dyn Service, BackupRef, Option<String>), Diagnostics> {
-    let (path, region) = id.rsplit_once('@').map_or((id, None), |(path, region)| (path, Some(region)));
+    let (path, region) = without_region(id).map_err(|why| malformed(id, &why))?;
     let parts = path.split('/').collect::<Vec<_>>();
     let (key, instance_id, backup_id) = match parts.as_slice() {
         [key, instance, backup] => (*key, Some((*instance).to_owned()), *backup),
@@ -121,16 +135,13 @@ pub(super) fn import_id(id: &str) -> Result<(&'static dyn Service, BackupRef, Op
     if parts.iter().any(|part| part.trim() != *part || part.chars().any(|c| c.is_control() || c.is_whitespace())) {
         return Err(malformed(id, "it contains white space"));
     }
-    if let Some(Err(why)) = region.map(checks::check_region) {
-        return Err(malformed(id, &format!("its region cannot be one: {why}")));
-    }
     if instance_id.is_none() && service.facts().needs_instance {
         return Err(malformed(
             id,
             &format!("{} finds a backup only together with its instance", service.facts().title),
         ));
     }
-    Ok((service, BackupRef::new(backup_id, instance_id), region.map(str::to_owned)))
+    Ok((service, BackupRef::new(backup_id, instance_id), region))
 }
 
 fn malformed(id: &str, why: &str) -> Diagnostics {

@@ -4,7 +4,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use huaweidb::backup::{ALL, Backup, BackupRef, Backups, Error, Filter, NewBackup, Service, Status, Stop, StopScope};
+use huaweidb::backup::{
+    ALL, Backup, BackupRef, Backups, Error, Filter, NameOrigin, NewBackup, Service, Status, Stop, StopScope,
+};
 use huaweidb::cloud::{Cloud, Context, Credentials, Settings};
 use huaweidb_emulator::{BackupRow, Emulator, Fault, FaultKind, NewBackups, Options};
 use serde_json::Value as Json;
@@ -413,7 +415,7 @@ impl Stage {
             instance_id: self.instance_id.clone(),
             name: name.to_owned(),
             description: Some("taken while something goes wrong".to_owned()),
-            random_name: true,
+            name_origin: NameOrigin::Random,
             ..NewBackup::default()
         }
     }

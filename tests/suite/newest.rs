@@ -426,6 +426,30 @@ async fn a_pruning_shares_calls() {
     assert!(calls < 40, "{calls} calls");
 }
 
+/// What the same run has taken or planned is in its state: a pruning leaves it, however old it is.
+#[tokio::test]
+async fn pruning_spares_what_the_run_manages() {
+    let run = Run::start(0.2).await;
+    run.backups(2, "nightly-");
+    let config = run.object(&json!({ "service": "dds", "instance_id": run.dds(), "name_prefix": "nightly-" }));
+    let planned = run.plan(&config, &Value::Null, &config).await.planned_state;
+    let applied = run.apply(&config, &Value::Null, &unwired(planned.as_ref())).await;
+    assert_eq!(summaries(&applied.diagnostics), [""; 0]);
+    let taken = unwired(applied.new_state.as_ref())["id"].as_str().unwrap().to_owned();
+    let wish = json!({
+        "service": "dds", "instance_id": run.dds(), "name_prefix": "", "keep_last": 0, "older_than": "0s", "dry_run": false,
+        "allow_last": true,
+    });
+    let (progress, errors) = run.invoke("huaweidb_prune_backups", &wish).await;
+    assert_eq!(errors, [""; 0]);
+    assert_eq!(progress.last().unwrap(), "2 of 2 deleted");
+    assert_eq!(ids(&run.emulator.backups()), [taken].into());
+    // Another run knows nothing of it.
+    run.configure().await;
+    let (progress, _) = run.invoke("huaweidb_prune_backups", &wish).await;
+    assert_eq!(progress.last().unwrap(), "1 of 1 deleted");
+}
+
 #[tokio::test]
 async fn pruning_lists_first_and_never_deletes_the_last() {
     let run = Run::start(0.2).await;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use huaweidb::backup::{
-    ALL, Backup, BackupRef, Backups, Error, Filter, NewBackup, Service, Started, Status, Stop, StopScope, named,
+    ALL, Backup, BackupRef, Backups, Error, Filter, NameOrigin, NewBackup, Service, Started, Status, Stop, StopScope,
+    named,
 };
 use huaweidb::cloud::{self, Cloud, Context, Credentials, Settings};
 use huaweidb_emulator::{BackupRow, Emulator, Fault, FaultKind, NewBackups, NewInstance, Options};
@@ -181,7 +182,8 @@ async fn a_create_whose_answer_is_lost_makes_one_backup() {
         for (nth, kind) in kinds.into_iter().enumerate() {
             let instance_id = bench.instance(service, &format!("lost-{nth}"));
             bench.emulator.fault(of_create(kind, service));
-            let want = NewBackup { random_name: true, ..want(&instance_id, &format!("suite-lost-{nth}")) };
+            let want =
+                NewBackup { name_origin: NameOrigin::Random, ..want(&instance_id, &format!("suite-lost-{nth}")) };
             let started = bench.backups.begin(&bench.context, service, &want).await;
             let started = started.unwrap_or_else(|error| panic!("{key} {kind:?}: {error}"));
             bench.settled(service, &started).await.unwrap();

@@ -16,7 +16,7 @@ use super::proof::{self, Before, Whose};
 use super::turns::{Begun, Turns};
 use super::watch::runs;
 use super::{pace, pages};
-use crate::backup::{Backup, Certainty, Error, Filter, Misread, NewBackup, Progress, Started, Verdict};
+use crate::backup::{Backup, Certainty, Error, Filter, Misread, NameOrigin, NewBackup, Progress, Started, Verdict};
 use crate::cloud::{self, Call, Context};
 
 pub(super) async fn begin(
@@ -27,8 +27,10 @@ pub(super) async fn begin(
 ) -> Result<Started, Error> {
     let call = errand.service.create(want)?;
     let mut turn = turns.take(errand, want, &call, progress).await?;
-    let own_name = want.random_name && !want.planned_name;
-    let listed = if own_name { None } else { listed(errand, want).await? };
+    let listed = match want.name_origin {
+        NameOrigin::Fixed | NameOrigin::Planned => listed(errand, want).await?,
+        NameOrigin::Random | NameOrigin::Kept => None,
+    };
     let begun = &turn.begun;
     let mut creation = Creation { errand, want, call: &call, progress, begun, listed, lost: None, busy: None };
     let started = creation.run().await?;
@@ -44,7 +46,7 @@ struct Creation<'a> {
     progress: &'a dyn Progress,
     /// What this process began there before: never mistaken for this one.
     begun: &'a Begun,
-    /// What had the name before; `None` where this run has just made it up, or where that could not be read.
+    /// What had the name before; `None` where it is our own, or where that could not be read.
     listed: Option<HashSet<String>>,
     /// The last of the creates whose answers were lost, and how many there were.
     lost: Option<(cloud::Error, u32)>,
@@ -135,7 +137,8 @@ impl Creation<'_> {
 
     /// The name is taken: by ourselves, if it is our own, or after an answer was lost. Then the list will show it at last.
     async fn taken(&mut self, error: cloud::Error) -> Result<Started, Error> {
-        let may_be_anothers = !self.want.random_name || self.listed.as_ref().is_some_and(|listed| !listed.is_empty());
+        let had_before = self.listed.as_ref().is_some_and(|listed| !listed.is_empty());
+        let may_be_anothers = !self.want.name_origin.is_random() || had_before;
         if may_be_anothers && self.lost.is_none() {
             return Err(Error::NameTaken { existing: self.holder().await.map(Box::new), cause: error });
         }
@@ -309,7 +312,9 @@ impl Creation<'_> {
         match self.lost {
             Some(_) => self.look(&[Duration::ZERO], 1).await,
             // What cannot be told for the moment is asked again.
-            None if self.want.may_be_begun => Ok(self.look(&[Duration::ZERO], 1).await.unwrap_or(None)),
+            None if self.want.name_origin == NameOrigin::Kept => {
+                Ok(self.look(&[Duration::ZERO], 1).await.unwrap_or(None))
+            }
             None => Ok(None),
         }
     }

@@ -45,7 +45,7 @@ pub(super) fn whose(backup: &Backup, before: &Before<'_>) -> Whose {
     }
     match before.listed {
         Some(listed) if listed.contains(&backup.id) => Whose::Foreign,
-        _ if want.random_name => Whose::Ours,
+        _ if want.name_origin.is_random() => Whose::Ours,
         _ if before.tells_descriptions && text(backup.description.as_ref()) != text(want.description.as_ref()) => {
             Whose::Foreign
         }
@@ -111,6 +111,13 @@ pub enum Doubt {
     JobContradicts,
 }
 
+impl Doubt {
+    /// Whether it is only a matter of time: the backup will be listed, or its job will end.
+    pub fn passes(self) -> bool {
+        matches!(self, Doubt::NotListedYet | Doubt::JobContradicts)
+    }
+}
+
 /// Looks in a row that an absence needs.
 const LOOKS: u32 = 2;
 
@@ -148,7 +155,7 @@ pub(super) fn is_itself(record: &Backup, meant: &BackupRef) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backup::Status;
+    use crate::backup::{NameOrigin, Status};
 
     fn backup(name: &str, description: Option<&str>) -> Backup {
         Backup {
@@ -160,9 +167,9 @@ mod tests {
 
     #[test]
     fn whose_a_backup_is() {
-        let fixed = NewBackup { description: Some("for team a".to_owned()), ..want("nightly", false) };
-        let bare = want("nightly", false);
-        let random = want("nightly-1234", true);
+        let fixed = NewBackup { description: Some("for team a".to_owned()), ..want("nightly", NameOrigin::Fixed) };
+        let bare = want("nightly", NameOrigin::Fixed);
+        let random = want("nightly-1234", NameOrigin::Random);
         let nothing = HashSet::new();
         let b1 = HashSet::from(["b1".to_owned()]);
         let ours = backup("nightly", Some("for team a"));
@@ -226,8 +233,8 @@ mod tests {
         }
     }
 
-    fn want(name: &str, random_name: bool) -> NewBackup {
-        NewBackup { instance_id: "i1".to_owned(), name: name.to_owned(), random_name, ..NewBackup::default() }
+    fn want(name: &str, name_origin: NameOrigin) -> NewBackup {
+        NewBackup { instance_id: "i1".to_owned(), name: name.to_owned(), name_origin, ..NewBackup::default() }
     }
 
     #[test]

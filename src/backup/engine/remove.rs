@@ -7,7 +7,7 @@ use tracing::{info, warn};
 
 use super::Stop;
 use super::errand::{Errand, Interruption, interruption_of};
-use super::proof::{self, Doubt};
+use super::proof;
 use super::watch::{Look, Watch, runs};
 use super::{pace, pages};
 use crate::backup::{Backup, BackupRef, Error, Filter, Status, StopScope, Unsupported, Verdict};
@@ -44,7 +44,7 @@ async fn itself(errand: Errand<'_>, backup: &BackupRef) -> Result<Option<Backup>
                 return Err(Error::Foreign { meant: Box::new(backup.clone()), found: Box::new(found) });
             }
             // It is on its way: its job runs, or it was begun just now.
-            Err(Error::Doubtful { doubt: Doubt::JobContradicts | Doubt::NotListedYet, .. }) => {}
+            Err(Error::Doubtful { doubt, .. }) if doubt.passes() => {}
             Err(Error::Cloud(error)) => match interruption_of(&error) {
                 Some(end) => return Err(end.of(backup)),
                 None if errand.is_transient(&error) => {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::super::explain::{About, Doing, explain};
 use super::super::{fields, services};
 use super::{Told, context, region_attribute, timeout_attribute};
-use crate::backup::{self, Backups, NewBackup, naming};
+use crate::backup::{self, Backups, NameOrigin, NewBackup, naming};
 use crate::plugin::{Action, Attr, Attribute, Diagnostic, Diagnostics, Path, Run, Schema, model};
 
 model! {
@@ -82,7 +82,7 @@ impl Action<Backups> for CreateBackup {
         let service = services::required(&config.service)?;
         let client = services::regional(client, &config.region);
         let context = context(run, &config.timeout, LIMIT);
-        let random_name = !config.name.is_set();
+        let name_origin = if config.name.is_set() { NameOrigin::Fixed } else { NameOrigin::Random };
         let name = config
             .name
             .into_known()
@@ -91,7 +91,7 @@ impl Action<Backups> for CreateBackup {
             instance_id: config.instance_id.into_known().unwrap_or_default(),
             name,
             description: config.description.into_known().filter(|text| !text.is_empty()),
-            random_name,
+            name_origin,
             ..NewBackup::default()
         };
         let key = service.facts().key();

@@ -41,8 +41,8 @@ impl Action<Backups> for PruneBackups {
     fn schema(&self) -> Schema {
         Schema::new(
             "Deletes old manual backups of one instance, or, as long as `dry_run` is not `false`, only lists them. Automatic \
-             backups, and those that are not `COMPLETED`, are never touched. Backups that a state tracks are not spared: give \
-             them another prefix.\n\nWhat says which backups go must all be given, and a null is an error: it is never taken for \
+             backups, and those that are not `COMPLETED`, are never touched. Backups that a state tracks are spared only as \
+             far as the same run has planned or taken them: give them another prefix.\n\nWhat says which backups go must all be given, and a null is an error: it is never taken for \
              \"all\".",
         )
         .attribute(fields::service("Database service of the instance."))
@@ -94,7 +94,8 @@ impl Action<Backups> for PruneBackups {
         let unfound = |error: backup::Error| explain(Doing::Search, about, &error);
         let found = client.list(&context, service, &filter).await.map_err(unfound)?;
         let leaving = retention::prunable(&found.iter().map(Candidate::from).collect::<Vec<_>>(), rule);
-        let leaving = leaving.iter().filter_map(|id| found.iter().find(|backup| backup.id == *id)).collect::<Vec<_>>();
+        let leaving = leaving.iter().filter(|id| !client.claims().is_managed(id));
+        let leaving = leaving.filter_map(|id| found.iter().find(|backup| backup.id == *id)).collect::<Vec<_>>();
         let dry_run = config.dry_run != Attr::Known(false);
         let (count, of) = (leaving.len(), found.len());
         let each = leaving.iter().map(|backup| line(backup)).collect::<String>();

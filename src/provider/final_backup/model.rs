@@ -1,9 +1,7 @@
 //! A net as the state holds it.
 
-use crate::backup::Backups;
 use crate::plugin::{Attr, model};
 use crate::provider::explain::About;
-use crate::provider::services;
 
 model! {
     /// The net under one instance.
@@ -24,13 +22,6 @@ model! {
 pub(super) const ALLOW: &str = "allow";
 /// What a destroy does where the instance is gone: it fails.
 pub(super) const REFUSE: &str = "refuse";
-
-/// The client for the instance's region; also fills the region in where it is not known yet.
-pub(super) fn regional(client: &Backups, net: &mut FinalBackup) -> Backups {
-    let client = services::regional(client, &net.region);
-    net.region = Attr::Known(client.region().to_owned());
-    client
-}
 
 /// A text, empty where there is none.
 pub(super) fn text(value: &Attr<String>) -> &str {

@@ -6,14 +6,14 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::model::{ALLOW, FinalBackup, about, id_of, regional, text};
+use super::model::{ALLOW, FinalBackup, about, id_of, text};
 use super::{memory, messages, schema, taking};
 use crate::backup::{self, Backup, Backups, Filter, Instance, Service, Status};
 use crate::cloud::Context;
 use crate::plugin::{Attr, Diagnostic, Diagnostics, Life, Planning, Resource, Schema};
 use crate::provider::explain::{Doing, explain};
+use crate::provider::fields;
 use crate::provider::services::{self, context};
-use crate::provider::{checks, fields};
 
 /// So long a plan may look for the newest backup.
 const PLAN_LIMIT: Duration = Duration::from_secs(10);
@@ -54,7 +54,7 @@ impl Resource<Backups> for FinalBackupResource {
         life: &mut Life<FinalBackup>,
     ) -> Result<FinalBackup, Diagnostics> {
         let service = services::required(&planned.service)?;
-        let client = regional(client, &mut planned);
+        let client = services::at_home(client, &mut planned.region);
         let context = context(life);
         let instance_id = text(&planned.instance_id);
         let searched = |error: &backup::Error| explain(Doing::Search, about(&planned, None), error);
@@ -81,7 +81,7 @@ impl Resource<Backups> for FinalBackupResource {
             return Ok(Some(state));
         }
         let service = services::required(&state.service)?;
-        let client = regional(client, &mut state);
+        let client = services::at_home(client, &mut state.region);
         let found = instance(&client, service, &state, life, Doing::Search).await?;
         if found.as_ref().is_some_and(is_replica) {
             return Err(messages::replica(&state).into());
@@ -113,7 +113,7 @@ impl Resource<Backups> for FinalBackupResource {
             return Ok(());
         }
         let service = services::required(&state.service)?;
-        let client = regional(client, &mut state);
+        let client = services::at_home(client, &mut state.region);
         match instance(&client, service, &state, life, Doing::Final).await? {
             Some(_) => taking::taken(&client, service, state, life).await,
             // A word that this version does not know keeps the net.
@@ -126,7 +126,7 @@ impl Resource<Backups> for FinalBackupResource {
     }
 
     fn import(&self, id: &str) -> Result<FinalBackup, Diagnostics> {
-        let (path, region) = id.rsplit_once('@').map_or((id, None), |(path, region)| (path, Some(region)));
+        let (path, region) = services::without_region(id).map_err(|why| malformed(id, &why))?;
         let parts = path.split('/').collect::<Vec<_>>();
         let [key, instance_id] = parts.as_slice() else {
             return Err(malformed(id, "it has the wrong number of parts"));
@@ -135,14 +135,11 @@ impl Resource<Backups> for FinalBackupResource {
             return Err(malformed(id, &format!("there is no service {key:?} that takes manual backups")));
         };
         fields::check_id(instance_id).map_err(|why| malformed(id, &format!("as an instance's id, {why}")))?;
-        if let Some(Err(why)) = region.map(checks::check_region) {
-            return Err(malformed(id, &format!("its region cannot be one: {why}")));
-        }
         Ok(FinalBackup {
             id: Attr::Known(id_of(service.facts().key(), instance_id)),
             service: Attr::from(service.facts().key()),
             instance_id: Attr::from(*instance_id),
-            region: region.map(str::to_owned).into(),
+            region: region.into(),
             ..FinalBackup::default()
         })
     }
@@ -154,7 +151,7 @@ impl Resource<Backups> for FinalBackupResource {
     }
 
     fn imported(&self, client: &Backups, mut stub: FinalBackup) -> FinalBackup {
-        regional(client, &mut stub);
+        services::at_home(client, &mut stub.region);
         stub
     }
 }

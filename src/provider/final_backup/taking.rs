@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::attempt::{self, Next};
 use super::model::{FinalBackup, about, text};
 use super::{memory, messages};
-use crate::backup::{self, Backup, BackupRef, Backups, Certainty, Doubt, Filter, NewBackup, Service, Started};
+use crate::backup::{self, Backup, BackupRef, Backups, Certainty, Filter, NameOrigin, NewBackup, Service, Started};
 use crate::plugin::{Attr, Diagnostics, Life};
 use crate::provider::explain::{Doing, explain};
 use crate::provider::services::context;
@@ -79,7 +79,7 @@ impl Taking<'_> {
             Ok(Some(backup)) => found.push(backup),
             Ok(None) => return Ok((found, number)),
             // Nothing says that it has ended: it will be listed.
-            Err(backup::Error::Doubtful { doubt: Doubt::NotListedYet | Doubt::JobContradicts, .. }) => {
+            Err(backup::Error::Doubtful { doubt, .. }) if doubt.passes() => {
                 found.push(unlisted(&last));
             }
             Err(error) => return Err(self.failed(last.name.as_deref(), &error)),
@@ -102,8 +102,7 @@ impl Taking<'_> {
             instance_id: text(&self.net.instance_id).to_owned(),
             name: attempt::name(text(&self.net.name_prefix), &self.digits, number),
             description: self.net.description.known().filter(|text| !text.is_empty()).cloned(),
-            random_name: true,
-            may_be_begun: true,
+            name_origin: NameOrigin::Kept,
             ..NewBackup::default()
         };
         let ours = |backup: &Backup| backup.name == want.name && backup.instance_id == want.instance_id;

@@ -51,7 +51,7 @@ pub(super) async fn twins(
         Err(error) => return tracing::warn!("whether the backup was taken twice cannot be told: {error}"),
     };
     // Others may have a fixed name as well; only a random one says that it is ours.
-    for twin in found.iter().filter(|twin| want.random_name && twin.id != id) {
+    for twin in found.iter().filter(|twin| want.name_origin.is_random() && twin.id != id) {
         life.warn(taken_twice(service.facts().key(), want, id, &twin.id));
     }
 }
@@ -137,6 +137,7 @@ pub(super) fn rewritten(state: &ManualBackup, backup: &Backup) -> Option<Diagnos
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backup::NameOrigin;
 
     #[test]
     fn what_is_said_reads_well() {
@@ -156,7 +157,7 @@ mod tests {
         let want = NewBackup {
             instance_id: "i1in02".to_owned(),
             name: "before-2026112612000001234567".to_owned(),
-            random_name: true,
+            name_origin: NameOrigin::Random,
             ..NewBackup::default()
         };
         let said = [

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use super::databases::{self, DatabaseBlock};
 use super::memory;
-use crate::backup::{Backup, BackupRef, Backups, BegunBackup, NewBackup, Status};
+use crate::backup::{Backup, BackupRef, BegunBackup, NameOrigin, NewBackup, Status};
 use crate::plugin::{Attr, Private, model};
 use crate::provider::explain::About;
 use crate::provider::fields::{self, DatastoreObject};
-use crate::provider::services;
 
 model! {
     /// One manual backup.
@@ -54,25 +53,16 @@ pub(in crate::provider) fn untouched() -> ManualBackup {
     }
 }
 
-/// The client for the backup's region; also fills the region in where it is not known yet.
-pub(super) fn regional(client: &Backups, state: &mut ManualBackup) -> Backups {
-    let client = services::regional(client, &state.region);
-    state.region = Attr::Known(client.region().to_owned());
-    client
-}
-
-/// What to ask for; and whether the plan chose the name.
-pub(super) fn wanted(planned: &ManualBackup, planned_name: bool) -> NewBackup {
+/// What to ask for.
+pub(super) fn wanted(planned: &ManualBackup, name_origin: NameOrigin) -> NewBackup {
     let text = |value: &Attr<String>| value.known().cloned().unwrap_or_default();
     NewBackup {
-        random_name: planned.name_prefix.is_set(),
-        planned_name,
+        name_origin,
         instance_id: text(&planned.instance_id),
         name: text(&planned.name),
         description: planned.description.known().filter(|text| !text.is_empty()).cloned(),
         databases: databases::wanted(&planned.databases),
         individually: planned.backup_database_individually == Attr::Known(true),
-        ..NewBackup::default()
     }
 }
 

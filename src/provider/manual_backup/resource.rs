@@ -3,12 +3,10 @@
 use jiff::Timestamp;
 
 use super::messages::{another_instances, automatic, gone, interrupted, retained};
-use super::model::{
-    ManualBackup, about, filled, is_retained, reference, regional, untouched, wanted, without_unknowns,
-};
+use super::model::{ManualBackup, about, filled, is_retained, reference, untouched, wanted, without_unknowns};
 use super::removal::{self, Leaving};
 use super::{certainty, databases, memory, movers, plan, rotation, schema};
-use crate::backup::{self, Backup, BackupRef, Backups, Certainty, Doubt, Started, Status, naming};
+use crate::backup::{self, Backup, BackupRef, Backups, Certainty, NameOrigin, Started, Status, naming};
 use crate::plugin::{Attr, Diagnostics, Life, Planning, Private, Resource, Schema, Source};
 use crate::provider::explain::{Doing, explain};
 use crate::provider::fields;
@@ -61,20 +59,24 @@ impl Resource<Backups> for ManualBackupResource {
         life: &mut Life<ManualBackup>,
     ) -> Result<ManualBackup, Diagnostics> {
         let service = services::required(&planned.service)?;
-        let client = regional(client, &mut planned);
-        let planned_name = planned.name_prefix.is_set() && matches!(planned.name, Attr::Known(_));
-        if !matches!(planned.name, Attr::Known(_)) {
-            let prefix = planned.name_prefix.known().map_or("", String::as_str);
-            planned.name = Attr::Known(naming::unique_name(prefix, Timestamp::now()));
-        }
-        let want = wanted(&planned, planned_name);
+        let client = services::at_home(client, &mut planned.region);
+        let name_origin = match (&planned.name, planned.name_prefix.is_set()) {
+            (Attr::Known(_), true) => NameOrigin::Planned,
+            (Attr::Known(_), false) => NameOrigin::Fixed,
+            _ => {
+                let prefix = planned.name_prefix.known().map_or("", String::as_str);
+                planned.name = Attr::Known(naming::unique_name(prefix, Timestamp::now()));
+                NameOrigin::Random
+            }
+        };
+        let want = wanted(&planned, name_origin);
         let others = certainty::SamePrefix::of(&planned);
         let started = client.begin_telling(&context(life), service, &want, &others).await;
         if let Some(running) = others.seen() {
             life.warn(certainty::ran_already(&planned, &running));
         }
         let started = started.map_err(|error| match &error {
-            backup::Error::NameTaken { existing, .. } if planned_name => {
+            backup::Error::NameTaken { existing, .. } if name_origin == NameOrigin::Planned => {
                 certainty::applied_before(&planned, existing.as_deref())
             }
             _ => explain(Doing::Create, about(&planned), &error),
@@ -116,14 +118,14 @@ impl Resource<Backups> for ManualBackupResource {
         life: &mut Life<ManualBackup>,
     ) -> Result<Option<ManualBackup>, Diagnostics> {
         let service = services::required(&state.service)?;
-        let client = regional(client, &mut state);
+        let client = services::at_home(client, &mut state.region);
         if let Some(id) = state.id.as_str() {
             client.claims().manage(id);
         }
         let context = context(life);
         let found = match client.find(&context, service, &reference(&state, &life.private)).await {
             // It was begun, and nothing says that it has ended: it stays as it is until it is seen.
-            Err(backup::Error::Doubtful { doubt: Doubt::NotListedYet | Doubt::JobContradicts, .. }) => {
+            Err(backup::Error::Doubtful { doubt, .. }) if doubt.passes() => {
                 return Ok(Some(state));
             }
             Err(backup::Error::Foreign { found, .. }) if life.private.is_adopted() => {
@@ -174,7 +176,7 @@ impl Resource<Backups> for ManualBackupResource {
             return Ok(state);
         }
         let service = services::required(&state.service)?;
-        let client = regional(client, &mut state);
+        let client = services::at_home(client, &mut state.region);
         life.checkpoint(state.clone());
         let reference = reference(&state, &life.private);
         let started = Started { job_id: state.job_id.known().cloned(), ..Started::from(reference) };
@@ -197,7 +199,7 @@ impl Resource<Backups> for ManualBackupResource {
             return Ok(());
         }
         let service = services::required(&state.service)?;
-        let client = regional(client, &mut state);
+        let client = services::at_home(client, &mut state.region);
         let reference = reference(&state, &life.private);
         let deleted = client.delete(&context(life), service, &reference).await;
         deleted.map_err(|error| explain(Doing::Delete, about(&state), &error).into())
@@ -222,7 +224,7 @@ impl Resource<Backups> for ManualBackupResource {
     }
 
     fn imported(&self, client: &Backups, mut stub: ManualBackup) -> ManualBackup {
-        regional(client, &mut stub);
+        services::at_home(client, &mut stub.region);
         stub
     }
 

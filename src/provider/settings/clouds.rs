@@ -6,10 +6,11 @@
 use std::fmt::Write as _;
 
 use secrecy::SecretString;
+use yaml_rust2::parser::{Event, EventReceiver, Parser};
 use yaml_rust2::scanner::ScanError;
 use yaml_rust2::{Yaml, YamlLoader};
 
-use super::kept::{ENTRY, Kept};
+use super::kept::{Kept, Source};
 use crate::cloud;
 use crate::plugin::{Diagnostic, Path};
 
@@ -41,8 +42,9 @@ fn entries(file: &Text<'_>) -> Result<Vec<(String, Yaml)>, Diagnostic> {
         let (line, column) = (error.marker().line(), error.marker().col() + 1);
         problem(&format!("{} is not valid YAML (line {line}, column {column}).", file.path))
     };
-    // One that refers to other parts of itself can grow without end.
-    if file.text.lines().any(|line| line.contains(": *") || line.trim_start().starts_with("- *")) {
+    let mut form = Form::default();
+    Parser::new_from_str(file.text).load(&mut form, true).map_err(unreadable)?;
+    if form.has_aliases {
         return Err(problem(&format!("{} uses aliases (`*name`), which are not read here.", file.path)));
     }
     let documents = YamlLoader::load_from_str(file.text).map_err(unreadable)?;
@@ -51,6 +53,19 @@ fn entries(file: &Text<'_>) -> Result<Vec<(String, Yaml)>, Diagnostic> {
         return Err(problem(&format!("{} has no `clouds` with entries.", file.path)));
     };
     Ok(clouds.iter().filter_map(|(name, entry)| Some((word(name)?, entry.clone()))).collect())
+}
+
+/// What a text is made of, before it is built up.
+#[derive(Default)]
+struct Form {
+    /// Whether it refers to other parts of itself: then a short text can grow without end.
+    has_aliases: bool,
+}
+
+impl EventReceiver for Form {
+    fn on_event(&mut self, event: Event) {
+        self.has_aliases |= matches!(event, Event::Alias(_));
+    }
 }
 
 /// One cloud as two files tell of it.
@@ -73,9 +88,9 @@ impl Entry<'_> {
         let region = self.text(&["region_name", "region"]);
         let first = self.public["regions"].as_vec().and_then(|regions| regions.first());
         let first = first.and_then(|region| word(region).or_else(|| word(&region["name"])));
-        let verify = [self.hidden, Some(self.public)].into_iter().flatten().find_map(|entry| entry["verify"].as_bool());
+        let verify = self.hidden.into_iter().chain([self.public]).find_map(|entry| entry["verify"].as_bool());
         Kept {
-            what: ENTRY,
+            source: Source::Entry,
             region: if region.is_empty() { first.unwrap_or_default() } else { region },
             project_id: self.text(&["project_id", "tenant_id"]),
             project_name: self.text(&["project_name", "tenant_name"]),
@@ -213,6 +228,8 @@ clouds:
             ("", "has no `clouds`"),
             ("clouds: hid-den", "has no `clouds`"),
             ("clouds: { a: &a { region: r }, b: *a }", "aliases"),
+            ("clouds: { a: &a [1], b: [*a,*a] }", "aliases"),
+            (&format!("clouds: {}", "[".repeat(100_000)), "is not valid YAML"),
             ("clouds: { a: {} }", "has no cloud \"otc\"; it has: a."),
         ] {
             let said = pick(&Text { path: "clouds.yaml", text }, None, "otc").err().unwrap();

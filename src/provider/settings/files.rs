@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use std::path::{Path as FilePath, PathBuf};
 
 use super::clouds::{self, Text};
-use super::kept::Kept;
+use super::kept::{Kept, Source};
 use super::{
     CLOUDS_FILE, ENTRY, PROFILE, ProviderBlock, SECURE_FILE, SHARED_CONFIG_FILE, Surroundings, filled, listed,
 };
@@ -85,7 +85,9 @@ pub(super) fn kept(block: &ProviderBlock, around: &Surroundings) -> Result<Optio
             ))),
             (true, None) => koo_cli(block, around).map(Some),
             // Other programs read that variable too: it must not be in the way of credentials that come before it.
-            (false, Some(name)) => Ok(Some(entry_of_clouds(&name, around).unwrap_or_else(Kept::unusable))),
+            (false, Some(name)) => {
+                Ok(Some(entry_of_clouds(&name, around).unwrap_or_else(|why| Kept::of(Source::Entry, Err(why)))))
+            }
             (false, None) => Ok(None),
         },
     }
@@ -111,18 +113,14 @@ fn koo_cli(block: &ProviderBlock, around: &Surroundings) -> Result<Kept, Diagnos
         .at(Path::attribute("shared_config_file"))
     })?;
     let profile = Profile::pick(&text, name.as_deref(), &path.display().to_string())?;
+    let credentials = profile.keys();
     Ok(Kept {
-        what: "the profile of the shared configuration file",
-        credentials: profile.keys(),
         region: profile.region,
         project_id: profile.project_id,
-        project_name: String::new(),
-        auth_url: String::new(),
-        cacert: String::new(),
-        verify: None,
         agency_name: profile.agency_name,
         agency_domain_name: profile.agency_domain_name,
         agency_domain_id: profile.agency_domain_id,
+        ..Kept::of(Source::Profile, credentials)
     })
 }
 

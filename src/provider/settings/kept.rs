@@ -1,15 +1,40 @@
 //! What a file keeps about how to sign in and where, whatever kind of file it is.
 
+use secrecy::ExposeSecret as _;
+
 use crate::cloud;
 use crate::plugin::Diagnostic;
 
-/// What an entry of `clouds.yaml` is called.
-pub(super) const ENTRY: &str = "the entry of clouds.yaml";
+/// What kind of file keeps it.
+#[derive(Clone, Copy)]
+pub(super) enum Source {
+    /// A profile of KooCLI's shared configuration file.
+    Profile,
+    /// An entry of `clouds.yaml`.
+    Entry,
+}
 
-/// One profile of KooCLI, or one entry of `clouds.yaml`. A text is empty where the file says nothing.
+impl Source {
+    /// It, in words that follow "from".
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Source::Profile => "the profile of the shared configuration file",
+            Source::Entry => "the entry of clouds.yaml",
+        }
+    }
+
+    /// The argument that names it.
+    pub(super) fn argument(self) -> &'static str {
+        match self {
+            Source::Profile => "profile",
+            Source::Entry => "cloud",
+        }
+    }
+}
+
+/// What one profile or entry says. A text is empty where it says nothing.
 pub(super) struct Kept {
-    /// What it is, in words that follow "from".
-    pub(super) what: &'static str,
+    pub(super) source: Source,
     pub(super) region: String,
     pub(super) project_id: String,
     pub(super) project_name: String,
@@ -27,10 +52,10 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// An entry of `clouds.yaml` that cannot be read.
-    pub(super) fn unusable(why: Diagnostic) -> Self {
+    /// One that says nothing but how to sign in.
+    pub(super) fn of(source: Source, credentials: Result<cloud::Credentials, Diagnostic>) -> Self {
         Kept {
-            what: ENTRY,
+            source,
             region: String::new(),
             project_id: String::new(),
             project_name: String::new(),
@@ -40,7 +65,7 @@ impl Kept {
             agency_name: String::new(),
             agency_domain_name: String::new(),
             agency_domain_id: String::new(),
-            credentials: Err(why),
+            credentials,
         }
     }
 
@@ -53,10 +78,7 @@ impl Kept {
                 Ok(Password { user_name: own_name, user_id: own_id, .. }),
                 Password { user_name: used_name, user_id: used_id, .. },
             ) => own_name == used_name && own_id == used_id,
-            (Ok(Token(own)), Token(used)) => {
-                use secrecy::ExposeSecret as _;
-                own.expose_secret() == used.expose_secret()
-            }
+            (Ok(Token(own)), Token(used)) => own.expose_secret() == used.expose_secret(),
             _ => false,
         }
     }

@@ -16,7 +16,7 @@ use std::{env, io};
 
 use secrecy::{ExposeSecret, SecretString};
 
-use self::kept::Kept;
+use self::kept::{Kept, Source};
 use self::schema::{address, domain, odd_variables, wrong};
 pub(super) use self::schema::{schema, validate};
 use crate::cloud;
@@ -201,7 +201,7 @@ pub(super) fn resolve(
     if let Some(kept) = &kept
         && !kept.signs_in_with(&credentials)
     {
-        warnings.push(another_identity(kept.what));
+        warnings.push(another_identity(kept.source));
     }
     let settings = cloud::Settings {
         region,
@@ -244,7 +244,7 @@ pub(super) struct Origins {
 /// Where resolved settings come from. The block is that of the doctor: it names no credentials.
 pub(super) fn origins(found: &cloud::Settings, block: &ProviderBlock, around: &Surroundings) -> Origins {
     let kept = files::kept(block, around).ok().flatten();
-    let what = kept.as_ref().map_or("nowhere", |kept| kept.what).to_owned();
+    let what = kept.as_ref().map_or("nowhere", |kept| kept.source.words()).to_owned();
     let variable = |names: &[&'static str]| around.first(names).map_or("nowhere", |(_, name)| name).to_owned();
     let from_file = |pick: fn(&Kept) -> &String| kept.as_ref().map(pick).is_some_and(|value| !value.is_empty());
     let region = if filled(&block.region).is_some() {
@@ -312,16 +312,17 @@ fn insecure(block: &ProviderBlock, kept: Option<&Kept>, around: &Surroundings) -
     })
 }
 
-fn another_identity(what: &str) -> Diagnostic {
+fn another_identity(source: Source) -> Diagnostic {
     Diagnostic::warning(
         "The file's credentials are not used",
         format!(
-            "There is {what}, which was asked for, but the provider block or the environment holds credentials too, and they \
-             come first. Remove either, so that nobody acts with another identity than was meant; \
-             `terraform-provider-huaweidb doctor` shows which are used."
+            "Credentials were to come from {}, but the provider block or the environment holds others, and those come first. \
+             Remove either, so that nobody acts with another identity than was meant; `terraform-provider-huaweidb doctor` shows \
+             which are used.",
+            source.words()
         ),
     )
-    .at(Path::attribute("profile"))
+    .at(Path::attribute(source.argument()))
 }
 
 fn unchecked_certificates() -> Diagnostic {

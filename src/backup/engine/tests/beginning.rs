@@ -17,7 +17,7 @@ async fn begin_fixed(script: &Script, context: &Context) -> Result<Started, Erro
 }
 
 fn fixed(name: &str) -> NewBackup {
-    NewBackup { random_name: false, ..want(name) }
+    NewBackup { name_origin: NameOrigin::Fixed, ..want(name) }
 }
 
 fn id(started: Result<Started, Error>) -> String {
@@ -76,7 +76,7 @@ async fn what_an_earlier_run_has_begun_keeps_the_instance_busy_until_a_list_show
         .says(POST, [BUSY])
         .says(OF_INSTANCE, [empty(), empty(), empty(), list(&[item("b1", "BUILDING", 0)])])
         .says(THE_INSTANCE, [instance(&["BACKUP"])]);
-    let want = NewBackup { may_be_begun: true, ..want("nightly") };
+    let want = NewBackup { name_origin: NameOrigin::Kept, ..want("nightly") };
     let started = script.backups().begin(&within(seconds(60)), dds(), &want).await.unwrap();
     assert_eq!((&*started.backup_id, started.certainty), ("b1", Certainty::Named));
     assert_eq!(script.count(POST), 1);
@@ -268,7 +268,7 @@ async fn a_taken_name_tells_who_has_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_name_of_a_plan_that_was_applied_before_is_not_taken_over() {
-    let planned = NewBackup { planned_name: true, ..want("nightly") };
+    let planned = NewBackup { name_origin: NameOrigin::Planned, ..want("nightly") };
     let begin = async |script: &Script| script.backups().begin(&within(seconds(60)), service("dds"), &planned).await;
     let old = list(&[item("b0", "COMPLETED", -90)]);
     // Whether or not the answer to the first request was lost.

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Backups;
 use super::errand::{Answer, Ask, label};
-use crate::backup::{Backup, BackupRef, NewBackup, Service, named};
+use crate::backup::{Backup, BackupRef, NameOrigin, NewBackup, Service, named};
 use crate::cloud::{self, Call, Context, Refusal, Reply};
 
 /// How long every answer takes.
@@ -261,7 +261,8 @@ fn stopped_after(time: Duration) -> Context {
 }
 
 fn want(name: &str) -> NewBackup {
-    NewBackup { instance_id: INSTANCE.to_owned(), name: name.to_owned(), random_name: true, ..NewBackup::default() }
+    let name_origin = NameOrigin::Random;
+    NewBackup { instance_id: INSTANCE.to_owned(), name: name.to_owned(), name_origin, ..NewBackup::default() }
 }
 
 fn b1() -> BackupRef {
