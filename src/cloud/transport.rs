@@ -49,10 +49,11 @@ impl Cloud {
         Cloud::with_patience(settings, Patience::default())
     }
 
-    /// As [`Cloud::new`], with every wait and time limit of its own divided: only for tests that let a lot go wrong.
+    /// As [`Cloud::new`], with every wait between two attempts, and every time limit of its own, divided: only for tests that
+    /// let a lot go wrong.
     #[doc(hidden)]
-    pub fn hasty(settings: Settings, divisor: u32) -> Result<Self, Error> {
-        Cloud::with_patience(settings, Patience::default().divided(divisor))
+    pub fn hasty(settings: Settings, waits: u32, limits: u32) -> Result<Self, Error> {
+        Cloud::with_patience(settings, Patience::default().divided(waits, limits))
     }
 
     pub(super) fn with_patience(settings: Settings, patience: Patience) -> Result<Self, Error> {

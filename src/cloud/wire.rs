@@ -52,17 +52,17 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    /// The same with every span divided.
-    pub(super) fn divided(self, by: u32) -> Self {
+    /// The same with the waits between two attempts and the limits of everything else divided.
+    pub(super) fn divided(self, waits: u32, limits: u32) -> Self {
         Patience {
-            connect: self.connect / by,
-            idle: self.idle / by,
-            total: self.total / by,
-            grace: self.grace / by,
-            after_stop: self.after_stop / by,
-            metadata: self.metadata / by,
-            first_wait: self.first_wait / by,
-            longest_wait: self.longest_wait / by,
+            connect: self.connect / limits,
+            idle: self.idle / limits,
+            total: self.total / limits,
+            grace: self.grace / limits,
+            after_stop: self.after_stop / limits,
+            metadata: self.metadata / limits,
+            first_wait: self.first_wait / waits,
+            longest_wait: self.longest_wait / waits,
             ..self
         }
     }

@@ -153,8 +153,8 @@ impl Cell {
     }
 }
 
-/// The provider, with waits and time limits of the cloud floor that a test can bear.
-pub(crate) struct Hasty(pub(crate) Settings);
+/// The provider, with waits and time limits of the cloud floor that a test can bear; the limits divided by this.
+pub(crate) struct Hasty(pub(crate) Settings, pub(crate) u32);
 
 impl Provider for Hasty {
     type Settings = ProviderBlock;
@@ -179,7 +179,7 @@ impl Provider for Hasty {
         _: &CancellationToken,
         _: &mut Diagnostics,
     ) -> Option<Backups> {
-        Some(Backups::new(Cloud::hasty(self.0.clone(), HASTE).expect("good settings")))
+        Some(Backups::new(Cloud::hasty(self.0.clone(), HASTE, self.1).expect("good settings")))
     }
 
     fn catalogue(&self) -> Catalogue<Backups> {
@@ -220,8 +220,8 @@ struct Run {
 }
 
 impl Run {
-    async fn start(settings: Settings, schema: &Arc<tf::get_provider_schema::Response>) -> Self {
-        let attached = attach(Hasty(settings)).await.expect("a socket");
+    async fn start(settings: Settings, wrong: Wrong, schema: &Arc<tf::get_provider_schema::Response>) -> Self {
+        let attached = attach(Hasty(settings, wrong.haste())).await.expect("a socket");
         let run = Run { host: Host::attach(&attached).await, schema: Arc::clone(schema), _attached: attached };
         let block = run.schema.provider.as_ref().expect("it has one");
         let request = tf::configure_provider::Request {
@@ -339,7 +339,7 @@ impl Stage {
 
     /// A run for which all is well.
     async fn good(&self) -> Run {
-        Run::start(settings(&self.emulator, false, true), &self.schema).await
+        Run::start(settings(&self.emulator, false, true), self.cell.wrong, &self.schema).await
     }
 
     /// A run for which it goes wrong.
@@ -369,7 +369,7 @@ impl Stage {
                 });
             }
         }
-        Run::start(settings, &self.schema).await
+        Run::start(settings, wrong, &self.schema).await
     }
 
     fn arguments(&self, waits: bool) -> Json {

@@ -17,7 +17,7 @@ use url::Url;
 
 use crate::support::matrix;
 
-/// Waits and limits of the cloud floor are so much shorter here: 30 s without a byte become 1 s.
+/// The waits of the cloud floor between two attempts are so much shorter here.
 pub(crate) const HASTE: u32 = 30;
 /// So many cells run side by side: they mostly wait.
 pub(crate) const AT_ONCE: usize = 48;
@@ -163,6 +163,12 @@ impl Wrong {
                 Fault { content_type: Some("image/png".to_owned()), ..Fault::new(FaultKind::ContentType) }
             }
         })
+    }
+
+    /// So much shorter are the time limits: 30 s without a byte become 1 s where an answer is late, and stay where it is not, so
+    /// that a slow machine makes none late.
+    pub(crate) fn haste(self) -> u32 {
+        if self == Wrong::Late { HASTE } else { 1 }
     }
 
     pub(crate) fn is_busy(self) -> bool {
@@ -361,8 +367,8 @@ impl Stage {
         settings(&self.emulator, signs_in, doing != Doing::Project)
     }
 
-    fn backups(settings: Settings) -> Backups {
-        Backups::new(Cloud::hasty(settings, HASTE).expect("good settings"))
+    fn backups(&self, settings: Settings) -> Backups {
+        Backups::new(Cloud::hasty(settings, HASTE, self.cell.wrong.haste()).expect("good settings"))
     }
 
     /// Lets it go wrong from now on, and gives an engine for which it does.
@@ -392,7 +398,7 @@ impl Stage {
                 });
             }
         }
-        Self::backups(settings)
+        self.backups(settings)
     }
 
     fn was_hit(&self) -> bool {
@@ -540,7 +546,8 @@ async fn list(stage: &Stage, limit: Duration) -> Result<Ended, String> {
 
 /// A backup that runs, begun while all was well.
 async fn running(stage: &Stage) -> Result<BackupRow, String> {
-    let begun = Stage::backups(stage.settings())
+    let begun = stage
+        .backups(stage.settings())
         .begin(&context(Duration::from_secs(30)), stage.cell.service, &stage.want("running"))
         .await
         .map_err(|error| format!("nothing was wrong yet: {error:?}"))?;

@@ -86,8 +86,8 @@ struct Run {
     _attached: Attached,
 }
 
-async fn run(emulator: &Emulator) -> Run {
-    let attached = attach(Hasty(settings(emulator, false, true))).await.expect("a socket");
+async fn run(emulator: &Emulator, limits: u32) -> Run {
+    let attached = attach(Hasty(settings(emulator, false, true), limits)).await.expect("a socket");
     let core = Core::configured(Host::attach(&attached).await, &json!({})).await.of(KIND);
     Run { core, _attached: attached }
 }
@@ -139,7 +139,8 @@ async fn cell(cell: Cell) -> Result<Ended, String> {
     options.modes.locking = false;
     let emulator = Emulator::start(options).await.expect("the emulator starts");
     let mut held = Held::default();
-    let made = run(&emulator).await.core.reach(&arguments(&emulator, cell.key(), LIMIT), &mut held).await;
+    let made =
+        run(&emulator, cell.wrong.haste()).await.core.reach(&arguments(&emulator, cell.key(), LIMIT), &mut held).await;
     if made.is_red() || held.object.is_null() {
         return Err(format!("no net: {}", red(&made)));
     }
@@ -158,7 +159,7 @@ async fn cell(cell: Cell) -> Result<Ended, String> {
         At::Job => fault.operation("job"),
         At::Read => fault.method("GET"),
     });
-    let said = run(&emulator).await.core.reach(&Json::Null, &mut held).await;
+    let said = run(&emulator, cell.wrong.haste()).await.core.reach(&Json::Null, &mut held).await;
     judge(&emulator, &held, &said)?;
     if held.object.is_null() && cell.state == State::Written {
         return Ok(Ended::AtOnce);
@@ -168,7 +169,7 @@ async fn cell(cell: Cell) -> Result<Ended, String> {
         held = before;
     }
     held.object["timeouts"]["delete"] = json!(LIMIT);
-    let said = run(&emulator).await.core.reach(&Json::Null, &mut held).await;
+    let said = run(&emulator, cell.wrong.haste()).await.core.reach(&Json::Null, &mut held).await;
     judge(&emulator, &held, &said)?;
     if held.object.is_null() { Ok(Ended::Again) } else { Err(format!("it holds for ever: {}", red(&said))) }
 }
@@ -204,14 +205,14 @@ async fn one_that_failed_or_is_old_is_followed_by_another() {
         let key = service.facts().key();
         let emulator = Emulator::start(Options::with_backups_of(0.2)).await.expect("the emulator starts");
         let mut held = Held::default();
-        let said = run(&emulator).await.core.reach(&arguments(&emulator, key, LIMIT), &mut held).await;
+        let said = run(&emulator, 1).await.core.reach(&arguments(&emulator, key, LIMIT), &mut held).await;
         assert!(!said.is_red(), "{}", red(&said));
         emulator.fault(Fault::new(FaultKind::FailBackup).on(key));
-        let said = run(&emulator).await.core.reach(&Json::Null, &mut held).await;
+        let said = run(&emulator, 1).await.core.reach(&Json::Null, &mut held).await;
         assert!(red(&said).starts_with("Backup failed"), "{key}: {}", said.text());
         let failed = emulator.backups().remove(0);
         assert_eq!(held.object["last_backup_id"], failed.id.as_str(), "{key}");
-        let said = run(&emulator).await.core.reach(&Json::Null, &mut held).await;
+        let said = run(&emulator, 1).await.core.reach(&Json::Null, &mut held).await;
         judge(&emulator, &held, &said).unwrap_or_else(|why| panic!("{key}: {why}"));
         assert_eq!(taken(&emulator)[0].name, format!("{}-2", failed.name), "{key}");
     }
@@ -226,9 +227,9 @@ async fn what_no_list_shows_yet_is_not_taken_again() {
         options.pace.list_delay_seconds = 1.0;
         let emulator = Emulator::start(options).await.expect("the emulator starts");
         let mut held = Held::default();
-        let said = run(&emulator).await.core.reach(&arguments(&emulator, key, LIMIT), &mut held).await;
+        let said = run(&emulator, 1).await.core.reach(&arguments(&emulator, key, LIMIT), &mut held).await;
         assert!(!said.is_red(), "{}", red(&said));
-        let (killed, mut copy) = (run(&emulator).await, held.clone());
+        let (killed, mut copy) = (run(&emulator, 1).await, held.clone());
         tokio::select! {
             _ = killed.core.reach(&Json::Null, &mut copy) => panic!("{key}: it ended before it was killed"),
             () = async {
@@ -237,7 +238,7 @@ async fn what_no_list_shows_yet_is_not_taken_again() {
                 }
             } => {}
         }
-        let said = run(&emulator).await.core.reach(&Json::Null, &mut held).await;
+        let said = run(&emulator, 1).await.core.reach(&Json::Null, &mut held).await;
         judge(&emulator, &held, &said).unwrap_or_else(|why| panic!("{key}: {why}"));
         assert_eq!(emulator.totals().created, 1, "{key}");
     }
