@@ -12,7 +12,7 @@ test:           ## all tests; needs terraform or tofu on the PATH
 	cargo test --workspace
 
 matrix:         ## every case with real CLIs: make matrix CLIS="/path/to/terraform /path/to/tofu"
-	CLIS="$(CLIS)" KEEP="$(KEEP)" cargo test --test matrix
+	CLIS="$(CLIS)" KEEP="$(KEEP)" cargo test --workspace --test matrix
 
 lint:           ## formatting, clippy, documentation and the examples' layout
 	cargo fmt --all --check
@@ -40,5 +40,5 @@ dist:           ## the files of a release for this platform, and its mirrors, in
 dist-twice:     ## build the release twice in different folders and compare the files
 	bash dist/twice.sh
 
-bench: build    ## measure what the guides promise, against the emulator; the table goes to target/bench too
-	cargo run --profile quick -p huaweidb-bench -- target/release/terraform-provider-huaweidb
+bench: build    ## measure what the guides promise, into target/bench; PEER=/path/to/the/official/provider compares
+	PEER="$(PEER)" cargo run --profile quick -p huaweidb-bench -- target/release/terraform-provider-huaweidb

@@ -1,11 +1,12 @@
 //! The real CLI in a folder of its own, with an eye on the provider's memory.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use huaweidb_emulator::{BackupRow, Emulator};
@@ -14,7 +15,6 @@ use tempfile::TempDir;
 
 use crate::Problem;
 
-const PROVIDER: &str = "localhost/huaweidb/huaweidb";
 const BUILT_IN: &str = "terraform.io/builtin/terraform";
 
 /// How many instances the backups are spread over, one after the other.
@@ -22,9 +22,48 @@ pub(crate) const INSTANCES: usize = 10;
 /// The name of the backup at `count.index`.
 const NAME: &str = "format(\"bench-%d-%04d\", count.index % 10, floor(count.index / 10) + 1)";
 
+/// A provider that is measured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whose {
+    Ours,
+    /// The official provider, for comparison.
+    Peer,
+}
+
+impl Whose {
+    fn name(self) -> &'static str {
+        match self {
+            Whose::Ours => "huaweidb",
+            Whose::Peer => "huaweicloud",
+        }
+    }
+
+    fn address(self) -> String {
+        format!("localhost/huaweidb/{}", self.name())
+    }
+
+    /// Its resource for backups of a service, and the argument beside instance and name that says which service.
+    pub(crate) fn resource(self, service: &str) -> (String, String) {
+        match self {
+            Whose::Ours => ("huaweidb_manual_backup".to_owned(), format!("  service     = \"{service}\"\n")),
+            Whose::Peer => (format!("huaweicloud_{service}_backup"), String::new()),
+        }
+    }
+
+    /// What it calls the endpoint of a service of the emulator.
+    fn endpoint(self, service: &str) -> &str {
+        match (self, service) {
+            (Whose::Peer, "taurusdb") => "gaussdb",
+            (Whose::Peer, "gaussdb") => "opengauss",
+            _ => service,
+        }
+    }
+}
+
 /// A folder with a configuration and a state.
 pub(crate) struct Folder {
     place: TempDir,
+    whose: Whose,
     /// A copy of the binary that only runs from here use, so that they can be told from others.
     binary: PathBuf,
     environment: Vec<(&'static str, String)>,
@@ -35,19 +74,26 @@ pub(crate) struct Ran {
     pub(crate) took: Duration,
     /// The most memory that a provider's process had, in bytes.
     pub(crate) peak_bytes: u64,
+    /// What all of the provider's processes computed.
+    pub(crate) computed: Duration,
     /// The lines it printed, and when.
     pub(crate) lines: Vec<(Instant, String)>,
 }
 
 impl Folder {
     pub(crate) fn new(binary: &Path) -> Result<Self, Problem> {
+        Self::of(Whose::Ours, binary)
+    }
+
+    pub(crate) fn of(whose: Whose, binary: &Path) -> Result<Self, Problem> {
         let folder = tempfile::tempdir()?;
         let bin = folder.path().join("bin");
         fs::create_dir(&bin)?;
-        let copy = bin.join("terraform-provider-huaweidb");
+        let copy = bin.join(format!("terraform-provider-{}", whose.name()));
         fs::copy(binary, &copy).map_err(|error| format!("{}: {error}", binary.display()))?;
         let settings = format!(
-            "provider_installation {{\n  dev_overrides {{\n    \"{PROVIDER}\" = {}\n  }}\n  direct {{}}\n}}\n",
+            "provider_installation {{\n  dev_overrides {{\n    \"{}\" = {}\n  }}\n  direct {{}}\n}}\n",
+            whose.address(),
             json!(bin)
         );
         fs::write(folder.path().join("cli.tfrc"), settings)?;
@@ -57,11 +103,11 @@ impl Folder {
             ("TF_IN_AUTOMATION", "1".to_owned()),
             ("TF_INPUT", "0".to_owned()),
         ];
-        Ok(Folder { place: folder, binary: copy, environment })
+        Ok(Folder { place: folder, whose, binary: copy, environment })
     }
 
     /// Configures backups of an emulator: `resources` beside the provider block.
-    pub(crate) fn ours(&mut self, emulator: &Emulator, resources: &str) -> Result<(), Problem> {
+    pub(crate) fn configure(&mut self, emulator: &Emulator, resources: &str) -> Result<(), Problem> {
         let ready = emulator.ready();
         for (name, key) in [
             ("HW_ACCESS_KEY", "access_key"),
@@ -71,13 +117,17 @@ impl Folder {
         ] {
             self.environment.push((name, ready[key].as_str().unwrap_or_default().to_owned()));
         }
-        self.environment.push(("TF_VAR_endpoints", ready["endpoints"].to_string()));
+        let endpoints = ready["endpoints"].as_object().into_iter().flatten();
+        let endpoints: Json =
+            endpoints.map(|(service, url)| (self.whose.endpoint(service).to_owned(), url.clone())).collect();
+        self.environment.push(("TF_VAR_endpoints", endpoints.to_string()));
+        let (name, address) = (self.whose.name(), self.whose.address());
         self.write(
             "main.tf",
             &format!(
-                "terraform {{\n  required_providers {{\n    huaweidb = {{ source = \"{PROVIDER}\" }}\n  }}\n}}\n\
+                "terraform {{\n  required_providers {{\n    {name} = {{ source = \"{address}\" }}\n  }}\n}}\n\
                  variable \"endpoints\" {{ type = map(string) }}\n\
-                 provider \"huaweidb\" {{ endpoints = var.endpoints }}\n{resources}\n"
+                 provider \"{name}\" {{ endpoints = var.endpoints }}\n{resources}\n"
             ),
         )
     }
@@ -98,26 +148,31 @@ impl Folder {
         let name = if backups.len() == 1 { json!(backups[0].name).to_string() } else { NAME.to_owned() };
         let ids: Vec<_> = backups.iter().take(INSTANCES).map(|backup| &backup.instance_id).collect();
         let service = backups.first().map_or("dds", |backup| &backup.service);
+        let (kind, argument) = self.whose.resource(service);
         let blocks = backups.chunks(each).enumerate().map(|(nth, block)| {
             format!(
-                "resource \"huaweidb_manual_backup\" \"b{nth}\" {{\n  count       = {}\n  service     = \"{service}\"\n  \
+                "resource \"{kind}\" \"b{nth}\" {{\n  count       = {}\n{argument}  \
                  instance_id = {}[count.index % {INSTANCES}]\n  name        = {}\n}}\n",
                 block.len(),
                 json!(ids),
                 from(&name, nth * each),
             )
         });
-        self.ours(emulator, &blocks.collect::<String>())?;
-        let attributes = |backup: &BackupRow| {
-            json!({
+        self.configure(emulator, &blocks.collect::<String>())?;
+        let attributes = |backup: &BackupRow| match self.whose {
+            Whose::Peer => json!({
+                "id": backup.id, "instance_id": backup.instance_id, "name": backup.name, "region": backup.region,
+                "description": backup.description,
+            }),
+            Whose::Ours => json!({
                 "id": backup.id, "service": backup.service, "instance_id": backup.instance_id, "name": backup.name,
                 "description": if backup.service == "rds" { None } else { Some(&backup.description) },
                 "wait_for_completion": true, "on_destroy": "delete", "deletion_protection": false, "region": backup.region, "databases": [],
                 "status": backup.status, "type": backup.kind, "instance_name": backup.instance_name,
                 "begin_time": backup.begin_time, "end_time": backup.end_time, "size_bytes": backup.size_bytes,
-            })
+            }),
         };
-        self.state("huaweidb_manual_backup", PROVIDER, &backups.iter().map(attributes).collect::<Vec<_>>(), each)
+        self.state(&kind, &self.whose.address(), &backups.iter().map(attributes).collect::<Vec<_>>(), each)
     }
 
     /// The floor: as many built-in resources in blocks of so many each, with the name as the only argument.
@@ -200,14 +255,16 @@ impl Folder {
             command.env_remove(name);
         }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        let (over, peak) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let over = Arc::new(AtomicBool::new(false));
         let watcher = {
-            let (over, peak, binary) = (Arc::clone(&over), Arc::clone(&peak), self.binary.clone());
+            let (over, binary) = (Arc::clone(&over), self.binary.clone());
             std::thread::spawn(move || {
+                let mut seen = BTreeMap::new();
                 while !over.load(Ordering::Relaxed) {
-                    peak.fetch_max(peak_of(&binary), Ordering::Relaxed);
-                    pause(Duration::from_millis(25));
+                    seen.extend(processes_of(&binary));
+                    pause(Duration::from_millis(10));
                 }
+                seen
             })
         };
         let begun = Instant::now();
@@ -224,12 +281,14 @@ impl Folder {
         let status = child.wait()?;
         let took = begun.elapsed();
         over.store(true, Ordering::Relaxed);
-        let _ = watcher.join();
+        let seen = watcher.join().map_err(|_| "the watcher of processes ended")?;
         let err = err.join().unwrap_or_default();
         if !matches!(status.code(), Some(0 | 2)) {
             return Err(format!("{cli} {arguments:?}: {status}: {}", err.chars().take(600).collect::<String>()).into());
         }
-        Ok(Ran { took, peak_bytes: peak.load(Ordering::Relaxed), lines })
+        let peak_bytes = seen.values().map(|process| process.peak_bytes).max().unwrap_or(0);
+        let computed = seen.values().map(|process| process.computed).sum();
+        Ok(Ran { took, peak_bytes, computed, lines })
     }
 }
 
@@ -252,19 +311,29 @@ fn found(program: &str) -> bool {
         .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).exists()))
 }
 
-/// The high-water mark of the processes that run this binary, in bytes.
-fn peak_of(binary: &Path) -> u64 {
-    let Ok(processes) = fs::read_dir("/proc") else { return 0 };
+/// What a process used until it was looked at.
+struct Used {
+    peak_bytes: u64,
+    computed: Duration,
+}
+
+/// The processes that run this binary, by their numbers.
+fn processes_of(binary: &Path) -> Vec<(u32, Used)> {
+    let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
     let of_process = |process: fs::DirEntry| {
+        let number: u32 = process.file_name().to_str()?.parse().ok()?;
         let folder = process.path();
         if fs::read_link(folder.join("exe")).ok()? != binary {
             return None;
         }
         let status = fs::read_to_string(folder.join("status")).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-        line.trim().trim_end_matches("kB").trim().parse::<u64>().ok().map(|kib| kib * 1024)
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let peak_kib: u64 = peak.trim().trim_end_matches("kB").trim().parse().ok()?;
+        // Fields 14 and 15, in hundredths of a second; the second field, a name in parentheses, may hold blanks.
+        let times = fs::read_to_string(folder.join("stat")).ok()?;
+        let times = times.rsplit_once(')')?.1.split_whitespace().skip(11).take(2);
+        let hundredths: u64 = times.filter_map(|time| time.parse::<u64>().ok()).sum();
+        Some((number, Used { peak_bytes: peak_kib * 1024, computed: Duration::from_millis(hundredths * 10) }))
     };
-    let numbered =
-        |process: &fs::DirEntry| process.file_name().to_string_lossy().starts_with(|c: char| c.is_ascii_digit());
-    processes.flatten().filter(numbered).filter_map(of_process).max().unwrap_or(0)
+    processes.flatten().filter_map(of_process).collect()
 }

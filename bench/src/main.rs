@@ -1,8 +1,10 @@
 //! `make bench`: every figure the provider promises, measured in one go against the emulator and against the floor, which
-//! is the same run with built-in resources and no provider. Prints one table and keeps it with the raw runs under
+//! is the same run with built-in resources and no provider. The environment variable `PEER` names a binary of the official
+//! provider; then the same work is done with it too. Prints one table and keeps it with the raw runs under
 //! `target/bench/`. It judges, but it never fails a build.
 
 mod cli;
+mod peer;
 mod rows;
 mod start;
 mod table;
@@ -21,7 +23,7 @@ fn main() -> ExitCode {
     let binary = arguments.next().map_or_else(|| "target/release/terraform-provider-huaweidb".into(), PathBuf::from);
     let only: Vec<String> = arguments.map(|word| word.to_string_lossy().into_owned()).collect();
     let mut report = Report::new("target/bench");
-    let rows: [(&str, Row); 8] = [
+    let rows: [(&str, Row); 9] = [
         ("start", start::start),
         ("validate", rows::validate),
         ("size", start::size),
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         ("create", rows::creates),
         ("wait", rows::overshoot),
         ("growth", rows::growth),
+        ("peer", peer::peer),
     ];
     for (name, row) in rows {
         if !only.is_empty() && !only.iter().any(|wanted| wanted == name) {

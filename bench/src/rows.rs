@@ -13,7 +13,7 @@ use crate::cli::{Folder, INSTANCES, Ran};
 use crate::table::{Report, median};
 
 const RUNS: usize = 7;
-const PLAN: &[&str] = &["plan", "-no-color", "-detailed-exitcode"];
+pub(crate) const PLAN: &[&str] = &["plan", "-no-color", "-detailed-exitcode"];
 
 /// What validating two resources costs beyond the same with two built-in ones.
 pub(crate) fn validate(report: &mut Report, binary: &Path) -> Result<(), Problem> {
@@ -25,7 +25,7 @@ pub(crate) fn validate(report: &mut Report, binary: &Path) -> Result<(), Problem
             emulator.instance("dds")
         )
     };
-    ours.ours(&emulator, &format!("{}{}", resource("one"), resource("two")))?;
+    ours.configure(&emulator, &format!("{}{}", resource("one"), resource("two")))?;
     let floor = Folder::new(binary)?;
     floor.write("main.tf", "resource \"terraform_data\" \"one\" {}\nresource \"terraform_data\" \"two\" {}\n")?;
     let (mut with, mut without, mut extra, mut peak) = (Vec::new(), Vec::new(), Vec::new(), 0);
@@ -138,7 +138,7 @@ pub(crate) fn creates(report: &mut Report, binary: &Path) -> Result<(), Problem>
         let emulator = Emulator::start_now(&Options::with_backups_of(20.0))?;
         let ids: Vec<_> = (0..50).map(|nth| instance(&emulator, "dds", nth)).collect();
         let mut ours = Folder::new(binary)?;
-        ours.ours(
+        ours.configure(
             &emulator,
             &format!(
                 "locals {{ ids = {} }}\nresource \"huaweidb_manual_backup\" \"b\" {{\n  count       = 50\n  service     = \"dds\"\n  \
@@ -168,7 +168,7 @@ pub(crate) fn overshoot(report: &mut Report, binary: &Path) -> Result<(), Proble
         for _ in 0..runs {
             let emulator = Emulator::start_now(&Options::with_backups_of(seconds))?;
             let mut ours = Folder::new(binary)?;
-            ours.ours(
+            ours.configure(
                 &emulator,
                 &format!(
                     "resource \"huaweidb_manual_backup\" \"b\" {{\n  service     = \"dds\"\n  instance_id = \"{}\"\n  name        = \"bench\"\n}}\n",
@@ -222,7 +222,7 @@ pub(crate) fn growth(report: &mut Report, binary: &Path) -> Result<(), Problem> 
 
 /// A cloud whose project holds so many completed backups of a service, spread over its instances: the backup at
 /// `count.index` is the next one of the next instance.
-fn project(service: &str, backups: usize, latency_ms: u64) -> Result<(Emulator, Vec<BackupRow>), Problem> {
+pub(crate) fn project(service: &str, backups: usize, latency_ms: u64) -> Result<(Emulator, Vec<BackupRow>), Problem> {
     let emulator = Emulator::start_now(&Options { furnished: false, ..Options::default() })?;
     let of_instance = |nth: usize| {
         emulator.add_backups(&NewBackups {
@@ -242,13 +242,13 @@ fn project(service: &str, backups: usize, latency_ms: u64) -> Result<(Emulator, 
     Ok((emulator, rows))
 }
 
-fn instance(emulator: &Emulator, service: &str, nth: usize) -> String {
+pub(crate) fn instance(emulator: &Emulator, service: &str, nth: usize) -> String {
     let name = format!("bench-{nth}");
     emulator.add_instance(&NewInstance { service: service.to_owned(), name, ..NewInstance::default() }).id
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no journal holds so many calls")]
-fn count(emulator: &Emulator, which: impl Fn(&Call) -> bool) -> f64 {
+pub(crate) fn count(emulator: &Emulator, which: impl Fn(&Call) -> bool) -> f64 {
     emulator.journal().iter().filter(|call| which(call)).count() as f64
 }
 
@@ -273,11 +273,11 @@ fn noticed(ran: &Ran) -> Option<Instant> {
     ran.lines.iter().find(|(_, line)| line.contains("Creation complete")).map(|(at, _)| *at)
 }
 
-fn ms(time: Duration) -> f64 {
+pub(crate) fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a size in megabytes needs no more")]
-fn megabytes(bytes: u64) -> f64 {
+pub(crate) fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }

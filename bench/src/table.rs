@@ -34,6 +34,13 @@ impl Report {
         self.say(&format!("   {what}: {}", figure(measured, unit)));
     }
 
+    /// A figure beside that of another provider.
+    pub(crate) fn beside(&mut self, what: &str, ours: f64, theirs: f64, unit: &str) {
+        let ratio = format!("{:.2}", ours / theirs);
+        self.rows.push([what.to_owned(), figure(ours, unit), format!("peer: {}", figure(theirs, unit)), ratio]);
+        self.say(&format!("   {what}: {}; peer: {}", figure(ours, unit), figure(theirs, unit)));
+    }
+
     /// A figure without a goal.
     pub(crate) fn note(&mut self, what: &str, measured: &str) {
         self.rows.push([what.to_owned(), measured.to_owned(), String::new(), String::new()]);

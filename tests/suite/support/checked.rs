@@ -26,6 +26,8 @@ struct Told {
     stopped: Option<Instant>,
     /// What was planned: of which type, beside which object, with which private bytes, and what.
     plans: Vec<(String, Value, Vec<u8>, Value)>,
+    /// The private bytes of ephemeral values that were opened or renewed.
+    opened: Vec<Option<Vec<u8>>>,
 }
 
 impl Memory {
@@ -83,7 +85,7 @@ impl Checked {
     passed_on! {
         get_metadata, get_resource_identity_schemas, get_functions, call_function, validate_provider_config,
         validate_data_resource_config, validate_ephemeral_resource_config, validate_list_resource_config,
-        validate_action_config, close_ephemeral_resource,
+        validate_action_config,
     }
 
     /// The schemas; none once the provider is gone.
@@ -356,6 +358,7 @@ impl Checked {
             answer.deferred = opened.deferred.is_some();
         })
         .await;
+        self.memory.told().opened.push(opened.private.clone());
         Ok(response)
     }
 
@@ -363,11 +366,26 @@ impl Checked {
         &mut self,
         request: tf::renew_ephemeral_resource::Request,
     ) -> Answered<tf::renew_ephemeral_resource::Response> {
-        let name = request.type_name.clone();
+        let asked = request.clone();
         let response = self.inner.renew_ephemeral_resource(request).await?;
         let renewed = response.get_ref();
-        let more = |answer: &mut Answer| answer.renew_in = seconds_until(renewed.renew_at.as_ref());
-        self.judge(Kind::Renew, &name, &renewed.diagnostics, more).await;
+        let opened = self.memory.told().opened.contains(&asked.private);
+        let more =
+            |answer: &mut Answer| (answer.opened, answer.renew_in) = (opened, seconds_until(renewed.renew_at.as_ref()));
+        self.judge(Kind::Renew, &asked.type_name, &renewed.diagnostics, more).await;
+        self.memory.told().opened.push(renewed.private.clone());
+        Ok(response)
+    }
+
+    pub(crate) async fn close_ephemeral_resource(
+        &mut self,
+        request: tf::close_ephemeral_resource::Request,
+    ) -> Answered<tf::close_ephemeral_resource::Response> {
+        let asked = request.clone();
+        let response = self.inner.close_ephemeral_resource(request).await?;
+        let opened = self.memory.told().opened.contains(&asked.private);
+        let more = |answer: &mut Answer| answer.opened = opened;
+        self.judge(Kind::Close, &asked.type_name, &response.get_ref().diagnostics, more).await;
         Ok(response)
     }
 

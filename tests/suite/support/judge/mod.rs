@@ -31,6 +31,7 @@ pub(crate) enum Kind {
     DataSource,
     Ephemeral,
     Renew,
+    Close,
     PlanAction,
     Invoke,
     List,
@@ -82,6 +83,8 @@ pub(crate) struct Answer {
     pub(crate) read_back: Option<Value>,
     /// The first plan of what is planned once more right before its apply.
     pub(crate) first_plan: Option<Value>,
+    /// Whether an ephemeral value that is renewed or closed was opened before.
+    pub(crate) opened: bool,
     /// When an ephemeral value must be renewed, in seconds from now.
     pub(crate) renew_in: Option<f64>,
     /// The events of an action.

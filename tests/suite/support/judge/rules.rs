@@ -148,6 +148,22 @@ pub(crate) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        name: "a new object has an identity of its own",
+        seen: "a plan, and after it a state, that calls the new object by the identity of the one that it replaces",
+        broken: |answer| {
+            let new = matches!(answer.kind, Kind::Plan | Kind::Apply) && answer.prior.is_null();
+            let (before, now) = (&answer.identity_before, &answer.identity);
+            // An apply may keep what its own plan promised; that is then the plan's fault.
+            let kept = answer.kind == Kind::Plan && !answer.result.is_null() && !now.is_null() && now == before;
+            let broken_promise = answer.kind == Kind::Apply
+                && !answer.failed()
+                && !answer.result.is_null()
+                && !before.is_null()
+                && now != before;
+            when(new && (kept || broken_promise), &format!("{before} was said before, now {now}"))
+        },
+    },
+    Rule {
         name: "private bytes live as long as their object",
         seen: "an object of which the next run has forgotten where it was last seen, or remembers what is gone",
         broken: |answer| match answer.kind {
@@ -226,6 +242,14 @@ pub(crate) const RULES: &[Rule] = &[
         name: "a renewal lies ahead",
         seen: "a run that asks for renewals without a pause",
         broken: |answer| when(answer.renew_in.is_some_and(|seconds| seconds <= 0.0), "in the past"),
+    },
+    Rule {
+        name: "what was opened can be renewed and closed",
+        seen: "a run that fails at its end, or in the middle, over a value that it already has",
+        broken: |answer| {
+            let later = matches!(answer.kind, Kind::Renew | Kind::Close);
+            when(later && answer.opened && answer.failed(), "an error")
+        },
     },
     Rule {
         name: "an action ends once, and says nothing after that",

@@ -131,7 +131,8 @@ fn sound(kind: Kind) -> Answer {
         Kind::DataSource | Kind::Ephemeral => {
             Answer { identity_schema: None, config: thing(&json!({})), result: state(), renew_in: Some(60.0), ..answer }
         }
-        Kind::Renew => Answer { renew_in: Some(60.0), ..answer },
+        Kind::Renew => Answer { opened: true, renew_in: Some(60.0), ..answer },
+        Kind::Close => Answer { opened: true, ..answer },
         Kind::Invoke => Answer { events: vec![Event::Progress, Event::Completed], ..answer },
         Kind::List => Answer { listed: vec![found(Some(&identity()), "one")], limit: 1, ..answer },
         Kind::Schema => Answer { schemas: vec![("a_thing".to_owned(), block())], ..answer },
@@ -147,8 +148,8 @@ fn update() -> Answer {
 #[test]
 fn no_rule_refuses_what_is_right() {
     use Kind::{
-        Apply, DataSource, Ephemeral, Generate, Import, Invoke, List, Move, Plan, PlanAction, Read, Renew, Schema,
-        Upgrade, UpgradeIdentity, Validate,
+        Apply, Close, DataSource, Ephemeral, Generate, Import, Invoke, List, Move, Plan, PlanAction, Read, Renew,
+        Schema, Upgrade, UpgradeIdentity, Validate,
     };
     let kinds = [
         Plan,
@@ -162,6 +163,7 @@ fn no_rule_refuses_what_is_right() {
         DataSource,
         Ephemeral,
         Renew,
+        Close,
         PlanAction,
         Invoke,
         List,
@@ -329,6 +331,13 @@ fn every_rule_refuses_what_breaks_it() {
             ],
         ),
         (
+            "a new object has an identity of its own",
+            vec![
+                Answer { identity_before: identity(), identity: identity(), ..sound(Kind::Plan) },
+                Answer { identity_before: json!({ "id": "old" }), ..sound(Kind::Apply) },
+            ],
+        ),
+        (
             "private bytes live as long as their object",
             vec![
                 Answer { private: vec![], ..sound(Kind::Read) },
@@ -365,6 +374,13 @@ fn every_rule_refuses_what_breaks_it() {
             vec![Answer { result: thing(&json!({ "name": "m" })), ..sound(Kind::Ephemeral) }],
         ),
         ("a renewal lies ahead", vec![Answer { renew_in: Some(-1.0), ..sound(Kind::Renew) }]),
+        (
+            "what was opened can be renewed and closed",
+            vec![
+                Answer { diagnostics: vec![error()], ..sound(Kind::Renew) },
+                Answer { diagnostics: vec![error()], ..sound(Kind::Close) },
+            ],
+        ),
         (
             "an action ends once, and says nothing after that",
             vec![
