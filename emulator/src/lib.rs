@@ -278,6 +278,13 @@ impl Emulator {
         instance.busy_until = clock::now() + clock::millis(seconds);
     }
 
+    /// Sets the spans, in milliseconds since 1970, to which an instance can be brought back.
+    pub fn set_restore_times(&self, instance_id: &str, spans: &[(i64, i64)]) {
+        let mut world = locked(&self.world);
+        let instance = world.ledger.instance_by_id(instance_id).expect("the instance exists");
+        instance.data.spans = Some(spans.to_vec());
+    }
+
     /// Takes an instance away; its backups stay.
     pub fn remove_instance(&self, instance_id: &str) -> bool {
         locked(&self.world).ledger.remove_instance(instance_id)

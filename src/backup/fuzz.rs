@@ -54,6 +54,10 @@ fn replies(key: &str, bytes: &[u8]) {
         drop(service.job(&id));
     }
     drop(service.job_read(&reply));
+    drop(service.restore_times_read(&reply));
+    if let Ok(page) = service.restorable_read(&reply) {
+        assert!(page.items.iter().all(|id| !id.is_empty()), "a target without an id");
+    }
     drop(service.deleted_many(&reply));
 }
 

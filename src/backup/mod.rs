@@ -10,6 +10,7 @@ mod error;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod naming;
+mod restore;
 pub mod retention;
 mod service;
 mod services;
@@ -22,6 +23,7 @@ use secrecy::SecretString;
 pub use claims::{Claim, Claims};
 pub use engine::{Backups, Doubt, Progress, Stop};
 pub use error::Error;
+pub use restore::{NewRestore, RestoreError, RestorePoint, RestoreStep, Span, Unawaited, Unfit};
 pub use service::{
     Certainty, Choice, Facts, Job, JobStatus, Misread, Page, Service, Started, StopScope, Unsupported, Verdict,
 };
@@ -187,6 +189,8 @@ pub struct Instance {
     pub datastore: Option<Datastore>,
     /// `ReplicaSet`, `Ha`, …, where the service tells it.
     pub mode: Option<String>,
+    /// Room for data in GiB, where the service tells one figure for the whole instance.
+    pub size_gib: Option<u64>,
 }
 
 /// What to back up.

@@ -1,8 +1,9 @@
 //! One database service's dialect: what the engine needs to know of it, and nothing else.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
-use super::{Backup, BackupRef, BegunBackup, Download, Filter, Instance, NewBackup};
+use super::{Backup, BackupRef, BegunBackup, Download, Filter, Instance, NewBackup, NewRestore, Span};
 use crate::cloud::{Call, Product, Refusal, Reply};
 
 /// A database service. Pure translation: builds calls and reads replies; never performs IO, waits or logs.
@@ -93,6 +94,37 @@ pub trait Service: Send + Sync {
 
     /// Reads a page of instances.
     fn instances_read(&self, reply: &Reply) -> Result<Page<Instance>, Misread>;
+
+    /// The call that restores into an existing instance. The reply carries a job id: see [`Self::job_id`].
+    fn restore(&self, want: &NewRestore) -> Result<Call, Unsupported> {
+        let _ = want;
+        Err(Unsupported(format!("{} has no restore into an existing instance", self.facts().title)))
+    }
+
+    /// One page of the instances that can take a restore, where the service lists them.
+    fn restorable(&self, want: &NewRestore, offset: u64, limit: u64) -> Option<Call> {
+        let _ = (want, offset, limit);
+        None
+    }
+
+    /// Reads the ids on such a page.
+    fn restorable_read(&self, reply: &Reply) -> Result<Page<String>, Misread> {
+        let _ = reply;
+        Err(Misread("this service lists no restorable instances".to_owned()))
+    }
+
+    /// The call that asks to which times of a day, in UTC, an instance can be restored. A service that does not page ignores
+    /// the offset, and tells no total.
+    fn restore_times(&self, instance_id: &str, day: Date, offset: u64) -> Result<Call, Unsupported> {
+        let _ = (instance_id, day, offset);
+        Err(Unsupported(format!("{} does not tell to which times it can restore", self.facts().title)))
+    }
+
+    /// Reads those.
+    fn restore_times_read(&self, reply: &Reply) -> Result<Page<Span>, Misread> {
+        let _ = reply;
+        Err(Misread("this service tells no times".to_owned()))
+    }
 
     /// What a refusal means here: status and code together, because services use the same code differently.
     fn verdict(&self, refusal: &Refusal) -> Verdict;

@@ -16,6 +16,7 @@ pub mod fuzz;
 mod instances;
 mod listing;
 mod manual_backup;
+mod restore_times;
 mod services;
 mod settings;
 mod shared_config;
@@ -102,12 +103,14 @@ impl Provider for HuaweiDb {
             .action("create_backup", actions::CreateBackup)
             .action("stop_backup", actions::StopBackup)
             .action("prune_backups", actions::PruneBackups)
+            .action("restore_backup", actions::RestoreBackup)
             .function("backup_name", functions::BackupName)
             .function("parse_instance_id", functions::ParseInstanceId)
             .function("select_prunable", functions::SelectPrunable)
             .data_source("backup", backup::BackupDataSource)
             .data_source("backups", backups::BackupsDataSource)
             .data_source("instances", instances::InstancesDataSource)
+            .data_source("restore_times", restore_times::RestoreTimesDataSource)
     }
 }
 

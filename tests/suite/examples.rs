@@ -163,7 +163,8 @@ fn the_scenarios_do_what_they_say() {
     assert_eq!(emulator.backups().len(), older + 2);
     assert!(emulator.totals().stopped >= 1);
     let scenarios = fs::read_dir(root().join("examples/scenarios")).unwrap().count();
-    assert_eq!(scenarios, 4, "a scenario that this test does not apply");
+    // The drill needs a newer CLI: see `newer_examples.rs` and the matrix.
+    assert_eq!(scenarios, 4 + 1, "a scenario that this test does not apply");
 }
 
 /// A sandbox of its own for the commands of one page.

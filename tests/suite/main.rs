@@ -28,6 +28,7 @@ mod nothing;
 mod planned;
 mod protocol;
 mod release;
+mod restores;
 mod secrets;
 mod services;
 mod sign_in;

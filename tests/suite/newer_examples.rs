@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use huaweidb_emulator::{NewBackups, Pace};
+use huaweidb_emulator::{NewBackups, NewInstance, Pace};
 use serde_json::{Value, json};
 
 use crate::docs::{files, root};
@@ -36,7 +36,9 @@ fn folders(kind: &str) -> BTreeSet<String> {
 async fn the_examples_of_actions_do_what_they_say() {
     assert_eq!(
         folders("actions"),
-        ["huaweidb_create_backup", "huaweidb_prune_backups", "huaweidb_stop_backup"].map(str::to_owned).into()
+        ["create_backup", "prune_backups", "restore_backup", "stop_backup"]
+            .map(|name| format!("huaweidb_{name}"))
+            .into()
     );
     let run = Run::start(0.3).await;
     let (name, arguments) = action("huaweidb_create_backup");
@@ -80,6 +82,34 @@ async fn the_examples_of_actions_do_what_they_say() {
     let (progress, errors) = run.invoke(&name, &arguments).await;
     assert_eq!(errors, [""; 0], "{progress:?}");
     assert!(run.emulator.backups().iter().all(|one| one.status != "BUILDING"));
+}
+
+#[tokio::test]
+async fn the_example_of_a_restore_and_the_drill_overwrite_a_scratch_instance() {
+    for path in ["actions/huaweidb_restore_backup/action.tf", "scenarios/restore-drill/main.tf"] {
+        let run = Run::start(0.3).await;
+        let scratch = NewInstance {
+            id: Some("a89dab5e39394eccbdb77b19d57b0180in02".to_owned()),
+            service: "dds".to_owned(),
+            name: "scratch".to_owned(),
+            ..NewInstance::default()
+        };
+        let scratch = run.emulator.add_instance(&scratch).id;
+        let backup = run.backups(1, "nightly-").remove(0);
+        // What surrounds it in the scenario is for the CLIs of the matrix.
+        let text = fs::read_to_string(root().join("examples").join(path)).unwrap();
+        let (_, text) = text.split_once("\ndata ").unwrap();
+        let text = text.split("\n# The verdict").next().unwrap();
+        let file = Block::read(&format!("data {text}"));
+        let action = file.block("action");
+        let asked = file.block("data").object();
+        let given = json!({ "backup_id": backup.id, "source_instance_id": run.dds(), "target_instance_id": scratch });
+        let (progress, errors) = run.invoke(&action.words[1], &over(&action.block("config").object(), &given)).await;
+        assert_eq!(errors, [""; 0], "{path}: {progress:?}");
+        assert_eq!((&asked["service"], &asked["most_recent"]), (&json!("dds"), &json!(true)), "{path}");
+        let row = run.emulator.instances().into_iter().find(|row| row.id == scratch).unwrap();
+        assert_eq!((row.contents, &*row.status), (backup.id, "IDLE"), "{path}");
+    }
 }
 
 #[tokio::test]

@@ -347,7 +347,7 @@ fn instance_row(desk: &Desk<'_>, instance: &Instance) -> Value {
             "id": part_id(instance, "group") + "gr02",
             "name": "replica",
             "status": "normal",
-            "volume": {"size": "20", "used": "0.33"},
+            "volume": {"size": instance.size_gb.to_string(), "used": "0.33"},
             "nodes": [{
                 "id": part_id(instance, "node") + "no02",
                 "name": format!("{}_replica_node_1", instance.name),

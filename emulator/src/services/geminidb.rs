@@ -301,7 +301,7 @@ fn instance_row(desk: &Desk<'_>, instance: &Instance) -> Value {
         "groups": [{
             "id": part_id(instance, "group") + "gr06",
             "status": "normal",
-            "volume": {"size": "100", "used": "0.003"},
+            "volume": {"size": instance.size_gb.to_string(), "used": "0.003"},
             "nodes": [{
                 "id": part_id(instance, "node") + "no06",
                 "name": format!("{}_priam_node_1", instance.name),

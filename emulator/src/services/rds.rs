@@ -143,7 +143,7 @@ fn list(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
             "instance_id": backup.instance_id,
             "databases": backup.parts.clone().unwrap_or_else(|| json!([])),
             "associated_with_ddm": false,
-            "min_data_volume_capacity_for_restore": 100,
+            "min_data_volume_capacity_for_restore": backup.needs_gb,
         }));
         tell_end(&mut row, "end_time", backup.ended(desk.now).map(|at| clock::zoned(at, 0)), desk.modes);
         Value::Object(row)

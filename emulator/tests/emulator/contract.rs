@@ -129,7 +129,7 @@ fn all_calls(contract: &mut Contract, service: &str) {
     let rows: Vec<_> = contract.client.emulator.instances().into_iter().filter(|row| row.service == service).collect();
     let (instance, other) = (rows[0].id.clone(), rows[1].id.clone());
     let kind = if service == "ddm" { "auto" } else { "manual" };
-    let seeds = NewBackups { count: 3, kind: kind.to_owned(), ..NewBackups::of(&instance) };
+    let seeds = NewBackups { count: 4, kind: kind.to_owned(), ..NewBackups::of(&instance) };
     let seeded: Vec<_> = contract.client.emulator.add_backups(&seeds).into_iter().map(|row| row.id).collect();
     let ids = [("instance_id", instance.as_str()), ("backup_id", seeded[0].as_str())];
     let by_id = format!("?instance_id={instance}&backup_id={}", seeded[0]);
@@ -149,6 +149,9 @@ fn all_calls(contract: &mut Contract, service: &str) {
     }
     if matches!(service, "dds" | "rds") {
         contract.ask(service, "download", &ids, &by_id, None);
+    }
+    if service != "ddm" {
+        restores(contract, service, &rows[0].engine, &ids, &seeded[3]);
     }
     let mut running = None;
     if service != "ddm" {
@@ -216,6 +219,39 @@ fn all_calls(contract: &mut Contract, service: &str) {
     if !contract.facts["services"][service]["jobs_list"].is_null() {
         contract.ask(service, "jobs_list", &[], jobs, None);
     }
+}
+
+/// The calls around a restore of that backup, into an instance that is made for it.
+fn restores(contract: &mut Contract, service: &str, engine: &str, ids: &[(&str, &str)], backup: &str) {
+    let source = ids[0].1;
+    let scratch = json!({"service": service, "name": "contract-scratch", "engine": engine});
+    let target =
+        contract.client.control("POST", "/instances", Some(&scratch)).json()["id"].as_str().unwrap().to_owned();
+    let when = if service == "geminidb" { "?start_time=0&end_time=1795305599999" } else { "?date=2026-11-21" };
+    contract.ask(service, "restorable_times", ids, when, None);
+    let by_query = format!("?source_instance_id={source}&backup_id={backup}");
+    let ids = [("instance_id", target.as_str()), ("backup_id", backup)];
+    match service {
+        "geminidb" => drop(contract.ask(service, "restorable_instances", &ids, "", None)),
+        "gaussdb" => drop(contract.ask(service, "restorable_instances", &ids, &by_query, None)),
+        _ => {}
+    }
+    let point = json!({"type": "backup", "backup_id": backup});
+    let body = match service {
+        "geminidb" => json!({"backup_id": backup}),
+        "taurusdb" => {
+            let mut body = point;
+            body["source_instance_id"] = json!(source);
+            body["target_instance_id"] = json!(target);
+            body
+        }
+        _ => {
+            let mut body = json!({"source": point, "target": {"instance_id": target}});
+            body["source"]["instance_id"] = json!(source);
+            body
+        }
+    };
+    contract.ask(service, "restore_existing", &ids, "", Some(&body));
 }
 
 #[test]

@@ -137,7 +137,7 @@ impl Errand<'_> {
     }
 
     /// The instance as the service shows it in this project: asked for by its id, then looked for in the list of all.
-    async fn shown(&self, id: &str) -> Result<Option<Instance>, Error> {
+    pub(super) async fn shown(&self, id: &str) -> Result<Option<Instance>, Error> {
         let mut is_it = |instance: &Instance| instance.id == id;
         let call = self.service.instance(id);
         let shown = self.read(&call, |reply| self.service.instances_read(reply)).await;
@@ -221,6 +221,15 @@ impl Errand<'_> {
             }
             cloud::Error::Setup(_) | cloud::Error::Stopped { .. } | cloud::Error::DeadlinePassed { .. } => false,
         }
+    }
+
+    /// Whether whoever looks again and again may bear this: trouble that passes, or nonsense that has not lasted long.
+    pub(super) fn is_bearable(&self, error: &cloud::Error, nonsense_since: &mut Option<Instant>) -> bool {
+        if matches!(error, cloud::Error::Misread { .. }) {
+            return nonsense_since.get_or_insert_with(Instant::now).elapsed() < pace::NONSENSE;
+        }
+        *nonsense_since = None;
+        self.is_transient(error)
     }
 
     /// Sleeps, unless the stop signal or the deadline comes first.

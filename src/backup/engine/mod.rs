@@ -4,6 +4,7 @@
 //! * `errand`: one operation under way: whom it asks, about which service, within what limits.
 //! * `turns`: creates on one instance go one after the other.
 //! * `begin`, `settle`, `remove`: the operations that wait, with `watch`, who looks at one backup again and again.
+//! * `restore`: bringing an instance back.
 //! * `lookup`: where is the backup of that id?
 //! * `next`, `poller`: what many need at the same time is asked once, by its owner.
 //! * `pages`: lists that always end.
@@ -18,6 +19,7 @@ mod pages;
 mod poller;
 mod proof;
 mod remove;
+mod restore;
 mod settle;
 #[cfg(test)]
 mod tests;
@@ -29,14 +31,16 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::civil::Date;
+
 use self::errand::{Ask, Errand};
 use self::poller::Pollers;
 pub use self::proof::Doubt;
 use self::remove::Others;
 use self::turns::Turns;
 use super::{
-    Backup, BackupRef, Claims, Download, Error, Filter, Instance, NewBackup, Service, Started, Status, Unsupported,
-    Verdict,
+    Backup, BackupRef, Claims, Download, Error, Filter, Instance, NewBackup, NewRestore, RestoreError, RestoreStep,
+    Service, Span, Started, Status, Unsupported, Verdict,
 };
 use crate::cloud::{Cloud, Context};
 
@@ -290,6 +294,29 @@ impl Backups {
         backup: &BackupRef,
     ) -> Result<(), Error> {
         remove::delete(self.errand(context, service), backup).await
+    }
+
+    /// Restores into an existing instance, and waits until its job has completed and the instance is idle again. Everything
+    /// that can be known is asked before anything is sent, and the order is sent once.
+    pub async fn restore(
+        &self,
+        context: &Context,
+        service: &'static dyn Service,
+        want: &NewRestore,
+        tell: &(dyn Fn(RestoreStep<'_>) + Sync),
+    ) -> Result<(), RestoreError> {
+        restore::restore(self.errand(context, service), want, tell).await
+    }
+
+    /// To which times of these days, in UTC, an instance can be restored: in order, and what touches made one.
+    pub async fn restore_times(
+        &self,
+        context: &Context,
+        service: &'static dyn Service,
+        instance_id: &str,
+        days: (Date, Date),
+    ) -> Result<Vec<Span>, Error> {
+        restore::times(self.errand(context, service), instance_id, days).await
     }
 
     fn errand<'a>(&'a self, context: &'a Context, service: &'static dyn Service) -> Errand<'a> {

@@ -44,6 +44,11 @@ pub(super) const PAGE_COUNTS: Duration = Duration::from_secs(30);
 /// a second in all.
 pub(super) const LOOKS_PER_WATCHER: Duration = Duration::from_millis(125);
 
+// --- Restoring: see [`super::restore`]. ---
+
+/// So many days are asked for side by side.
+pub(super) const AT_ONCE: usize = 4;
+
 // --- Deleting. ---
 
 /// Deletes that come together share a call. One that comes first waits so long for a second one,

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 
 use super::errand::{Errand, misread};
 use super::pace;
-use crate::backup::{Backup, Error, Filter, Instance, Misread, Page, Unsupported};
+use crate::backup::{Backup, Error, Filter, Instance, Misread, NewRestore, Page, Unsupported};
 use crate::cloud::{Call, Reply};
 
 /// What a walk through a list was like.
@@ -69,6 +69,29 @@ pub(super) async fn instances(errand: Errand<'_>, name: Option<&str>) -> Result<
     )
     .await?;
     Ok(found)
+}
+
+/// Whether the service lists the target among the instances that can take the restore; `None` where it lists none at all.
+pub(super) async fn lists_target(errand: Errand<'_>, want: &NewRestore) -> Result<Option<bool>, Error> {
+    let service = errand.service;
+    let limit = service.facts().page_limit;
+    if service.restorable(want, 0, limit).is_none() {
+        return Ok(None);
+    }
+    let mut listed = false;
+    walk(
+        errand,
+        |offset| Ok(service.restorable(want, offset, limit).into_iter().collect()),
+        |reply| service.restorable_read(reply),
+        |id: &String| id,
+        None,
+        |id| {
+            listed |= id == want.target_instance_id;
+            if listed { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        },
+    )
+    .await?;
+    Ok(Some(listed))
 }
 
 /// Hands every backup once to `each` until it breaks off. The filter narrows only what the service can narrow.

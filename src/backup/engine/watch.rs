@@ -123,16 +123,7 @@ impl<'a> Watch<'a> {
         if let Some(interruption) = interruption_of(&error) {
             return Err(self.interrupted(interruption));
         }
-        let bearable = match &error {
-            cloud::Error::Misread { .. } => {
-                self.nonsense_since.get_or_insert_with(Instant::now).elapsed() < pace::NONSENSE
-            }
-            error => {
-                self.nonsense_since = None;
-                self.errand.is_transient(error)
-            }
-        };
-        if bearable {
+        if self.errand.is_bearable(&error, &mut self.nonsense_since) {
             warn!(backup_id = self.backup.id, "the backup cannot be looked at for the moment: {error}");
             return Ok(Look::Unsure);
         }

@@ -5,6 +5,8 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
@@ -13,40 +15,42 @@ use serde_json::{Error, Value as Json};
 use super::ALL;
 use super::proofs::want;
 use crate::backup::naming::{self, DESCRIPTION_MAX, NAME_MAX, NAME_MIN};
-use crate::backup::{Backup, BackupRef, Choice, Database, Filter, NewBackup, Service, Status};
+use crate::backup::{
+    Backup, BackupRef, Choice, Database, Filter, NewBackup, NewRestore, RestorePoint, Service, Status,
+};
 use crate::cloud::{Call, Reply};
 
 /// Fields that a service's reply is searched for although it is not said to have them: service, call, fields, reason.
 const READ_BUT_NOT_TOLD: &[(&str, &str, &str, &str)] = &[
     ("dds", "list", "backups[].database_tables backups[].databases", SHAPE),
     ("dds", "list", "backups[].min_data_volume_capacity_for_restore backups[].take_up_time", SHAPE),
-    ("dds", "instances", "instances[].type", SHAPE),
+    ("dds", "instances", "instances[].type instances[].volume", SHAPE),
     ("dds", "job", "job.process", SHAPE),
     ("dds", "download", "files[].database_name", SHAPE),
     ("geminidb", "list", "backups[].backup_method backups[].databases", SHAPE),
     ("geminidb", "list", "backups[].min_data_volume_capacity_for_restore backups[].take_up_time", SHAPE),
-    ("geminidb", "instances", "instances[].type", SHAPE),
+    ("geminidb", "instances", "instances[].type instances[].volume", SHAPE),
     ("geminidb", "job", "jobs[].process", SHAPE),
     ("taurusdb", "list", "backups[].backup_method backups[].databases", SHAPE),
     ("taurusdb", "list", "backups[].database_tables backups[].min_data_volume_capacity_for_restore", SHAPE),
     ("taurusdb", "create", CREATED, SHAPE),
-    ("taurusdb", "instances", "instances[].actions instances[].mode", SHAPE),
-    ("taurusdb", "instances_unified", "instances[].actions instances[].mode", SHAPE),
+    ("taurusdb", "instances", "instances[].actions instances[].groups instances[].mode", SHAPE),
+    ("taurusdb", "instances_unified", "instances[].actions instances[].groups instances[].mode", SHAPE),
     ("taurusdb", "job", "job.progress", SHAPE),
     ("rds", "list", "backups[].backup_method backups[].database_tables", SHAPE),
     ("rds", "list", "backups[].description backups[].instance_name backups[].take_up_time", SHAPE),
     ("rds", "create", "job_id", SHAPE),
     ("rds", "create", CREATED_OF_RDS, SHAPE),
-    ("rds", "instances", "instances[].actions instances[].mode", SHAPE),
+    ("rds", "instances", "instances[].actions instances[].groups instances[].mode", SHAPE),
     ("rds", "job", "job.progress", SHAPE),
     ("rds", "download", "files[].group_name", SHAPE),
     ("gaussdb", "list", GAUSSDB_LIST, SHAPE),
     ("gaussdb", "list_v31", GAUSSDB_LIST, SHAPE),
     ("gaussdb", "create", CREATED, SHAPE),
-    ("gaussdb", "instances", "instances[].actions instances[].mode", SHAPE),
+    ("gaussdb", "instances", "instances[].actions instances[].groups instances[].mode", SHAPE),
     ("gaussdb", "job", "job.process", SHAPE),
     ("ddm", "instances", DDM_INSTANCES, SHAPE),
-    ("ddm", "instance", "actions datastore mode type", SHAPE),
+    ("ddm", "instance", "actions datastore groups mode type volume", SHAPE),
     ("ddm", "instance", "instances total_record", "one reader for the list and for one instance"),
     ("ddm", "job", "job.fail_reason job.progress", SHAPE),
 ];
@@ -61,7 +65,8 @@ const CREATED_OF_RDS: &str = "backup.backup_method backup.database_tables backup
 const GAUSSDB_LIST: &str = "backups[].backup_method backups[].database_tables backups[].databases \
                             backups[].instance_name backups[].min_data_volume_capacity_for_restore \
                             backups[].take_up_time";
-const DDM_INSTANCES: &str = "instances[].actions instances[].datastore instances[].mode instances[].type";
+const DDM_INSTANCES: &str = "instances[].actions instances[].datastore instances[].groups instances[].mode \
+                             instances[].type instances[].volume";
 
 /// Headers and fields that are sent although the service is not said to take them.
 const SENT_BUT_NOT_TOLD: &[(&str, &str, &str, &str)] =
@@ -175,6 +180,16 @@ fn requests(service: &dyn Service) -> Vec<(&'static str, Call)> {
     all.extend(service.job(JOB).map(|call| ("job", call)));
     all.push((if key == "ddm" { "instance" } else { "instances" }, service.instance(INSTANCE)));
     all.push(("instances", service.instances(Some("name"), 0, 10)));
+    let backup = RestorePoint::Backup(BACKUP.to_owned());
+    for point in [backup, RestorePoint::Time(Timestamp::UNIX_EPOCH)] {
+        // Where the path has one instance, it is the target.
+        let target_instance_id = INSTANCE.to_owned();
+        let want = NewRestore { source_instance_id: "SOURCE".to_owned(), point, target_instance_id };
+        all.extend(service.restore(&want).ok().map(|call| ("restore_existing", call)));
+        all.extend(service.restorable(&want, 0, 10).map(|call| ("restorable_instances", call)));
+    }
+    let day = Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC).date();
+    all.extend(service.restore_times(INSTANCE, day, 0).ok().map(|call| ("restorable_times", call)));
     all
 }
 
@@ -281,7 +296,9 @@ fn every_field_that_is_read_is_one_that_the_vendor_describes() {
                 "download" => service.downloaded(&reply).map(drop),
                 "job" => service.job_read(&reply).map(drop),
                 "instances" | "instance" | "instances_unified" => service.instances_read(&reply).map(drop),
-                "stop" | "delete" => {
+                "restorable_times" => service.restore_times_read(&reply).map(drop),
+                "restorable_instances" => service.restorable_read(&reply).map(drop),
+                "stop" | "delete" | "restore_existing" => {
                     let says = fields(told, "reply").contains_key("job_id");
                     if service.job_id(&reply).is_some() != says {
                         wrong.push(format!("{key} {name}: the job"));

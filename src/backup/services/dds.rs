@@ -4,13 +4,14 @@
 //! Times are UTC without a zone, sizes count in KB. "Busy" comes as 403, "gone" as 400. There is no show operation: a
 //! backup is looked up with the list and `backup_id`.
 
+use jiff::civil::Date;
 use serde_json::json;
 
 use super::super::{
-    Backup, BackupRef, Choice, Download, Facts, Filter, Instance, Job, Misread, NewBackup, Page, Service, Started,
-    Status, StopScope, Unsupported, Verdict,
+    Backup, BackupRef, Choice, Download, Facts, Filter, Instance, Job, Misread, NewBackup, NewRestore, Page, Service,
+    Span, Started, Status, StopScope, Unsupported, Verdict,
 };
-use super::wire;
+use super::{restoring, wire};
 use crate::cloud::{Call, Product, Refusal, Reply, segment};
 
 /// The service.
@@ -134,6 +135,20 @@ impl Service for Dds {
 
     fn instances_read(&self, reply: &Reply) -> Result<Page<Instance>, Misread> {
         wire::instances(reply, &["normal"], true)
+    }
+
+    fn restore(&self, want: &NewRestore) -> Result<Call, Unsupported> {
+        let body = restoring::recovery(want, restoring::text);
+        Ok(Call::post(&PRODUCT, format!("{INSTANCES}/recovery"), Some(body)))
+    }
+
+    fn restore_times(&self, instance_id: &str, day: Date, _: u64) -> Result<Call, Unsupported> {
+        let path = format!("{INSTANCES}/{}/restore-time", segment(instance_id));
+        Ok(Call::get(&PRODUCT, path).with("date", day.to_string()))
+    }
+
+    fn restore_times_read(&self, reply: &Reply) -> Result<Page<Span>, Misread> {
+        restoring::spans(reply, "restore_time")
     }
 
     fn verdict(&self, refusal: &Refusal) -> Verdict {
@@ -304,6 +319,7 @@ mod tests {
             idle: Some(false),
             datastore: Some(Datastore { kind: "DDS-Community".into(), version: Some("4.4".into()) }),
             mode: Some("ReplicaSet".into()),
+            size_gib: Some(20),
         };
         assert_eq!(page.items, [expected]);
         for (status, actions, idle) in [

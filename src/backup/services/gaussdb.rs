@@ -4,11 +4,13 @@
 //! for under `/v3.1`, and under `/v3` on Open Telekom Cloud, which publishes no other. A stop ends all full and differential backups of the instance. The endpoint has two names
 //! by region, one of which is TaurusDB's elsewhere.
 
+use jiff::civil::Date;
+
 use super::super::{
-    Backup, BackupRef, Choice, Facts, Filter, Instance, Job, Misread, NewBackup, Page, Service, Started, StopScope,
-    Unsupported, Verdict,
+    Backup, BackupRef, Choice, Facts, Filter, Instance, Job, Misread, NewBackup, NewRestore, Page, RestorePoint,
+    Service, Span, Started, StopScope, Unsupported, Verdict,
 };
-use super::wire;
+use super::{restoring, wire};
 use crate::cloud::{Call, Product, Refusal, Reply, segment};
 
 /// The service.
@@ -120,6 +122,34 @@ impl Service for GaussDb {
 
     fn instances_read(&self, reply: &Reply) -> Result<Page<Instance>, Misread> {
         wire::instances(reply, &["ACTIVE"], false)
+    }
+
+    fn restore(&self, want: &NewRestore) -> Result<Call, Unsupported> {
+        let body = restoring::recovery(want, restoring::text);
+        Ok(wire::english(Call::post(&PRODUCT, format!("{INSTANCES}/recovery"), Some(body))))
+    }
+
+    fn restorable(&self, want: &NewRestore, offset: u64, limit: u64) -> Option<Call> {
+        let call = Call::get(&PRODUCT, "/v3/{project_id}/restorable-instances")
+            .with("source_instance_id", &*want.source_instance_id);
+        let call = match &want.point {
+            RestorePoint::Backup(id) => call.with("backup_id", &**id),
+            RestorePoint::Time(at) => call.with("restore_time", at.as_millisecond().to_string()),
+        };
+        Some(wire::english(call.page(offset, limit)))
+    }
+
+    fn restorable_read(&self, reply: &Reply) -> Result<Page<String>, Misread> {
+        restoring::targets(reply, "instances")
+    }
+
+    fn restore_times(&self, instance_id: &str, day: Date, _: u64) -> Result<Call, Unsupported> {
+        let path = format!("{INSTANCES}/{}/restore-time", segment(instance_id));
+        Ok(wire::english(Call::get(&PRODUCT, path).with("date", day.to_string())))
+    }
+
+    fn restore_times_read(&self, reply: &Reply) -> Result<Page<Span>, Misread> {
+        restoring::spans(reply, "restore_time")
     }
 
     fn verdict(&self, refusal: &Refusal) -> Verdict {

@@ -4,14 +4,15 @@
 //! "Busy" comes as 403, "gone" as 400. Instance backups and table backups are listed apart. The create wants a
 //! `description`, be it empty. Of Cassandra instances single databases and tables can be backed up.
 
+use jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::super::{
-    Backup, BackupRef, Choice, Database, Facts, Filter, Instance, Job, Misread, NewBackup, Page, Service, Started,
-    StopScope, Unsupported, Verdict,
+    Backup, BackupRef, Choice, Database, Facts, Filter, Instance, Job, Misread, NewBackup, NewRestore, Page,
+    RestorePoint, Service, Span, Started, StopScope, Unsupported, Verdict,
 };
-use super::wire;
+use super::{restoring, wire};
 use crate::cloud::{Call, Product, Refusal, Reply, segment};
 
 /// The service.
@@ -134,6 +135,32 @@ impl Service for GeminiDb {
 
     fn instances_read(&self, reply: &Reply) -> Result<Page<Instance>, Misread> {
         wire::instances(reply, &["normal"], true)
+    }
+
+    fn restore(&self, want: &NewRestore) -> Result<Call, Unsupported> {
+        let backup_id = restoring::backup_only(want, FACTS.title)?;
+        let path = format!("{INSTANCES}/{}/recovery", segment(&want.target_instance_id));
+        Ok(Call::post(&PRODUCT, path, Some(json!({ "backup_id": backup_id }))))
+    }
+
+    fn restorable(&self, want: &NewRestore, offset: u64, limit: u64) -> Option<Call> {
+        let RestorePoint::Backup(id) = &want.point else { return None };
+        let path = format!("{BACKUPS}/{}/restorable-instances", segment(id));
+        Some(Call::get(&PRODUCT, path).page(offset, limit))
+    }
+
+    fn restorable_read(&self, reply: &Reply) -> Result<Page<String>, Misread> {
+        restoring::targets(reply, "restorable_instances")
+    }
+
+    fn restore_times(&self, instance_id: &str, day: Date, offset: u64) -> Result<Call, Unsupported> {
+        let path = format!("{INSTANCES}/{}/backups/restorable-time-periods", segment(instance_id));
+        let (start, end) = restoring::ends_of(day);
+        Ok(Call::get(&PRODUCT, path).with("start_time", start).with("end_time", end).page(offset, restoring::PERIODS))
+    }
+
+    fn restore_times_read(&self, reply: &Reply) -> Result<Page<Span>, Misread> {
+        restoring::spans(reply, "restorable_time_periods")
     }
 
     fn verdict(&self, refusal: &Refusal) -> Verdict {

@@ -9,6 +9,7 @@ mod geminidb;
 #[cfg(test)]
 mod proofs;
 mod rds;
+mod restoring;
 mod taurusdb;
 mod wire;
 
@@ -34,7 +35,7 @@ mod tests {
     use super::*;
 
     /// What lies on the shelf beside the services.
-    const FITTINGS: &[&str] = &["contract", "mod", "proofs", "wire"];
+    const FITTINGS: &[&str] = &["contract", "mod", "proofs", "restoring", "wire"];
 
     #[test]
     fn every_file_on_the_shelf_is_listed() {

@@ -4,14 +4,15 @@
 //! no job. The list needs the instance, also to look up one backup. A stop ends everything that runs on the instance, and
 //! only PostgreSQL has it. The list does not tell descriptions.
 
+use jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::super::{
-    Backup, BackupRef, Choice, Download, Facts, Filter, Instance, Job, Misread, NewBackup, Page, Service, Started,
-    StopScope, Unsupported, Verdict,
+    Backup, BackupRef, Choice, Download, Facts, Filter, Instance, Job, Misread, NewBackup, NewRestore, Page, Service,
+    Span, Started, StopScope, Unsupported, Verdict,
 };
-use super::wire;
+use super::{restoring, wire};
 use crate::cloud::{Call, Product, Refusal, Reply, segment};
 
 /// The service.
@@ -173,6 +174,20 @@ impl Service for Rds {
 
     fn instances_read(&self, reply: &Reply) -> Result<Page<Instance>, Misread> {
         wire::instances(reply, &["ACTIVE"], false)
+    }
+
+    fn restore(&self, want: &NewRestore) -> Result<Call, Unsupported> {
+        let body = restoring::recovery(want, restoring::number);
+        Ok(wire::english(Call::post(&PRODUCT, format!("{INSTANCES}/recovery"), Some(body))))
+    }
+
+    fn restore_times(&self, instance_id: &str, day: Date, _: u64) -> Result<Call, Unsupported> {
+        let path = format!("{INSTANCES}/{}/restore-time", segment(instance_id));
+        Ok(wire::english(Call::get(&PRODUCT, path).with("date", day.to_string())))
+    }
+
+    fn restore_times_read(&self, reply: &Reply) -> Result<Page<Span>, Misread> {
+        restoring::spans(reply, "restore_time")
     }
 
     fn verdict(&self, refusal: &Refusal) -> Verdict {

@@ -4,14 +4,15 @@
 //! Times carry an offset, sizes count in MB, `AVAILABLE` is another word for completed. There is no stop operation. The
 //! endpoint has three names by region.
 
+use jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::super::{
-    Backup, BackupRef, Choice, Facts, Filter, Instance, Job, Misread, NewBackup, Page, Service, Started, Status,
-    StopScope, Unsupported, Verdict,
+    Backup, BackupRef, Choice, Facts, Filter, Instance, Job, Misread, NewBackup, NewRestore, Page, Service, Span,
+    Started, Status, StopScope, Unsupported, Verdict,
 };
-use super::wire;
+use super::{restoring, wire};
 use crate::cloud::{Call, Product, Refusal, Reply, segment};
 
 /// The service.
@@ -131,7 +132,26 @@ impl Service for TaurusDb {
 
     fn instances_read(&self, reply: &Reply) -> Result<Page<Instance>, Misread> {
         // The second word is that of the unified statuses of `/v3.1`.
-        wire::instances(reply, &["ACTIVE", "normal"], false)
+        let mut page = wire::instances(reply, &["ACTIVE", "normal"], false)?;
+        // Its storage is shared and grows: what is told is no limit.
+        page.items.iter_mut().for_each(|instance| instance.size_gib = None);
+        Ok(page)
+    }
+
+    fn restore(&self, want: &NewRestore) -> Result<Call, Unsupported> {
+        let mut body = restoring::point(want, restoring::number);
+        body["source_instance_id"] = json!(want.source_instance_id);
+        body["target_instance_id"] = json!(want.target_instance_id);
+        Ok(wire::english(Call::post(&PRODUCT, format!("{INSTANCES}/restore"), Some(body))))
+    }
+
+    fn restore_times(&self, instance_id: &str, day: Date, _: u64) -> Result<Call, Unsupported> {
+        let path = format!("{INSTANCES}/{}/restore-time", segment(instance_id));
+        Ok(wire::english(Call::get(&PRODUCT, path).with("date", day.to_string())))
+    }
+
+    fn restore_times_read(&self, reply: &Reply) -> Result<Page<Span>, Misread> {
+        restoring::spans(reply, "restore_times")
     }
 
     fn verdict(&self, refusal: &Refusal) -> Verdict {

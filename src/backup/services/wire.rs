@@ -496,6 +496,8 @@ pub(super) struct InstanceItem {
     kind: Option<String>,
     /// What runs on it; DDS and GeminiDB only.
     actions: Option<Vec<Json>>,
+    volume: Json,
+    groups: Json,
 }
 
 impl InstanceItem {
@@ -515,6 +517,7 @@ impl InstanceItem {
             status,
             datastore: self.datastore.and_then(Engine::datastore),
             mode: filled(self.mode).or(filled(self.kind)),
+            size_gib: super::restoring::room(&self.volume, &self.groups),
         })
     }
 }

@@ -1,8 +1,9 @@
-//! Actions: backups at a lifecycle event of something else, the emergency stop, and pruning. None leaves anything in the
+//! Actions: backups at a lifecycle event of something else, the emergency stop, pruning, and restores. None leaves anything in the
 //! state.
 
 mod create;
 mod prune;
+mod restore;
 mod stop;
 
 use std::time::Duration;
@@ -11,6 +12,7 @@ use tokio::time::Instant;
 
 pub(super) use self::create::CreateBackup;
 pub(super) use self::prune::{PruneBackups, before};
+pub(super) use self::restore::RestoreBackup;
 pub(super) use self::stop::StopBackup;
 use super::services;
 use crate::backup::{Backup, Progress, Service, Status};

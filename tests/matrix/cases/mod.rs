@@ -5,6 +5,7 @@ mod adopt;
 mod around;
 mod life;
 mod net;
+mod restores;
 
 use std::fs;
 use std::path::Path;
@@ -43,6 +44,8 @@ pub(crate) const CASES: &[Case] = &[
     case(EVERYWHERE, "a net: interrupted, killed", net::interrupted),
     case(EVERYWHERE, "a net: failing, skipped, not needed", net::failing),
     case(EVERYWHERE, "a net: imported", net::imported),
+    case(EVERYWHERE, "a net: prevented, in a module", net::prevented_and_in_modules),
+    case(EVERYWHERE, "times to restore to", restores::times),
     case(EVERYWHERE, "modules and provider aliases", life::modules),
     case(EVERYWHERE, "moves within the state", life::addresses),
     case(EVERYWHERE, "nothing is replaced for nothing", life::nothing),
@@ -71,10 +74,15 @@ pub(crate) const CASES: &[Case] = &[
     case("actions", "values of actions that fit, wherever they come from", actions::good_values),
     case("actions", "actions interrupted at any point", actions::interrupted),
     case("actions", "examples of actions and of a list", actions::examples),
+    case("actions", "restores by -invoke", restores::invoked),
+    case("actions", "restores before changes", restores::triggered_by_changes),
+    case("actions", "restores interrupted at any point", restores::interrupted),
+    case("actions", "a restore drill", restores::drill),
     case("destroy events", "actions by destroy, and caller", actions::around_destroy),
     case("planned values", "planned name and rotation", life::planned_ahead),
     case("destroy = false", "destroy = false", around::not_destroyed),
     case("enabled", "enabled", around::enabled),
+    case("enabled", "a net: not enabled", net::disabled),
     case("encryption", "encrypted state and plans", around::encryption),
     case("provider for_each", "for_each of providers", around::provider_for_each),
 ];

@@ -193,3 +193,61 @@ pub(super) fn imported(cli: &Cli) {
     workspace.destroy().says("Final backup was taken");
     assert_eq!(taken(&emulator).len(), 1);
 }
+
+/// What the page says of `prevent_destroy`, of modules, and of nets beside what they protect.
+pub(super) fn prevented_and_in_modules(cli: &Cli) {
+    let emulator = emulator(0.3);
+    let workspace = cli.workspace(&emulator);
+    let dds = emulator.instance("dds");
+    workspace.configure(&configuration(&emulator, &dds, "  lifecycle {\n    prevent_destroy = true\n  }"));
+    workspace.apply();
+    for target in [&[][..], &["-target=huaweidb_manual_backup.database"]] {
+        let ran = workspace.run(&[&["destroy", "-auto-approve"], target].concat()).failed();
+        assert!(ran.all().contains("prevent_destroy"), "{}", ran.all());
+        assert!(is_held(&emulator, &workspace) && taken(&emulator).is_empty());
+    }
+    workspace.configure(&configuration(&emulator, &dds, ""));
+    workspace.destroy().says("Final backup was taken");
+
+    // In a module, beside the database: removing the call takes the backup first.
+    let inside = configuration(&emulator, &dds, "  name_prefix = \"final-module-\"");
+    let head = "terraform {\n  required_providers {\n    huaweidb = {\n      source = \"localhost/huaweidb/huaweidb\"\n    }\n  }\n}\n";
+    std::fs::create_dir(workspace.path("shop")).expect("a temporary folder can be made");
+    workspace.write("shop/main.tf", &format!("{head}{inside}"));
+    workspace.configure("module \"shop\" {\n  source = \"./shop\"\n}");
+    workspace.run(&["init"]);
+    workspace.apply();
+    workspace.nothing_to_do();
+    emulator.fault(Fault::new(FaultKind::FailBackup).on("dds"));
+    workspace.configure("");
+    workspace.run(&["apply", "-auto-approve"]).failed().says("Backup failed");
+    assert!(names(&emulator).iter().any(|name| name == STANDS_FOR_IT), "it waits for its net");
+    workspace.apply().says("2 destroyed").says("Final backup was taken");
+    let statuses = taken(&emulator).into_iter().filter(|(name, _)| name.starts_with("final-module-"));
+    assert_eq!(statuses.map(|(_, status)| status).collect::<Vec<_>>(), ["FAILED", "COMPLETED"]);
+}
+
+/// `enabled = false` on both destroys them as `count = 0` does: the net first.
+pub(super) fn disabled(cli: &Cli) {
+    let emulator = emulator(0.3);
+    let workspace = cli.workspace(&emulator);
+    let dds = emulator.instance("dds");
+    let switched = |on: bool| {
+        let lifecycle = format!("  lifecycle {{\n    enabled = {on}\n  }}");
+        let text = configuration(&emulator, &dds, &lifecycle);
+        let name = format!("name        = \"{STANDS_FOR_IT}\"\n");
+        assert!(text.contains(&name));
+        workspace.configure(&text.replace(&name, &format!("{name}{lifecycle}\n")));
+    };
+    switched(true);
+    workspace.apply();
+    workspace.nothing_to_do();
+    switched(false);
+    emulator.fault(Fault::new(FaultKind::FailBackup).on("dds"));
+    workspace.run(&["apply", "-auto-approve"]).failed().says("Backup failed");
+    assert!(is_held(&emulator, &workspace));
+    workspace.apply().says("Final backup was taken");
+    assert!(!names(&emulator).iter().any(|name| name == STANDS_FOR_IT));
+    let statuses: Vec<String> = taken(&emulator).into_iter().map(|(_, status)| status).collect();
+    assert_eq!(statuses, ["FAILED", "COMPLETED"]);
+}

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 pub(crate) mod book;
+mod restores;
 
 use std::collections::BTreeSet;
 use std::fs;

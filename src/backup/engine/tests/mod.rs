@@ -3,6 +3,7 @@
 mod beginning;
 mod finding;
 mod removing;
+mod restoring;
 mod settling;
 mod sharing;
 

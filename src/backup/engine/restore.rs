@@ -1,0 +1,261 @@
+//! Bringing an instance back: what can be known is asked before, the order is sent once, and it is over when its job has
+//! completed and the target is idle again.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::errand::{Errand, Interruption, interruption_of, misread};
+use super::{lookup, pace, pages};
+use crate::backup::restore::joined;
+use crate::backup::{
+    Backup, BackupRef, Datastore, Error, Instance, Job, JobStatus, NewRestore, RestoreError, RestorePoint, RestoreStep,
+    Span, Status, Unawaited, Unfit, Verdict,
+};
+use crate::cloud;
+
+type Tell<'a> = &'a (dyn Fn(RestoreStep<'_>) + Sync);
+
+pub(super) async fn restore(errand: Errand<'_>, want: &NewRestore, tell: Tell<'_>) -> Result<(), RestoreError> {
+    let call = errand.service.restore(want).map_err(Error::from)?;
+    checked(errand, want).await?;
+    let sent = errand.send(&call).await;
+    let named = sent.and_then(|reply| {
+        let job_id = errand.service.job_id(&reply);
+        job_id.ok_or_else(|| misread(&call, &reply, "the answer names no job".to_owned()))
+    });
+    let job_id = match named {
+        Ok(job_id) => job_id,
+        // Sent again, it might overwrite what was written into the target since.
+        Err(cause) if errand.is_lost(&cause) => {
+            let target = errand.shown(&want.target_instance_id).await.ok().flatten().map(Box::new);
+            return Err(RestoreError::Unclear { cause, target });
+        }
+        Err(cause) => return Err(not_offered(errand, "restores into an existing instance", cause).into()),
+    };
+    info!(job_id, target_instance_id = want.target_instance_id, "the restore has begun");
+    tell(RestoreStep::Begun { job_id: &job_id });
+    Wait { errand, want, job_id, since: Instant::now(), settling: None }.ended(tell).await
+}
+
+/// What a refusal of something that a service has elsewhere means.
+fn not_offered(errand: Errand<'_>, operation: &'static str, cause: cloud::Error) -> Error {
+    if errand.verdict(&cause) == Some(Verdict::NotOffered) {
+        return Error::NotOffered { operation, cause };
+    }
+    cause.into()
+}
+
+/// Everything that can be known before anything is sent.
+async fn checked(errand: Errand<'_>, want: &NewRestore) -> Result<(), RestoreError> {
+    let (engine, needed) = match &want.point {
+        RestorePoint::Backup(id) => {
+            let backup = backup(errand, id, &want.source_instance_id).await?;
+            let needed = backup.more.restore_size_gib.max(backup.size_bytes.map(|bytes| bytes.div_ceil(1 << 30)));
+            (backup.datastore, needed)
+        }
+        RestorePoint::Time(at) => {
+            let source = errand.shown(&want.source_instance_id).await?;
+            let source = source.ok_or(RestoreError::Unfit(Unfit::NoSource))?;
+            if let Some(spans) = spans_around(errand, &want.source_instance_id, *at).await?
+                && !spans.iter().any(|span| span.covers(*at))
+            {
+                return Err(RestoreError::Unfit(Unfit::NoSuchTime(spans)));
+            }
+            (source.datastore, source.size_gib)
+        }
+    };
+    let target = errand.shown(&want.target_instance_id).await?.ok_or(RestoreError::Unfit(Unfit::NoTarget))?;
+    if target.idle == Some(false) {
+        return Err(RestoreError::Unfit(Unfit::Busy(Box::new(target))));
+    }
+    // What an instance held once, it can hold again; and whether lists name the source itself is not written anywhere.
+    if want.target_instance_id == want.source_instance_id {
+        return Ok(());
+    }
+    let unfit = unfit(engine.as_ref(), needed, &target);
+    let listed = match pages::lists_target(errand, want).await {
+        Err(error) if errand_verdict(errand, &error) == Some(Verdict::NotOffered) => None,
+        listed => listed?,
+    };
+    let unfit = match listed {
+        // The service knows best.
+        Some(true) => None,
+        Some(false) => Some(unfit.unwrap_or(Unfit::NotListed)),
+        None => unfit,
+    };
+    unfit.map_or(Ok(()), |unfit| Err(RestoreError::Unfit(unfit)))
+}
+
+fn errand_verdict(errand: Errand<'_>, error: &Error) -> Option<Verdict> {
+    error.cloud().and_then(|cause| errand.verdict(cause))
+}
+
+/// The backup, if it is of that source and completed.
+async fn backup(errand: Errand<'_>, id: &str, source: &str) -> Result<Backup, RestoreError> {
+    let reference = BackupRef::new(id, Some(source.to_owned()));
+    let found = match lookup::by_id(errand, &reference).await {
+        Ok(Some(found)) => Ok(Some(found)),
+        Ok(None) => lookup::in_list_of_instance(errand, &reference).await,
+        Err(error) => Err(error),
+    };
+    match found {
+        Ok(Some(backup)) if backup.status == Status::Completed => Ok(backup),
+        Ok(Some(backup)) => Err(RestoreError::Unfit(Unfit::NotCompleted(Box::new(backup)))),
+        Ok(None) => Err(RestoreError::Unfit(Unfit::NoBackup)),
+        Err(Error::Foreign { found, .. }) => Err(RestoreError::Unfit(Unfit::OtherSource(found))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What speaks against the target as far as its engine and its size tell.
+fn unfit(engine: Option<&Datastore>, needed: Option<u64>, target: &Instance) -> Option<Unfit> {
+    if let (Some(data), Some(engine)) = (engine, &target.datastore)
+        && !data.kind.eq_ignore_ascii_case(&engine.kind)
+    {
+        return Some(Unfit::OtherEngine { data: data.clone(), target: engine.clone() });
+    }
+    match (needed, target.size_gib) {
+        (Some(needed), Some(has)) if needed > has => Some(Unfit::TooSmall { needed, has }),
+        _ => None,
+    }
+}
+
+/// The spans of that day; `None` where this cloud does not tell them.
+async fn spans_around(errand: Errand<'_>, source: &str, at: Timestamp) -> Result<Option<Vec<Span>>, Error> {
+    let day = at.to_zoned(TimeZone::UTC).date();
+    match times(errand, source, (day, day)).await {
+        Ok(spans) => Ok(Some(spans)),
+        Err(Error::NotOffered { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+pub(super) async fn times(
+    errand: Errand<'_>,
+    instance_id: &str,
+    (first, last): (Date, Date),
+) -> Result<Vec<Span>, Error> {
+    let days = first.series(jiff::Span::new().days(1)).take_while(|day| *day <= last);
+    let told = futures_util::stream::iter(days.map(|day| times_of_day(errand, instance_id, day)));
+    let spans: Vec<Vec<Span>> = told.buffered(pace::AT_ONCE).try_collect().await?;
+    Ok(joined(spans.concat()))
+}
+
+async fn times_of_day(errand: Errand<'_>, instance_id: &str, day: Date) -> Result<Vec<Span>, Error> {
+    let mut spans = Vec::new();
+    for _ in 0..pace::MAX_PAGES {
+        let call = errand.service.restore_times(instance_id, day, spans.len() as u64)?;
+        let page = errand.read(&call, |reply| errand.service.restore_times_read(reply)).await;
+        let page = page.map_err(|cause| not_offered(errand, "times to restore to", cause))?;
+        let was_empty = page.items.is_empty();
+        spans.extend(page.items);
+        if was_empty || page.total.is_none_or(|total| spans.len() as u64 >= total) {
+            break;
+        }
+    }
+    Ok(spans)
+}
+
+/// A restore that runs.
+struct Wait<'a> {
+    errand: Errand<'a>,
+    want: &'a NewRestore,
+    job_id: String,
+    since: Instant,
+    /// The status of the target, once the job has completed.
+    settling: Option<String>,
+}
+
+impl Wait<'_> {
+    async fn ended(mut self, tell: Tell<'_>) -> Result<(), RestoreError> {
+        let mut nonsense_since = None;
+        let mut tell_at = Duration::from_secs(10);
+        let mut running: Option<Job> = None;
+        loop {
+            let looked = match self.settling {
+                None => self.look_at_job().await,
+                Some(_) => self.look_at_target().await,
+            };
+            match looked {
+                Ok(Seen::Over) => return Ok(()),
+                Ok(Seen::JobCompleted) => {
+                    self.settling = Some("not looked at yet".to_owned());
+                    continue;
+                }
+                Ok(Seen::JobFailed(reason)) => return Err(RestoreError::Failed { job_id: self.job_id, reason }),
+                Ok(Seen::Job(job)) => running = job,
+                Ok(Seen::Target(status)) => self.settling = Some(status),
+                Err(error) => {
+                    if let Some(interruption) = interruption_of(&error) {
+                        return Err(self.goes_on(interruption));
+                    }
+                    if !self.errand.is_bearable(&error, &mut nonsense_since) {
+                        let why = Unawaited::OutOfSight(Box::new(error));
+                        return Err(RestoreError::GoesOn { job_id: self.job_id, settling: self.settling, why });
+                    }
+                    warn!(job_id = self.job_id, "the restore cannot be looked at for the moment: {error}");
+                }
+            }
+            let waited = self.since.elapsed();
+            if waited >= tell_at {
+                tell_at = waited + waited.clamp(Duration::from_secs(10), Duration::from_mins(1));
+                let progress = running.as_ref().and_then(|job| job.progress.as_deref());
+                tell(match &self.settling {
+                    None => RestoreStep::Runs { waited, progress },
+                    Some(status) => RestoreStep::Settles { waited, status },
+                });
+            }
+            if let Err(interruption) = self.errand.rest(pace::interval(waited)).await {
+                return Err(self.goes_on(interruption));
+            }
+        }
+    }
+
+    async fn look_at_job(&self) -> Result<Seen, cloud::Error> {
+        let errand = self.errand;
+        let Some(call) = errand.service.job(&self.job_id) else { return Ok(Seen::JobCompleted) };
+        let job = errand.read(&call, |reply| errand.service.job_read(reply)).await?;
+        Ok(match job {
+            Some(Job { status: JobStatus::Completed, .. }) => Seen::JobCompleted,
+            Some(Job { status: JobStatus::Failed, fail_reason, .. }) => Seen::JobFailed(fail_reason),
+            job => Seen::Job(job),
+        })
+    }
+
+    async fn look_at_target(&self) -> Result<Seen, cloud::Error> {
+        let errand = self.errand;
+        let target = &self.want.target_instance_id;
+        let page = errand.read(&errand.service.instance(target), |reply| errand.service.instances_read(reply)).await?;
+        Ok(match page.items.into_iter().find(|instance| instance.id == *target) {
+            Some(instance) if instance.idle != Some(false) => Seen::Over,
+            Some(instance) => Seen::Target(instance.status),
+            None => Seen::Target("not shown".to_owned()),
+        })
+    }
+
+    fn goes_on(self, interruption: Interruption) -> RestoreError {
+        let why = match interruption {
+            Interruption::Stop => Unawaited::Stopped,
+            Interruption::Deadline => Unawaited::Deadline,
+        };
+        RestoreError::GoesOn { job_id: self.job_id, settling: self.settling, why }
+    }
+}
+
+/// What a look showed.
+enum Seen {
+    /// The job, as far as it is told.
+    Job(Option<Job>),
+    JobCompleted,
+    JobFailed(Option<String>),
+    /// The status of the target, which is not idle.
+    Target(String),
+    /// The target is idle.
+    Over,
+}

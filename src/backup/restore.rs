@@ -1,0 +1,206 @@
+//! Bringing an instance back: what is asked of a restore, and to which times one is possible.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Backup, Datastore, Error, Instance};
+use crate::cloud;
+
+/// A restore into an existing instance, which overwrites what that holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRestore {
+    /// The instance whose data are wanted.
+    pub source_instance_id: String,
+    /// As of when.
+    pub point: RestorePoint,
+    /// The instance that is overwritten. It may be the source itself.
+    pub target_instance_id: String,
+}
+
+/// As of when data are restored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RestorePoint {
+    /// As a backup holds them, by its id.
+    Backup(String),
+    /// As they were at a moment.
+    Time(Timestamp),
+}
+
+/// Why a restore did not reach its goal. Every variant says what was sent.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// Nothing was begun: a look before failed, or the order was refused or never sent.
+    #[error("nothing was restored: {0}")]
+    NotBegun(#[from] Error),
+    /// Nothing was sent: it cannot be.
+    #[error("nothing was sent: {0:?}")]
+    Unfit(Unfit),
+    /// The order was sent and has no usable answer. It is not sent again.
+    #[error("the restore may have begun: {cause}")]
+    Unclear {
+        /// What happened to the order.
+        cause: cloud::Error,
+        /// The target as it was seen afterwards.
+        target: Option<Box<Instance>>,
+    },
+    /// The cloud's job failed. What the target holds is not known.
+    #[error("the job {job_id} failed")]
+    Failed {
+        /// The job.
+        job_id: String,
+        /// Its reason, where the cloud tells it.
+        reason: Option<String>,
+    },
+    /// It goes on in the cloud, and its end was not awaited.
+    #[error("the end of the job {job_id} was not awaited")]
+    GoesOn {
+        /// The job.
+        job_id: String,
+        /// The status of the target as seen last, once the job had completed.
+        settling: Option<String>,
+        /// Why.
+        why: Unawaited,
+    },
+}
+
+/// Why nobody waits any more.
+#[derive(Clone, Debug)]
+pub enum Unawaited {
+    /// We were asked to stop.
+    Stopped,
+    /// The time was over.
+    Deadline,
+    /// The cloud does not let us look.
+    OutOfSight(Box<cloud::Error>),
+}
+
+/// Why an instance cannot take a restore.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Unfit {
+    /// The cloud does not show the backup.
+    NoBackup,
+    /// The backup is not completed.
+    NotCompleted(Box<Backup>),
+    /// The backup is another instance's.
+    OtherSource(Box<Backup>),
+    /// The cloud does not show the source in this project.
+    NoSource,
+    /// The source cannot be brought back to that time; the spans of that day.
+    NoSuchTime(Vec<Span>),
+    /// The cloud does not show the target in this project.
+    NoTarget,
+    /// Something runs on the target.
+    Busy(Box<Instance>),
+    /// The data are of another engine than the target.
+    OtherEngine {
+        /// The engine of the data.
+        data: Datastore,
+        /// That of the target.
+        target: Datastore,
+    },
+    /// The target is too small; both in GiB.
+    TooSmall {
+        /// What the data need.
+        needed: u64,
+        /// What the target has.
+        has: u64,
+    },
+    /// The service does not list the target among the instances that can take the restore.
+    NotListed,
+}
+
+/// How far a restore is.
+#[derive(Clone, Copy, Debug)]
+pub enum RestoreStep<'a> {
+    /// The cloud has begun it.
+    Begun {
+        /// The job.
+        job_id: &'a str,
+    },
+    /// The job runs.
+    Runs {
+        /// How long we have waited.
+        waited: Duration,
+        /// `40%`, where the service tells it.
+        progress: Option<&'a str>,
+    },
+    /// The job has completed, and the target is not idle yet.
+    Settles {
+        /// How long we have waited.
+        waited: Duration,
+        /// The status of the target.
+        status: &'a str,
+    },
+}
+
+/// A span of time to any moment of which an instance can be restored, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span {
+    /// The first moment.
+    pub start: Timestamp,
+    /// The last one.
+    pub end: Timestamp,
+}
+
+impl Span {
+    /// Whether a moment is inside.
+    pub fn covers(&self, moment: Timestamp) -> bool {
+        self.start <= moment && moment <= self.end
+    }
+}
+
+/// Spans in order, those that touch or overlap made one. Services cut theirs at midnight.
+pub(super) fn joined(mut spans: Vec<Span>) -> Vec<Span> {
+    const TOUCH_MILLIS: i64 = 1000;
+    spans.sort_unstable();
+    let mut whole: Vec<Span> = Vec::with_capacity(spans.len());
+    for span in spans {
+        match whole.last_mut() {
+            Some(last) if span.start.as_millisecond() - last.end.as_millisecond() <= TOUCH_MILLIS => {
+                last.end = last.end.max(span.end);
+            }
+            _ => whole.push(span),
+        }
+    }
+    whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Span, joined};
+
+    fn span(start: &str, end: &str) -> Span {
+        Span { start: start.parse().unwrap(), end: end.parse().unwrap() }
+    }
+
+    #[test]
+    fn spans_that_touch_are_one() {
+        let night = span("2026-11-20T22:00:00Z", "2026-11-20T23:59:59.999Z");
+        let morning = span("2026-11-21T00:00:00Z", "2026-11-21T02:00:00Z");
+        let noon = span("2026-11-21T11:00:00Z", "2026-11-21T13:00:00Z");
+        let inner = span("2026-11-21T11:30:00Z", "2026-11-21T12:00:00Z");
+        let through = span("2026-11-20T22:00:00Z", "2026-11-21T02:00:00Z");
+        for (given, expected) in [
+            (vec![], vec![]),
+            (vec![noon], vec![noon]),
+            (vec![morning, noon, night], vec![through, noon]),
+            (vec![noon, inner], vec![noon]),
+        ] {
+            assert_eq!(joined(given), expected);
+        }
+    }
+
+    #[test]
+    fn both_ends_are_covered() {
+        let noon = span("2026-11-21T11:00:00Z", "2026-11-21T13:00:00Z");
+        for (moment, covered) in [
+            ("2026-11-21T10:59:59Z", false),
+            ("2026-11-21T11:00:00Z", true),
+            ("2026-11-21T13:00:00Z", true),
+            ("2026-11-21T13:00:01Z", false),
+        ] {
+            assert_eq!(noon.covers(moment.parse().unwrap()), covered, "{moment}");
+        }
+    }
+}

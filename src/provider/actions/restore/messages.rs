@@ -1,0 +1,216 @@
+//! What is said about a restore.
+
+use crate::backup::{
+    Error, Instance, NewRestore, RestoreError, RestorePoint, RestoreStep, Span, Unawaited, Unfit, Unsupported,
+};
+use crate::cloud;
+use crate::plugin::{Diagnostic, Path};
+use crate::provider::explain::{self, About, Doing, sentence, what_happened, what_next};
+
+/// What holds as long as nothing has begun.
+const UNTOUCHED: &str = "Nothing was changed: the target holds what it held.";
+
+pub(super) fn two_points() -> Diagnostic {
+    let detail = "Both `backup_id` and `restore_time` are set. Give exactly one of them.";
+    Diagnostic::error("Conflicting arguments", detail).at(Path::attribute("restore_time"))
+}
+
+pub(super) fn no_point() -> Diagnostic {
+    let detail = "Neither `backup_id` nor `restore_time` is set. Give exactly one of them.";
+    Diagnostic::error("Missing argument", detail).at(Path::attribute("backup_id"))
+}
+
+pub(super) fn not_confirmed() -> Diagnostic {
+    let detail = "A restore overwrites whatever the target holds. Nothing was sent. If that is what you want, write \
+                  `overwrite = true`.";
+    Diagnostic::error("Restore was not confirmed", detail).at(Path::attribute("overwrite"))
+}
+
+pub(super) fn source_not_confirmed() -> Diagnostic {
+    let detail = "The target is the source itself: what it holds now would be replaced by what it held then. Nothing was \
+                  sent. If that is what you want, write `overwrite_source = true`. Take a backup first, so that it can be undone.";
+    Diagnostic::error("Restore was not confirmed", detail).at(Path::attribute("overwrite_source"))
+}
+
+pub(super) fn cannot(why: &Unsupported, blamed: &'static str) -> Diagnostic {
+    Diagnostic::error("The service cannot do this restore", sentence(&why.to_string())).at(Path::attribute(blamed))
+}
+
+fn what(want: &NewRestore) -> String {
+    match &want.point {
+        RestorePoint::Backup(id) => format!("the backup {id}"),
+        RestorePoint::Time(at) => format!("the data of {at}"),
+    }
+}
+
+pub(super) fn asking(title: &str, want: &NewRestore) -> String {
+    let (source, target) = (&want.source_instance_id, &want.target_instance_id);
+    format!("Asking {title} to restore {} of {source} into {target}, whose data are overwritten", what(want))
+}
+
+pub(super) fn step(target: &str, step: RestoreStep<'_>) -> String {
+    match step {
+        RestoreStep::Begun { job_id } => format!("The restore into {target} has begun: job {job_id}"),
+        RestoreStep::Runs { waited, progress } => {
+            format!("The restore into {target}: {} s, {}", waited.as_secs(), progress.unwrap_or("running"))
+        }
+        RestoreStep::Settles { waited, status } => {
+            format!("The restore into {target}: {} s, the job has completed, the target is {status}", waited.as_secs())
+        }
+    }
+}
+
+pub(super) fn restored(want: &NewRestore) -> String {
+    format!("The restore has completed: {} holds {}", want.target_instance_id, what(want))
+}
+
+pub(super) fn explain(about: About<'_>, want: &NewRestore, error: &RestoreError) -> Diagnostic {
+    let target = &want.target_instance_id;
+    match error {
+        RestoreError::NotBegun(error) => not_begun(about, error),
+        RestoreError::Unfit(unfit) => unfitting(want, unfit),
+        RestoreError::Unclear { cause, target: seen } => {
+            let status = seen.as_ref().map_or("its status could not be looked up".to_owned(), |seen| told(seen));
+            let detail = format!(
+                "The request was sent, but no usable answer came: {}\n\nIt is not sent again. If the restore has begun, it \
+                 overwrites the target {target}, whatever Terraform does; when it was looked at afterwards, {status}.\n\nLook at \
+                 the target in the console. Invoke the action again only if it is idle and does not hold the data.",
+                sentence(&what_happened(&Error::Cloud(cause.clone()))),
+            );
+            Diagnostic::error("Restore may have begun: the answer was lost", detail)
+        }
+        RestoreError::Failed { job_id, reason } => {
+            let said = reason.as_ref().map_or("It gave no reason".to_owned(), |reason| format!("It says: {reason}"));
+            let detail = format!(
+                "The cloud began the restore, and its job {job_id} failed. {}\n\nWhat the target {target} holds now is not known: \
+                 use it only after a restore that has completed.\n\nFix the cause and invoke the action again.",
+                sentence(&said),
+            );
+            Diagnostic::error("Restore failed", detail)
+        }
+        RestoreError::GoesOn { job_id, settling, why } => {
+            let detail = |happened: &str| goes_on(happened, job_id, settling.as_deref(), target);
+            match why {
+                Unawaited::Stopped => {
+                    let detail = detail("Terraform asked to stop while the restore ran.");
+                    Diagnostic::error("Restore goes on: its end was not awaited", detail)
+                }
+                Unawaited::Deadline => {
+                    let detail = detail("The time was over before the restore was; `timeout` may need more time.");
+                    Diagnostic::error("Restore was not completed in time", detail)
+                }
+                Unawaited::OutOfSight(cause) => {
+                    let detail = detail(&sentence(&what_happened(&Error::Cloud(*cause.clone()))));
+                    Diagnostic::error("Restore was not seen to complete", detail)
+                }
+            }
+        }
+    }
+}
+
+fn goes_on(happened: &str, job_id: &str, settling: Option<&str>, target: &str) -> String {
+    let job = match settling {
+        None => format!("It goes on in the cloud (job {job_id}) and overwrites the target {target}."),
+        Some(status) => format!("Its job {job_id} has completed, but the target {target} was not idle yet: {status}."),
+    };
+    format!(
+        "{happened}\n\n{job}\n\nWait until the target is idle, as the data source `huaweidb_instances` or the console shows, \
+         before it is used or the action is invoked again."
+    )
+}
+
+fn told(instance: &Instance) -> String {
+    let word = if instance.status.is_empty() { "not told" } else { &instance.status };
+    let idle = match instance.idle {
+        Some(true) => ", idle",
+        Some(false) => ", busy",
+        None => "",
+    };
+    format!("its status was {word}{idle}")
+}
+
+fn not_begun(about: About<'_>, error: &Error) -> Diagnostic {
+    if matches!(error, Error::Cloud(cloud::Error::Setup(_))) {
+        return explain::explain(Doing::Search, about, error);
+    }
+    let next = match error {
+        Error::Unsupported(_) | Error::NotOffered { .. } => {
+            "Restore into a new instance instead, with the provider that manages your instances.".to_owned()
+        }
+        Error::Cloud(cloud::Error::Stopped { .. }) => "Invoke the action again.".to_owned(),
+        error => what_next(Doing::Search, about, error),
+    };
+    let detail = format!("{}\n\n{UNTOUCHED}\n\n{next}", sentence(&what_happened(error)));
+    Diagnostic::error("Restore was not begun", detail)
+}
+
+fn unfitting(want: &NewRestore, unfit: &Unfit) -> Diagnostic {
+    let (source, target, what) = (&want.source_instance_id, &want.target_instance_id, what(want));
+    let place =
+        "Check the id, the account, the project and the region: `terraform-provider-huaweidb doctor` shows them.";
+    let (blamed, why, next) = match unfit {
+        Unfit::NoBackup => {
+            ("backup_id", format!("The cloud shows no such backup: {what} of the instance {source}."), place.to_owned())
+        }
+        Unfit::NotCompleted(backup) => (
+            "backup_id",
+            format!("Only a backup that is COMPLETED can be restored, and {what} is {}.", backup.status),
+            "Wait until it is, or choose another one.".to_owned(),
+        ),
+        Unfit::OtherSource(backup) => (
+            "source_instance_id",
+            format!("The backup {} is of the instance {}, not of {source}.", backup.id, backup.instance_id),
+            "Correct `backup_id` or `source_instance_id`.".to_owned(),
+        ),
+        Unfit::NoSource => (
+            "source_instance_id",
+            format!("The cloud does not show the instance {source} in this project."),
+            place.to_owned(),
+        ),
+        Unfit::NoSuchTime(spans) => (
+            "restore_time",
+            format!("The instance {source} cannot be brought back to that time. {}", listed(spans)),
+            "Choose a time inside; the data source `huaweidb_restore_times` tells those of other days.".to_owned(),
+        ),
+        Unfit::NoTarget => (
+            "target_instance_id",
+            format!("The cloud does not show the instance {target} in this project."),
+            place.to_owned(),
+        ),
+        Unfit::Busy(instance) => (
+            "target_instance_id",
+            format!("Something runs on the instance {target}: {}.", told(instance)),
+            "Invoke the action again when it is idle.".to_owned(),
+        ),
+        Unfit::OtherEngine { data, target: engine } => (
+            "target_instance_id",
+            format!("The data are of {}, and the instance {target} runs {}.", data.kind, engine.kind),
+            "Choose a target with the same engine.".to_owned(),
+        ),
+        Unfit::TooSmall { needed, has } => (
+            "target_instance_id",
+            format!("The data need at least {needed} GiB, and the instance {target} has {has} GiB."),
+            "Enlarge it, or choose a larger one.".to_owned(),
+        ),
+        Unfit::NotListed => (
+            "target_instance_id",
+            format!("The service does not list the instance {target} among those that can take {what}."),
+            "Choose an instance of the same engine, version and kind that is large enough.".to_owned(),
+        ),
+    };
+    let detail = format!("{why}\n\nNothing was sent. {UNTOUCHED}\n\n{next}");
+    let diagnostic = if blamed == "target_instance_id" {
+        Diagnostic::error("Restore was not begun: the target cannot take it", detail)
+    } else {
+        Diagnostic::error("Restore was not begun: the data cannot be used", detail)
+    };
+    diagnostic.at(Path::attribute(blamed))
+}
+
+fn listed(spans: &[Span]) -> String {
+    if spans.is_empty() {
+        return "There is no restorable time on that day.".to_owned();
+    }
+    let each = spans.iter().map(|span| format!("{} to {}", span.start, span.end)).collect::<Vec<_>>();
+    format!("On that day it can be brought back to: {}.", each.join(", "))
+}
