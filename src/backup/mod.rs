@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 pub use claims::{Claim, Claims};
-pub use engine::{Backups, Doubt, Progress, Stop};
+pub use engine::{Ahead, Backups, Doubt, Outlook, Progress, Sight, Stop};
 pub use error::Error;
 pub use restore::{NewRestore, RestoreError, RestorePoint, RestoreStep, Span, Unawaited, Unfit};
 pub use service::{
@@ -191,6 +191,13 @@ pub struct Instance {
     pub mode: Option<String>,
     /// Room for data in GiB, where the service tells one figure for the whole instance.
     pub size_gib: Option<u64>,
+}
+
+impl Instance {
+    /// Whether it only follows another one, of which alone backups are taken.
+    pub fn is_replica(&self) -> bool {
+        self.mode.as_deref() == Some("Replica")
+    }
 }
 
 /// What to back up.

@@ -66,6 +66,7 @@ pub(super) trait AnyResource<C>: Send + Sync {
         kept: &'a Private,
         notes: &'a mut Option<Private>,
     ) -> Boxed<'a, Result<Hooked, Diagnostics>>;
+    fn known(&self, client: &C, state: Value);
     fn plan_delete<'a>(&'a self, client: Option<&'a C>, prior: Value) -> Boxed<'a, Diagnostics>;
     fn plan_replace<'a>(
         &'a self,
@@ -157,6 +158,13 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Held<R> {
             let Planning { planned, replace, adopt, diagnostics, .. } = planning;
             Ok(Hooked { before, after: planned.into_value(), replace, adopt, diagnostics })
         })
+    }
+
+    fn known(&self, client: &C, state: Value) {
+        // What does not fit is told by whatever is asked next.
+        if let Ok(state) = typed::<R::Model>(state) {
+            self.inner.known(client, &state);
+        }
     }
 
     fn plan_delete<'a>(&'a self, client: Option<&'a C>, prior: Value) -> Boxed<'a, Diagnostics> {

@@ -34,6 +34,11 @@ pub trait Resource<C>: Send + Sync + 'static {
         async {}
     }
 
+    /// The state has this object, whatever comes of it. Told before anything else is asked about it.
+    fn known(&self, client: &C, state: &Self::Model) {
+        let _ = (client, state);
+    }
+
     /// What to say about a planned delete. An error refuses it.
     fn plan_delete(&self, client: Option<&C>, prior: &Self::Model) -> impl Future<Output = Diagnostics> + Send {
         let _ = (client, prior);

@@ -595,6 +595,11 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
             let resource = inner.resource(&request.type_name)?;
             let state = Inner::<P>::restore(resource, request.version, request.raw_state)?;
             let upgraded_state = write(&state, resource.compiled().value_type())?;
+            if let Ok(Some(client)) = inner.client_if_known()
+                && !state.is_null()
+            {
+                resource.known(&client, plain::plain(resource.compiled(), state));
+            }
             Ok(Response { upgraded_state, diagnostics: Vec::new() })
         })
         .await

@@ -31,7 +31,7 @@ pub use settings::{AssumeRoleBlock, ProviderBlock};
 
 use crate::backup::Backups;
 use crate::cloud::{Cloud, Context, Credentials, Error, Settings};
-use crate::plugin::{Catalogue, Diagnostics, Provider, Schema};
+use crate::plugin::{Attr, Catalogue, Diagnostics, Provider, Schema};
 
 /// How long the metadata service may take.
 const SIGN_IN_LIMIT: Duration = Duration::from_secs(10);
@@ -70,6 +70,7 @@ impl Provider for HuaweiDb {
         if block.has_unknown() {
             return None;
         }
+        let has_preflight = block.preflight != Attr::Known(false);
         let found = settings::resolve(&block, &settings::Surroundings::process(), terraform_version);
         let settings = match found {
             Ok((settings, warnings)) => {
@@ -82,7 +83,8 @@ impl Provider for HuaweiDb {
             }
         };
         match signed_in(settings, stop).await {
-            Ok(cloud) => Some(Backups::new(cloud)),
+            Ok(cloud) if has_preflight => Some(Backups::new(cloud)),
+            Ok(cloud) => Some(Backups::new(cloud).without_preflight()),
             Err(error) => {
                 diagnostics.push(explain::setup(&error));
                 None

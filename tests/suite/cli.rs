@@ -166,7 +166,8 @@ fn an_instance_id_of_another_service_is_a_warning() {
         emulator.instance("rds")
     ));
     workspace.run(&["validate"]).succeeded().says("Instance id looks like another service's").says("`rds`");
-    workspace.run(&["apply", "-auto-approve"]).failed().says("Backup was not created").says("instance_id");
+    let plan = workspace.run(&["plan"]).failed().says("Instance was not found").says("instance_id");
+    plan.says("Instance id looks like another service's");
     assert!(workspace.resource(ADDRESS).is_none());
 }
 

@@ -179,7 +179,9 @@ impl Provider for Hasty {
         _: &CancellationToken,
         _: &mut Diagnostics,
     ) -> Option<Backups> {
-        Some(Backups::new(Cloud::hasty(self.0.clone(), HASTE, self.1).expect("good settings")))
+        let cloud = Cloud::hasty(self.0.clone(), HASTE, self.1).expect("good settings");
+        // What goes wrong is meant for the apply: a plan that asks would meet it first.
+        Some(Backups::new(cloud).without_preflight())
     }
 
     fn catalogue(&self) -> Catalogue<Backups> {

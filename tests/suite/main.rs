@@ -26,6 +26,7 @@ mod newer_examples;
 mod newest;
 mod nothing;
 mod planned;
+mod preflight;
 mod protocol;
 mod release;
 mod restores;

@@ -8,8 +8,10 @@
 //! * `lookup`: where is the backup of that id?
 //! * `next`, `poller`: what many need at the same time is asked once, by its owner.
 //! * `pages`: lists that always end.
+//! * `ahead`: what a plan asks before anything is done.
 //! * `proof`, `pace`: the rules by which claims are made, and every interval and bound.
 
+mod ahead;
 mod begin;
 mod errand;
 mod lookup;
@@ -33,6 +35,7 @@ use std::time::Duration;
 
 use jiff::civil::Date;
 
+pub use self::ahead::{Ahead, Outlook, Sight};
 use self::errand::{Ask, Errand};
 use self::poller::Pollers;
 pub use self::proof::Doubt;
@@ -52,6 +55,9 @@ pub struct Backups {
     pollers: Pollers,
     turns: Arc<Turns>,
     claims: Arc<Claims>,
+    ahead: Arc<Ahead>,
+    /// Whether a plan asks what its creates will meet.
+    has_preflight: bool,
 }
 
 /// What a [`Backups::stop`] found and did.
@@ -91,7 +97,8 @@ impl Backups {
     }
 
     fn asking(cloud: Arc<dyn Ask>) -> Self {
-        Backups { pollers: Pollers::default(), cloud, turns: Arc::default(), claims: Arc::default() }
+        let (turns, claims, ahead) = Default::default();
+        Backups { pollers: Pollers::default(), cloud, turns, claims, ahead, has_preflight: true }
     }
 
     /// The same in another region.
@@ -103,6 +110,26 @@ impl Backups {
     /// What this run manages.
     pub fn claims(&self) -> &Claims {
         &self.claims
+    }
+
+    /// The same, whose plans do not ask what their creates will meet.
+    #[must_use]
+    pub fn without_preflight(self) -> Self {
+        Backups { has_preflight: false, ..self }
+    }
+
+    /// What this run's plans ask.
+    pub fn ahead(&self) -> &Ahead {
+        &self.ahead
+    }
+
+    /// What a planned create on that instance will meet, and one with that name.
+    pub async fn outlook(&self, service: &'static dyn Service, instance_id: &str, name: Option<&str>) -> Outlook {
+        if !self.has_preflight {
+            return Outlook::default();
+        }
+        let place = (service, self.region());
+        self.ahead.outlook(self, place, instance_id, name).await
     }
 
     /// The region.

@@ -109,3 +109,8 @@ pub(super) fn interval(waited: Duration) -> Duration {
 pub(super) fn between_shared_looks(watchers: usize) -> Duration {
     LOOKS_PER_WATCHER * u32::try_from(watchers.clamp(2, 10)).unwrap_or(10)
 }
+
+// --- Planning: see [`super::ahead`]. ---
+
+/// What a plan has no answer to after so long in all, it goes on without: a plan is read, and a dead cloud is met by the apply.
+pub(super) const PLANS_WAIT_AT_MOST: Duration = Duration::from_secs(10);

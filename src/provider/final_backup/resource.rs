@@ -61,7 +61,7 @@ impl Resource<Backups> for FinalBackupResource {
         let project_id = client.project_id(&context).await.map_err(|error| searched(&error))?;
         let found = client.instance(&context, service, instance_id, Some(&project_id)).await;
         let found = found.map_err(|error| searched(&error))?.ok_or_else(|| messages::not_found(&planned))?;
-        if is_replica(&found) {
+        if found.is_replica() {
             return Err(messages::replica(&planned).into());
         }
         memory::made(&mut life.private, &project_id);
@@ -83,7 +83,7 @@ impl Resource<Backups> for FinalBackupResource {
         let service = services::required(&state.service)?;
         let client = services::at_home(client, &mut state.region);
         let found = instance(&client, service, &state, life, Doing::Search).await?;
-        if found.as_ref().is_some_and(is_replica) {
+        if found.as_ref().is_some_and(Instance::is_replica) {
             return Err(messages::replica(&state).into());
         }
         let project_id = client.project_id(&context(life)).await;
@@ -166,10 +166,6 @@ fn malformed(id: &str, why: &str) -> Diagnostics {
 }
 
 /// RDS calls them so, and takes no backups of them.
-fn is_replica(instance: &Instance) -> bool {
-    instance.mode.as_deref() == Some("Replica")
-}
-
 /// The net's instance; `None` on proof that it is gone.
 async fn instance(
     client: &Backups,

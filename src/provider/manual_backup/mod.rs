@@ -7,6 +7,7 @@ mod messages;
 mod model;
 mod movers;
 mod plan;
+mod preflight;
 mod removal;
 mod resource;
 mod rotation;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::messages::unusable;
 use super::model::{ManualBackup, about};
-use super::{memory, rotation};
+use super::{memory, preflight, rotation};
 use crate::backup::{self, Backups, Service, Status, naming};
 use crate::plugin::{Attr, Diagnostic, Path, Planning, Private};
 use crate::provider::explain::{Doing, explain};
@@ -27,11 +27,26 @@ pub(super) async fn plan(client: Option<&Backups>, planning: &mut Planning<Manua
                 return planning.diagnostics.push(error);
             }
             let replaced = memory::id(&planning.private);
+            if let Some(id) = replaced {
+                client.claims().manage(id);
+            }
             if let Some(overlap) = rotation::overlap(&client, &planning.planned, replaced) {
                 return planning.diagnostics.push(overlap);
             }
+            let has_asked = planning.notes.as_ref().is_some_and(|notes| notes.0.contains_key(ASKED));
+            if !has_asked {
+                let met = preflight::met(&client, &planning.planned).await;
+                let refused = met.has_errors();
+                planning.diagnostics.extend(met);
+                if refused {
+                    return;
+                }
+            }
             let announced = rotation::announced(&client, &planning.planned, replaced, planning.notes.as_mut()).await;
             planning.diagnostics.extend(announced);
+            if let Some(notes) = &mut planning.notes {
+                notes.0.insert(ASKED.to_owned(), "1".to_owned());
+            }
         }
         return;
     };
@@ -89,6 +104,8 @@ pub(super) async fn plan(client: Option<&Backups>, planning: &mut Planning<Manua
     }
 }
 
+/// Under what a plan notes that it asked what its create will meet: right before the apply, the create itself asks.
+const ASKED: &str = "asked";
 /// Under what a plan notes the name that it chose.
 const NAME: &str = "name";
 

@@ -8,17 +8,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use super::messages::label;
 use super::model::{ManualBackup, is_retained};
+use super::preflight;
 use crate::backup::{self, Backups, Filter, Service, Status};
-use crate::cloud::Context;
 use crate::plugin::{Diagnostic, Diagnostics, Path};
 use crate::provider::services;
 
-/// So long a plan may look for other backups.
-const PLAN_LIMIT: Duration = Duration::from_secs(10);
 /// One plan lasts so long at most, as far as this matters: then instances are looked at anew.
 const ONE_PLAN: Duration = Duration::from_mins(1);
 
@@ -82,7 +79,13 @@ struct Whole {
 
 impl Project {
     /// What is left of an instance, from wherever it can be had with the fewest calls.
-    async fn left(&self, client: &Backups, service: &'static dyn Service, instance_id: &str, instances: usize) -> Left {
+    async fn left(
+        &self,
+        client: &Backups,
+        service: &'static dyn Service,
+        (instance_id, instances): (&str, usize),
+        said: &mut Diagnostics,
+    ) -> Left {
         let filter = Filter {
             status: Some(Status::Completed),
             kind: service.facts().no_create.is_none().then(|| "manual".to_owned()),
@@ -97,7 +100,7 @@ impl Project {
                 known
             } else {
                 let most = (SMALL_PROJECT * instances as u64).max(SMALLEST_PROJECT);
-                let ids = completed(client, service, &filter, most).await;
+                let ids = completed(client, service, (&filter, most), said).await;
                 Whole { since: Instant::now(), ids, again_with: instances * 2 }
             };
             let known = whole.insert(known);
@@ -106,7 +109,7 @@ impl Project {
             }
         }
         let filter = Filter { instance_id: Some(instance_id.to_owned()), ..filter };
-        let ids = completed(client, service, &filter, u64::MAX).await;
+        let ids = completed(client, service, (&filter, u64::MAX), said).await;
         Left::new(Instant::now(), ids.map(|ids| ids.into_values().flatten().collect()))
     }
 }
@@ -115,11 +118,11 @@ impl Project {
 async fn completed(
     client: &Backups,
     service: &'static dyn Service,
-    filter: &Filter,
-    most: u64,
+    (filter, most): (&Filter, u64),
+    said: &mut Diagnostics,
 ) -> Option<HashMap<String, HashSet<String>>> {
-    let context = Context { deadline: Instant::now() + PLAN_LIMIT, stop: CancellationToken::new() };
-    match client.list_few(&context, service, filter, most).await {
+    let few = |context| async move { client.list_few(&context, service, filter, most).await };
+    match client.ahead().ask(few).await {
         Ok(None) => None,
         Ok(Some(found)) => {
             let mut ids = HashMap::<_, HashSet<_>>::new();
@@ -128,8 +131,8 @@ async fn completed(
             }
             Some(ids)
         }
-        Err(error) => {
-            tracing::warn!("whether it is the last backup cannot be told: {error}");
+        Err(why) => {
+            said.extend(why.as_ref().map(preflight::unasked));
             None
         }
     }
@@ -137,7 +140,7 @@ async fn completed(
 
 impl Leaving {
     /// Whether no completed backup of the instance is left once this one is gone too; false if that cannot be told.
-    async fn is_last(&self, client: &Backups, backup: &ManualBackup) -> bool {
+    async fn is_last(&self, client: &Backups, backup: &ManualBackup, said: &mut Diagnostics) -> bool {
         let (Some(service), Some(instance_id), Some(id)) =
             (backup.service.as_str().and_then(backup::named), backup.instance_id.as_str(), backup.id.as_str())
         else {
@@ -154,7 +157,7 @@ impl Leaving {
         // Held while the cloud is asked, so that all deletions of an instance wait for one answer.
         let mut left = entry.lock().await;
         if left.as_ref().is_none_or(|left| left.since.elapsed() >= ONE_PLAN) {
-            *left = Some(project.left(&client, service, instance_id, instances).await);
+            *left = Some(project.left(&client, service, (instance_id, instances), said).await);
         }
         left.as_mut().is_some_and(|left| left.is_last(id))
     }
@@ -170,7 +173,7 @@ impl Leaving {
             return said;
         }
         let last = match client {
-            Some(client) => self.is_last(client, prior).await,
+            Some(client) => self.is_last(client, prior, &mut said).await,
             None => false,
         };
         said.push(deleted(prior, last, Timestamp::now()));

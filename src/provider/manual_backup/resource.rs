@@ -33,6 +33,12 @@ impl Resource<Backups> for ManualBackupResource {
         plan::plan(client, planning).await;
     }
 
+    fn known(&self, client: &Backups, state: &ManualBackup) {
+        if let Some(id) = state.id.as_str() {
+            client.claims().manage(id);
+        }
+    }
+
     async fn plan_delete(&self, client: Option<&Backups>, prior: &ManualBackup) -> Diagnostics {
         self.leaving.planned(client, prior).await
     }

@@ -3,12 +3,8 @@
 //! What is about to go is announced while planning. That a backup cannot be deleted never fails an apply: the new one is
 //! what was asked for, and the next rotation tries again.
 
-use std::time::Duration;
-
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
-
 use super::model::ManualBackup;
+use super::preflight;
 use crate::backup::retention::{self, Candidate, Rule};
 use crate::backup::{self, Backup, BackupRef, Backups, Claim, Filter, Service};
 use crate::cloud::Context;
@@ -18,9 +14,6 @@ use crate::provider::services::context;
 
 /// Under what a plan notes the backups that it announced.
 const LEAVING: &str = "leaving";
-
-/// So long a plan may look for what it announces.
-const PLAN_LIMIT: Duration = Duration::from_secs(10);
 
 /// What of a backup's arguments rotation needs.
 struct Rotation<'a> {
@@ -63,9 +56,8 @@ async fn leaving(
     client: &Backups,
     rotation: &Rotation<'_>,
     replaced: Option<&str>,
-) -> Result<Vec<(String, String)>, backup::Error> {
-    let context = Context { deadline: Instant::now() + PLAN_LIMIT, stop: CancellationToken::new() };
-    let found = ours(client, &context, rotation).await?;
+) -> Result<Vec<(String, String)>, Option<backup::Error>> {
+    let found = client.ahead().ask(|context| async move { ours(client, &context, rotation).await }).await?;
     // The new one counts too.
     let rule = Rule { keep_last: Some(rotation.keep_last - 1), allow_last: true, ..Rule::default() };
     let candidates = found.iter().map(Candidate::from).collect::<Vec<_>>();
@@ -89,8 +81,8 @@ pub(super) async fn announced(
         Some(agreed) => agreed,
         None => match leaving(client, &rotation, replaced).await {
             Ok(leaving) => leaving,
-            Err(error) => {
-                tracing::warn!("what the rotation will delete cannot be told: {error}");
+            Err(why) => {
+                announced.extend(why.as_ref().map(preflight::unasked));
                 Vec::new()
             }
         },

@@ -43,6 +43,7 @@ model! {
         pub(super) insecure: Attr<bool>,
         pub(super) cacert_file: Attr<String>,
         pub(super) max_retries: Attr<i64>,
+        pub(super) preflight: Attr<bool>,
         pub(super) shared_config_file: Attr<String>,
         pub(super) profile: Attr<String>,
         pub(super) assume_role: Attr<AssumeRoleBlock>,

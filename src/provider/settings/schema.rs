@@ -90,6 +90,10 @@ pub(in crate::provider) fn schema() -> Schema {
     .attribute(Attribute::integer("max_retries").optional().describe(
         "How often a call is tried again after it was throttled or not answered, 0 to 100. Default: `HW_MAX_RETRIES`, or 5.",
     ))
+    .attribute(Attribute::bool("preflight").optional().describe(
+        "Whether a plan asks what its creates will meet: whether the instance is there and can be backed up, whether the \
+         name is free. Up to four calls for each service and region, at most ten seconds in all. Default: `true`.",
+    ))
     .attribute(text(
         "shared_config_file",
         "Configuration file of the KooCLI tool to take keys, region and project from. Default: \

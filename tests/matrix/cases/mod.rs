@@ -2,6 +2,7 @@
 
 mod actions;
 mod adopt;
+mod ahead;
 mod around;
 mod life;
 mod net;
@@ -37,6 +38,7 @@ pub(crate) const CASES: &[Case] = &[
     case(EVERYWHERE, "create refused, create failed, tainted", life::failures),
     case(EVERYWHERE, "deleted elsewhere", life::drift),
     case(EVERYWHERE, "bad input with its line", life::bad_input),
+    case(EVERYWHERE, "what a plan asks ahead", ahead::preflight),
     case(EVERYWHERE, "protection and warnings", life::protection),
     case(EVERYWHERE, "rotation", life::rotation),
     case(EVERYWHERE, "a net under all five services", net::all_services),

@@ -10,7 +10,7 @@ mod restores;
 use std::collections::BTreeSet;
 use std::fs;
 
-use huaweidb_emulator::{Fault, FaultKind, NewBackups, Pace};
+use huaweidb_emulator::{Fault, FaultKind, NewBackups, NewInstance, Pace};
 use serde_json::{Value, json};
 use tokio::time::{Duration, sleep};
 
@@ -197,6 +197,57 @@ async fn what_a_backup_says_in_its_life() {
     let foreign = run.object(&json!({ "service": "mainframe", "instance_id": run.dds(), "id": FOREIGN }));
     book.add("a state of a service that is none", &run.read(&foreign).await.diagnostics);
     book.is("life");
+}
+
+#[tokio::test]
+async fn what_a_plan_says_of_what_its_creates_will_meet() {
+    let run = Run::start(60.0).await;
+    let mut book = Book::default();
+    let instance = |service: &str, name: &str, id: &str| {
+        let (id, service, name) = (Some(format!("{}{id}", &FOREIGN[..30])), service.to_owned(), name.to_owned());
+        let engine = (service == "rds").then(|| "MySQL".to_owned());
+        run.emulator.add_instance(&NewInstance { id, service, name, engine, ..NewInstance::default() }).id
+    };
+    let mysql = instance("rds", "orders", "a1in01");
+    let dds = instance("dds", "orders", "b2in02");
+    let said = async |arguments: &Value| {
+        // As in a run of its own.
+        run.configure().await;
+        let good = json!({ "service": "dds", "instance_id": dds, "name": "nightly" });
+        let config = run.object(&over(&good, arguments));
+        run.plan(&config, &Value::Null, &config).await.diagnostics
+    };
+    let gone = FOREIGN.replace("br99", "in02");
+    book.add("an instance that is not there", &said(&json!({ "instance_id": gone })).await);
+    book.add("the name of an instance", &said(&json!({ "instance_id": "orders" })).await);
+    instance("dds", "orders", "c3in02");
+    book.add("the name of two instances", &said(&json!({ "instance_id": "orders" })).await);
+    let one_by_one = json!({
+        "service": "rds", "instance_id": mysql, "backup_database_individually": true,
+        "databases": [{ "name": "orders", "tables": null }],
+    });
+    book.add("databases one by one of an engine that cannot do so", &said(&one_by_one).await);
+    let taken =
+        run.emulator.add_backups(&NewBackups { name: Some("nightly".to_owned()), ..NewBackups::of(&run.dds()) });
+    book.add("a name that a backup has", &said(&json!({})).await);
+    run.emulator.set_status(&taken[0].id, "BUILDING");
+    book.add(
+        "an instance of which a backup is taken",
+        &said(&json!({ "instance_id": run.dds(), "name": "next" })).await,
+    );
+    let busy = instance("gaussdb", "busy", "d4in14");
+    run.emulator.keep_busy(&busy, 60.0);
+    book.add("an instance that is busy", &said(&json!({ "service": "gaussdb", "instance_id": busy })).await);
+    run.emulator.fault(Fault::status(403).on("dds").method("GET").times(9).body(json!({
+        "error_code": "DBS.200001", "error_msg": "no permission for you",
+    })));
+    book.add("a cloud that does not tell", &said(&json!({})).await);
+    run.emulator.clear_faults();
+    run.emulator.fault(Fault::status(401).on("dds").method("GET").times(1).body(json!({
+        "error_code": "APIGW.0301", "error_msg": "Incorrect IAM authentication information: verify aksk signature fail",
+    })));
+    book.add("keys that are wrong", &said(&json!({})).await);
+    book.is("preflight");
 }
 
 #[tokio::test]

@@ -70,8 +70,9 @@ impl Core {
             launch = launch.env(name, value);
         }
         let _turn = STARTS.acquire().await.expect("it is never closed");
-        Self::configured(launch.start().await.connect().await, &json!({ "endpoints": emulator.ready()["endpoints"] }))
-            .await
+        // What goes wrong is meant for the apply: a plan that asks would meet it first.
+        let block = json!({ "endpoints": emulator.ready()["endpoints"], "preflight": false });
+        Self::configured(launch.start().await.connect().await, &block).await
     }
 
     /// Whatever the host is connected to, configured so.

@@ -1,0 +1,330 @@
+//! What a plan asks the cloud before anything is done: once for each service and region, however many backups it creates, and
+//! never for long. What cannot be asked hinders no plan.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::errand::Errand;
+use super::{Backups, pace, pages};
+use crate::backup::{Backup, Error, Filter, Instance, Page, Service, Status, Verdict};
+use crate::cloud::{self, Call, Context};
+
+/// What one run has asked ahead. Shared by all clones of a client.
+pub struct Ahead {
+    time: Mutex<Time>,
+    /// Whether it was told that something could not be asked.
+    is_told: AtomicBool,
+    /// By service and region.
+    places: Mutex<HashMap<(&'static str, String), Place>>,
+}
+
+type Place = Arc<tokio::sync::Mutex<Seen>>;
+
+/// How much time all questions together may still take without an answer, and since when those wait that have none yet.
+#[derive(Debug)]
+struct Time {
+    left: Duration,
+    waiting: Vec<Instant>,
+}
+
+/// An unanswered question, or one that is answered since.
+struct Question<'a> {
+    ahead: &'a Ahead,
+    began: Instant,
+    deadline: Instant,
+}
+
+/// What a create of a run will meet, as far as the cloud tells.
+#[derive(Debug, Default)]
+pub struct Outlook {
+    /// The instance; `None` if it could not be asked.
+    pub instance: Option<Sight>,
+    /// The manual backup that has the name.
+    pub holder: Option<Backup>,
+    /// The manual backup that runs on the instance.
+    pub running: Option<Backup>,
+    /// Why something could not be asked: the first time in a run only.
+    pub unasked: Option<Error>,
+}
+
+/// An instance, looked for by its id.
+#[derive(Clone, Debug)]
+pub enum Sight {
+    /// It is there.
+    Seen(Instance),
+    /// It is not; with the ids of instances that have this id for a name.
+    Absent(Vec<String>),
+}
+
+/// One service in one region.
+#[derive(Debug, Default)]
+struct Seen {
+    instances: HashMap<String, Sight>,
+    /// How the list of all instances was, once a second one turned up.
+    list: Option<Listed>,
+    /// The cloud did not tell.
+    is_silent: bool,
+    backups: Option<Known>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Listed {
+    Whole,
+    InPart,
+}
+
+/// The newest manual backups: those of the project, or of the only instance where the service has no such list.
+#[derive(Debug)]
+struct Known {
+    of: Option<String>,
+    backups: Vec<Backup>,
+}
+
+impl Default for Ahead {
+    fn default() -> Self {
+        let time = Mutex::new(Time { left: pace::PLANS_WAIT_AT_MOST, waiting: Vec::new() });
+        Ahead { time, is_told: AtomicBool::new(false), places: Mutex::default() }
+    }
+}
+
+impl Ahead {
+    /// Asks, if there is time left. Without an answer, the first one of a run learns why.
+    pub async fn ask<T, F>(&self, question: impl FnOnce(Context) -> F) -> Result<T, Option<Error>>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let Some(asking) = self.begin() else { return Err(None) };
+        let context = Context { deadline: asking.deadline, stop: CancellationToken::new() };
+        question(context).await.map_err(|error| {
+            asking.is_unanswered();
+            tracing::warn!("a plan had no answer from the cloud: {error}");
+            (!self.is_told.swap(true, Ordering::Relaxed)).then_some(error)
+        })
+    }
+
+    fn begin(&self) -> Option<Question<'_>> {
+        let mut time = self.time();
+        let began = Instant::now();
+        // Whoever comes while others wait has no more time than they.
+        let since = time.waiting.iter().min().copied().unwrap_or(began);
+        let deadline = since + time.left;
+        if deadline <= began {
+            return None;
+        }
+        time.waiting.push(began);
+        Some(Question { ahead: self, began, deadline })
+    }
+
+    fn time(&self) -> MutexGuard<'_, Time> {
+        self.time.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn place(&self, service: &'static dyn Service, region: &str) -> Place {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(places.entry((service.facts().key(), region.to_owned())).or_default())
+    }
+
+    /// What a create on that instance would meet, and one with that name.
+    pub(super) async fn outlook(
+        &self,
+        client: &Backups,
+        (service, region): (&'static dyn Service, &str),
+        instance_id: &str,
+        name: Option<&str>,
+    ) -> Outlook {
+        let mut outlook = Outlook::default();
+        let place = self.place(service, region);
+        // Held while the cloud is asked, so that all creates wait for one answer.
+        let mut seen = place.lock().await;
+        if !seen.is_silent {
+            let known = &mut *seen;
+            let look =
+                move |context| async move { known.instance(client.errand(&context, service), instance_id).await };
+            match self.ask(look).await {
+                Ok(instance) => outlook.instance = instance,
+                Err(why) => {
+                    seen.is_silent = true;
+                    outlook.unasked = why;
+                }
+            }
+        }
+        if seen.is_silent || !matches!(&outlook.instance, Some(Sight::Seen(_)) | None) {
+            return outlook;
+        }
+        if seen.backups.is_none() {
+            let newest = move |context| async move { newest(client.errand(&context, service), instance_id).await };
+            let known = self.ask(newest).await;
+            seen.backups = Some(known.unwrap_or_else(|why| {
+                outlook.unasked = why;
+                Known { of: None, backups: Vec::new() }
+            }));
+        }
+        let known = seen.backups.iter().filter(|known| known.of.as_deref().is_none_or(|of| of == instance_id));
+        for backup in known.flat_map(|known| &known.backups) {
+            if name == Some(&*backup.name) && backup.status != Status::Deleting {
+                outlook.holder = Some(backup.clone());
+            }
+            if backup.status == Status::Building && backup.instance_id == instance_id {
+                outlook.running = Some(backup.clone());
+            }
+        }
+        outlook
+    }
+}
+
+impl Question<'_> {
+    /// There will be no answer: the time is lost.
+    fn is_unanswered(&self) {
+        let mut time = self.ahead.time();
+        time.left = time.left.min(self.deadline.saturating_duration_since(Instant::now()));
+    }
+}
+
+impl Drop for Question<'_> {
+    fn drop(&mut self) {
+        let mut time = self.ahead.time();
+        if let Some(at) = time.waiting.iter().position(|began| *began == self.began) {
+            time.waiting.swap_remove(at);
+        }
+    }
+}
+
+impl Seen {
+    /// The instance; `None` if there are too many to tell with few calls. The first one is asked for by its id, and when there
+    /// is a second one, all are listed.
+    async fn instance(&mut self, errand: Errand<'_>, id: &str) -> Result<Option<Sight>, Error> {
+        if let Some(sight) = self.instances.get(id) {
+            return Ok(Some(sight.clone()));
+        }
+        let service = errand.service;
+        if self.list.is_none() && !self.instances.is_empty() {
+            let limit = service.facts().page_limit;
+            let page = listed(errand, &service.instances(None, 0, limit)).await?;
+            let length = page.items.len() as u64;
+            let is_whole = page.total.map_or(length < limit, |total| total <= length);
+            self.list = Some(if is_whole { Listed::Whole } else { Listed::InPart });
+            let sights = page.items.into_iter().map(|instance| (instance.id.clone(), Sight::Seen(instance)));
+            self.instances.extend(sights);
+            if let Some(sight) = self.instances.get(id) {
+                return Ok(Some(sight.clone()));
+            }
+        }
+        if self.list == Some(Listed::InPart) {
+            return Ok(None);
+        }
+        // Also one that is not in the list: it may be younger.
+        let sight = match shown(errand, id).await? {
+            Some(instance) => Sight::Seen(instance),
+            None if self.list.is_some() => Sight::Absent(self.named(id)),
+            None => {
+                let page = listed(errand, &service.instances(Some(id), 0, service.facts().page_limit)).await?;
+                Sight::Absent(page.items.into_iter().filter(|one| one.name == id).map(|one| one.id).collect())
+            }
+        };
+        self.instances.insert(id.to_owned(), sight.clone());
+        Ok(Some(sight))
+    }
+
+    fn named(&self, name: &str) -> Vec<String> {
+        let ids = self.instances.values().filter_map(|sight| match sight {
+            Sight::Seen(instance) if instance.name == name => Some(instance.id.clone()),
+            _ => None,
+        });
+        ids.collect()
+    }
+}
+
+async fn listed(errand: Errand<'_>, call: &Call) -> Result<Page<Instance>, cloud::Error> {
+    errand.read(call, |reply| errand.service.instances_read(reply)).await
+}
+
+/// The instance of that id. That a text is no id at all, a service may say in its own way.
+async fn shown(errand: Errand<'_>, id: &str) -> Result<Option<Instance>, cloud::Error> {
+    match listed(errand, &errand.service.instance(id)).await {
+        Ok(page) => Ok(page.items.into_iter().find(|instance| instance.id == id)),
+        Err(error)
+            if error.refusal().is_some_and(|refusal| matches!(refusal.status, 400 | 404))
+                && errand.verdict(&error).is_some_and(|verdict| verdict != Verdict::NotOffered) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The newest manual backups of the project, if the service lists them, or of the instance: one page, one call.
+async fn newest(errand: Errand<'_>, instance_id: &str) -> Result<Known, Error> {
+    let (service, limit) = (errand.service, errand.service.facts().page_limit);
+    let mut filter = Filter { kind: Some("manual".to_owned()), ..Filter::default() };
+    let mut calls = service.list(&filter, 0, limit);
+    if calls.is_err() {
+        filter.instance_id = Some(instance_id.to_owned());
+        calls = service.list(&filter, 0, limit);
+    }
+    let mut backups = match calls?.first() {
+        Some(call) => errand.read(call, |reply| service.listed(reply)).await?.items,
+        None => Vec::new(),
+    };
+    backups.retain(|backup| pages::matches(&filter, backup));
+    Ok(Known { of: filter.instance_id, backups })
+}
+
+impl fmt::Debug for Ahead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ahead").field("time", &self.time).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::{sleep, sleep_until};
+
+    use super::*;
+
+    async fn silent(ahead: &Ahead) -> Result<(), Option<Error>> {
+        ahead
+            .ask(|context| async move {
+                sleep_until(context.deadline).await;
+                Err(cloud::Error::Setup("no answer".to_owned()).into())
+            })
+            .await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_unanswered_questions_of_a_run_take_ten_seconds_and_are_told_once() {
+        let ahead = Ahead::default();
+        let began = Instant::now();
+        let late = async {
+            sleep(Duration::from_secs(9)).await;
+            silent(&ahead).await
+        };
+        let (first, second, third) = tokio::join!(silent(&ahead), silent(&ahead), late);
+        assert_eq!(began.elapsed(), Duration::from_secs(10));
+        let told = [first, second, third].into_iter().filter(|answer| matches!(answer, Err(Some(_)))).count();
+        assert_eq!(told, 1);
+        assert!(matches!(silent(&ahead).await, Err(None)));
+        assert_eq!(began.elapsed(), Duration::from_secs(10), "nothing is asked any more");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_cost_no_time_however_many_they_are() {
+        let ahead = Ahead::default();
+        for _ in 0..20 {
+            let answer = ahead.ask(|_| async {
+                sleep(Duration::from_secs(1)).await;
+                Ok(1)
+            });
+            assert_eq!(answer.await.ok(), Some(1));
+        }
+        let began = Instant::now();
+        assert!(silent(&ahead).await.is_err());
+        assert_eq!(began.elapsed(), Duration::from_secs(10));
+    }
+}

@@ -1,0 +1,51 @@
+//! What a plan says of what its apply would meet.
+
+use huaweidb_emulator::{NewBackups, NewInstance};
+
+use super::{ADDRESS, backup, emulator};
+use crate::offers::Cli;
+
+pub(super) fn preflight(cli: &Cli) {
+    let emulator = emulator(0.2);
+    let workspace = cli.workspace(&emulator);
+    let name = "orders-production".to_owned();
+    let orders = emulator.add_instance(&NewInstance { service: "dds".to_owned(), name, ..NewInstance::default() }).id;
+    let line = |wanted: &str| {
+        let main = workspace.read("main.tf");
+        let line = 1 + main.lines().position(|line| line.contains(wanted)).expect("it is in the file");
+        format!("main.tf line {line}")
+    };
+    let of = |instance: &str| backup(&emulator, "  name = \"nightly\"").replace(&emulator.instance("dds"), instance);
+    // The commonest mistake: the name of the instance in place of its id.
+    workspace.configure(&of("orders-production"));
+    let plan = workspace.run(&["plan"]).failed().says("Instance was not found").says(&line("orders-production"));
+    plan.says(&format!("instance_id = \"{orders}\""));
+    workspace.configure(&of("0123456789abcdef0123456789abcdefin02"));
+    workspace.run(&["plan"]).failed().says("Instance was not found").says("`preflight = false`");
+    // Switched off, the cloud itself refuses.
+    workspace.write(
+        "main.tf",
+        &workspace
+            .read("main.tf")
+            .replace("endpoints = var.endpoints", "endpoints = var.endpoints\n  preflight = false"),
+    );
+    workspace.run(&["plan"]).succeeded();
+    workspace.run(&["apply", "-auto-approve"]).failed().says("Backup was not created");
+    // A name that somebody else's backup has.
+    let taken = NewBackups { name: Some("nightly".to_owned()), ..NewBackups::of(&emulator.instance("dds")) };
+    let holder = emulator.add_backups(&taken).remove(0).id;
+    workspace.configure(&backup(&emulator, "  name = \"nightly\""));
+    workspace.run(&["plan"]).failed().says("Name is taken").says(&holder).says(&line("name = \"nightly\""));
+    assert!(emulator.vanish(&holder));
+    // Something else runs there: a note.
+    emulator.keep_busy(&emulator.instance("dds"), 60.0);
+    workspace.run(&["plan"]).succeeded().says("Instance is busy").says("1 to add");
+    emulator.keep_busy(&emulator.instance("dds"), 0.0);
+    workspace.apply();
+    // Its own name is free for what replaces it, also where the CLI alone decides on that.
+    workspace.run(&["taint", ADDRESS]).succeeded();
+    workspace.run(&["plan", "-refresh=false"]).succeeded().says("1 to add, 0 to change, 1 to destroy");
+    workspace.apply().says("Resources: 1 added, 0 changed, 1 destroyed");
+    workspace.nothing_to_do();
+    workspace.destroy();
+}
