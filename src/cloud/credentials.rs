@@ -175,6 +175,11 @@ impl Source {
         }
     }
 
+    /// The configured credentials themselves, whomever they act for.
+    pub(super) async fn own(&self, line: Line<'_>, context: &Context, call: &str) -> Result<Held, Error> {
+        self.fetched(line, context, call, &Scope::Account).await
+    }
+
     /// Takes back what was refused, unless somebody has renewed it meanwhile.
     pub(super) async fn reject(
         &self,

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::Obstacle;
+
 /// The cloud understood the request and said no.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Refusal {
@@ -124,6 +126,8 @@ pub enum Error {
         reason: String,
         /// Whether the request may have reached the cloud and been carried out.
         may_be_applied: bool,
+        /// Why there was not even a connection.
+        obstacle: Option<Box<Obstacle>>,
     },
     /// An answer with a good status came, and it makes no sense.
     #[error("{product} answered {call} with something else than documented: {reason}")]
@@ -166,6 +170,20 @@ impl Error {
             Error::DeadlinePassed { last, .. } => last.as_ref().is_some_and(|last| last.may_be_applied()),
             Error::Setup(_) | Error::Stopped { .. } => false,
         }
+    }
+
+    /// Why there was no connection, if there was none.
+    pub fn obstacle(&self) -> Option<&Obstacle> {
+        match self {
+            Error::Unanswered { obstacle, .. } => obstacle.as_deref(),
+            Error::DeadlinePassed { last, .. } => last.as_ref().and_then(|last| last.obstacle()),
+            _ => None,
+        }
+    }
+
+    /// Whether nothing can be reached until somebody changes something.
+    pub fn lasts(&self) -> bool {
+        self.obstacle().is_some_and(|obstacle| obstacle.lasts)
     }
 
     /// What the cloud said, if it said no.
@@ -228,6 +246,7 @@ mod tests {
             call: String::new(),
             reason: String::new(),
             may_be_applied,
+            obstacle: None,
         };
         let last = |last| Error::DeadlinePassed { call: String::new(), last };
         for (error, expected) in [

@@ -126,6 +126,11 @@ impl Permit {
         self.host.gate().passes
     }
 
+    /// Whether this host has ever answered.
+    pub(super) fn has_answered(&self) -> bool {
+        self.passes() > 0
+    }
+
     /// The cloud throttled this call: nobody asks this host for so long.
     pub(super) fn throttled(&self, wait: Duration) {
         self.host.gate().close(self.epoch, Instant::now(), wait);

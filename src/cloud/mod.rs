@@ -5,8 +5,10 @@
 //!
 //! From the top: [`Cloud`] (`transport`) turns a [`Call`] into an address (`endpoint`) and asks with the proof of who
 //! we are (`credentials`, `project`; `slot` lets one fetch what many want). `wire` signs (`sign`), sends, reads
-//! (`decode`, without what `hidden` knows) and repeats (`retry`, `limiter`).
+//! (`decode`, without what `hidden` knows) and repeats (`retry`, `limiter`); `proxy` and `authorities` say through whom
+//! and whom to trust, `obstacle` why there was no connection.
 
+mod authorities;
 mod body;
 mod credentials;
 mod decode;
@@ -17,7 +19,9 @@ mod error;
 pub mod fuzz;
 mod hidden;
 mod limiter;
+mod obstacle;
 mod project;
+mod proxy;
 mod retry;
 mod settings;
 mod sign;
@@ -33,10 +37,13 @@ use serde_json::Value as Json;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub use authorities::Authorities;
 pub use body::Body;
 pub use endpoint::{IAM, check_address};
 pub use error::{Error, Refusal, advice};
 pub use http::Method;
+pub use obstacle::Obstacle;
+pub use proxy::Proxy;
 pub use settings::{AssumeRole, Credentials, Settings};
 pub use transport::Cloud;
 

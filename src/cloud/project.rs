@@ -26,6 +26,13 @@ pub(super) fn named(list: &Json, name: &str, trace_id: Option<&str>) -> Result<S
     }
 }
 
+/// The name of the project with this id, if it is listed.
+pub(super) fn by_id(list: &Json, id: &str) -> Option<String> {
+    let projects = list.get("projects").and_then(Json::as_array)?;
+    let project = projects.iter().find(|project| project.get("id").and_then(Json::as_str) == Some(id))?;
+    Some(project.get("name").and_then(Json::as_str).unwrap_or_default().to_owned())
+}
+
 /// The project of a ready token, if it fits. `anywhere`: any project will do, whatever its name.
 pub(super) fn of_token(body: &Json, name: &str, anywhere: bool) -> Result<Option<String>, Error> {
     let text = |field: &str| body.pointer(&format!("/token/project/{field}")).and_then(Json::as_str);

@@ -23,6 +23,8 @@ pub(super) struct Policy {
 pub(super) enum Outcome<'a> {
     /// The connection could not be made: nothing was sent.
     NotSent,
+    /// The same, and it stays so until somebody changes something.
+    Barred,
     /// No answer, or half of one.
     Broken,
     /// The cloud said no.
@@ -54,7 +56,7 @@ pub(super) fn next(
         Outcome::NotSent => true,
         Outcome::Broken => safe_to_repeat,
         Outcome::Refused(refusal) => throttled(refusal) || (safe_to_repeat && passing(refusal)),
-        Outcome::Misread => false,
+        Outcome::Barred | Outcome::Misread => false,
     };
     if !again || made > policy.max_retries {
         return Next::GiveUp;
@@ -109,6 +111,7 @@ mod tests {
     fn only_what_was_not_carried_out_is_repeated_blindly() {
         check(Outcome::NotSent, true, true);
         check(Outcome::Broken, true, false);
+        check(Outcome::Barred, false, false);
         check(Outcome::Misread, false, false);
         for (status, code, safe, not_safe) in [
             (429, "", true, true),

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use secrecy::SecretString;
 use url::Url;
 
+use super::{Authorities, Proxy};
+
 /// Everything a [`Cloud`](super::Cloud) needs. Nothing is read, resolved or connected before the first call.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -26,8 +28,10 @@ pub struct Settings {
     pub auth_url: Option<Url>,
     /// Accept any TLS certificate.
     pub insecure: bool,
-    /// More certificate authorities: PEM text.
-    pub cacert: Option<String>,
+    /// More certificate authorities.
+    pub authorities: Authorities,
+    /// What leads out of this network.
+    pub proxy: Option<Proxy>,
     /// How often a call may be tried again.
     pub max_retries: u32,
     /// What we call ourselves.

@@ -34,7 +34,8 @@ pub(super) fn settings() -> Settings {
         endpoints: std::collections::BTreeMap::new(),
         auth_url: None,
         insecure: false,
-        cacert: None,
+        authorities: Authorities::default(),
+        proxy: None,
         max_retries: 3,
         user_agent: "test/1".to_owned(),
     }
@@ -470,7 +471,7 @@ async fn what_could_not_be_sent_is_not_applied() {
     let begun = Instant::now();
     let error = gone.simple().send(&context(), &create()).await.unwrap_err();
     assert!(matches!(error, Error::Unanswered { may_be_applied: false, .. }), "{error:?}");
-    assert!(error.to_string().contains("the connection could not be made: Connection refused"), "{error}");
+    assert!(error.lasts() && error.to_string().contains("refused the connection"), "{error}");
     assert!(begun.elapsed() < Duration::from_secs(1));
 }
 
@@ -478,19 +479,25 @@ async fn what_could_not_be_sent_is_not_applied() {
 async fn a_create_is_sent_again_if_it_never_left() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    drop(listener);
     let url = Url::parse(&format!("http://{address}")).unwrap();
-    let late = Server { url, seen: Arc::default(), asked: Arc::default() };
-    let cloud = late.cloud(Settings { project_id: Some("p1".to_owned()), max_retries: 100, ..settings() });
+    let host = Server { url, seen: Arc::default(), asked: Arc::default() };
+    let cloud = host.cloud(Settings { project_id: Some("p1".to_owned()), max_retries: 100, ..settings() });
+    let serves = async |listener: TcpListener| {
+        let script = Arc::new(|_: usize, _: &Seen| {
+            Do::SendAndClose("HTTP/1.1 200 X\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}".to_owned())
+        });
+        let (stream, _) = listener.accept().await.unwrap();
+        tokio::spawn(serve(stream, Arc::clone(&host.seen), Arc::clone(&host.asked), script));
+    };
+    // The host has answered before; then it is away for a moment.
+    let (reply, ()) = tokio::join!(async { cloud.send(&context(), &list()).await }, serves(listener));
+    assert_eq!(reply.unwrap().status, 200);
     let (reply, ()) = tokio::join!(async { cloud.send(&context(), &create()).await }, async {
         sleep(Duration::from_millis(100)).await;
-        let listener = TcpListener::bind(address).await.unwrap();
-        let script = Arc::new(|_: usize, _: &Seen| ok(&json!({})));
-        let (stream, _) = listener.accept().await.unwrap();
-        tokio::spawn(serve(stream, Arc::clone(&late.seen), Arc::clone(&late.asked), script));
+        serves(TcpListener::bind(address).await.unwrap()).await;
     });
     assert_eq!(reply.unwrap().status, 200);
-    assert_eq!(late.seen().len(), 1);
+    assert_eq!(host.seen().len(), 2);
 }
 
 #[tokio::test]
@@ -964,7 +971,7 @@ async fn https_needs_a_certificate_that_is_trusted() {
     });
     let with = |insecure, cacert: Option<&str>| Settings {
         insecure,
-        cacert: cacert.map(str::to_owned),
+        authorities: cacert.map(|pem| Authorities::read(pem).unwrap()).unwrap_or_default(),
         project_id: Some("p1".to_owned()),
         ..settings()
     };
@@ -974,10 +981,6 @@ async fn https_needs_a_certificate_that_is_trusted() {
     server.cloud(with(false, Some(&pem))).send(&context(), &create()).await.unwrap();
     server.cloud(with(true, None)).send(&context(), &create()).await.unwrap();
     assert_eq!(server.seen().len(), 2);
-    for cacert in ["", "nonsense"] {
-        let error = Cloud::new(with(false, Some(cacert))).unwrap_err();
-        assert!(error.to_string().contains("no certificate"), "{error}");
-    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use url::Url;
@@ -35,6 +36,8 @@ struct Region {
     /// The project that calls of this region are for.
     scope: Scope,
     project_id: Slot<String>,
+    /// Whether the project is known to fit who we act for.
+    fits: AtomicBool,
 }
 
 impl fmt::Debug for Cloud {
@@ -110,7 +113,13 @@ impl Cloud {
             project_id: project_id.as_deref().filter(|_| regional),
             ..Ask::get(call.product.key, endpoint::join(&base, &path, query)?)
         };
-        let Answer { head, body } = self.ask(context, &ask).await?;
+        let Answer { head, body } = match self.ask(context, &ask).await {
+            Ok(answer) => {
+                self.region.fits.store(true, Ordering::Relaxed);
+                answer
+            }
+            Err(error) => return Err(self.other_accounts_project(context).await.unwrap_or(error)),
+        };
         Ok(Reply { status: head.status, body, date: head.date, request_id: head.request_id })
     }
 
@@ -180,6 +189,31 @@ impl Cloud {
         project::named(&answer.body.json(), name, answer.head.request_id.as_deref())
     }
 
+    /// After a call of an agency came to nothing: whether the project that is configured belongs to the account that signs
+    /// in. Asked once.
+    async fn other_accounts_project(&self, context: &Context) -> Option<Error> {
+        let Shared { settings, wire, source, .. } = &*self.shared;
+        let (Some(role), Scope::ProjectId(id)) = (&settings.assume_role, &self.region.scope) else { return None };
+        if self.region.fits.swap(true, Ordering::Relaxed) {
+            return None;
+        }
+        let all = Ask::get(IAM.key, endpoint::join(&endpoint::iam(settings).ok()?, "/v3/auth/projects", []).ok()?);
+        let theirs = self.ask(context, &all).await.ok()?;
+        let own = source.own(Line { wire, settings }, context, &all.named()).await.ok()?;
+        let ours = wire.ask(context, &all, &own.proof, &mut Tries::default()).await.ok()?;
+        if project::by_id(&theirs.body.json(), id).is_some() {
+            return None;
+        }
+        let name = project::by_id(&ours.body.json(), id)?;
+        let account = role.domain_name.as_ref().or(role.domain_id.as_ref()).map_or("", String::as_str);
+        Some(Error::Setup(format!(
+            "the project {id} ({name}) belongs to the account that signs in, not to the account {account}, for which the agency \
+             {} acts: leave out `project_id` (or unset its variable), then the project is looked up by its name, or set the id \
+             of a project of that account",
+            role.agency_name
+        )))
+    }
+
     /// Asks with our credentials, and once more with new ones if they are refused and can be renewed.
     async fn ask(&self, context: &Context, ask: &Ask<'_>) -> Result<Answer, Error> {
         let Shared { settings, wire, source, .. } = &*self.shared;
@@ -217,6 +251,6 @@ impl Region {
             (_, Some(project)) if home => Scope::ProjectName(project.clone()),
             _ => Scope::ProjectName(name.to_owned()),
         };
-        Arc::new(Region { name: name.to_owned(), scope, project_id: Slot::default() })
+        Arc::new(Region { name: name.to_owned(), scope, project_id: Slot::default(), fits: AtomicBool::new(false) })
     }
 }

@@ -3,6 +3,7 @@
 //! One request at a time is addressed, signed anew, sent, and repeated as [`retry`](mod@super::retry) and
 //! [`limiter`](super::limiter) say. It does not know where credentials come from.
 
+use std::collections::HashMap;
 use std::error::Error as _;
 use std::fmt;
 use std::sync::OnceLock;
@@ -22,10 +23,11 @@ use super::decode::{self, Head};
 use super::endpoint;
 use super::hidden::Hidden;
 use super::limiter::{Ended, Limiter, Permit};
+use super::obstacle::{Obstacle, Target};
 use super::retry::{self, Next, Outcome, Policy};
 use super::sign;
 use super::slot::within;
-use super::{Body, Context, Error, Refusal, Settings};
+use super::{Authorities, Body, Context, Error, IAM, Proxy, Refusal, Settings};
 
 /// How long we wait for what. Tests wait for less.
 #[derive(Clone, Copy, Debug)]
@@ -173,7 +175,7 @@ pub(super) struct Tries {
 /// How an attempt failed.
 enum Failure {
     /// The connection could not be made.
-    NotSent(String),
+    NotSent(Obstacle),
     /// No answer, or half of one.
     Broken(String),
     /// An answer with a good status that makes no sense.
@@ -192,17 +194,20 @@ pub(super) struct Wire {
     patience: Patience,
     user_agent: HeaderValue,
     insecure: bool,
-    authorities: Vec<reqwest::Certificate>,
+    authorities: Authorities,
+    proxy: Option<Proxy>,
+    /// The setting that gave a product's address.
+    given: HashMap<String, &'static str>,
     first_use: FirstUse,
 }
 
 /// How a host is reached.
 #[derive(Clone, Copy, Debug)]
 enum Route {
-    /// https, by the proxy that the environment names.
-    Usual,
-    /// https to this machine.
-    Local,
+    /// https through the proxy.
+    Proxied,
+    /// https without one.
+    Direct,
     /// Plain http to this machine or to the metadata service: no proxy, no certificates.
     Plain,
 }
@@ -216,13 +221,8 @@ impl fmt::Debug for Wire {
 impl Wire {
     /// Checks only; connections are made when there is something to send.
     pub(super) fn new(settings: &Settings, patience: Patience) -> Result<Self, Error> {
-        let authorities = match &settings.cacert {
-            None => Vec::new(),
-            Some(pem) => reqwest::Certificate::from_pem_bundle(pem.as_bytes())
-                .ok()
-                .filter(|found| !found.is_empty())
-                .ok_or_else(|| Error::Setup("the CA file holds no certificate in PEM form".to_owned()))?,
-        };
+        let auth_url = settings.auth_url.iter().map(|_| (IAM.key.to_owned(), "auth_url"));
+        let endpoints = settings.endpoints.keys().map(|key| (key.clone(), "endpoints"));
         let user_agent = HeaderValue::from_str(&settings.user_agent)
             .map_err(|_| Error::Setup(format!("{:?} cannot be sent as user agent", settings.user_agent)))?;
         Ok(Wire {
@@ -236,7 +236,9 @@ impl Wire {
             patience,
             user_agent,
             insecure: settings.insecure,
-            authorities,
+            authorities: settings.authorities.clone(),
+            proxy: settings.proxy.clone(),
+            given: auth_url.chain(endpoints).collect(),
             first_use: FirstUse::default(),
         })
     }
@@ -272,6 +274,10 @@ impl Wire {
                     return Ok(answer);
                 }
                 Err(Failure::Stopped) => return Err(Error::Stopped { call }),
+                // What worked a moment ago may work again.
+                Err(Failure::NotSent(obstacle)) if permit.has_answered() => {
+                    Failure::NotSent(Obstacle { lasts: false, ..obstacle })
+                }
                 Err(failure) => failure,
             };
             tries.made += 1;
@@ -340,6 +346,7 @@ impl Wire {
 
     fn verdict(&self, ask: &Ask<'_>, failure: &Failure, throttled: bool, made: u32, permit: &Permit) -> Next {
         let outcome = match failure {
+            Failure::NotSent(obstacle) if obstacle.lasts => Outcome::Barred,
             Failure::NotSent(_) => Outcome::NotSent,
             Failure::Broken(_) | Failure::Stopped => Outcome::Broken,
             Failure::Misread { .. } => Outcome::Misread,
@@ -378,16 +385,22 @@ impl Wire {
         let headers = self.headers(ask, proof, &body, signed_at)?;
         let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let signature = authorization.rsplit_once('=').map(|(_, signature)| signature.to_owned());
-        let client = self.client(route(&ask.url))?;
+        let route = self.route(&ask.url);
+        let client = self.client(route)?;
         let mut request = reqwest::Request::new(ask.method.clone(), ask.url.clone());
         *request.headers_mut() = headers;
         if !body.is_empty() {
             *request.body_mut() = Some(body.clone().into());
         }
+        let target = Target {
+            host: ask.url.authority(),
+            given: self.given.get(ask.product).copied(),
+            proxy: self.proxy.as_ref().filter(|_| matches!(route, Route::Proxied)),
+        };
         let begun = Instant::now();
         let ended = tokio::select! {
             biased;
-            ended = timeout_at(limit, Box::pin(self.exchange(client, request))) => ended.unwrap_or_else(|_| {
+            ended = timeout_at(limit, Box::pin(self.exchange(client, request, target))) => ended.unwrap_or_else(|_| {
                 Err(Failure::Broken(format!("no complete answer within {:?}", rounded(begun.elapsed()))))
             }),
             // What must not be sent twice gets more time: cut off, it would have to be searched for.
@@ -455,12 +468,15 @@ impl Wire {
         Ok(headers)
     }
 
-    async fn exchange(&self, client: &reqwest::Client, request: reqwest::Request) -> Result<(Head, Vec<u8>), Failure> {
+    async fn exchange(
+        &self,
+        client: &reqwest::Client,
+        request: reqwest::Request,
+        target: Target<'_>,
+    ) -> Result<(Head, Vec<u8>), Failure> {
         let mut response = client.execute(request).await.map_err(|error| match error.is_connect() {
-            true if error.is_timeout() => {
-                Failure::NotSent(format!("no connection within {:?}", rounded(self.patience.connect)))
-            }
-            true => Failure::NotSent(format!("the connection could not be made: {}", reason(&error))),
+            true if error.is_timeout() => Failure::NotSent(Obstacle::time_out(rounded(self.patience.connect), target)),
+            true => Failure::NotSent(Obstacle::found(&error, target)),
             false if error.is_timeout() => {
                 Failure::Broken(format!("nothing was heard for {:?}", rounded(self.patience.idle)))
             }
@@ -513,17 +529,38 @@ impl Wire {
             // Shorter than what gateways keep: a request on a connection that is just being closed gets no answer.
             .pool_idle_timeout(Duration::from_secs(20));
         let builder = match route {
-            Route::Usual => builder,
-            Route::Local | Route::Plain => builder.no_proxy(),
+            Route::Proxied => builder.proxy(self.through()?),
+            Route::Direct | Route::Plain => builder.no_proxy(),
         };
         let builder = match route {
             Route::Plain => builder.tls_certs_only([]),
-            Route::Usual | Route::Local => {
-                builder.tls_certs_merge(self.authorities.iter().cloned()).tls_danger_accept_invalid_certs(self.insecure)
+            Route::Proxied | Route::Direct => {
+                builder.tls_certs_merge(self.authorities.certificates()).tls_danger_accept_invalid_certs(self.insecure)
             }
         };
-        let client = builder.build().map_err(|why| Error::Setup(format!("TLS cannot be set up: {}", reason(&why))))?;
+        let client = builder.build().map_err(|why| {
+            let hint = if self.authorities.is_empty() {
+                "; this machine may know no certificate authorities: install them (`ca-certificates`), or set `cacert_file`"
+            } else {
+                ""
+            };
+            Error::Setup(format!("TLS cannot be set up: {}{hint}", reason(&why)))
+        })?;
         Ok(slot.get_or_init(|| client))
+    }
+
+    fn through(&self) -> Result<reqwest::Proxy, Error> {
+        let url = self.proxy.as_ref().map_or(Err("no proxy is known".to_owned()), Proxy::url);
+        let proxy = url.and_then(|url| reqwest::Proxy::all(url).map_err(|why| reason(&why)));
+        proxy.map_err(Error::Setup)
+    }
+
+    fn route(&self, url: &Url) -> Route {
+        match &self.proxy {
+            _ if url.scheme() == "http" => Route::Plain,
+            Some(proxy) if !endpoint::is_loopback(url) && proxy.serves(url) => Route::Proxied,
+            _ => Route::Direct,
+        }
     }
 }
 
@@ -537,8 +574,16 @@ impl Failure {
     fn explained(self, ask: &Ask<'_>, call: &str) -> Error {
         let (product, call) = (ask.product, call.to_owned());
         match self {
-            Failure::NotSent(reason) => Error::Unanswered { product, call, reason, may_be_applied: false },
-            Failure::Broken(reason) => Error::Unanswered { product, call, reason, may_be_applied: true },
+            Failure::NotSent(obstacle) => Error::Unanswered {
+                product,
+                call,
+                reason: obstacle.what.clone(),
+                may_be_applied: false,
+                obstacle: Some(obstacle.into()),
+            },
+            Failure::Broken(reason) => {
+                Error::Unanswered { product, call, reason, may_be_applied: true, obstacle: None }
+            }
             Failure::Misread { reason, request_id } => Error::Misread { product, call, reason, request_id },
             Failure::Refused(refusal) => Error::Refused { product, call, refusal: refusal.into() },
             Failure::Stopped => Error::Stopped { call },
@@ -548,7 +593,8 @@ impl Failure {
     /// Without our own secrets: some gateways repeat the request they refuse.
     fn shown(mut self, hidden: &Hidden) -> Self {
         let texts: &mut [&mut String] = match &mut self {
-            Failure::NotSent(text) | Failure::Broken(text) => &mut [text],
+            Failure::NotSent(obstacle) => &mut [&mut obstacle.what],
+            Failure::Broken(text) => &mut [text],
             Failure::Misread { reason, .. } => &mut [reason],
             Failure::Refused(refusal) => &mut [&mut refusal.message, &mut refusal.code],
             Failure::Stopped => &mut [],
@@ -623,14 +669,6 @@ async fn stopped(context: &Context, grace: Duration) {
     tokio::time::sleep(grace).await;
 }
 
-fn route(url: &Url) -> Route {
-    match url.scheme() {
-        "http" => Route::Plain,
-        _ if endpoint::is_loopback(url) => Route::Local,
-        _ => Route::Usual,
-    }
-}
-
 /// What we sent and nobody is to see.
 fn hidden(ask: &Ask<'_>, proof: &Proof, signature: Option<&str>) -> Hidden {
     let password = ask.body.as_ref().and_then(|body| body.pointer("/auth/identity/password/user/password"));
@@ -703,7 +741,7 @@ fn log(ask: &Ask<'_>, ended: &Result<Answer, Failure>, took: Duration, attempt: 
             tracing::debug!(%method, %url, attempt, took_ms, "not awaited any longer: asked to stop");
             return;
         }
-        Err(Failure::NotSent(reason) | Failure::Broken(reason)) => {
+        Err(Failure::NotSent(Obstacle { what: reason, .. }) | Failure::Broken(reason)) => {
             tracing::debug!(%method, %url, attempt, took_ms, reason, "no answer");
             return;
         }
@@ -736,19 +774,22 @@ fn dice() -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::settings;
     use super::*;
 
     #[test]
     fn this_machine_is_reached_without_a_proxy() {
+        let proxy = Some(Proxy::new("proxy:3128", "HTTPS_PROXY", "10.0.0.0/8"));
+        let wire = Wire::new(&Settings { proxy, ..settings() }, Patience::default()).unwrap();
         for (url, expected) in [
-            ("https://dds.eu-de.otc.t-systems.com/v3", "Usual"),
-            ("https://10.0.0.1/", "Usual"),
-            ("https://127.0.0.1:8443/", "Local"),
-            ("https://localhost/", "Local"),
+            ("https://dds.eu-de.otc.t-systems.com/v3", "Proxied"),
+            ("https://10.0.0.1/", "Direct"),
+            ("https://127.0.0.1:8443/", "Direct"),
+            ("https://localhost/", "Direct"),
             ("http://127.0.0.1:8080/", "Plain"),
             ("http://169.254.169.254/", "Plain"),
         ] {
-            assert_eq!(format!("{:?}", route(&Url::parse(url).unwrap())), expected, "{url}");
+            assert_eq!(format!("{:?}", wire.route(&Url::parse(url).unwrap())), expected, "{url}");
         }
     }
 

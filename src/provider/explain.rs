@@ -74,7 +74,7 @@ pub(super) fn explain(doing: Doing, about: About<'_>, error: &backup::Error) -> 
 /// What did not happen. Constant per situation, no ids.
 fn summary(doing: Doing, error: &backup::Error) -> &'static str {
     match (doing, error) {
-        (_, backup::Error::Cloud(cloud::Error::Setup(_))) => "The cloud cannot be reached with this configuration",
+        (_, backup::Error::Cloud(cause)) if is_ours(cause) => "The cloud cannot be reached with this configuration",
         (_, backup::Error::Failed { .. }) => "Backup failed",
         (_, backup::Error::Vanished { .. }) => "Backup disappeared",
         (_, backup::Error::Doubtful { .. }) => "Whether the backup still exists could not be told",
@@ -400,6 +400,11 @@ fn is_busy(service: &str, error: &cloud::Error) -> bool {
     }
 }
 
+/// Whether the settings are to blame.
+fn is_ours(error: &cloud::Error) -> bool {
+    error.lasts() || matches!(error, cloud::Error::Setup(_))
+}
+
 /// Whether the cloud itself seems to be unwell.
 fn is_trouble(error: &cloud::Error) -> bool {
     match error {
@@ -463,8 +468,9 @@ fn without_placeholder(call: &str) -> String {
 
 /// What to do about refusals that have one well-known cause.
 fn advice(error: &cloud::Error) -> Option<String> {
-    let refusal = match error {
-        cloud::Error::Refused { refusal, .. } => refusal,
+    let (call, refusal) = match error {
+        cloud::Error::Refused { call, refusal, .. } => (call, refusal),
+        cloud::Error::Unanswered { obstacle: Some(obstacle), .. } => return Some(obstacle.advice.clone()),
         cloud::Error::DeadlinePassed { last: Some(last), .. } => return advice(last),
         _ => return None,
     };
@@ -472,6 +478,11 @@ fn advice(error: &cloud::Error) -> Option<String> {
         return Some(known.to_owned());
     }
     match refusal.status {
+        403 if call.ends_with("/securitytokens") || call.ends_with("/agencies/assume") => Some(
+            "The agency could not be taken on. Check `agency_name` and the account in `assume_role`, whether the agency is for \
+             the account that signs in, and whether its user may act for agencies (Agent Operator)."
+                .to_owned(),
+        ),
         403 => Some(
             "The credentials are valid, but may not do this: check the IAM permissions of the user or agency."
                 .to_owned(),
@@ -530,6 +541,7 @@ mod tests {
             call: "POST /v3/p/backups".to_owned(),
             reason: "the connection was closed".to_owned(),
             may_be_applied: true,
+            obstacle: None,
         }
     }
 

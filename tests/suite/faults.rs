@@ -7,7 +7,7 @@ use std::time::Duration;
 use huaweidb::backup::{
     ALL, Backup, BackupRef, Backups, Error, Filter, NameOrigin, NewBackup, Service, Status, Stop, StopScope,
 };
-use huaweidb::cloud::{Cloud, Context, Credentials, Settings};
+use huaweidb::cloud::{Authorities, Cloud, Context, Credentials, Settings};
 use huaweidb_emulator::{BackupRow, Emulator, Fault, FaultKind, NewBackups, Options};
 use serde_json::Value as Json;
 use tokio::io::copy_bidirectional;
@@ -324,7 +324,8 @@ pub(crate) fn settings(emulator: &Emulator, signs_in: bool, knows_project: bool)
         endpoints: endpoints.collect(),
         auth_url: None,
         insecure: false,
-        cacert: None,
+        authorities: Authorities::default(),
+        proxy: None,
         max_retries: 5,
         user_agent: "fault-matrix".to_owned(),
     }

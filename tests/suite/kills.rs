@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
 use huaweidb::backup::{Backups, NewBackup, named};
-use huaweidb::cloud::{Cloud, Context, Credentials, Settings};
+use huaweidb::cloud::{Authorities, Cloud, Context, Credentials, Settings};
 use huaweidb_emulator::{BackupRow, Emulator, Fault, FaultKind, NewInstance, Options};
 use jiff::{SignedDuration, Timestamp};
 use rustix::process::Signal;
@@ -142,7 +142,8 @@ fn begun(emulator: &Emulator, workspace: &Workspace) -> BackupRow {
             .collect(),
         auth_url: None,
         insecure: false,
-        cacert: None,
+        authorities: Authorities::default(),
+        proxy: None,
         max_retries: 0,
         user_agent: "kill-matrix".to_owned(),
     };

@@ -21,6 +21,7 @@ mod layering;
 mod life;
 mod load;
 mod messages;
+mod mistakes;
 mod newer_cli;
 mod newer_examples;
 mod newest;

@@ -51,7 +51,8 @@ impl Bench {
             endpoints,
             auth_url: None,
             insecure: false,
-            cacert: None,
+            authorities: cloud::Authorities::default(),
+            proxy: None,
             max_retries: 5,
             user_agent: "suite".to_owned(),
         };

@@ -215,7 +215,8 @@ impl Errand<'_> {
     /// Whether asking the same later may well have another answer.
     pub(super) fn is_transient(&self, error: &cloud::Error) -> bool {
         match error {
-            cloud::Error::Unanswered { .. } | cloud::Error::Misread { .. } => true,
+            cloud::Error::Unanswered { .. } => !error.lasts(),
+            cloud::Error::Misread { .. } => true,
             cloud::Error::Refused { refusal, .. } => {
                 refusal.status >= 500 || refusal.status == 429 || self.verdict(error) == Some(Verdict::Busy)
             }

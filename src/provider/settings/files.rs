@@ -9,6 +9,7 @@ use super::kept::{Kept, Source};
 use super::{
     CLOUDS_FILE, ENTRY, PROFILE, ProviderBlock, SECURE_FILE, SHARED_CONFIG_FILE, Surroundings, filled, listed,
 };
+use crate::cloud::Authorities;
 use crate::plugin::{Diagnostic, Path};
 use crate::provider::shared_config::Profile;
 
@@ -39,14 +40,18 @@ fn too_large() -> io::Error {
     io::Error::other("it is larger than 1 MiB")
 }
 
-/// A CA bundle, from a path or as it is.
-pub(super) fn certificates(text: &str, around: &Surroundings) -> Result<String, String> {
+/// Certificate authorities, from a file or as they are.
+pub(super) fn certificates(text: &str, around: &Surroundings) -> Result<Authorities, String> {
     if text.contains("-----BEGIN") {
-        return Ok(text.to_owned());
+        return Authorities::read(text).map_err(|why| format!("The certificates cannot be used: {why}."));
     }
     let path = expanded(text, around);
-    (around.file)(&path)
-        .map_err(|why| format!("The certificates in {} cannot be read: {}.", path.display(), unreadable(&why)))
+    let cannot = |why: &str| format!("The certificates in {} cannot be read: {why}.", path.display());
+    let text = (around.file)(&path).map_err(|why| match why.kind() {
+        io::ErrorKind::InvalidData => cannot("it is no text; `openssl x509 -inform der` writes such a file as PEM"),
+        _ => cannot(&unreadable(&why)),
+    })?;
+    Authorities::read(&text).map_err(|why| cannot(&why))
 }
 
 fn expanded(path: &str, around: &Surroundings) -> PathBuf {

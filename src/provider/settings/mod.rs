@@ -110,6 +110,9 @@ const AUTH_URL: &[&str] = &["HW_AUTH_URL", "OS_AUTH_URL"];
 const CLOUD: &[&str] = &["HW_CLOUD"];
 const INSECURE: &[&str] = &["HW_INSECURE", "OS_INSECURE"];
 const CACERT: &[&str] = &["OS_CACERT"];
+/// As every program understands them: in capitals or not.
+const PROXY: &[&str] = &["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+const NO_PROXY: &[&str] = &["NO_PROXY", "no_proxy"];
 const MAX_RETRIES: &[&str] = &["HW_MAX_RETRIES"];
 const SHARED_CONFIG_FILE: &[&str] = &["HW_SHARED_CONFIG_FILE"];
 const PROFILE: &[&str] = &["HW_PROFILE"];
@@ -189,7 +192,7 @@ pub(super) fn resolve(
     let cacert = given(&block.cacert_file, CACERT).or_else(|| from_file(|kept| &kept.cacert));
     let cacert = cacert
         .map(|text| files::certificates(&text, around).map_err(|why| wrong(Path::attribute("cacert_file"), &why)));
-    let cacert = noted(cacert.transpose(), &mut problems).flatten();
+    let authorities = noted(cacert.transpose(), &mut problems).flatten().unwrap_or_default();
     let max_retries = noted(max_retries(block, around), &mut problems).unwrap_or(DEFAULT_MAX_RETRIES);
     let endpoints = block.endpoints.known().map_or_else(BTreeMap::new, |endpoints| {
         endpoints.iter().filter_map(|(key, url)| Some((key.clone(), address(&filled(url)?).ok()?))).collect()
@@ -214,7 +217,10 @@ pub(super) fn resolve(
         endpoints,
         auth_url,
         insecure,
-        cacert,
+        authorities,
+        proxy: around
+            .first(PROXY)
+            .map(|(address, name)| cloud::Proxy::new(&address, name, &around.value(NO_PROXY).unwrap_or_default())),
         max_retries,
         user_agent: user_agent(terraform_version, around),
     };

@@ -238,6 +238,8 @@ fn what_is_wrong_with_settings_is_said_in_one_way() {
         ("an address without TLS", block(), with(&[region, ("OS_AUTH_URL", "http://iam.example.com/v3")])),
         ("an address that is none", block(), with(&[region, ("OS_AUTH_URL", "https://")])),
         ("no such file of certificates", block(), with(&[region, ("OS_CACERT", "/no/ca.pem")])),
+        ("a file without certificates", block(), with(&[region, ("OS_CACERT", "/home/me/ca.pem")])),
+        ("a certificate that is cut", block(), with(&[region, ("OS_CACERT", "-----BEGIN CERTIFICATE-----\nMIIB")])),
         ("an agency without a name", role(Attr::Null), with(&[region])),
         ("an agency without an account", block(), with(&[region, ("HW_ASSUME_ROLE_AGENCY_NAME", "ops")])),
         ("keys that live too short", role(Attr::Known(60)), with(&[region])),
@@ -300,7 +302,6 @@ fn everything_else_finds_its_place() {
     let block = ProviderBlock {
         endpoints: Attr::Known([("dds".to_owned(), text("dds.example.com/root"))].into()),
         insecure: Attr::Known(true),
-        cacert_file: text("-----BEGIN CERTIFICATE-----\n"),
         ..ProviderBlock::default()
     };
     let variables = [
@@ -315,6 +316,7 @@ fn everything_else_finds_its_place() {
         ("HW_ASSUME_ROLE_DOMAIN_NAME", "acme"),
         ("HW_ASSUME_ROLE_DURATION", "900"),
         ("HW_TF_CUSTOM_UA", "ci/1"),
+        ("https_proxy", "proxy:3128"),
     ];
     let (settings, warnings) = resolve(&block, &around(&variables, &[]), "1.11.4").unwrap();
     assert_eq!(settings.region, "eu-de");
@@ -323,7 +325,8 @@ fn everything_else_finds_its_place() {
     assert_eq!(settings.auth_url.unwrap().as_str(), "https://iam.eu-de.otc.t-systems.com/v3");
     assert_eq!(settings.endpoints["dds"].as_str(), "https://dds.example.com/root");
     assert_eq!(settings.max_retries, 0);
-    assert!(settings.insecure && settings.cacert.is_some());
+    assert!(settings.insecure);
+    assert_eq!(settings.proxy.unwrap().host().as_deref(), Ok("proxy:3128"));
     assert_eq!(warnings.iter().next().unwrap().summary, "TLS certificates are not checked");
     let role = settings.assume_role.unwrap();
     assert_eq!(

@@ -175,3 +175,24 @@ fn every_description_says_what_is_allowed_the_default_and_what_a_change_does() {
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
+
+/// What the page about the official providers calls an argument of this one is one, and none is forgotten.
+#[test]
+fn arguments_of_the_official_providers_lead_to_ones_that_exist() {
+    let page = read(&root().join("docs/guides/official-providers.md"));
+    let block = HuaweiDb.schema().block;
+    let attributes = block.attributes.iter().map(|attribute| attribute.name);
+    let known: BTreeSet<&str> = attributes.chain(block.blocks.iter().map(|nested| nested.name)).collect();
+    let mut named = BTreeSet::new();
+    for row in page.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let [_, there, here, ..] = cells[..] else { panic!("{row}") };
+        let leads_to = if here == "the same" { there } else { here };
+        let name = leads_to.trim_matches('`');
+        assert!(known.contains(name) || ["not offered", "not needed"].contains(&here), "{row}");
+        named.insert(name.to_owned());
+    }
+    let own = ["preflight"];
+    let forgotten: Vec<_> = known.iter().filter(|name| !named.contains(**name) && !own.contains(name)).collect();
+    assert!(forgotten.is_empty(), "{forgotten:?}");
+}

@@ -185,6 +185,7 @@ impl Ask for Script {
                 call: label(call),
                 reason: "connection closed".to_owned(),
                 may_be_applied,
+                obstacle: None,
             };
             let date = Some(after(self.elapsed()));
             match say {

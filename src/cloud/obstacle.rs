@@ -1,0 +1,397 @@
+//! Why no connection came about, and what a person can do about it. Pure: the client's error in, sentences out.
+
+use std::error::Error as StdError;
+use std::io;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rustls::CertificateError;
+use rustls::pki_types::UnixTime;
+
+use super::proxy::Proxy;
+
+/// What stood between us and a host. Nothing was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    /// What it is, without a full stop.
+    pub what: String,
+    /// What a person can do about it.
+    pub advice: String,
+    /// Whether it stays until somebody changes something.
+    pub lasts: bool,
+}
+
+/// Whom we wanted to reach.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Target<'a> {
+    /// Host and port.
+    pub(super) host: &'a str,
+    /// The setting that gave the address, if one did.
+    pub(super) given: Option<&'static str>,
+    /// The proxy on the way.
+    pub(super) proxy: Option<&'a Proxy>,
+}
+
+/// The kinds of trouble that a person can do something about.
+#[derive(Debug)]
+enum Cause {
+    NoSuchHost,
+    /// The name could not be looked up now.
+    NoLookup(String),
+    Refused,
+    NoTls,
+    /// Nothing in common, or an alert.
+    OtherTls(String),
+    Certificate(CertificateError),
+    /// The proxy wants a login.
+    ProxyLogin,
+    /// The proxy lets nobody through to that host.
+    ProxyRefuses,
+    /// The proxy itself: why there was no connection with it.
+    Proxy(Box<Cause>),
+    Other(String),
+}
+
+impl Obstacle {
+    /// There was no connection within so long.
+    pub(super) fn time_out(limit: Duration, target: Target<'_>) -> Self {
+        let what = format!("there was no connection to {} within {limit:?}", target.through());
+        Obstacle { what, advice: SILENT.to_owned(), lasts: false }
+    }
+
+    pub(super) fn found(error: &(dyn StdError + 'static), target: Target<'_>) -> Self {
+        let host = target.host;
+        let address = target.given.unwrap_or("endpoints");
+        let passing = |what: String, advice: &str| Obstacle { what, advice: advice.to_owned(), lasts: false };
+        let lasting = |what: String, advice: String| Obstacle { what, advice, lasts: true };
+        let proxy = || {
+            let name = target.proxy.map_or("HTTPS_PROXY", Proxy::named_by);
+            let host = target.proxy.and_then(|proxy| proxy.host().ok()).unwrap_or_default();
+            (name, format!("the proxy {host} ({name})"))
+        };
+        match cause(error) {
+            Cause::NoSuchHost => lasting(
+                format!("there is no host {host}"),
+                match target.given {
+                    Some(setting) => format!("Check the address in `{setting}`. {LOOKED_UP_BY_PROXY}"),
+                    None => format!(
+                        "Check `region` and `cloud`; where the cloud has other addresses, name them in `endpoints`. \
+                         {LOOKED_UP_BY_PROXY}"
+                    ),
+                },
+            ),
+            // The system has asked several times before it says so.
+            Cause::NoLookup(why) => lasting(
+                format!("the name {host} could not be looked up: {why}"),
+                format!("Check the network of this machine and its name server. {LOOKED_UP_BY_PROXY}"),
+            ),
+            Cause::Refused => match target.given {
+                Some(setting) => lasting(
+                    format!("{host} refused the connection"),
+                    format!("Nothing listens there. Check host and port of the address in `{setting}`."),
+                ),
+                None => passing(format!("{host} refused the connection"), SILENT),
+            },
+            Cause::NoTls => lasting(
+                format!("{host} answered without TLS"),
+                format!(
+                    "The address is called by https. Correct its port in `{address}`; what speaks plain http on this \
+                     machine has an address with http://."
+                ),
+            ),
+            Cause::OtherTls(why) => lasting(
+                format!("{host} and this program agree on no form of TLS: {why}"),
+                format!("TLS 1.2 or 1.3 is needed. Check the address in `{address}`, and what is on the way to it."),
+            ),
+            Cause::Certificate(why) => {
+                let (what, advice) = certificate(host, address, &why);
+                lasting(what, advice)
+            }
+            Cause::ProxyLogin => {
+                let (name, proxy) = proxy();
+                lasting(
+                    format!("{proxy} refused to connect to {host} without a valid login (status 407)"),
+                    format!(
+                        "Write user and password into {name} (http://user:password@host:port, special characters \
+                         percent-encoded), or list the host in NO_PROXY if it can be reached without the proxy."
+                    ),
+                )
+            }
+            Cause::ProxyRefuses => {
+                let (name, proxy) = proxy();
+                lasting(
+                    format!("{proxy} refused to connect to {host}, or is no proxy"),
+                    format!(
+                        "Check {name}, and whether the proxy allows that host; list the host in NO_PROXY if it can be \
+                         reached without the proxy."
+                    ),
+                )
+            }
+            Cause::Proxy(why) => {
+                let (name, proxy) = proxy();
+                let (why, more) = at_proxy(&why);
+                lasting(
+                    format!("{proxy} on the way to {host} cannot be reached: {why}"),
+                    format!("Check {name}{more}; list the host in NO_PROXY if it can be reached without the proxy."),
+                )
+            }
+            Cause::Other(why) => {
+                passing(format!("the connection to {} could not be made: {why}", target.through()), SILENT)
+            }
+        }
+    }
+}
+
+impl Target<'_> {
+    fn through(&self) -> String {
+        match self.proxy.map(|proxy| (proxy, proxy.host())) {
+            Some((proxy, Ok(address))) => format!("{} through the proxy {address} ({})", self.host, proxy.named_by()),
+            _ => self.host.to_owned(),
+        }
+    }
+}
+
+const LOOKED_UP_BY_PROXY: &str = "Behind a proxy set HTTPS_PROXY.";
+const SILENT: &str = "A firewall may be in between: if a proxy leads out, set HTTPS_PROXY; if the host is to be reached \
+                      without it, list the host in NO_PROXY; if the cloud has other addresses, name them in `endpoints`.";
+
+fn at_proxy(why: &Cause) -> (String, &'static str) {
+    match why {
+        Cause::NoSuchHost => ("there is no such host".to_owned(), ""),
+        Cause::NoLookup(why) => (format!("its name could not be looked up: {why}"), ""),
+        Cause::Refused => ("it refused the connection".to_owned(), ""),
+        Cause::NoTls => {
+            ("it answered without TLS".to_owned(), " (its address probably begins with http://, not https://)")
+        }
+        Cause::Certificate(_) => ("its certificate is not trusted".to_owned(), " and `cacert_file`"),
+        Cause::OtherTls(why) | Cause::Other(why) => (why.clone(), ""),
+        Cause::ProxyLogin | Cause::ProxyRefuses | Cause::Proxy(_) => ("it refused".to_owned(), ""),
+    }
+}
+
+fn certificate(host: &str, address: &str, why: &CertificateError) -> (String, String) {
+    let clock = |what: &str, by: Option<(&UnixTime, &UnixTime)>| {
+        let time = |time: &UnixTime| {
+            let second = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+            Timestamp::from_second(second).map_or_else(|_| "an unknown time".to_owned(), |time| time.to_string())
+        };
+        let by = by.map_or(String::new(), |(now, limit)| {
+            format!(": the limit is {}, and this machine's clock says {}", time(limit), time(now))
+        });
+        let advice = "If the clock of this machine is wrong, set it. If it is right, the certificate must be replaced by those \
+                      who run the host.";
+        (format!("the certificate of {host} {what}{by}"), advice.to_owned())
+    };
+    match why {
+        CertificateError::Expired => clock("has expired", None),
+        CertificateError::ExpiredContext { time, not_after } => clock("has expired", Some((time, not_after))),
+        CertificateError::NotValidYet => clock("is not valid yet", None),
+        CertificateError::NotValidYetContext { time, not_before } => {
+            clock("is not valid yet", Some((time, not_before)))
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            let others = match why {
+                CertificateError::NotValidForNameContext { presented, .. } if !presented.is_empty() => {
+                    let names: Vec<&str> = presented.iter().take(5).map(|name| bare(name)).collect();
+                    format!(", but for {}", names.join(", "))
+                }
+                _ => String::new(),
+            };
+            (
+                format!("the certificate of {host} is not for this name{others}"),
+                format!("Check the address in `{address}`: it must be a name that the certificate holds."),
+            )
+        }
+        CertificateError::UnknownIssuer => (
+            format!("the certificate of {host} is signed by no authority that this machine trusts"),
+            "If a private authority or the organisation's own proxy signed it, name the authority's certificate in \
+             `cacert_file` (or OS_CACERT). Otherwise check the address, and who may be in between."
+                .to_owned(),
+        ),
+        other => (
+            format!("the certificate of {host} cannot be trusted: {other}"),
+            "If it is a private one, name the certificate of the authority that signed it in `cacert_file` (or OS_CACERT); it \
+             may have to be issued anew."
+                .to_owned(),
+        ),
+    }
+}
+
+/// `DnsName("example.com")` as people write it.
+fn bare(name: &str) -> &str {
+    name.split('"').nth(1).unwrap_or(name)
+}
+
+/// The error and what caused it, innermost last.
+fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |link: &&'a (dyn StdError + 'static)| {
+        let link: &'a (dyn StdError + 'static) = *link;
+        // What an IO error is made of is not its source, but itself.
+        let inside = link.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        inside.map(|inside| inside as &(dyn StdError + 'static)).or_else(|| link.source())
+    })
+}
+
+fn cause(error: &(dyn StdError + 'static)) -> Cause {
+    let mut is_lookup = false;
+    let mut last = String::new();
+    for link in chain(error) {
+        last = link.to_string();
+        if let Some(kind) = link.downcast_ref::<rustls::Error>() {
+            return tls(kind);
+        }
+        if let Some(text) = last.strip_prefix("tunnel error: ") {
+            return match text {
+                "proxy authorization required" => Cause::ProxyLogin,
+                "unsuccessful" => Cause::ProxyRefuses,
+                _ => Cause::Proxy(Box::new(link.source().map_or(Cause::Other(text.to_owned()), cause))),
+            };
+        }
+        is_lookup |= last == "dns error";
+        if let Some(io) = link.downcast_ref::<io::Error>()
+            && io.kind() == io::ErrorKind::ConnectionRefused
+        {
+            return Cause::Refused;
+        }
+    }
+    if is_lookup { lookup(&last) } else { Cause::Other(last) }
+}
+
+/// Systems say it in different words, and in no other way.
+fn lookup(why: &str) -> Cause {
+    let known = [
+        "Name or service not known",
+        "No address associated with hostname",
+        "Name does not resolve",
+        "nodename nor servname provided",
+        "No such host is known",
+    ];
+    if known.iter().any(|words| why.contains(words)) {
+        Cause::NoSuchHost
+    } else {
+        Cause::NoLookup(why.rsplit(": ").next().unwrap_or(why).to_owned())
+    }
+}
+
+fn tls(error: &rustls::Error) -> Cause {
+    match error {
+        rustls::Error::InvalidCertificate(why) => Cause::Certificate(why.clone()),
+        rustls::Error::InvalidMessage(_) => Cause::NoTls,
+        other => Cause::OtherTls(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+
+    /// An error around another one.
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Around {
+        text: &'static str,
+        source: Option<Box<dyn StdError + Send + Sync>>,
+    }
+
+    fn around(text: &'static str, inside: impl Into<Box<dyn StdError + Send + Sync>>) -> Around {
+        Around { text, source: Some(inside.into()) }
+    }
+
+    fn bare(text: &'static str) -> Around {
+        Around { text, source: None }
+    }
+
+    fn tls(kind: rustls::Error) -> Around {
+        around("client error (Connect)", io::Error::new(io::ErrorKind::InvalidData, kind))
+    }
+
+    fn refused() -> io::Error {
+        io::ErrorKind::ConnectionRefused.into()
+    }
+
+    #[test]
+    fn every_obstacle_is_told_as_what_it_is() {
+        use rustls::InvalidMessage::InvalidContentType;
+        let unknown = || rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        let certificate = |why| tls(rustls::Error::InvalidCertificate(why));
+        let at = |second| UnixTime::since_unix_epoch(Duration::from_secs(second));
+        let lookup =
+            |why| around("dns error", io::Error::other(format!("failed to lookup address information: {why}")));
+        let errors = [
+            ("no such host", lookup("Name or service not known")),
+            ("no name server", lookup("Temporary failure in name resolution")),
+            ("nothing listens", around("tcp connect error", refused())),
+            ("no TLS", tls(rustls::Error::InvalidMessage(InvalidContentType))),
+            ("other TLS", tls(rustls::Error::AlertReceived(rustls::AlertDescription::ProtocolVersion))),
+            ("unknown authority", tls(unknown())),
+            (
+                "expired",
+                certificate(CertificateError::ExpiredContext { time: at(1_700_000_000), not_after: at(1_600_000_000) }),
+            ),
+            (
+                "not valid yet",
+                certificate(CertificateError::NotValidYetContext {
+                    time: at(1_600_000_000),
+                    not_before: at(1_700_000_000),
+                }),
+            ),
+            (
+                "another name",
+                certificate(CertificateError::NotValidForNameContext {
+                    expected: rustls::pki_types::ServerName::try_from("dds.example.com").unwrap(),
+                    presented: vec!["DnsName(\"other.example.com\")".to_owned()],
+                }),
+            ),
+            ("a damaged certificate", certificate(CertificateError::BadSignature)),
+            ("the proxy wants a login", bare("tunnel error: proxy authorization required")),
+            ("the proxy refuses", bare("tunnel error: unsuccessful")),
+            ("the proxy hangs up", bare("tunnel error: unexpected end of file")),
+            ("no proxy there", around("tunnel error: failed to create underlying connection", around("x", refused()))),
+            (
+                "no host of the proxy's name",
+                around("tunnel error: failed to create underlying connection", lookup("Name or service not known")),
+            ),
+            (
+                "a proxy of http called by https",
+                around(
+                    "tunnel error: failed to create underlying connection",
+                    tls(rustls::Error::InvalidMessage(InvalidContentType)),
+                ),
+            ),
+            (
+                "a proxy that is not trusted",
+                around("tunnel error: failed to create underlying connection", tls(unknown())),
+            ),
+            ("something else", around("tcp connect error", io::Error::other("No route to host"))),
+        ];
+        let proxy = Proxy::new("http://me:hush@proxy.example.com:3128", "HTTPS_PROXY", "");
+        let mut page = String::new();
+        for (name, error) in &errors {
+            let is_proxys = name.contains("proxy");
+            for given in [None, Some("endpoints")] {
+                if is_proxys && given.is_some() {
+                    continue;
+                }
+                let target = Target {
+                    host: "dds.example.com",
+                    given,
+                    proxy: Some(&proxy).filter(|_| is_proxys || given.is_none()),
+                };
+                let found = Obstacle::found(error, target);
+                assert!(!found.what.ends_with('.') && found.advice.ends_with('.'), "{found:?}");
+                let lasts = if found.lasts { "" } else { " (tried again)" };
+                let by = given.map_or(String::new(), |given| format!(", address by {given}"));
+                let _ = writeln!(page, "## {name}{by}{lasts}\n{}.\n{}\n", found.what, found.advice);
+            }
+        }
+        let silent = Obstacle::time_out(
+            Duration::from_secs(10),
+            Target { host: "dds.example.com", given: None, proxy: Some(&proxy) },
+        );
+        let _ = writeln!(page, "## silence (tried again)\n{}.\n{}", silent.what, silent.advice);
+        assert!(!page.contains("hush"), "{page}");
+        insta::assert_snapshot!("obstacles", page);
+    }
+}

@@ -1,0 +1,267 @@
+//! Settings that are wrong, through the real CLI: each is told at once, as what it is, word for word.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use huaweidb_emulator::{Emulator, Options};
+use rcgen::{CertificateParams, KeyPair};
+use rustls::pki_types::PrivateKeyDer;
+use serde_json::{Value, json};
+
+use crate::messages::book::Book;
+use crate::support::cli::Workspace;
+
+/// A mistake takes no longer than that. Whoever tried again would try a hundred times.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// What listens on a port of this machine, until the test ends.
+fn listening(answer: impl Fn(TcpStream) + Send + Sync + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("it has one").to_string();
+    let answer = Arc::new(answer);
+    thread::spawn(move || {
+        for stream in listener.incoming().filter_map(Result::ok) {
+            let answer = Arc::clone(&answer);
+            thread::spawn(move || answer(stream));
+        }
+    });
+    address
+}
+
+/// A server with a certificate for this name and these years, behind which nobody answers, and the certificate.
+fn with_certificate(name: &str, years: [i32; 2]) -> (String, String) {
+    let key = KeyPair::generate().expect("a key");
+    let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
+    params.not_before = rcgen::date_time_ymd(years[0], 1, 1);
+    params.not_after = rcgen::date_time_ymd(years[1], 1, 1);
+    let certificate = params.self_signed(&key).expect("a certificate").der().clone();
+    let text = base64::engine::general_purpose::STANDARD.encode(&certificate);
+    let pem = format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n");
+    let key = PrivateKeyDer::try_from(key.serialize_der()).expect("the key's own form");
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = config.expect("usual versions").with_no_client_auth().with_single_cert(vec![certificate], key);
+    let config = Arc::new(config.expect("key and certificate fit"));
+    let address = listening(move |mut stream| {
+        let mut session = rustls::ServerConnection::new(Arc::clone(&config)).expect("a session");
+        while session.is_handshaking() && session.complete_io(&mut stream).is_ok() {}
+    });
+    (format!("https://{address}"), pem)
+}
+
+/// A proxy that answers everybody so.
+fn proxy(answer: &'static str) -> String {
+    listening(move |mut stream| {
+        let mut asked = [0; 1024];
+        let _ = stream.read(&mut asked);
+        let _ = stream.write_all(answer.as_bytes());
+    })
+}
+
+/// A port where nobody listens.
+fn nobody() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("it has one").to_string()
+}
+
+/// A folder whose provider block holds this, and a plan that asks for the instances of a service.
+fn workspace(emulator: &Emulator, block: &str, variables: &[(&str, &str)]) -> Workspace {
+    let mut workspace = Workspace::new(emulator);
+    for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"] {
+        workspace.set(name, "");
+    }
+    workspace.set("HW_MAX_RETRIES", "100");
+    for (name, value) in variables {
+        workspace.set(name, value);
+    }
+    workspace.configure("data \"huaweidb_instances\" \"all\" {\n  service = \"dds\"\n}\n");
+    let main = workspace
+        .read("main.tf")
+        .replace("endpoints = var.endpoints", &format!("endpoints = var.endpoints\n  {block}"));
+    workspace.write("main.tf", &main);
+    workspace
+}
+
+/// What a failing plan said, diagnostic by diagnostic.
+#[expect(clippy::print_stdout, reason = "a table for those who ask for it: --nocapture")]
+fn said(workspace: &Workspace, case: &str) -> String {
+    let begun = Instant::now();
+    let ran = workspace.run(&["plan", "-json"]).failed();
+    let took = begun.elapsed();
+    assert!(took < LIMIT, "{case}: {took:?}\n{}", ran.all());
+    println!("{:5.1} s  {case}", took.as_secs_f64());
+    let lines = ran.out.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let told = lines.filter_map(|line| {
+        // The CLI has a warning of its own about how it finds the binary.
+        let one =
+            line.get("diagnostic").filter(|one| one["summary"] != "Provider development overrides are in effect")?;
+        Some(format!("{}: {}\n{}", one["severity"].as_str()?, one["summary"].as_str()?, one["detail"].as_str()?))
+    });
+    let told = told.collect::<Vec<_>>().join("\n");
+    assert!(told.contains("error: "), "{case}: {}", ran.all());
+    for words in ["hush", "cloud's support"] {
+        assert!(!told.contains(words), "{case}: {words:?} in\n{told}");
+    }
+    told + "\n"
+}
+
+#[test]
+fn every_mistake_in_the_settings_is_told_at_once_as_what_it_is() {
+    let emulator = Emulator::start_now(&Options::default()).expect("the emulator starts");
+    let mut book = Book::default();
+    let role = "assume_role {\n    agency_name = \"ops\"\n  }";
+    for (case, block, variables) in [
+        ("no region", "", [("HW_REGION_NAME", "")].as_slice()),
+        ("an access key alone", "", &[("HW_SECRET_KEY", "")]),
+        ("a secret key alone", "", &[("HW_ACCESS_KEY", ""), ("HW_SECRET_KEY", ""), ("OS_SECRET_KEY", "hush")]),
+        ("halves of different places", "access_key = \"AK\"", &[]),
+        ("a line break in a variable", "", &[("HW_PROJECT_ID", "0123\n")]),
+        ("a value in quotes", "", &[("HW_REGION_NAME", "\"eu-de\"")]),
+        ("white space around a key", "", &[("HW_SECRET_KEY", " hush")]),
+        ("a user without a password", "user_name = \"me\"", &[("HW_ACCESS_KEY", ""), ("HW_SECRET_KEY", "")]),
+        ("a password without a user", "", &[("HW_ACCESS_KEY", ""), ("HW_SECRET_KEY", ""), ("OS_PASSWORD", "hush")]),
+        (
+            "a user without an account",
+            "",
+            &[("HW_ACCESS_KEY", ""), ("HW_SECRET_KEY", ""), ("OS_PASSWORD", "hush"), ("OS_USERNAME", "me")],
+        ),
+        ("retries that are no number", "", &[("HW_MAX_RETRIES", "many")]),
+        ("too many retries", "max_retries = 101", &[]),
+        ("neither on nor off", "", &[("HW_INSECURE", "maybe")]),
+        ("a cloud that is no domain", "", &[("HW_CLOUD", "otc")]),
+        ("plain http for IAM", "", &[("OS_AUTH_URL", "http://iam.example.com/v3")]),
+        ("an address without a host", "", &[("OS_AUTH_URL", "https://")]),
+        ("a service that does not exist", "", &[("TF_VAR_endpoints", r#"{"dss": "https://dds.example.com"}"#)]),
+        ("plain http for a service", "", &[("TF_VAR_endpoints", r#"{"dds": "http://dds.example.com"}"#)]),
+        ("a password in an address", "", &[("TF_VAR_endpoints", r#"{"dds": "https://me:hush@dds.example.com"}"#)]),
+        ("no such file of certificates", "", &[("OS_CACERT", "/no/ca.pem")]),
+        ("a file without certificates", "cacert_file = \"main.tf\"", &[]),
+        (
+            "a certificate that is cut",
+            "",
+            &[("OS_CACERT", "# our authority\n-----BEGIN CERTIFICATE-----\nMIIBdzCCAR2gAwIBAgIUBc")],
+        ),
+        ("an agency without an account", role, &[]),
+        (
+            "keys that live too short",
+            "",
+            &[
+                ("HW_ASSUME_ROLE_AGENCY_NAME", "ops"),
+                ("HW_ASSUME_ROLE_DOMAIN_NAME", "acme"),
+                ("HW_ASSUME_ROLE_DURATION", "60"),
+            ],
+        ),
+        ("no such shared file", "shared_config_file = \"nowhere.json\"", &[]),
+        ("a broken shared file", "shared_config_file = \"main.tf\"", &[]),
+        ("a cloud that clouds.yaml does not have", "cloud = \"otc\"", &[("OS_CLIENT_CONFIG_FILE", "clouds.yaml")]),
+        ("a broken clouds.yaml", "cloud = \"otc\"", &[("OS_CLIENT_CONFIG_FILE", "broken.yaml")]),
+        ("a profile and an entry", "cloud = \"otc\"\n  profile = \"p\"", &[]),
+        ("a region that is no name", "", &[("HW_REGION_NAME", "cn north 4")]),
+    ] {
+        let workspace = workspace(&emulator, block, variables);
+        workspace.write("clouds.yaml", "clouds:\n  here: { region_name: eu-de }\n");
+        workspace.write("broken.yaml", "clouds: [hush");
+        book.text(case, &said(&workspace, case));
+    }
+    assert!(emulator.journal().is_empty(), "nothing was sent");
+    book.is("mistakes-in-settings");
+}
+
+#[test]
+fn a_cloud_that_cannot_be_reached_is_told_at_once_with_the_reason() {
+    let emulator = Emulator::start_now(&Options::default()).expect("the emulator starts");
+    let mut book = Book::default();
+    let at = |address: &str| json!({ "dds": address }).to_string();
+    let far = at("https://dds.example.com");
+    let plain = emulator.endpoint("dds").replace("http://", "https://");
+    let through = |proxy: String| vec![("TF_VAR_endpoints", far.clone()), ("HTTPS_PROXY", proxy)];
+    let dds = |address: String| vec![("TF_VAR_endpoints", at(&address))];
+    for (case, variables) in [
+        ("an authority that nobody knows", dds(with_certificate("127.0.0.1", [2020, 2120]).0)),
+        ("a certificate for another name", {
+            let (address, pem) = with_certificate("dds.example.com", [2020, 2120]);
+            [dds(address), vec![("OS_CACERT", pem)]].concat()
+        }),
+        ("a certificate that has expired", dds(with_certificate("127.0.0.1", [2020, 2021]).0)),
+        ("a certificate of the future", dds(with_certificate("127.0.0.1", [2110, 2120]).0)),
+        ("https to what speaks http", dds(plain)),
+        ("nobody listens", dds(format!("https://{}", nobody()))),
+        (
+            "nobody listens at IAM",
+            vec![
+                ("TF_VAR_endpoints", "{}".to_owned()),
+                ("HW_PROJECT_ID", String::new()),
+                ("HW_AUTH_URL", format!("http://{}/v3", nobody())),
+            ],
+        ),
+        ("a proxy that wants a login", through(proxy("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"))),
+        (
+            "a proxy that refused the login",
+            through(format!("http://me:hush@{}", proxy("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"))),
+        ),
+        ("a proxy that lets nobody through", through(proxy("HTTP/1.1 403 Forbidden\r\n\r\n"))),
+        ("a proxy that is none", through(proxy("220 mail.example.com ESMTP\r\n"))),
+        ("a proxy that hangs up", through(proxy(""))),
+        ("a proxy that is not there", through(format!("http://{}", nobody()))),
+        ("a proxy of http called by https", through(format!("https://{}", proxy("HTTP/1.1 400 Bad Request\r\n\r\n")))),
+        ("a proxy of another kind", through("socks5://127.0.0.1:1080".to_owned())),
+        ("a proxy without a host", through("http://".to_owned())),
+    ] {
+        let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let workspace = workspace(&emulator, "", &variables);
+        book.text(case, &said(&workspace, case));
+    }
+    assert!(emulator.journal().is_empty(), "nothing was sent");
+    book.is("mistakes-on-the-way");
+
+    // Name servers answer in more than one way.
+    for (case, variables) in [
+        ("no such host", vec![("TF_VAR_endpoints", at("https://dds.invalid"))]),
+        ("no such region", vec![("TF_VAR_endpoints", "{}".to_owned()), ("HW_CLOUD", "cloud.invalid".to_owned())]),
+        ("no such proxy", through("proxy.invalid:3128".to_owned())),
+    ] {
+        let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let told = said(&workspace(&emulator, "", &variables), case);
+        let known = ["there is no host", "there is no such host", "could not be looked up"];
+        assert!(known.iter().any(|words| told.contains(words)) && told.contains("HTTPS_PROXY"), "{case}: {told}");
+    }
+}
+
+#[test]
+fn an_identity_that_does_not_fit_is_told_at_once() {
+    let emulator = Emulator::start_now(&Options::default()).expect("the emulator starts");
+    let mut book = Book::default();
+    let (domain, domain_id, agency) = emulator.delegation();
+    let role = |agency: &str, by: &str, domain: &str| {
+        format!("assume_role {{\n    agency_name = \"{agency}\"\n    {by} = \"{domain}\"\n  }}")
+    };
+    let user = |name: &'static str, value: String| {
+        vec![("HW_ACCESS_KEY", String::new()), ("HW_SECRET_KEY", String::new()), (name, value)]
+    };
+    let mut password = user("HW_USER_PASSWORD", "hush".to_owned());
+    password.extend([("HW_USER_NAME", emulator.user_name()), ("HW_DOMAIN_NAME", emulator.domain_name())]);
+    for (case, block, variables) in [
+        ("a wrong secret key", String::new(), vec![("HW_SECRET_KEY", "hushhushhushhush".to_owned())]),
+        ("an access key that nobody knows", String::new(), vec![("HW_ACCESS_KEY", "NOBODYS0KEY".to_owned())]),
+        ("a wrong password", String::new(), password),
+        ("a token that is none", String::new(), user("HW_AUTH_TOKEN", "hush".to_owned())),
+        (
+            "a project that does not exist",
+            String::new(),
+            vec![("HW_PROJECT_ID", String::new()), ("HW_PROJECT_NAME", "eu-de_nowhere".to_owned())],
+        ),
+        ("a project of the account that signs in", role(&agency, "domain_name", &domain), Vec::new()),
+        ("the same by the account's id", role(&agency, "domain_id", &domain_id), Vec::new()),
+        ("an agency that does not exist", role("nobody", "domain_name", &domain), Vec::new()),
+        ("an account that does not exist", role(&agency, "domain_name", "nowhere"), Vec::new()),
+    ] {
+        let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let workspace = workspace(&emulator, &block, &variables);
+        book.text(case, &said(&workspace, case));
+    }
+    book.is("mistakes-of-identity");
+}
