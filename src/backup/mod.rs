@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 pub use claims::{Claim, Claims};
-pub use engine::{Ahead, Backups, Doubt, Outlook, Progress, Sight, Stop};
+pub use engine::{Ahead, Backups, Doubt, Mark, Outlook, Progress, Sight, Stop};
 pub use error::Error;
 pub use restore::{NewRestore, RestoreError, RestorePoint, RestoreStep, Span, Unawaited, Unfit};
 pub use service::{

@@ -67,6 +67,7 @@ pub(super) trait AnyResource<C>: Send + Sync {
         notes: &'a mut Option<Private>,
     ) -> Boxed<'a, Result<Hooked, Diagnostics>>;
     fn known(&self, client: &C, state: Value);
+    fn protects(&self, prior: Value) -> Option<Diagnostic>;
     fn plan_delete<'a>(&'a self, client: Option<&'a C>, prior: Value) -> Boxed<'a, Diagnostics>;
     fn plan_replace<'a>(
         &'a self,
@@ -165,6 +166,10 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Held<R> {
         if let Ok(state) = typed::<R::Model>(state) {
             self.inner.known(client, &state);
         }
+    }
+
+    fn protects(&self, prior: Value) -> Option<Diagnostic> {
+        self.inner.protects(&typed(prior).ok()?)
     }
 
     fn plan_delete<'a>(&'a self, client: Option<&'a C>, prior: Value) -> Boxed<'a, Diagnostics> {

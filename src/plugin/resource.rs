@@ -39,6 +39,13 @@ pub trait Resource<C>: Send + Sync + 'static {
         let _ = (client, state);
     }
 
+    /// Why an object must not be deleted, if that can be told from its state. Where the CLI itself decides on a replacement, this
+    /// is said in the plan of the new object.
+    fn protects(&self, prior: &Self::Model) -> Option<Diagnostic> {
+        let _ = prior;
+        None
+    }
+
     /// What to say about a planned delete. An error refuses it.
     fn plan_delete(&self, client: Option<&C>, prior: &Self::Model) -> impl Future<Output = Diagnostics> + Send {
         let _ = (client, prior);

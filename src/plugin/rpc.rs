@@ -700,18 +700,32 @@ impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
             let mut private = Private::read(&request.prior_private);
             // A replacement's new object is planned beside what the first half of its plan noted. Notes beside an object that
             // stays are of an apply that never ended.
-            let first_half = Some(private.take_notes()).filter(|_| prior.is_none());
+            let mut first_half = Some(private.take_notes()).filter(|_| prior.is_none());
+            let refusal = first_half.as_mut().and_then(|notes| notes.0.remove(PROTECTED));
             let again = Some(&request.planned_private).filter(|bytes| !bytes.is_empty());
             let mut notes = keeps.then(|| match again {
                 Some(bytes) => Private::read(bytes).take_notes(),
                 None => first_half.unwrap_or_default(),
             });
-            let plan = tokio::select! {
+            let protects = match &prior {
+                Some(prior) => resource.protects(plain::plain(resource.compiled(), prior.clone())),
+                None => None,
+            };
+            let mut plan = tokio::select! {
                 biased;
                 plan = plan(resource, client.as_deref(), &config, prior, proposed, &private, &mut notes) => plan?,
                 // Whatever it waits for: nothing was changed, so that nothing needs to be finished.
                 () = stop.cancelled() => return Err(interrupted().into()),
             };
+            // What the provider replaces was judged already. Of what the CLI replaces on its own, this is all that is told.
+            plan.diagnostics.extend(refusal.map(|refusal| {
+                let (summary, detail) = refusal.split_once('\n').unwrap_or((&refusal, ""));
+                Diagnostic::error(summary.to_owned(), detail)
+            }));
+            if let Some(why) = protects.filter(|_| !plan.state.is_null()) {
+                let note = format!("{}\n{}", why.summary, why.detail);
+                notes.get_or_insert_default().0.insert(PROTECTED.to_owned(), note);
+            }
             let planned_identity = match kept {
                 Some(kept) => kept,
                 None => identify(resource.compiled(), &plan.state)?,
@@ -1239,6 +1253,9 @@ async fn plan<C: Send + Sync + 'static>(
     Ok(plan)
 }
 
+/// Under what the first half of a replacement's plan notes why the object must not be deleted.
+const PROTECTED: &str = "protected";
+
 /// What an apply leaves behind.
 struct Applied {
     state: Value,
@@ -1276,7 +1293,9 @@ async fn update<C: Send + Sync + 'static>(
 ) -> Applied {
     let compiled = resource.compiled();
     if lifecycle::same_but_timeouts(compiled, &prior, &planned) {
-        return Applied { state: planned, private: start.private, diagnostics: Diagnostics::new() };
+        let mut private = start.private;
+        private.take_notes();
+        return Applied { state: planned, private, diagnostics: Diagnostics::new() };
     }
     let asked = plain::plain(compiled, lifecycle::with_write_only(compiled, config, planned.clone()));
     let ended = resource.update(client, plain::plain(compiled, prior.clone()), asked, start).await;

@@ -17,6 +17,7 @@ mod instances;
 mod listing;
 mod manual_backup;
 mod restore_times;
+mod runs;
 mod services;
 mod settings;
 mod shared_config;

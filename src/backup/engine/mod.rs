@@ -30,7 +30,7 @@ mod watch;
 
 use std::fmt;
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use jiff::civil::Date;
@@ -90,6 +90,23 @@ impl Progress for () {
     fn seen(&self, _: Duration, _: Option<&Status>) {}
 }
 
+/// What tells the clients of one configuration, in whatever regions, from those of another.
+#[derive(Clone, Debug)]
+pub struct Mark(Weak<Turns>);
+
+impl Mark {
+    /// Whether one of them is left.
+    pub fn is_alive(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+}
+
+impl PartialEq for Mark {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ptr_eq(&other.0)
+    }
+}
+
 impl Backups {
     /// The backups in that cloud, in its default region.
     pub fn new(cloud: Cloud) -> Self {
@@ -135,6 +152,11 @@ impl Backups {
     /// The region.
     pub fn region(&self) -> &str {
         self.cloud.region()
+    }
+
+    /// Which configuration it belongs to.
+    pub fn mark(&self) -> Mark {
+        Mark(Arc::downgrade(&self.turns))
     }
 
     /// Whether the service can be called in the region, as far as can be told without a call.

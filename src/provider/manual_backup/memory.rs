@@ -10,6 +10,7 @@ const ID: &str = "id";
 const PROJECT: &str = "project";
 const BEGUN: &str = "begun";
 const LISTED: &str = "listed";
+const UNFINISHED: &str = "unfinished";
 
 /// It was begun just now, in that project. A replacement is handed what is known of the old backup, which does not count.
 pub(super) fn begun(private: &mut Private, id: &str, project_id: &str) {
@@ -17,10 +18,21 @@ pub(super) fn begun(private: &mut Private, id: &str, project_id: &str) {
     private.0.remove(LISTED);
     private.0.remove(PROJECT);
     private.settle();
+    private.0.insert(UNFINISHED.to_owned(), "yes".to_owned());
     private.0.insert(BEGUN.to_owned(), Timestamp::now().to_string());
     if !project_id.is_empty() {
         private.0.insert(PROJECT.to_owned(), project_id.to_owned());
     }
+}
+
+/// What took it ended well, or what came of it was told.
+pub(super) fn finished(private: &mut Private) {
+    private.0.remove(UNFINISHED);
+}
+
+/// Whether the create that began it did not end well: then it is tainted, unless somebody changed that.
+pub(super) fn is_unfinished(private: &Private) -> bool {
+    private.0.contains_key(UNFINISHED)
 }
 
 /// It was seen in that project.

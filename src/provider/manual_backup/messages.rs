@@ -61,6 +61,18 @@ pub(super) fn interrupted(state: &ManualBackup) -> Diagnostic {
     )
 }
 
+/// That it has completed although what took it did not succeed.
+pub(super) fn completed_since(state: &ManualBackup) -> Diagnostic {
+    Diagnostic::warning(
+        "Backup has completed after all",
+        format!(
+            "The apply that took it ended without having seen that: {} is COMPLETED now. If it is still marked as tainted, a plan \
+             deletes it and takes another one. To keep it, run `terraform untaint` with the resource's address first.",
+            label(state)
+        ),
+    )
+}
+
 /// That the cloud takes and deletes the imported backup by itself, if so.
 pub(super) fn automatic(state: &ManualBackup, backup: &Backup) -> Option<Diagnostic> {
     let kind = backup.kind.as_deref().filter(|kind| !kind.eq_ignore_ascii_case("manual"))?;

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Mutex;
-use tokio::time::Instant;
 
 use super::messages::label;
 use super::model::{ManualBackup, is_retained};
@@ -16,17 +15,14 @@ use crate::backup::{self, Backups, Filter, Service, Status};
 use crate::plugin::{Diagnostic, Diagnostics, Path};
 use crate::provider::services;
 
-/// One plan lasts so long at most, as far as this matters: then instances are looked at anew.
-const ONE_PLAN: Duration = Duration::from_mins(1);
-
 /// A plan that deletes from several instances lists the whole project once, if it has no more records than this for each
 /// instance that has turned up: beyond, one list for each instance is cheaper.
 const SMALL_PROJECT: u64 = 200;
 /// This many records are looked through in any case.
 const SMALLEST_PROJECT: u64 = 1000;
 
-/// What the deletions of one plan leave of each instance's completed backups. An instance is listed once, however many of
-/// its backups go.
+/// What the deletions of one run leave of each instance's completed backups. An instance is listed once, however many of
+/// its backups go; again, when one is planned to go again: that is another plan.
 #[derive(Debug, Default)]
 pub(super) struct Leaving(Mutex<HashMap<Place, Arc<Project>>>);
 
@@ -45,32 +41,27 @@ struct Project {
 /// The completed backups of one instance.
 #[derive(Debug)]
 struct Left {
-    since: Instant,
     /// `None` if the cloud did not tell.
     ids: Option<HashSet<String>>,
-    /// Those that the plan deletes. One that is planned again belongs to another plan.
+    /// Those that the plan deletes.
     going: HashSet<String>,
 }
 
 impl Left {
-    fn new(since: Instant, ids: Option<HashSet<String>>) -> Self {
-        Left { since, ids, going: HashSet::new() }
+    fn of(ids: Option<HashSet<String>>) -> Self {
+        Left { ids, going: HashSet::new() }
     }
 
     /// Whether no other is left once this one is gone too.
     fn is_last(&mut self, id: &str) -> bool {
-        let Some(ids) = &self.ids else { return false };
-        if !self.going.insert(id.to_owned()) {
-            self.going = [id.to_owned()].into();
-        }
-        ids.contains(id) && ids.is_subset(&self.going)
+        self.going.insert(id.to_owned());
+        self.ids.as_ref().is_some_and(|ids| ids.contains(id) && ids.is_subset(&self.going))
     }
 }
 
 /// The completed backups of all instances.
 #[derive(Debug)]
 struct Whole {
-    since: Instant,
     /// By instance; `None` if the project is too large, or the cloud did not tell.
     ids: Option<HashMap<String, HashSet<String>>>,
     /// With so many instances it may be small enough.
@@ -93,24 +84,22 @@ impl Project {
         };
         if instances > 1 && service.list(&filter, 0, 1).is_ok() {
             let mut whole = self.whole.lock().await;
-            let known = whole.take().filter(|whole| {
-                whole.since.elapsed() < ONE_PLAN && (whole.ids.is_some() || instances < whole.again_with)
-            });
+            let known = whole.take().filter(|whole| whole.ids.is_some() || instances < whole.again_with);
             let known = if let Some(known) = known {
                 known
             } else {
                 let most = (SMALL_PROJECT * instances as u64).max(SMALLEST_PROJECT);
                 let ids = completed(client, service, (&filter, most), said).await;
-                Whole { since: Instant::now(), ids, again_with: instances * 2 }
+                Whole { ids, again_with: instances * 2 }
             };
             let known = whole.insert(known);
             if let Some(ids) = &known.ids {
-                return Left::new(known.since, Some(ids.get(instance_id).cloned().unwrap_or_default()));
+                return Left::of(Some(ids.get(instance_id).cloned().unwrap_or_default()));
             }
         }
         let filter = Filter { instance_id: Some(instance_id.to_owned()), ..filter };
         let ids = completed(client, service, (&filter, u64::MAX), said).await;
-        Left::new(Instant::now(), ids.map(|ids| ids.into_values().flatten().collect()))
+        Left::of(ids.map(|ids| ids.into_values().flatten().collect()))
     }
 }
 
@@ -156,29 +145,40 @@ impl Leaving {
         };
         // Held while the cloud is asked, so that all deletions of an instance wait for one answer.
         let mut left = entry.lock().await;
-        if left.as_ref().is_none_or(|left| left.since.elapsed() >= ONE_PLAN) {
+        if left.as_ref().is_some_and(|left| left.going.contains(id)) {
+            *project.whole.lock().await = None;
+            *left = None;
+        }
+        if left.is_none() {
             *left = Some(project.left(&client, service, (instance_id, instances), said).await);
         }
         left.as_mut().is_some_and(|left| left.is_last(id))
     }
 
     /// What to say about a planned deletion.
-    pub(super) async fn planned(&self, client: Option<&Backups>, prior: &ManualBackup) -> Diagnostics {
+    pub(super) async fn planned(&self, client: &Backups, prior: &ManualBackup) -> Diagnostics {
         let mut said = Diagnostics::new();
-        if let Some(refusal) = refused(prior) {
-            said.push(refusal);
-            return said;
-        }
-        if is_retained(prior) || prior.status.as_str() != Some(Status::Completed.word()) {
-            return said;
-        }
-        let last = match client {
-            Some(client) => self.is_last(client, prior, &mut said).await,
-            None => false,
-        };
-        said.push(deleted(prior, last, Timestamp::now()));
+        let loses = refused(prior).is_none() && is_lost(prior);
+        let last = loses && self.is_last(client, prior, &mut said).await;
+        said.extend(planned(prior, last));
         said
     }
+}
+
+/// What to say about a planned deletion, of the last completed one or another.
+pub(super) fn planned(prior: &ManualBackup, last: bool) -> Diagnostics {
+    let mut said = Diagnostics::new();
+    match refused(prior) {
+        Some(refusal) => said.push(refusal),
+        None if is_lost(prior) => said.push(deleted(prior, last, Timestamp::now())),
+        None => {}
+    }
+    said
+}
+
+/// Whether the deletion loses something of use.
+fn is_lost(prior: &ManualBackup) -> bool {
+    !is_retained(prior) && prior.status.as_str() == Some(Status::Completed.word())
 }
 
 /// That a backup is protected, if it is. One that failed protects nothing, and one that is kept is not deleted.
@@ -243,16 +243,12 @@ mod tests {
     use crate::plugin::Attr;
 
     #[test]
-    fn every_plan_tells_which_is_the_last() {
-        let ids = ["a", "b"].map(str::to_owned);
-        let mut left = Left::new(Instant::now(), Some(ids.into()));
-        // Three plans of one process, then one that deletes a backup nobody listed.
-        for (id, last) in
-            [("a", false), ("b", true), ("b", false), ("a", true), ("a", false), ("b", true), ("c", false)]
-        {
+    fn the_last_one_is_told_when_the_others_go() {
+        let mut left = Left::of(Some(["a", "b"].map(str::to_owned).into()));
+        for (id, last) in [("c", false), ("a", false), ("b", true)] {
             assert_eq!(left.is_last(id), last, "{id}");
         }
-        assert!(!Left::new(Instant::now(), None).is_last("a"));
+        assert!(!Left::of(None).is_last("a"));
     }
 
     #[test]

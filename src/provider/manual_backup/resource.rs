@@ -2,20 +2,21 @@
 
 use jiff::Timestamp;
 
-use super::messages::{another_instances, automatic, gone, interrupted, retained};
+use super::messages::{another_instances, automatic, completed_since, gone, interrupted, retained};
 use super::model::{ManualBackup, about, filled, is_retained, reference, untouched, wanted, without_unknowns};
 use super::removal::{self, Leaving};
 use super::{certainty, databases, memory, movers, plan, rotation, schema};
 use crate::backup::{self, Backup, BackupRef, Backups, Certainty, NameOrigin, Started, Status, naming};
-use crate::plugin::{Attr, Diagnostics, Life, Planning, Private, Resource, Schema, Source};
+use crate::plugin::{Attr, Diagnostic, Diagnostics, Life, Planning, Private, Resource, Schema, Source};
 use crate::provider::explain::{Doing, explain};
 use crate::provider::fields;
+use crate::provider::runs::Runs;
 use crate::provider::services::{self, context};
 
 /// `huaweidb_manual_backup`
 #[derive(Debug, Default)]
 pub(in crate::provider) struct ManualBackupResource {
-    leaving: Leaving,
+    leaving: Runs<Leaving>,
 }
 
 impl Resource<Backups> for ManualBackupResource {
@@ -39,8 +40,15 @@ impl Resource<Backups> for ManualBackupResource {
         }
     }
 
+    fn protects(&self, prior: &ManualBackup) -> Option<Diagnostic> {
+        removal::refused(prior)
+    }
+
     async fn plan_delete(&self, client: Option<&Backups>, prior: &ManualBackup) -> Diagnostics {
-        self.leaving.planned(client, prior).await
+        match client {
+            Some(client) => self.leaving.of(client).planned(client, prior).await,
+            None => removal::planned(prior, false),
+        }
     }
 
     async fn plan_replace(
@@ -50,7 +58,7 @@ impl Resource<Backups> for ManualBackupResource {
         planned: &ManualBackup,
         notes: Option<&mut Private>,
     ) -> Diagnostics {
-        let mut said = self.leaving.planned(client, prior).await;
+        let mut said = self.plan_delete(client, prior).await;
         if let Some(client) = client {
             let client = services::regional(client, &planned.region);
             said.extend(rotation::announced(&client, planned, prior.id.as_str(), notes).await);
@@ -101,6 +109,7 @@ impl Resource<Backups> for ManualBackupResource {
         let project_id = client.project_id(&context(life)).await.unwrap_or_default();
         memory::begun(&mut life.private, &started.backup_id, &project_id);
         if begun.wait_for_completion == Attr::Known(false) {
+            memory::finished(&mut life.private);
             return Ok(begun);
         }
         let settled = client.settled(&context(life), service, &started, &()).await;
@@ -111,6 +120,9 @@ impl Resource<Backups> for ManualBackupResource {
             return Err(explain(Doing::Create, about(&begun), &backup::Error::OtherAnswer { answer }).into());
         }
         let completed = kept(&client, begun, settled, life).await;
+        if completed.is_ok() {
+            memory::finished(&mut life.private);
+        }
         if started.certainty != Certainty::Answered {
             certainty::twins(&client, service, &want, &started.backup_id, life).await;
         }
@@ -155,7 +167,12 @@ impl Resource<Backups> for ManualBackupResource {
         if let Ok(project_id) = client.project_id(&context).await {
             memory::seen(&mut life.private, &backup.id, &project_id);
         }
-        Ok(Some(filled(state, &backup)))
+        let state = filled(state, &backup);
+        if memory::is_unfinished(&life.private) && backup.status == Status::Completed {
+            life.warn(completed_since(&state));
+            memory::finished(&mut life.private);
+        }
+        Ok(Some(state))
     }
 
     async fn update(
@@ -167,6 +184,7 @@ impl Resource<Backups> for ManualBackupResource {
     ) -> Result<ManualBackup, Diagnostics> {
         let waits = planned.status.is_unknown();
         life.private.settle();
+        memory::finished(&mut life.private);
         let mut state = ManualBackup {
             name_prefix: planned.name_prefix,
             description: planned.description,

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use huaweidb_emulator::{Fault, FaultKind, NewBackups, NewInstance};
+use huaweidb_emulator::{Fault, FaultKind, NewBackups, NewInstance, Pace};
 use rustix::process::Signal;
 use serde_json::{Value as Json, json};
 
@@ -191,6 +191,24 @@ pub(super) fn failures(cli: &Cli) {
     workspace.nothing_to_do();
     workspace.run(&["plan", &format!("-replace={ADDRESS}")]).succeeded().says("1 to add, 0 to change, 1 to destroy");
     workspace.destroy();
+
+    // Not waited for to its end: once it has completed, a plan that would delete it says how to keep it.
+    emulator.set_pace(|pace| *pace = Pace::of_backups(6.0));
+    workspace.configure(&backup(&emulator, "  name_prefix = \"late-\"\n  timeouts {\n    create = \"3s\"\n  }"));
+    workspace
+        .run(&["apply", "-auto-approve"])
+        .failed()
+        .says("Backup was not completed in time")
+        .says("terraform untaint");
+    wait_until("the backup has completed", || emulator.backups()[0].status == "COMPLETED");
+    let plan = workspace.run(&["plan"]).succeeded().says("Backup has completed after all").says("terraform untaint");
+    plan.says("1 to add, 0 to change, 1 to destroy");
+    workspace.run(&["untaint", ADDRESS]).succeeded();
+    workspace.apply().says("Resources: 0 added, 0 changed, 0 destroyed");
+    let plan = workspace.run(&["plan", "-detailed-exitcode"]).succeeded();
+    assert!(!plan.words().contains("completed after all"), "it was told once:\n{}", plan.all());
+    assert_eq!(emulator.backups().len(), 1);
+    workspace.destroy();
 }
 
 pub(super) fn drift(cli: &Cli) {
@@ -312,6 +330,10 @@ pub(super) fn protection(cli: &Cli) {
     // A replacement would delete it too.
     with("  name = \"another\"\n  deletion_protection = true");
     workspace.run(&["plan"]).failed().says("Backup is protected from deletion");
+    // So would one that the CLI decides on.
+    with("  name = \"precious\"\n  deletion_protection = true");
+    workspace.run(&["plan", &format!("-replace={ADDRESS}")]).failed().says("Backup is protected from deletion");
+    workspace.nothing_to_do();
     // One that is tainted is not asked about when planning; the apply refuses then.
     with("  name = \"precious\"\n  deletion_protection = true");
     workspace.run(&["taint", ADDRESS]).succeeded();

@@ -16,7 +16,7 @@ use tokio::time::{Duration, sleep};
 
 use crate::docs::{files, root, summaries_in_code};
 use crate::support::host::proto::tfplugin6 as tf;
-use crate::support::run::{Run, TYPE, ended, over, whole};
+use crate::support::run::{Run, TYPE, ended, over, plan_request, whole};
 use crate::support::value::{UNKNOWN, unwired, wire};
 use book::Book;
 
@@ -194,6 +194,22 @@ async fn what_a_backup_says_in_its_life() {
     })));
     book.add("a destroy that is refused", &run.apply(&Value::Null, &usable, &Value::Null).await.diagnostics);
     run.emulator.clear_faults();
+    let config = config_of(&protected);
+    let first = run.plan(&config, &protected, &over(&protected, &json!({}))).await;
+    let second = tf::plan_resource_change::Request {
+        prior_private: first.planned_private,
+        ..plan_request(&config, &Value::Null, &config)
+    };
+    let second = run.host.provider().plan_resource_change(second).await.unwrap().into_inner();
+    book.add("a replacement that the CLI decided on, of what is protected", &second.diagnostics);
+    let unfinished = tf::read_resource::Request {
+        type_name: TYPE.to_owned(),
+        current_state: wire(&usable),
+        private: br#"{"unfinished":"yes"}"#.to_vec(),
+        ..Default::default()
+    };
+    let read = run.host.provider().read_resource(unfinished).await.unwrap().into_inner();
+    book.add("a refresh of what was not waited for to its end", &read.diagnostics);
     let foreign = run.object(&json!({ "service": "mainframe", "instance_id": run.dds(), "id": FOREIGN }));
     book.add("a state of a service that is none", &run.read(&foreign).await.diagnostics);
     book.is("life");
@@ -255,7 +271,9 @@ async fn what_is_said_before_the_last_backup_goes_and_when_a_wait_is_stopped() {
     let run = Run::start(60.0).await;
     let mut book = Book::default();
     let only = run.known(&json!({})).await;
-    book.add("a destroy of the last one", &run.plan(&Value::Null, &only, &Value::Null).await.diagnostics);
+    let said = run.plan(&Value::Null, &only, &Value::Null).await.diagnostics;
+    book.add("a destroy of the last one", &said);
+    assert_eq!(run.plan(&Value::Null, &only, &Value::Null).await.diagnostics, said, "every plan says so");
 
     let config = run.object(&json!({ "service": "dds", "instance_id": run.dds(), "name": "interrupted" }));
     let plan = run.plan(&config, &Value::Null, &config).await;

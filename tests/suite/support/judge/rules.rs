@@ -178,7 +178,13 @@ pub(crate) const RULES: &[Rule] = &[
                     && answer.private.is_empty();
                 when(lost, "private bytes are lost")
             }
-            Kind::Plan if !answer.keeps_planned_private && !answer.failed() => {
+            // What is written beside an object that stays or is replaced, every host hands to the second half of the plan of its
+            // replacement: Terraform since 1.0 and OpenTofu.
+            Kind::Plan
+                if !answer.keeps_planned_private
+                    && !answer.failed()
+                    && (answer.prior.is_null() || answer.result.is_null()) =>
+            {
                 when(answer.private != answer.private_before, "a plan writes down what the host does not keep")
             }
             _ => vec![],
