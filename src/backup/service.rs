@@ -147,6 +147,8 @@ pub struct Facts {
     pub needs_instance: bool,
     /// What of an instance can be chosen.
     pub choice: Choice,
+    /// Whether it refuses a name that a backup of the project has already.
+    pub names_are_unique: bool,
     /// Records per page at most.
     pub page_limit: u64,
     /// Whether lists tell the descriptions of backups.

@@ -240,9 +240,12 @@ pub(super) fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -
     match (doing, error) {
         (Doing::Final, error) => final_backup::next(error).to_owned(),
         (_, backup::Error::Doubtful { doubt, .. }) => next_in_doubt(*doubt, about),
+        (Doing::Stop, backup::Error::Foreign { found, .. }) => {
+            format!("Check the arguments: that backup is one of the instance {}.", found.instance_id)
+        }
         (_, backup::Error::Foreign { found, .. }) => next_to(about, found),
         (Doing::Wait, backup::Error::Failed { .. }) => {
-            "Fix the cause and apply again: Terraform deletes the failed backup and takes a new one.".to_owned()
+            "Fix the cause and apply again: Terraform replaces the failed backup by a new one.".to_owned()
         }
         (Doing::Wait, backup::Error::Vanished { .. }) => {
             "Somebody or something deleted it. Apply again to take a new one.".to_owned()
@@ -252,7 +255,7 @@ pub(super) fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -
             "Destroy again when the others have ended, or stop them in the console.".to_owned()
         }
         (Doing::Delete, backup::Error::StillRunning { .. } | backup::Error::Busy { .. }) => {
-            "Destroy again to go on; `timeouts.delete` may need more time.".to_owned()
+            "Destroy again to go on. For more time, raise `timeouts.delete` and apply first.".to_owned()
         }
         (Doing::Delete, backup::Error::Stopped { .. }) => "Destroy again to go on.".to_owned(),
         (Doing::Follow, backup::Error::Failed { .. }) => {

@@ -198,6 +198,42 @@ async fn the_net_holds_in_every_cell() {
     outcome.tell(&format!("nets: {} cells, {at_once} let go at once, {again} by the next destroy", cells.len()));
 }
 
+/// A list has been empty while the instance was there; only a create that is refused says that it is gone.
+#[tokio::test]
+async fn lists_that_lack_the_instance_are_not_the_last_word() {
+    for service in services() {
+        let key = service.facts().key();
+        let emulator = Emulator::start(Options::with_backups_of(0.2)).await.expect("the emulator starts");
+        let mut held = Held::default();
+        let said = run(&emulator, 1).await.core.reach(&arguments(&emulator, key, LIMIT), &mut held).await;
+        assert!(!said.is_red(), "{}", red(&said));
+        emulator.fault(Fault::new(FaultKind::EmptyList).on(key).operation("instances").times(100_000));
+        let said = run(&emulator, 1).await.core.reach(&Json::Null, &mut held).await;
+        judge(&emulator, &held, &said).unwrap_or_else(|why| panic!("{key}: {why}"));
+        assert!(held.object.is_null(), "{key}: {}", red(&said));
+    }
+}
+
+/// A destroy whose limit is shorter than the backup goes on with it, also after the backup has completed.
+#[tokio::test]
+async fn a_short_limit_takes_no_second_one() {
+    let emulator = Emulator::start(Options::with_backups_of(3.0)).await.expect("the emulator starts");
+    let mut held = Held::default();
+    let core = Core::launch(&emulator, &[]).await.of(KIND);
+    let said = core.reach(&arguments(&emulator, "dds", "1s"), &mut held).await;
+    assert!(!said.is_red(), "{}", red(&said));
+    let said = core.down(&mut held).await;
+    assert!(red(&said).contains("raise `timeouts.delete` and apply first"), "{}", said.text());
+    while emulator.backups().iter().any(|row| row.status == "BUILDING") {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    // Longer ago than the limit.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let said = core.down(&mut held).await;
+    judge(&emulator, &held, &said).unwrap();
+    assert!(held.object.is_null(), "{}", red(&said));
+}
+
 /// A backup that failed is followed by one of another name; one of last week does not count.
 #[tokio::test]
 async fn one_that_failed_or_is_old_is_followed_by_another() {

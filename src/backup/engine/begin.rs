@@ -75,7 +75,13 @@ impl Creation<'_> {
                     name = self.want.name,
                     "the create has no usable answer, so the cloud is searched for it: {error}"
                 );
-                if let Some(started) = self.look(pace::LOST_LOOKS, pace::LOST_UNSEEN).await? {
+                // Where two may have one name, sending again too early makes a twin.
+                let enough = if self.errand.service.facts().names_are_unique {
+                    pace::LOST_UNSEEN
+                } else {
+                    pace::LOST_LOOKS.len()
+                };
+                if let Some(started) = self.look(pace::LOST_LOOKS, enough).await? {
                     return Ok(started);
                 }
                 match self.errand.interruption() {
@@ -205,6 +211,10 @@ impl Creation<'_> {
                 if unseen >= enough && !stop.is_cancelled() {
                     return Ok(None);
                 }
+            }
+            // A look that failed among them takes nothing from the others.
+            if unseen >= pace::LOST_UNSEEN.min(enough) && pauses.len() >= enough && !stop.is_cancelled() {
+                return Ok(None);
             }
             Err(self.unclear(Vec::new()))
         };

@@ -80,8 +80,8 @@ pub(super) const LOST_LOOKS: &[Duration] = &[
     Duration::from_secs(5),
     Duration::from_secs(10),
 ];
-/// After so many looks that do not show it, it is sent again: if it arrived all the same, the service refuses the name, or
-/// the twin is found later.
+/// After so many looks that do not show it, it is sent again: if it arrived all the same, the service refuses the name. Where
+/// names are not unique, all looks come first.
 pub(super) const LOST_UNSEEN: usize = 3;
 /// A create that was lost and did not arrive is sent again so often.
 pub(super) const RESENDS: u32 = 2;

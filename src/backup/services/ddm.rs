@@ -29,6 +29,7 @@ static FACTS: Facts = Facts {
     no_create: Some(NO_CREATE),
     needs_instance: false,
     choice: Choice::Whole,
+    names_are_unique: true,
     page_limit: 128,
     tells_descriptions: false,
     batch_limit: 0,

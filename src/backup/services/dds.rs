@@ -27,6 +27,7 @@ static FACTS: Facts = Facts {
     no_create: None,
     needs_instance: false,
     choice: Choice::Whole,
+    names_are_unique: true,
     page_limit: 100,
     tells_descriptions: true,
     batch_limit: 10,

@@ -28,6 +28,7 @@ static FACTS: Facts = Facts {
     no_create: None,
     needs_instance: false,
     choice: Choice::Tables,
+    names_are_unique: true,
     page_limit: 100,
     tells_descriptions: true,
     batch_limit: 10,

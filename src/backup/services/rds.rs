@@ -29,6 +29,7 @@ static FACTS: Facts = Facts {
     no_create: None,
     needs_instance: true,
     choice: Choice::Databases,
+    names_are_unique: true,
     page_limit: 100,
     tells_descriptions: false,
     batch_limit: 50,

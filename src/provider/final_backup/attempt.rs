@@ -18,6 +18,15 @@ pub(super) enum Next {
     Take(u32),
 }
 
+/// A backup that completed so short a time ago belongs to the destroy that is tried again, however short its own limit is: as
+/// long as the default of that limit.
+const OF_ONE_DESTROY: Duration = Duration::from_hours(2);
+
+/// How long ago a backup may have completed and still be this destroy's, given the limit of a destroy.
+pub(super) fn recent(limit: Duration) -> Duration {
+    limit.max(OF_ONE_DESTROY)
+}
+
 /// The name of an attempt.
 pub(super) fn name(prefix: &str, digits: &str, number: u32) -> String {
     match number {
@@ -75,6 +84,12 @@ mod tests {
 
     fn backup(name: &str, status: Status, end: Option<&str>) -> Backup {
         Backup { end: end.map(|end| end.parse().unwrap()), ..Backup::sample(name, "i1", name, status) }
+    }
+
+    #[test]
+    fn a_short_limit_does_not_make_a_backup_old() {
+        assert_eq!(recent(Duration::from_secs(3)), LIMIT);
+        assert_eq!(recent(Duration::from_hours(5)), Duration::from_hours(5));
     }
 
     #[test]

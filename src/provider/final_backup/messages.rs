@@ -18,7 +18,8 @@ pub(in crate::provider) const HELD: &str =
 pub(in crate::provider) fn next(error: &backup::Error) -> &'static str {
     match error {
         backup::Error::StillRunning { .. } => {
-            "Destroy again: it goes on with the same backup; `timeouts.delete` may need more time."
+            "Destroy again: it goes on with the same backup. For more time, raise `timeouts.delete` and apply first: a destroy has the \
+             limit that was applied last."
         }
         backup::Error::Stopped { .. } | backup::Error::OutOfSight { .. } => {
             "Destroy again: it goes on with the same backup."

@@ -7,7 +7,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::model::{ALLOW, FinalBackup, about, id_of, text};
-use super::{memory, messages, schema, taking};
+use super::taking::{self, Ended};
+use super::{memory, messages, schema};
 use crate::backup::{self, Backup, Backups, Filter, Instance, Service, Status};
 use crate::cloud::Context;
 use crate::plugin::{Attr, Diagnostic, Diagnostics, Life, Planning, Resource, Schema};
@@ -114,14 +115,15 @@ impl Resource<Backups> for FinalBackupResource {
         }
         let service = services::required(&state.service)?;
         let client = services::at_home(client, &mut state.region);
-        match instance(&client, service, &state, life, Doing::Final).await? {
-            Some(_) => taking::taken(&client, service, state, life).await,
+        let unlisted = instance(&client, service, &state, life, Doing::Final).await?.is_none();
+        match taking::taken(&client, service, state.clone(), unlisted, life).await? {
+            Ended::Taken => Ok(()),
             // A word that this version does not know keeps the net.
-            None if state.on_missing_instance.as_str().is_none_or(|word| word == ALLOW) => {
+            Ended::NoInstance if state.on_missing_instance.as_str().is_none_or(|word| word == ALLOW) => {
                 life.warn(messages::nothing_left(&state));
                 Ok(())
             }
-            None => Err(messages::missing(&state).into()),
+            Ended::NoInstance => Err(messages::missing(&state).into()),
         }
     }
 

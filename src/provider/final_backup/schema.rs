@@ -43,8 +43,8 @@ pub(super) fn schema() -> Schema {
     ))
     .attribute(Attribute::string("on_missing_instance").optional().default(ALLOW).one_of([ALLOW, REFUSE]).describe(
         "What a destroy does if the instance is gone already: `allow` succeeds with a warning, `refuse` is an error. An instance is \
-         taken for gone only if the service's own list of the project in which it was last seen lacks it. Default: `allow`. \
-         Changed in place.",
+         taken for gone only if the service's own list of the project in which it was last seen lacks it and the service \
+         refuses to take a backup of it. Default: `allow`. Changed in place.",
     ))
     .attribute(Attribute::string("region").optional_computed().keeps().replaces().check(checks::check_region).describe(
         "Region of the instance. Default: the provider's region. Changing it replaces the net.",

@@ -8,28 +8,37 @@ use jiff::Timestamp;
 use super::attempt::{self, Next};
 use super::model::{FinalBackup, about, text};
 use super::{memory, messages};
-use crate::backup::{self, Backup, BackupRef, Backups, Certainty, Filter, NameOrigin, NewBackup, Service, Started};
+use crate::backup::{
+    self, Backup, BackupRef, Backups, Certainty, Filter, NameOrigin, NewBackup, Service, Started, Verdict,
+};
+use crate::cloud;
 use crate::plugin::{Attr, Diagnostics, Life};
 use crate::provider::explain::{Doing, explain};
 use crate::provider::services::context;
 
-/// Ends with a completed backup, or with an error.
+/// Ends with a completed backup, with the word of the service that there is no such instance, or with an error. That word
+/// counts only beside lists that lack the instance (`unlisted`): lists alone have been empty while it was there.
 pub(super) async fn taken(
     client: &Backups,
     service: &'static dyn Service,
     net: FinalBackup,
+    unlisted: bool,
     life: &mut Life<FinalBackup>,
-) -> Result<(), Diagnostics> {
-    let mut taking = Taking { client, service, digits: memory::digits(&mut life.private), net };
+) -> Result<Ended, Diagnostics> {
+    let mut taking = Taking { client, service, digits: memory::digits(&mut life.private), net, unlisted };
     let now = Timestamp::now();
+    let limit = attempt::recent(life.timeout());
     let (mut found, mut ended) = taking.found(life).await?;
     let completed = loop {
-        let (started, name) = match attempt::next(&found, &taking.digits, ended, now, life.timeout()) {
+        let (started, name) = match attempt::next(&found, &taking.digits, ended, now, limit) {
             Next::Accept(backup) => break *backup,
             Next::Wait(backup) => (taking.resumed(&backup, life), backup.name),
             Next::Take(number) => {
                 ended = number;
-                taking.begun(number, life).await?
+                match taking.begun(number, life).await? {
+                    Some(begun) => begun,
+                    None => return Ok(Ended::NoInstance),
+                }
             }
         };
         let completed = taking.settled(&started, &name, life).await?;
@@ -37,14 +46,23 @@ pub(super) async fn taken(
             break completed;
         }
         taking.twins(&completed, life).await;
-        if !attempt::is_old(&completed, now, life.timeout()) {
+        if !attempt::is_old(&completed, now, limit) {
             break completed;
         }
         // It had the name, and is of a destroy of long ago that no list has shown before.
         found.clear();
     };
     life.warn(messages::taken(&taking.net, &completed, Timestamp::now()));
-    Ok(())
+    Ok(Ended::Taken)
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// With a completed backup.
+    Taken,
+    /// There is nothing that a backup could be taken of.
+    NoInstance,
 }
 
 struct Taking<'a> {
@@ -52,6 +70,8 @@ struct Taking<'a> {
     service: &'static dyn Service,
     digits: String,
     net: FinalBackup,
+    /// No list shows the instance.
+    unlisted: bool,
 }
 
 impl Taking<'_> {
@@ -65,8 +85,12 @@ impl Taking<'_> {
         let instance_id = text(&self.net.instance_id);
         let filter =
             Filter { instance_id: Some(instance_id.to_owned()), kind: Some("manual".to_owned()), ..Filter::default() };
-        let listed = self.client.list(&context, self.service, &filter).await;
-        let mut found = listed.map_err(|error| self.failed(None, &error))?;
+        let mut found = match self.client.list(&context, self.service, &filter).await {
+            Ok(found) => found,
+            // Some services list nothing of an instance that they do not know.
+            Err(backup::Error::Cloud(error)) if self.unlisted && self.knows_no_instance(&error) => Vec::new(),
+            Err(error) => return Err(self.failed(None, &error)),
+        };
         found.retain(|backup| attempt::number(&backup.name, &self.digits).is_some());
         let Some(last) = self.net.last_backup_id.as_str().filter(|id| found.iter().all(|backup| backup.id != **id))
         else {
@@ -96,8 +120,8 @@ impl Taking<'_> {
         Started::from(reference)
     }
 
-    /// Takes one.
-    async fn begun(&self, number: u32, life: &Life<FinalBackup>) -> Result<(Started, String), Diagnostics> {
+    /// Takes one; `None` if there is no such instance.
+    async fn begun(&self, number: u32, life: &Life<FinalBackup>) -> Result<Option<(Started, String)>, Diagnostics> {
         let want = NewBackup {
             instance_id: text(&self.net.instance_id).to_owned(),
             name: attempt::name(text(&self.net.name_prefix), &self.digits, number),
@@ -109,11 +133,20 @@ impl Taking<'_> {
         match self.client.begin(&context(life), self.service, &want).await {
             // A destroy that was killed has begun it, and no list had shown it yet.
             Err(backup::Error::NameTaken { existing: Some(existing), .. }) if ours(&existing) => {
-                Ok((Started { certainty: Certainty::Named, ..Started::from(BackupRef::from(&*existing)) }, want.name))
+                let started = Started { certainty: Certainty::Named, ..Started::from(BackupRef::from(&*existing)) };
+                Ok(Some((started, want.name)))
             }
-            Ok(started) => Ok((started, want.name)),
+            Ok(started) => Ok(Some((started, want.name))),
+            Err(backup::Error::Cloud(error)) if self.unlisted && self.knows_no_instance(&error) => Ok(None),
             Err(error) => Err(self.failed(Some(&want.name), &error)),
         }
+    }
+
+    /// Whether a create was refused for good, as it is for an instance that does not exist.
+    fn knows_no_instance(&self, error: &cloud::Error) -> bool {
+        error.refusal().is_some_and(|refusal| {
+            matches!(refusal.status, 400 | 404 | 409) && self.service.verdict(refusal) == Verdict::Final
+        })
     }
 
     /// Waits for it; from here on the state names it.

@@ -1,7 +1,10 @@
 //! This backup is ours.
 
-use huaweidb_emulator::{Fault, FaultKind};
+use std::time::Duration;
+
+use huaweidb_emulator::{BackupRow, Fault, FaultKind};
 use serde_json::json;
+use tokio::time::sleep;
 
 use super::{Case, Stage, check, green, red, services, side_by_side, until};
 use crate::support::core::Held;
@@ -45,6 +48,35 @@ async fn two_teams(service: &'static str) -> Result<(), String> {
 fn a_backup_is_never_in_the_states_of_two_teams() {
     let cases =
         services().into_iter().map(|service| (format!("two teams × {service}"), Box::pin(two_teams(service)) as Case));
+    side_by_side(cases.collect());
+}
+
+/// A create whose connection broke and that arrives all the same, late.
+async fn arrives_late(service: &'static str, after_ms: u64, random: bool) -> Result<(), String> {
+    let stage = Stage::new(service, 1.0);
+    stage.emulator.fault(Fault::arriving_late(after_ms).on(service).operation("create"));
+    let arguments = if random { stage.random() } else { stage.fixed() };
+    let mut held = Held::default();
+    let said = stage.core().await.up(&arguments, &mut held).await;
+    // It is surely there by then, whatever became of the apply.
+    sleep(Duration::from_millis(after_ms)).await;
+    let rows = stage.rows();
+    let told = |row: &BackupRow| held.id() == Some(&row.id) || said.text().contains(&row.id);
+    let unknown: Vec<_> = rows.iter().filter(|row| !told(row)).collect();
+    check(unknown.is_empty(), &format!("without a word: {unknown:?}; {}", said.text()))?;
+    check(rows.len() == 1 || said.text().contains("twice"), &format!("{rows:?}; {}", said.text()))
+}
+
+#[test]
+fn a_create_that_arrives_late_leaves_nothing_without_a_word() {
+    let cases = services().into_iter().flat_map(|service| {
+        [4_000, 6_000, 12_000].into_iter().flat_map(move |after_ms| {
+            [true, false].map(|random| {
+                let name = format!("{after_ms} ms late, random name {random} × {service}");
+                (name, Box::pin(arrives_late(service, after_ms, random)) as Case)
+            })
+        })
+    });
     side_by_side(cases.collect());
 }
 
