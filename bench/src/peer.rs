@@ -61,8 +61,13 @@ fn life(report: &mut Report, both: Both<'_>, service: &str) -> Result<(), Proble
         let folder = alone(whose, binary, &emulator, service)?;
         let steps = [APPLY, PLAN, DESTROY].map(|arguments| cost(&emulator, &folder, arguments));
         costs.push(steps.into_iter().collect::<Result<_, _>>()?);
-        if let Some(left) = of_ours(&emulator).next() {
-            return Err(format!("{}: the backup {} is left", word(whose), left.id).into());
+        let left: Vec<_> = of_ours(&emulator).map(|backup| format!("{} is {}", backup.id, backup.status)).collect();
+        match whose {
+            Whose::Ours if !left.is_empty() => return Err(format!("after the destroy {}", left.join(", ")).into()),
+            Whose::Peer if !left.is_empty() => {
+                report.note(&format!("{service}, left by the peer's destroy"), &left.join(", "))
+            }
+            _ => {}
         }
     }
     for ((step, ours), theirs) in ["apply", "plan", "destroy"].iter().zip(&costs[0]).zip(&costs[1]) {
