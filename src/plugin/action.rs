@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::erased::{Boxed, Held, caught, typed};
-use super::schema::Compiled;
+use super::erased::{Boxed, Held, Offered, caught, typed};
 use super::{Diagnostic, Diagnostics, Model, Schema, Value};
 
 /// A kind of action, over a configured client `C`.
@@ -96,24 +95,13 @@ impl fmt::Debug for Teller {
 }
 
 /// An action without its model type.
-pub(super) trait AnyAction<C>: Send + Sync {
-    fn compiled(&self) -> &Compiled;
-    /// `Err` if the configuration does not fit the model.
-    fn validate(&self, config: Value) -> Result<Diagnostics, Diagnostics>;
+pub(super) trait AnyAction<C>: Offered {
     fn plan<'a>(&'a self, client: Option<&'a C>, config: Value) -> Boxed<'a, Diagnostics>;
     /// All that is to be said in the end; an error among it means that it failed.
     fn invoke<'a>(&'a self, client: &'a C, config: Value, run: Run) -> Boxed<'a, Diagnostics>;
 }
 
 impl<C: Send + Sync + 'static, A: Action<C>> AnyAction<C> for Held<A> {
-    fn compiled(&self) -> &Compiled {
-        Held::compiled(self)
-    }
-
-    fn validate(&self, config: Value) -> Result<Diagnostics, Diagnostics> {
-        Ok(self.inner.validate(&typed(config)?))
-    }
-
     fn plan<'a>(&'a self, client: Option<&'a C>, config: Value) -> Boxed<'a, Diagnostics> {
         Box::pin(async move {
             match typed(config) {

@@ -188,6 +188,13 @@ impl Diagnostics {
         Diagnostics(self.0.into_iter().map(|one| Diagnostic { path: None, ..one }).collect())
     }
 
+    /// Both, in the order they came.
+    #[must_use]
+    pub(super) fn and(mut self, more: Diagnostics) -> Self {
+        self.extend(more);
+        self
+    }
+
     /// All of them, in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
         self.0.iter()

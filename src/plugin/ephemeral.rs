@@ -6,8 +6,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::erased::{Boxed, Held, Start, caught, typed};
-use super::schema::Compiled;
+use super::erased::{Boxed, Held, Offered, Start, caught, typed};
 use super::{Diagnostic, Diagnostics, Field, Model, Private, Schema, Value};
 
 /// A kind of ephemeral value, over a configured client `C`.
@@ -91,10 +90,7 @@ impl Lease {
 }
 
 /// An ephemeral resource without its model type.
-pub(super) trait AnyEphemeral<C>: Send + Sync {
-    fn compiled(&self) -> &Compiled;
-    /// `Err` if the configuration does not fit the model.
-    fn validate(&self, config: Value) -> Result<Diagnostics, Diagnostics>;
+pub(super) trait AnyEphemeral<C>: Offered {
     fn open<'a>(&'a self, client: &'a C, config: Value, start: Start)
     -> Boxed<'a, (Result<Value, Diagnostics>, Lease)>;
     fn renew<'a>(&'a self, client: &'a C, start: Start) -> Boxed<'a, (Result<(), Diagnostics>, Lease)>;
@@ -102,14 +98,6 @@ pub(super) trait AnyEphemeral<C>: Send + Sync {
 }
 
 impl<C: Send + Sync + 'static, E: EphemeralResource<C>> AnyEphemeral<C> for Held<E> {
-    fn compiled(&self) -> &Compiled {
-        Held::compiled(self)
-    }
-
-    fn validate(&self, config: Value) -> Result<Diagnostics, Diagnostics> {
-        Ok(self.inner.validate(&typed(config)?))
-    }
-
     fn open<'a>(
         &'a self,
         client: &'a C,

@@ -13,10 +13,11 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::model::Form;
 use super::schema::Compiled;
 use super::{
-    DataSource, Diagnostic, Diagnostics, Field, Life, Mismatch, Path, Planning, Private, Resource, Schema, Source,
-    Stored, Value,
+    DataSource, Diagnostic, Diagnostics, Field, Life, Mismatch, Model, Path, Planning, Private, Resource, Schema,
+    Source, Stored, Type, Value, timeouts,
 };
 
 /// A future on the heap.
@@ -52,11 +53,17 @@ pub(super) struct Hooked {
     pub(super) diagnostics: Diagnostics,
 }
 
-/// A resource without its model type.
-pub(super) trait AnyResource<C>: Send + Sync {
+/// Whatever has a schema and can be configured.
+pub(super) trait Offered: Send + Sync {
     fn compiled(&self) -> &Compiled;
     /// `Err` if the configuration does not fit the model.
     fn validate(&self, config: Value) -> Result<Diagnostics, Diagnostics>;
+    /// Where the model is not what the schema says.
+    fn misfits(&self) -> Vec<String>;
+}
+
+/// A resource without its model type.
+pub(super) trait AnyResource<C>: Offered {
     fn plan<'a>(
         &'a self,
         client: Option<&'a C>,
@@ -88,27 +95,45 @@ pub(super) trait AnyResource<C>: Send + Sync {
 }
 
 /// A data source without its model type.
-pub(super) trait AnyDataSource<C>: Send + Sync {
-    fn compiled(&self) -> &Compiled;
-    /// `Err` if the configuration does not fit the model.
-    fn validate(&self, config: Value) -> Result<Diagnostics, Diagnostics>;
+pub(super) trait AnyDataSource<C>: Offered {
     fn read<'a>(&'a self, client: &'a C, config: Value, start: Start) -> Boxed<'a, Ended<Value>>;
 }
+
+/// Asks an implementation about a configuration.
+type Validate<T> = Box<dyn Fn(&T, Value) -> Result<Diagnostics, Diagnostics> + Send + Sync>;
 
 /// An implementation with its schema, which is made when first needed.
 pub(super) struct Held<T> {
     pub(super) inner: T,
     schema: fn(&T) -> Schema,
+    validate: Validate<T>,
+    form: fn() -> Form,
     compiled: OnceLock<Compiled>,
 }
 
-impl<T> Held<T> {
-    pub(super) fn new(inner: T, schema: fn(&T) -> Schema) -> Self {
-        Held { inner, schema, compiled: OnceLock::new() }
+impl<T: 'static> Held<T> {
+    pub(super) fn new<M: Model>(inner: T, schema: fn(&T) -> Schema, validate: fn(&T, &M) -> Diagnostics) -> Self {
+        let validate: Validate<T> = Box::new(move |inner, config| Ok(validate(inner, &typed(config)?)));
+        Held { inner, schema, validate, form: M::form, compiled: OnceLock::new() }
+    }
+}
+
+impl<T: Send + Sync> Offered for Held<T> {
+    fn compiled(&self) -> &Compiled {
+        self.compiled.get_or_init(|| Compiled::new((self.schema)(&self.inner)))
     }
 
-    pub(super) fn compiled(&self) -> &Compiled {
-        self.compiled.get_or_init(|| Compiled::new((self.schema)(&self.inner)))
+    fn validate(&self, config: Value) -> Result<Diagnostics, Diagnostics> {
+        (self.validate)(&self.inner, config)
+    }
+
+    fn misfits(&self) -> Vec<String> {
+        let compiled = self.compiled();
+        let mut ty = compiled.value_type().clone();
+        if let (true, Type::Object(members)) = (compiled.owns_timeouts(), &mut ty) {
+            members.remove(timeouts::BLOCK);
+        }
+        (self.form)().misfits(&ty)
     }
 }
 
@@ -122,14 +147,6 @@ fn misfit(mismatch: Mismatch) -> Diagnostic {
 }
 
 impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Held<R> {
-    fn compiled(&self) -> &Compiled {
-        Held::compiled(self)
-    }
-
-    fn validate(&self, config: Value) -> Result<Diagnostics, Diagnostics> {
-        Ok(self.inner.validate(&typed(config)?))
-    }
-
     fn plan<'a>(
         &'a self,
         client: Option<&'a C>,
@@ -259,14 +276,6 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Held<R> {
 }
 
 impl<C: Send + Sync + 'static, D: DataSource<C>> AnyDataSource<C> for Held<D> {
-    fn compiled(&self) -> &Compiled {
-        Held::compiled(self)
-    }
-
-    fn validate(&self, config: Value) -> Result<Diagnostics, Diagnostics> {
-        Ok(self.inner.validate(&typed(config)?))
-    }
-
     fn read<'a>(&'a self, client: &'a C, config: Value, start: Start) -> Boxed<'a, Ended<Value>> {
         Box::pin(async move {
             let mut life = begin(start);

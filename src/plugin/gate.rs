@@ -3,19 +3,14 @@
 //! A host validates a configuration while much of it may be unknown, and not every host asks again once the values are
 //! there. So the same is asked wherever a configuration is about to be used, and nothing is sent before.
 
-use super::schema::Compiled;
+use super::erased::Offered;
 use super::{Diagnostic, Diagnostics, Path, Severity, Value, lifecycle};
 
 /// What is wrong with a configuration as far as its values are known: what the schema found, then what the
 /// implementation says.
-pub(super) fn faults(
-    compiled: &Compiled,
-    config: &Value,
-    write_only_allowed: bool,
-    own: impl FnOnce(Value) -> Result<Diagnostics, Diagnostics>,
-) -> Diagnostics {
-    let mut found = lifecycle::validate(compiled.block(), config, write_only_allowed);
-    match own(compiled.without_timeouts(some(config.clone()))) {
+pub(super) fn faults(of: &dyn Offered, config: &Value, write_only_allowed: bool) -> Diagnostics {
+    let mut found = lifecycle::validate(of.compiled().block(), config, write_only_allowed);
+    match of.validate(of.compiled().without_timeouts(some(config.clone()))) {
         Ok(more) => found.extend(more),
         // Where the schema complains, a value may well not fit the model; saying that too would only confuse.
         Err(misfit) if !found.has_errors() => found.extend(misfit),
@@ -26,12 +21,8 @@ pub(super) fn faults(
 
 /// Lets a configuration pass that is about to be used, as far as its values are known. Warnings were said when it was
 /// validated.
-pub(super) fn check(
-    compiled: &Compiled,
-    config: &Value,
-    own: impl FnOnce(Value) -> Result<Diagnostics, Diagnostics>,
-) -> Result<(), Diagnostics> {
-    let found = faults(compiled, config, true, own);
+pub(super) fn check(of: &dyn Offered, config: &Value) -> Result<(), Diagnostics> {
+    let found = faults(of, config, true);
     if !found.has_errors() {
         return Ok(());
     }
@@ -43,12 +34,8 @@ pub(super) fn check(
 }
 
 /// The same where every value must be there: something is about to be done with it.
-pub(super) fn check_known(
-    compiled: &Compiled,
-    config: &Value,
-    own: impl FnOnce(Value) -> Result<Diagnostics, Diagnostics>,
-) -> Result<(), Diagnostics> {
-    check(compiled, config, own)?;
+pub(super) fn check_known(of: &dyn Offered, config: &Value) -> Result<(), Diagnostics> {
+    check(of, config)?;
     let mut unknown = Diagnostics::new();
     for (name, _) in config.as_map().into_iter().flatten().filter(|(_, value)| !value.is_wholly_known()) {
         let detail = format!(

@@ -8,8 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::erased::{Boxed, Held, caught, typed};
-use super::schema::Compiled;
+use super::erased::{Boxed, Held, Offered, caught, typed};
 use super::{Diagnostic, Diagnostics, Field, Model, Schema, Value};
 
 /// The search for objects of the resource of the same name, over a configured client `C`. That resource must have an
@@ -106,22 +105,11 @@ impl<M: Field> Findings<M> {
 }
 
 /// A list resource without its model types.
-pub(super) trait AnyList<C>: Send + Sync {
-    fn compiled(&self) -> &Compiled;
-    /// `Err` if the configuration does not fit the model.
-    fn validate(&self, config: Value) -> Result<Diagnostics, Diagnostics>;
+pub(super) trait AnyList<C>: Offered {
     fn list<'a>(&'a self, client: &'a C, config: Value, search: Search) -> Boxed<'a, ()>;
 }
 
 impl<C: Send + Sync + 'static, L: ListResource<C>> AnyList<C> for Held<L> {
-    fn compiled(&self) -> &Compiled {
-        Held::compiled(self)
-    }
-
-    fn validate(&self, config: Value) -> Result<Diagnostics, Diagnostics> {
-        Ok(self.inner.validate(&typed(config)?))
-    }
-
     fn list<'a>(&'a self, client: &'a C, config: Value, search: Search) -> Boxed<'a, ()> {
         Box::pin(async move {
             let Search { out, limit, whole, stop, deadline } = search;

@@ -9,6 +9,7 @@ mod attr;
 #[cfg(feature = "bench")]
 #[doc(hidden)]
 pub mod bench;
+mod catalogue;
 mod codec;
 mod diagnostics;
 mod ephemeral;
@@ -43,17 +44,18 @@ mod value;
 
 pub use action::{Action, Run, Teller};
 pub use attr::Attr;
+pub use catalogue::Catalogue;
 pub use diagnostics::{Diagnostic, Diagnostics, Path, Severity, Step};
 pub use ephemeral::{EphemeralResource, Lease};
 pub use function::{Function, FunctionError, Parameter, Signature};
 pub use identity::{Identity, IdentityAttribute};
 pub use list::{Findings, ListResource};
-#[doc(hidden)]
-pub use model::Members;
 pub use model::{Field, Mismatch, Model, model};
-pub use provider::{Catalogue, Provider, faults};
-pub use resource::{DataSource, Life, Planning, Private, Resource, Source, Stored};
+#[doc(hidden)]
+pub use model::{Form, Members};
+pub use provider::{Provider, faults};
+pub use resource::{DataSource, Life, Planning, Private, Resource, Source};
 pub use schema::{Attribute, Block, Check, Mode, NestedBlock, Nesting, Schema, Shape};
 pub use serve::{Attached, attach, debug, serve};
 pub use timeouts::{Timeouts, check as check_duration, parse as parse_duration};
-pub use value::{Number, Type, Value};
+pub use value::{Number, Stored, Type, Value};

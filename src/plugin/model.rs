@@ -5,7 +5,7 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Attr, Diagnostic, Number, Path, Step, Value};
+use super::{Attr, Diagnostic, Number, Path, Step, Type, Value};
 
 /// All attributes and blocks of a schema as a struct of plain fields, mostly [`Attr`]s.
 ///
@@ -19,6 +19,55 @@ pub trait Field: Sized {
 
     /// Writes it.
     fn into_value(self) -> Value;
+
+    /// What kind of value that is.
+    fn form() -> Form;
+}
+
+/// The kind of value that a [`Field`] takes.
+#[derive(Clone, Debug)]
+pub enum Form {
+    /// Any value.
+    Any,
+    /// A value of this primitive type.
+    Plain(Type),
+    /// A list or a set of these.
+    Each(Box<Form>),
+    /// A map of these.
+    Keyed(Box<Form>),
+    /// An object with exactly these members.
+    Members(Vec<(&'static str, Form)>),
+}
+
+impl Form {
+    /// Where a schema that gives values of this type says otherwise.
+    pub(super) fn misfits(&self, ty: &Type) -> Vec<String> {
+        let mut found = Vec::new();
+        self.compare(ty, "", &mut found);
+        found
+    }
+
+    fn compare(&self, ty: &Type, path: &str, found: &mut Vec<String>) {
+        let dotted = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+        match (self, ty) {
+            (Form::Any, _) => {}
+            (Form::Plain(form), ty) if form == ty => {}
+            (Form::Each(form), Type::List(ty) | Type::Set(ty)) | (Form::Keyed(form), Type::Map(ty)) => {
+                form.compare(ty, path, found);
+            }
+            (Form::Members(fields), Type::Object(members)) => {
+                for (name, form) in fields {
+                    match members.get(*name) {
+                        Some(ty) => form.compare(ty, &dotted(name), found),
+                        None => found.push(format!("{}: the model has it, the schema has not", dotted(name))),
+                    }
+                }
+                let unread = members.keys().filter(|name| !fields.iter().any(|(field, _)| field == name));
+                found.extend(unread.map(|name| format!("{}: the schema has it, the model has not", dotted(name))));
+            }
+            (_, ty) => found.push(format!("{path}: the model cannot hold a value of type {ty}")),
+        }
+    }
 }
 
 /// A value that does not have the form it should have.
@@ -88,6 +137,10 @@ impl Field for Value {
     fn into_value(self) -> Value {
         self
     }
+
+    fn form() -> Form {
+        Form::Any
+    }
 }
 
 /// Null and unknown are states of their own. A collection with an unknown element is unknown as a whole, unless its
@@ -114,6 +167,10 @@ impl<T: Field> Field for Attr<T> {
             Attr::Known(known) => known.into_value(),
         }
     }
+
+    fn form() -> Form {
+        T::form()
+    }
 }
 
 /// The value without its type, where one is wrapped around it.
@@ -135,6 +192,10 @@ impl Field for String {
     fn into_value(self) -> Value {
         Value::String(self)
     }
+
+    fn form() -> Form {
+        Form::Plain(Type::String)
+    }
 }
 
 impl Field for SecretString {
@@ -145,6 +206,10 @@ impl Field for SecretString {
     fn into_value(self) -> Value {
         Value::String(self.expose_secret().to_owned())
     }
+
+    fn form() -> Form {
+        Form::Plain(Type::String)
+    }
 }
 
 impl Field for bool {
@@ -154,6 +219,10 @@ impl Field for bool {
 
     fn into_value(self) -> Value {
         Value::Bool(self)
+    }
+
+    fn form() -> Form {
+        Form::Plain(Type::Bool)
     }
 }
 
@@ -168,6 +237,10 @@ impl Field for Number {
     fn into_value(self) -> Value {
         Value::Number(self)
     }
+
+    fn form() -> Form {
+        Form::Plain(Type::Number)
+    }
 }
 
 impl Field for i64 {
@@ -180,6 +253,10 @@ impl Field for i64 {
     fn into_value(self) -> Value {
         Value::from(self)
     }
+
+    fn form() -> Form {
+        Form::Plain(Type::Number)
+    }
 }
 
 impl Field for u64 {
@@ -191,6 +268,10 @@ impl Field for u64 {
     fn into_value(self) -> Value {
         Value::Number(Number::from(self))
     }
+
+    fn form() -> Form {
+        Form::Plain(Type::Number)
+    }
 }
 
 impl Field for f64 {
@@ -201,6 +282,10 @@ impl Field for f64 {
     /// What is no number (an infinite one, say) becomes null.
     fn into_value(self) -> Value {
         Number::from_f64(self).map_or(Value::Null, Value::Number)
+    }
+
+    fn form() -> Form {
+        Form::Plain(Type::Number)
     }
 }
 
@@ -217,6 +302,10 @@ impl<T: Field> Field for Vec<T> {
 
     fn into_value(self) -> Value {
         Value::List(self.into_iter().map(Field::into_value).collect())
+    }
+
+    fn form() -> Form {
+        Form::Each(Box::new(T::form()))
     }
 }
 
@@ -236,6 +325,10 @@ impl<T: Field> Field for BTreeMap<String, T> {
 
     fn into_value(self) -> Value {
         Value::Map(self.into_iter().map(|(key, member)| (key, member.into_value())).collect())
+    }
+
+    fn form() -> Form {
+        Form::Keyed(Box::new(T::form()))
     }
 }
 
@@ -296,6 +389,12 @@ macro_rules! __model {
                     $(($crate::plugin::Members::name(stringify!($field)), $crate::plugin::Field::into_value(self.$field)),)*
                 ])
             }
+
+            fn form() -> $crate::plugin::Form {
+                $crate::plugin::Form::Members(::std::vec![
+                    $(($crate::plugin::Members::name(stringify!($field)), <$type as $crate::plugin::Field>::form()),)*
+                ])
+            }
         }
 
         impl $crate::plugin::Model for $name {}
@@ -311,7 +410,7 @@ mod tests {
 
     use secrecy::{ExposeSecret, SecretString};
 
-    use crate::plugin::{Attr, Field, Number, Value, model};
+    use crate::plugin::{Attr, Field, Number, Type, Value, model};
 
     model! {
         /// Every kind of field.
@@ -364,6 +463,41 @@ mod tests {
         assert_eq!(all.secret.known().unwrap().expose_secret(), "s3cret");
         assert!(!format!("{all:?}").contains("s3cret"));
         assert_eq!(all.into_value(), value);
+    }
+
+    #[test]
+    fn what_differs_from_the_schema_is_named() {
+        let object = |members: &[(&str, Type)]| {
+            Type::Object(members.iter().map(|(name, ty)| ((*name).to_owned(), ty.clone())).collect())
+        };
+        let inner = || object(&[("type", Type::String)]);
+        let mut members = [
+            ("text", Type::String),
+            ("count", Type::Number),
+            ("share", Type::Number),
+            ("exact", Type::Number),
+            ("on", Type::Bool),
+            ("tags", Type::map(Type::String)),
+            ("labels", Type::map(Type::String)),
+            ("nested", inner()),
+            ("list", Type::set(inner())),
+            ("secret", Type::String),
+            ("any", Type::Dynamic),
+        ];
+        assert_eq!(All::form().misfits(&object(&members)), [""; 0]);
+        members[1] = ("counts", Type::Number);
+        members[4] = ("on", Type::String);
+        members[8] = ("list", Type::list(object(&[("kind", Type::String)])));
+        assert_eq!(
+            All::form().misfits(&object(&members)),
+            [
+                "count: the model has it, the schema has not",
+                "on: the model cannot hold a value of type string",
+                "list.type: the model has it, the schema has not",
+                "list.kind: the schema has it, the model has not",
+                "counts: the schema has it, the model has not",
+            ]
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::value::Stored;
 use super::{Diagnostic, Diagnostics, Model, Path, Schema};
 
 /// A kind of managed object, over a configured client `C`.
@@ -173,9 +174,6 @@ impl Source<'_> {
         Diagnostic::error("Object cannot be moved to this type", detail).into()
     }
 }
-
-/// Attributes as a state file holds them.
-pub type Stored = serde_json::Map<String, serde_json::Value>;
 
 /// A kind of object that is only read, over a configured client `C`.
 pub trait DataSource<C>: Send + Sync + 'static {

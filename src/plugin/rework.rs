@@ -1,6 +1,6 @@
 //! One rule for every attribute of an object, at every depth.
 
-use super::{Attribute, Block, NestedBlock, Nesting, Shape, Value};
+use super::{Attribute, Block, NestedBlock, Nesting, Shape, Step, Value};
 
 /// The contents of a block or of a nested attribute.
 #[derive(Clone, Copy)]
@@ -97,5 +97,20 @@ pub(super) fn fits(element: &Value, config: &Value) -> bool {
             elements.len() == config.len() && elements.iter().zip(config).all(|(element, config)| fits(element, config))
         }
         (element, config) => element == config,
+    }
+}
+
+/// The objects of a nested attribute or block, each with the step that leads to it. Set elements have none.
+pub(super) fn elements(nesting: Nesting, value: &Value) -> Vec<(Option<Step>, &Value)> {
+    match (nesting, value.bare()) {
+        (_, Value::Null | Value::Unknown(_)) => Vec::new(),
+        (Nesting::List, Value::List(elements)) => {
+            (0..).zip(elements).map(|(index, element)| (Some(Step::Index(index)), element)).collect()
+        }
+        (Nesting::Set, Value::List(elements)) => elements.iter().map(|element| (None, element)).collect(),
+        (Nesting::Map, Value::Map(members)) => {
+            members.iter().map(|(key, element)| (Some(Step::Key(key.clone())), element)).collect()
+        }
+        (_, object) => vec![(None, object)],
     }
 }

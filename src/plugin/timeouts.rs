@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Attribute, NestedBlock, Value};
+use super::value::Value;
 
 /// The name of the block.
 pub(super) const BLOCK: &str = "timeouts";
@@ -46,7 +46,7 @@ pub(super) enum Operation {
 impl Operation {
     pub(super) const ALL: [Operation; 4] = [Self::Create, Self::Read, Self::Update, Self::Delete];
 
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Operation::Create => "create",
             Operation::Read => "read",
@@ -57,7 +57,7 @@ impl Operation {
 }
 
 impl Timeouts {
-    fn default_of(&self, operation: Operation) -> Duration {
+    pub(super) fn default_of(&self, operation: Operation) -> Duration {
         match operation {
             Operation::Create => self.create,
             Operation::Read => self.read,
@@ -72,27 +72,6 @@ impl Timeouts {
     pub(super) fn limit(&self, operation: Operation, object: &Value) -> Duration {
         let written = object.get(BLOCK).get(operation.name()).as_str();
         written.and_then(|text| parse(text).ok()).unwrap_or_else(|| self.default_of(operation))
-    }
-
-    /// The block that offers these operations.
-    pub(super) fn block(&self, offered: &[Operation]) -> NestedBlock {
-        let block = NestedBlock::single(
-            BLOCK,
-            "How long the operations may take before they are given up. Default: the limits below.",
-        );
-        offered.iter().fold(block, |block, &operation| {
-            let name = operation.name();
-            let text = format!(
-                "Limit for {}, as a number with a unit, such as `\"90s\"`, `\"30m\"` or `\"1h30m\"`. \
-                 Default: `{}`. Changing it changes nothing in the cloud.",
-                match operation {
-                    Operation::Update => "an update".to_owned(),
-                    _ => format!("a {name}"),
-                },
-                written(self.default_of(operation))
-            );
-            block.attribute(Attribute::string(name).optional().check(check).describe(text))
-        })
     }
 }
 
@@ -141,7 +120,7 @@ pub fn parse(text: &str) -> Result<Duration, String> {
 }
 
 /// The way a person would write it.
-fn written(duration: Duration) -> String {
+pub(super) fn written(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, s) => format!("{s}s"),

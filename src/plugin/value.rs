@@ -559,6 +559,9 @@ fn parse_exponent(text: &[u8]) -> Option<i64> {
     (exponent.abs() <= 1_000_000_000).then_some(exponent)
 }
 
+/// Attributes as a state file holds them.
+pub type Stored = serde_json::Map<String, serde_json::Value>;
+
 #[cfg(test)]
 mod tests {
     use std::cmp::Ordering;

@@ -152,7 +152,7 @@ pub(crate) fn summaries_in_code() -> std::collections::BTreeSet<String> {
             ".error(",
             ".explained(",
             ".complain(",
-            "not_offered(",
+            "Shelf::of(",
             "severity(",
             "SUMMARY: &str =",
         ];

@@ -1,0 +1,81 @@
+//! Actions.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::mpsc;
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tonic::codegen::BoxStream;
+
+use super::call::Call;
+use super::coding::{configured, validated};
+use super::session::Session;
+use crate::plugin::action::{Run, Teller};
+use crate::plugin::erased::caught;
+use crate::plugin::proto::tfplugin6 as wire;
+use crate::plugin::{Diagnostics, Provider, gate};
+use wire::invoke_action::Event;
+use wire::invoke_action::event::{Completed, Progress, Type};
+
+impl<P: Provider> Call<P> for wire::validate_action_config::Request {
+    type Response = wire::validate_action_config::Response;
+
+    async fn answer(self, session: &Session<P>) -> Result<Self::Response, Diagnostics> {
+        let action = session.find(|all| &all.actions, &self.type_name)?;
+        Ok(Self::Response { diagnostics: validated(action, self.config.as_ref())? })
+    }
+}
+
+impl<P: Provider> Call<P> for wire::plan_action::Request {
+    type Response = wire::plan_action::Response;
+
+    async fn answer(self, session: &Session<P>) -> Result<Self::Response, Diagnostics> {
+        let action = session.find(|all| &all.actions, &self.action_type)?;
+        let config = configured(action, self.config.as_ref())?;
+        gate::check(action, &config)?;
+        let client = session.client_if_known()?;
+        let diagnostics = action.plan(client.as_deref(), action.compiled().without_timeouts(config)).await;
+        Ok(Self::Response { diagnostics: diagnostics.into_wire(), deferred: None })
+    }
+}
+
+/// Does it, in a task of its own: an action that has begun comes to its end, whoever listens.
+pub(super) fn answer<P: Provider>(session: Arc<Session<P>>, request: wire::invoke_action::Request) -> BoxStream<Event> {
+    let (out, events) = mpsc::unbounded_channel();
+    let running = session.stop.running();
+    let stop = session.stop.token();
+    let told = stop.clone();
+    tokio::spawn(async move {
+        let begun = Instant::now();
+        let messages = out.clone();
+        let teller = Teller::new(move |message| {
+            let _ = messages.send(Ok(Event { r#type: Some(Type::Progress(Progress { message })) }));
+        });
+        let work = async {
+            let action = session.find(|all| &all.actions, &request.action_type)?;
+            let config = configured(action, request.config.as_ref())?;
+            gate::check_known(action, &config)?;
+            let client = session.client()?;
+            Ok(action.invoke(&client, action.compiled().without_timeouts(config), Run::new(told, teller)).await)
+        };
+        let diagnostics = caught(work).await.unwrap_or_else(|errors| errors);
+        tracing::debug!(
+            tf_rpc = "InvokeAction",
+            tf_resource_type = request.action_type,
+            tf_req_duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            failed = diagnostics.has_errors(),
+            "call answered"
+        );
+        let completed = Type::Completed(Completed { diagnostics: diagnostics.into_wire() });
+        if out.send(Ok(Event { r#type: Some(completed) })).is_err() {
+            tracing::warn!(tf_rpc = "InvokeAction", "nobody waited for the end of the action");
+        }
+        drop(running);
+    });
+    // After its own stop a host expects the end and nothing else: some fall over a word that comes between.
+    Box::pin(UnboundedReceiverStream::new(events).filter(move |event| {
+        let tells = event.as_ref().is_ok_and(|event| matches!(event.r#type, Some(Type::Progress(_))));
+        !(tells && stop.is_cancelled())
+    }))
+}

@@ -1,0 +1,24 @@
+//! One call of the protocol.
+
+use std::future::Future;
+
+use super::session::Session;
+use crate::plugin::proto::tfplugin6 as wire;
+use crate::plugin::{Diagnostics, Provider};
+
+/// A request, which knows how it is answered.
+pub(super) trait Call<P: Provider>: Sized + Send + 'static {
+    type Response: Report;
+
+    /// What is answered beside the errors when it fails.
+    fn unchanged(&self) -> Self::Response {
+        Self::Response::default()
+    }
+
+    fn answer(self, session: &Session<P>) -> impl Future<Output = Result<Self::Response, Diagnostics>> + Send;
+}
+
+/// An answer that carries diagnostics.
+pub(super) trait Report: Default + Send + 'static {
+    fn diagnostics(&mut self) -> &mut Vec<wire::Diagnostic>;
+}

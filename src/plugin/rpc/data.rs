@@ -1,0 +1,43 @@
+//! Data sources.
+
+use super::call::Call;
+use super::coding::{configured, validated, write};
+use super::session::Session;
+use crate::plugin::erased::{Ended, Start};
+use crate::plugin::proto::tfplugin6 as wire;
+use crate::plugin::timeouts::Operation;
+use crate::plugin::{Diagnostics, Private, Provider, gate, lifecycle};
+
+impl<P: Provider> Call<P> for wire::validate_data_resource_config::Request {
+    type Response = wire::validate_data_resource_config::Response;
+
+    async fn answer(self, session: &Session<P>) -> Result<Self::Response, Diagnostics> {
+        let data_source = session.find(|all| &all.data_sources, &self.type_name)?;
+        Ok(Self::Response { diagnostics: validated(data_source, self.config.as_ref())? })
+    }
+}
+
+impl<P: Provider> Call<P> for wire::read_data_source::Request {
+    type Response = wire::read_data_source::Response;
+
+    async fn answer(self, session: &Session<P>) -> Result<Self::Response, Diagnostics> {
+        let data_source = session.find(|all| &all.data_sources, &self.type_name)?;
+        let compiled = data_source.compiled();
+        let config = configured(data_source, self.config.as_ref())?;
+        gate::check_known(data_source, &config)?;
+        let client = session.client()?;
+        let timeout = compiled.timeouts().limit(Operation::Read, &config);
+        let start = Start { stop: session.stop.token(), timeout, private: Private::default() };
+        let Ended { result, warnings, .. } =
+            data_source.read(&client, compiled.without_timeouts(config.clone()), start).await;
+        let state = result.and_then(|found| lifecycle::answered(compiled, &config, found));
+        match state {
+            Ok(state) => Ok(Self::Response {
+                state: write(&state, compiled.value_type())?,
+                diagnostics: warnings.into_wire(),
+                deferred: None,
+            }),
+            Err(errors) => Err(warnings.and(errors)),
+        }
+    }
+}

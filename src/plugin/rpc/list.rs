@@ -1,0 +1,86 @@
+//! List resources.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::codegen::BoxStream;
+
+use super::call::Call;
+use super::coding::{configured, identify, validated, write};
+use super::session::Session;
+use crate::plugin::erased::{AnyResource, caught};
+use crate::plugin::list::{Found, Search};
+use crate::plugin::proto::tfplugin6 as wire;
+use crate::plugin::timeouts::Operation;
+use crate::plugin::{Diagnostic, Diagnostics, Provider, Value, gate, lifecycle};
+use wire::list_resource::Event;
+
+impl<P: Provider> Call<P> for wire::validate_list_resource_config::Request {
+    type Response = wire::validate_list_resource_config::Response;
+
+    async fn answer(self, session: &Session<P>) -> Result<Self::Response, Diagnostics> {
+        let list = session.find(|all| &all.list_resources, &self.type_name)?;
+        Ok(Self::Response { diagnostics: validated(list, self.config.as_ref())? })
+    }
+}
+
+/// Searches. Reading only: when the host has had enough, the search is dropped wherever it is.
+pub(super) fn answer<P: Provider>(session: Arc<Session<P>>, request: wire::list_resource::Request) -> BoxStream<Event> {
+    /// So many events wait for the host at most.
+    const AHEAD: usize = 32;
+    let (out, found) = mpsc::channel(AHEAD);
+    let running = session.stop.running();
+    let whole = request.include_resource_object;
+    let (type_name, searching) = (request.type_name.clone(), Arc::clone(&session));
+    tokio::spawn(async move {
+        let session = searching;
+        let notes = out.clone();
+        let work = async {
+            session.find(|all| &all.resources, &request.type_name)?;
+            let list = session.find(|all| &all.list_resources, &request.type_name)?;
+            let compiled = list.compiled();
+            let config = configured(list, request.config.as_ref())?;
+            gate::check_known(list, &config)?;
+            let client = session.client()?;
+            let search = Search {
+                out,
+                limit: u64::try_from(request.limit).ok().filter(|limit| *limit > 0).unwrap_or(u64::MAX),
+                whole,
+                stop: session.stop.token(),
+                deadline: tokio::time::Instant::now() + compiled.timeouts().limit(Operation::Read, &config),
+            };
+            list.list(&client, compiled.without_timeouts(config), search).await;
+            Ok(())
+        };
+        if let Err(errors) = caught(work).await {
+            let _ = notes.send(Found::Note(errors)).await;
+        }
+        drop(running);
+    });
+    Box::pin(ReceiverStream::new(found).map(move |found| {
+        let event = match found {
+            Found::Note(diagnostics) => Err(diagnostics),
+            Found::Object { label, object } => session
+                .find(|all| &all.resources, &type_name)
+                .and_then(|resource| event(resource, whole, label, object)),
+        };
+        Ok(event.unwrap_or_else(|errors| Event { diagnostic: errors.into_wire(), ..Event::default() }))
+    }))
+}
+
+/// A found object, as the host gets it.
+fn event<C>(resource: &dyn AnyResource<C>, whole: bool, label: String, object: Value) -> Result<Event, Diagnostics> {
+    let compiled = resource.compiled();
+    let object = lifecycle::imported(compiled, object)?;
+    let identity = Some(identify(compiled, &object)?.ok_or_else(|| no_identity(&label))?);
+    let resource_object = if whole { write(&object, compiled.value_type())? } else { None };
+    Ok(Event { identity, display_name: label, resource_object, diagnostic: Vec::new() })
+}
+
+/// What a host cannot take: a found object that nothing identifies.
+pub(in crate::plugin) fn no_identity(label: &str) -> Diagnostic {
+    let detail = format!("{label} was found and left out. This is a bug in the provider; please report it.");
+    Diagnostic::error("Found object has no identity", detail)
+}
