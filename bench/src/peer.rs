@@ -65,7 +65,7 @@ fn life(report: &mut Report, both: Both<'_>, service: &str) -> Result<(), Proble
         match whose {
             Whose::Ours if !left.is_empty() => return Err(format!("after the destroy {}", left.join(", ")).into()),
             Whose::Peer if !left.is_empty() => {
-                report.note(&format!("{service}, left by the peer's destroy"), &left.join(", "))
+                report.note(&format!("{service}, left by the peer's destroy"), &left.join(", "));
             }
             _ => {}
         }

@@ -54,6 +54,7 @@ pub fn site(root: &Path, folder: &Path) -> io::Result<()> {
     }
     summary.push_str("\n# Reference\n\n");
     listed(root, &src, "docs/index.md", &mut summary)?;
+    listed(root, &src, "docs/messages.md", &mut summary)?;
     for (kind, heading) in REFERENCE {
         let _ = writeln!(summary, "\n# {heading}\n");
         for name in pages(&root.join("docs").join(kind))? {

@@ -5,6 +5,7 @@
 
 mod compatibility;
 mod links;
+mod messages;
 mod pages;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,6 +70,7 @@ async fn the_reference_pages_are_what_the_schema_says() {
     let docs = root().join("docs");
     let mut wanted = pages::render(&sources().await);
     wanted.insert(compatibility::PAGE.to_owned(), compatibility::render(&read(&docs.join(compatibility::PAGE))));
+    wanted.insert(messages::PAGE.to_owned(), messages::render());
     let is_generated = |name: &str| !BY_HAND.iter().any(|folder| name.starts_with(&format!("{folder}/")));
     let there: BTreeSet<String> = files(&docs, &docs).into_keys().filter(|name| is_generated(name)).collect();
     if std::env::var_os("UPDATE_DOCS").is_some() {
