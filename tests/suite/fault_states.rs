@@ -112,6 +112,10 @@ impl Doing {
 
 impl Cell {
     fn expected(self) -> Ended {
+        if self.throughout && (self.doing, self.wrong) == (Doing::Plan, Wrong::Status401) {
+            // With these credentials nothing can ever work.
+            return Ended::Error;
+        }
         match (self.doing, self.wrong) {
             // Whether it is the last backup is worth a warning, not an error; what is only slow comes, and what is called a
             // picture may well be JSON; the lists tell what jobs do not; and the token itself comes in a header.

@@ -232,6 +232,8 @@ impl Cell {
     fn expected_once(self) -> Ended {
         let reads = matches!(self.doing, Doing::Read | Doing::List | Doing::Token | Doing::Project);
         match (self.doing, self.wrong) {
+            // Nobody listens at an address that the user gave, and nobody ever has: that is told at once.
+            (doing, Wrong::Refused) if !matches!(doing, Doing::Job | Doing::Search) => Ended::Error,
             // Of one look that fails for good nobody can tell what became of the create.
             (Doing::Search, Wrong::Redirect) => Ended::Unclear,
             // The token itself comes in a header.

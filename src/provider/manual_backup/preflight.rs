@@ -136,8 +136,9 @@ fn taken(service: &'static dyn Service, region: &str, holder: &Backup) -> Diagno
     let key = service.facts().key();
     let detail = format!(
         "The backup {} ({}) of the instance {} has the name {:?} already, and names are unique. Choose another one, or \
-         `name_prefix` in its place. If that backup is the one that is meant, import it as {key}/{}/{}@{region}. If it is in the \
-         state under another address, a `moved` block keeps it.",
+         `name_prefix` in its place. If it is in the state under another address, a `moved` block keeps it. If that backup is \
+         the one that is meant, import it:\n\nimport {{\n  to = huaweidb_manual_backup.example\n  \
+         id = \"{key}/{}/{}@{region}\"\n}}",
         holder.id, holder.status, holder.instance_id, holder.name, holder.instance_id, holder.id
     );
     Diagnostic::error("Name is taken", detail).at(Path::attribute("name"))
