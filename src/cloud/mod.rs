@@ -14,12 +14,14 @@ mod credentials;
 mod decode;
 mod endpoint;
 mod error;
+mod first_use;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzz;
 mod hidden;
 mod limiter;
 mod obstacle;
+mod patience;
 mod project;
 mod proxy;
 mod retry;

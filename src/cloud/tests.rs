@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 use url::Url;
 
-use super::wire::Patience;
+use super::patience::Patience;
 use super::*;
 
 static DDS: Product = Product { key: "dds", host: |_, _| "dds" };

@@ -9,10 +9,11 @@ use url::Url;
 
 use super::credentials::{self, Held, Line, Scope, Source};
 use super::endpoint::{self, IAM};
+use super::patience::Patience;
 use super::project;
 use super::sign;
 use super::slot::Slot;
-use super::wire::{Answer, Ask, Patience, Tries, Wire};
+use super::wire::{Answer, Ask, Tries, Wire};
 use super::{Call, Context, Credentials, Error, Product, Reply, Settings};
 
 const PROJECT_ID: &str = "{project_id}";

@@ -7,7 +7,6 @@ use std::collections::HashMap;
 use std::error::Error as _;
 use std::fmt;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
@@ -15,76 +14,19 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value as Json;
-use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::decode::{self, Head};
 use super::endpoint;
+use super::first_use::FirstUse;
 use super::hidden::Hidden;
 use super::limiter::{Ended, Limiter, Permit};
 use super::obstacle::{Obstacle, Target};
+use super::patience::Patience;
 use super::retry::{self, Next, Outcome, Policy};
 use super::sign;
-use super::slot::within;
 use super::{Authorities, Body, Context, Error, IAM, Proxy, Refusal, Settings};
-
-/// How long we wait for what. Tests wait for less.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
-    /// For a connection.
-    pub(super) connect: Duration,
-    /// For the next byte.
-    pub(super) idle: Duration,
-    /// For a whole answer.
-    pub(super) total: Duration,
-    /// So much longer than the deadline may a request take that must not be sent twice: cut off, nobody would know
-    /// what became of it.
-    pub(super) grace: Duration,
-    /// So long after a stop the answer to a request that may be repeated is still awaited; to another, so long as `grace`.
-    pub(super) after_stop: Duration,
-    /// For an answer of the metadata service.
-    pub(super) metadata: Duration,
-    /// The longest first wait between two attempts.
-    pub(super) first_wait: Duration,
-    /// The longest wait of our own between two attempts.
-    pub(super) longest_wait: Duration,
-    /// The largest answer, in bytes.
-    pub(super) largest_bytes: usize,
-}
-
-impl Patience {
-    /// The same with the waits between two attempts and the limits of everything else divided.
-    pub(super) fn divided(self, waits: u32, limits: u32) -> Self {
-        Patience {
-            connect: self.connect / limits,
-            idle: self.idle / limits,
-            total: self.total / limits,
-            grace: self.grace / limits,
-            after_stop: self.after_stop / limits,
-            metadata: self.metadata / limits,
-            first_wait: self.first_wait / waits,
-            longest_wait: self.longest_wait / waits,
-            ..self
-        }
-    }
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Patience {
-            connect: Duration::from_secs(10),
-            idle: Duration::from_secs(30),
-            total: Duration::from_mins(2),
-            grace: Duration::from_secs(5),
-            after_stop: Duration::from_secs(1),
-            metadata: Duration::from_secs(3),
-            first_wait: Duration::from_secs(1),
-            longest_wait: Duration::from_secs(30),
-            largest_bytes: 16 * 1024 * 1024,
-        }
-    }
-}
 
 /// What a request carries to be let in.
 #[derive(Clone, Debug)]
@@ -615,51 +557,6 @@ impl Failure {
             refusal.message = format!("{} (this machine's clock: {ours}, the cloud's: {theirs})", refusal.message);
         }
         self
-    }
-}
-
-/// The first use of an access key goes alone: five wrong signatures in a row lock the key, and Terraform asks for ten
-/// things at once. Once the key has been accepted there is nothing to wait for; once it was refused, it is not shown
-/// again.
-#[derive(Debug, Default)]
-struct FirstUse {
-    accepted: AtomicBool,
-    refusal: Mutex<Option<Error>>,
-}
-
-/// A call's turn. Others wait for its end if the key is still unproven.
-struct Turn<'a> {
-    accepted: &'a AtomicBool,
-    refusal: Option<MutexGuard<'a, Option<Error>>>,
-}
-
-impl FirstUse {
-    async fn turn(&self, context: &Context, call: &str, proof: &Proof) -> Result<Turn<'_>, Error> {
-        // Temporary keys are renewed when they are refused, and other kinds of proof cannot be locked.
-        let permanent = matches!(proof, Proof::Key { security_token: None, .. });
-        if !permanent || self.accepted.load(Ordering::Acquire) {
-            return Ok(Turn { accepted: &self.accepted, refusal: None });
-        }
-        let refusal = within(context, call, self.refusal.lock()).await?;
-        if let Some(error) = &*refusal {
-            return Err(error.clone());
-        }
-        let unproven = !self.accepted.load(Ordering::Acquire);
-        Ok(Turn { accepted: &self.accepted, refusal: unproven.then_some(refusal) })
-    }
-}
-
-impl Turn<'_> {
-    fn ends(self, error: Option<&Error>) {
-        let Some(mut refusal) = self.refusal else { return };
-        match error.map(|error| (error, error.refusal())) {
-            Some((error, Some(said))) if said.rejects_key() => *refusal = Some(error.clone()),
-            // Whoever looks at the request itself has accepted its signature.
-            None | Some((_, Some(Refusal { status: 400 | 403 | 409, .. }))) => {
-                self.accepted.store(true, Ordering::Release);
-            }
-            Some(_) => {}
-        }
     }
 }
 

@@ -9,6 +9,7 @@ use super::final_backup;
 use crate::backup::{self, Backup, Doubt, Verdict};
 use crate::cloud;
 use crate::plugin::{Diagnostic, Path};
+use crate::provider::services::import_block;
 
 /// What we were doing when it went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -317,7 +318,7 @@ fn next_of_create(about: About<'_>, error: &backup::Error) -> Option<String> {
         backup::Error::NameTaken { existing: Some(backup), .. } => format!(
             "Choose another `name`, use `name_prefix`, or, if that backup is the one you want, bring it under \
              management:\n\n{}",
-            import_block(about.service, backup)
+            import_block(about.service, None, backup)
         ),
         backup::Error::NameTaken { existing: None, .. } => {
             "Choose another `name`, or use `name_prefix`, which never collides.".to_owned()
@@ -325,7 +326,7 @@ fn next_of_create(about: About<'_>, error: &backup::Error) -> Option<String> {
         backup::Error::Busy { running: Some(backup), .. } => format!(
             "Apply again when it has ended, raise `timeouts.create` (in an action: `timeout`), or, if the running backup is the one you want, bring \
              it under management:\n\n{}",
-            import_block(about.service, backup)
+            import_block(about.service, None, backup)
         ),
         backup::Error::Busy { running: None, .. } => {
             "Apply again when the instance is idle, or raise `timeouts.create` (in an action: `timeout`).".to_owned()
@@ -333,7 +334,7 @@ fn next_of_create(about: About<'_>, error: &backup::Error) -> Option<String> {
         backup::Error::Unclear { candidates, .. } => match candidates.first() {
             Some(backup) => format!(
                 "Look at the backups in the console. To keep one, bring it under management; delete the others:\n\n{}",
-                import_block(about.service, backup)
+                import_block(about.service, None, backup)
             ),
             None => "Look for it in the console before applying again.".to_owned(),
         },
@@ -493,14 +494,6 @@ fn advice(error: &cloud::Error) -> Option<String> {
         429 => Some("The cloud throttles the calls. Apply again later, or lower `-parallelism`.".to_owned()),
         _ => None,
     }
-}
-
-/// Ready to paste.
-pub(super) fn import_block(service: &str, backup: &Backup) -> String {
-    format!(
-        "import {{\n  to = huaweidb_manual_backup.example\n  id = \"{service}/{}/{}\"\n}}",
-        backup.instance_id, backup.id
-    )
 }
 
 fn named(backups: &[Backup]) -> String {

@@ -1,7 +1,7 @@
 //! Services by the words people use: keys, instance ids, import ids.
 
 use super::checks;
-use crate::backup::{self, ALL, BackupRef, Backups, Service, Unsupported};
+use crate::backup::{self, ALL, Backup, BackupRef, Backups, Service, Unsupported};
 use crate::cloud;
 use crate::plugin::{Attr, Diagnostic, Diagnostics, Life, Path};
 
@@ -59,6 +59,15 @@ pub(super) fn without_region(id: &str) -> Result<(&str, Option<String>), String>
     let Some((path, region)) = id.rsplit_once('@') else { return Ok((id, None)) };
     checks::check_region(region).map_err(|why| format!("its region cannot be one: {why}"))?;
     Ok((path, Some(region.to_owned())))
+}
+
+/// The block that takes a backup into a state, from another region than the provider's if that is named. Terraform 1.5 and later.
+pub(super) fn import_block(service: &str, region: Option<&str>, backup: &Backup) -> String {
+    let at = region.map_or(String::new(), |region| format!("@{region}"));
+    format!(
+        "import {{\n  to = huaweidb_manual_backup.example\n  id = \"{service}/{}/{}{at}\"\n}}",
+        backup.instance_id, backup.id
+    )
 }
 
 /// Within what limits an operation may wait and try again.

@@ -217,18 +217,19 @@ async fn lists_that_lack_the_instance_are_not_the_last_word() {
 /// A destroy whose limit is shorter than the backup goes on with it, also after the backup has completed.
 #[tokio::test]
 async fn a_short_limit_takes_no_second_one() {
-    let emulator = Emulator::start(Options::with_backups_of(3.0)).await.expect("the emulator starts");
+    let emulator = Emulator::start(Options::with_backups_of(8.0)).await.expect("the emulator starts");
     let mut held = Held::default();
     let core = Core::launch(&emulator, &[]).await.of(KIND);
-    let said = core.reach(&arguments(&emulator, "dds", "1s"), &mut held).await;
+    let said = core.reach(&arguments(&emulator, "dds", LIMIT), &mut held).await;
     assert!(!said.is_red(), "{}", red(&said));
+    held.object["timeouts"]["delete"] = json!("4s");
     let said = core.down(&mut held).await;
     assert!(red(&said).contains("raise `timeouts.delete` and apply first"), "{}", said.text());
     while emulator.backups().iter().any(|row| row.status == "BUILDING") {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     // Longer ago than the limit.
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    tokio::time::sleep(Duration::from_millis(4_500)).await;
     let said = core.down(&mut held).await;
     judge(&emulator, &held, &said).unwrap();
     assert!(held.object.is_null(), "{}", red(&said));

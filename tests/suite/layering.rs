@@ -102,3 +102,18 @@ fn nothing_is_unfinished_or_switched_off() {
         }
     }
 }
+
+#[test]
+fn no_file_is_longer_than_a_person_reads() {
+    for folder in ["src", "emulator/src", "dist/src", "bench/src"] {
+        let files = rust_files(&root().join(folder)).into_iter().filter(|file| {
+            let parts = file.strip_prefix(root()).expect("it is below").with_extension("");
+            !parts.iter().any(|part| part == "tests")
+        });
+        for file in files {
+            let text = fs::read_to_string(&file).expect("the file can be read");
+            let lines = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default().lines().count();
+            assert!(lines <= 700, "{}: {lines} lines", file.display());
+        }
+    }
+}

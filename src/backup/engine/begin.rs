@@ -213,7 +213,7 @@ impl Creation<'_> {
                 }
             }
             // A look that failed among them takes nothing from the others.
-            if unseen >= pace::LOST_UNSEEN.min(enough) && pauses.len() >= enough && !stop.is_cancelled() {
+            if unseen >= pace::LOST_UNSEEN && !stop.is_cancelled() {
                 return Ok(None);
             }
             Err(self.unclear(Vec::new()))

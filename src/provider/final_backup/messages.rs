@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use super::model::{FinalBackup, text};
 use crate::backup::{self, Backup, Doubt};
 use crate::plugin::{Diagnostic, Path};
-use crate::provider::explain::import_block;
 use crate::provider::manual_backup::age;
+use crate::provider::services::import_block;
 
 /// What exists where a last backup was not taken.
 pub(in crate::provider) const HELD: &str =
@@ -110,7 +110,7 @@ pub(super) fn taken(net: &FinalBackup, backup: &Backup, now: Timestamp) -> Diagn
         text(&net.instance_id),
         begun(backup, now),
         afterwards(text(&net.service)),
-        import_block(text(&net.service), backup),
+        import_block(text(&net.service), None, backup),
     );
     Diagnostic::warning("Final backup was taken", detail)
 }

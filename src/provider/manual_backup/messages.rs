@@ -66,7 +66,7 @@ pub(super) fn completed_since(state: &ManualBackup) -> Diagnostic {
     Diagnostic::warning(
         "Backup has completed after all",
         format!(
-            "The apply that took it ended without having seen that: {} is COMPLETED now. If it is still marked as tainted, a plan \
+            "{} is COMPLETED now; the apply that took it ended before that. If it is still marked as tainted, a plan \
              deletes it and takes another one. To keep it, run `terraform untaint` with the resource's address first.",
             label(state)
         ),

@@ -8,6 +8,7 @@ use super::model::ManualBackup;
 use crate::backup::{self, Backup, Backups, Instance, Service, Sight};
 use crate::plugin::{Attr, Diagnostic, Diagnostics, Path};
 use crate::provider::explain;
+use crate::provider::services::import_block;
 
 /// Statuses of instances of which no backup can be taken, in the services' own words, in small letters and without blanks.
 const UNFIT: &[&str] = &["createfail", "createfailed", "failed", "frozen", "storagefull", "data_disk_full"];
@@ -137,9 +138,12 @@ fn taken(service: &'static dyn Service, region: &str, holder: &Backup) -> Diagno
     let detail = format!(
         "The backup {} ({}) of the instance {} has the name {:?} already, and names are unique. Choose another one, or \
          `name_prefix` in its place. If it is in the state under another address, a `moved` block keeps it. If that backup is \
-         the one that is meant, import it:\n\nimport {{\n  to = huaweidb_manual_backup.example\n  \
-         id = \"{key}/{}/{}@{region}\"\n}}",
-        holder.id, holder.status, holder.instance_id, holder.name, holder.instance_id, holder.id
+         the one that is meant, import it:\n\n{}",
+        holder.id,
+        holder.status,
+        holder.instance_id,
+        holder.name,
+        import_block(key, Some(region), holder)
     );
     Diagnostic::error("Name is taken", detail).at(Path::attribute("name"))
 }
