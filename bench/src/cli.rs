@@ -13,7 +13,7 @@ use huaweidb_emulator::{BackupRow, Emulator};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
-use crate::Problem;
+use crate::table::Problem;
 
 const BUILT_IN: &str = "terraform.io/builtin/terraform";
 

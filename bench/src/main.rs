@@ -12,9 +12,8 @@ mod table;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use table::Report;
+use table::{Problem, Report};
 
-type Problem = Box<dyn std::error::Error>;
 /// Measures what belongs together and writes it into the report.
 type Row = fn(&mut Report, &std::path::Path) -> Result<(), Problem>;
 

@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 
 use huaweidb_emulator::{BackupRow, Emulator, Fault, Options};
 
-use crate::Problem;
 use crate::cli::{Folder, Ran, Whose};
 use crate::rows::{PLAN, count, megabytes, ms, project};
-use crate::table::{Report, median};
+use crate::table::{Problem, Report, median};
 
 const APPLY: &[&str] = &["apply", "-no-color", "-auto-approve"];
 const DESTROY: &[&str] = &["destroy", "-no-color", "-auto-approve"];

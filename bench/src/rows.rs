@@ -8,9 +8,8 @@ use std::time::{Duration, Instant};
 use huaweidb_emulator::{BackupRow, Call, Emulator, NewBackups, NewInstance, Options};
 use jiff::Timestamp;
 
-use crate::Problem;
 use crate::cli::{Folder, INSTANCES, Ran};
-use crate::table::{Report, median};
+use crate::table::{Problem, Report, median};
 
 const RUNS: usize = 7;
 pub(crate) const PLAN: &[&str] = &["plan", "-no-color", "-detailed-exitcode"];

@@ -10,8 +10,7 @@ use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, PKCS_ECDSA_P521_SHA512};
 
-use crate::Problem;
-use crate::table::{Report, median, quantile};
+use crate::table::{Problem, Report, median, quantile};
 
 const STARTS: usize = 200;
 

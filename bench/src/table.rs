@@ -8,6 +8,9 @@ use std::time::Instant;
 
 use serde_json::{Value as Json, json};
 
+/// Why something could not be measured.
+pub(crate) type Problem = Box<dyn std::error::Error>;
+
 /// Rows and raw runs.
 pub(crate) struct Report {
     folder: PathBuf,

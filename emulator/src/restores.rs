@@ -5,32 +5,6 @@ use crate::ledger::{Activity, Instance, Ledger, Status, Task};
 use crate::pace::Pace;
 use crate::service::Service;
 
-/// What an instance holds.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Data {
-    /// A marker of what was restored into it; empty while it holds its own.
-    before: String,
-    /// The restore that runs or ran last: when it ends, and the marker from then on.
-    last: Option<(Millis, String)>,
-    /// Spans to which it can be brought back, where a test has set them.
-    pub(crate) spans: Option<Vec<(Millis, Millis)>>,
-}
-
-impl Data {
-    pub(crate) fn restoring(&self, now: Millis) -> bool {
-        self.last.as_ref().is_some_and(|(ends, _)| now < *ends)
-    }
-
-    /// The marker at a moment: `own`, a backup's id, `instance@milliseconds`, or `damaged` after a restore that failed.
-    pub(crate) fn marker(&self, now: Millis) -> &str {
-        let marker = match &self.last {
-            Some((ends, marker)) if *ends <= now => marker,
-            _ => &self.before,
-        };
-        if marker.is_empty() { "own" } else { marker }
-    }
-}
-
 /// To what an instance is brought back.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Point<'a> {
@@ -103,10 +77,9 @@ impl Ledger {
             job.failure = Some("Failed to restore the DB instance.");
         }
         if let Some(instance) = self.instance_by_id(&target.id) {
-            let before = target.data.marker(now).to_owned();
             let after = if order.fails { "damaged".to_owned() } else { marker };
             // The status outlasts the job, as it does in the clouds.
-            instance.data = Data { before, last: Some((ends + pace.settle_lag(), after)), ..target.data };
+            instance.data.restore(after, ends + pace.settle_lag(), now);
         }
         self.totals.restored += 1;
         Ok(job_id)

@@ -21,9 +21,9 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 pub use claims::{Claim, Claims};
-pub use engine::{Ahead, Backups, Doubt, Mark, Outlook, Progress, Sight, Stop};
-pub use error::Error;
-pub use restore::{NewRestore, RestoreError, RestorePoint, RestoreStep, Span, Unawaited, Unfit};
+pub use engine::{Ahead, Backups, Mark, Outlook, Progress, Sight, Stop};
+pub use error::{Doubt, Error, RestoreError, Unawaited, Unfit};
+pub use restore::{NewRestore, RestorePoint, RestoreStep, Span};
 pub use service::{
     Certainty, Choice, Facts, Job, JobStatus, Misread, Page, Service, Started, StopScope, Unsupported, Verdict,
 };

@@ -4,9 +4,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Backup, Datastore, Error, Instance};
-use crate::cloud;
-
 /// A restore into an existing instance, which overwrites what that holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewRestore {
@@ -25,89 +22,6 @@ pub enum RestorePoint {
     Backup(String),
     /// As they were at a moment.
     Time(Timestamp),
-}
-
-/// Why a restore did not reach its goal. Every variant says what was sent.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum RestoreError {
-    /// Nothing was begun: a look before failed, or the order was refused or never sent.
-    #[error("nothing was restored: {0}")]
-    NotBegun(#[from] Error),
-    /// Nothing was sent: it cannot be.
-    #[error("nothing was sent: {0:?}")]
-    Unfit(Unfit),
-    /// The order was sent and has no usable answer. It is not sent again.
-    #[error("the restore may have begun: {cause}")]
-    Unclear {
-        /// What happened to the order.
-        cause: cloud::Error,
-        /// The target as it was seen afterwards.
-        target: Option<Box<Instance>>,
-    },
-    /// The cloud's job failed. What the target holds is not known.
-    #[error("the job {job_id} failed")]
-    Failed {
-        /// The job.
-        job_id: String,
-        /// Its reason, where the cloud tells it.
-        reason: Option<String>,
-    },
-    /// It goes on in the cloud, and its end was not awaited.
-    #[error("the end of the job {job_id} was not awaited")]
-    GoesOn {
-        /// The job.
-        job_id: String,
-        /// The status of the target as seen last, once the job had completed.
-        settling: Option<String>,
-        /// Why.
-        why: Unawaited,
-    },
-}
-
-/// Why nobody waits any more.
-#[derive(Clone, Debug)]
-pub enum Unawaited {
-    /// We were asked to stop.
-    Stopped,
-    /// The time was over.
-    Deadline,
-    /// The cloud does not let us look.
-    OutOfSight(Box<cloud::Error>),
-}
-
-/// Why an instance cannot take a restore.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Unfit {
-    /// The cloud does not show the backup.
-    NoBackup,
-    /// The backup is not completed.
-    NotCompleted(Box<Backup>),
-    /// The backup is another instance's.
-    OtherSource(Box<Backup>),
-    /// The cloud does not show the source in this project.
-    NoSource,
-    /// The source cannot be brought back to that time; the spans of that day.
-    NoSuchTime(Vec<Span>),
-    /// The cloud does not show the target in this project.
-    NoTarget,
-    /// Something runs on the target.
-    Busy(Box<Instance>),
-    /// The data are of another engine than the target.
-    OtherEngine {
-        /// The engine of the data.
-        data: Datastore,
-        /// That of the target.
-        target: Datastore,
-    },
-    /// The target is too small; both in GiB.
-    TooSmall {
-        /// What the data need.
-        needed: u64,
-        /// What the target has.
-        has: u64,
-    },
-    /// The service does not list the target among the instances that can take the restore.
-    NotListed,
 }
 
 /// How far a restore is.

@@ -15,9 +15,10 @@ use serde_json::{Value as Json, json};
 use tokio::time::Instant;
 use url::Url;
 
+use super::authentication::Authentication;
 use super::endpoint::{self, IAM};
 use super::slot::{Slot, within};
-use super::wire::{Answer, Ask, Proof, Tries, Wire};
+use super::wire::{Answer, Ask, Tries, Wire};
 use super::{AssumeRole, Context, Credentials, Error, Settings};
 
 /// How long before the end of their life things are renewed, at most.
@@ -55,7 +56,7 @@ pub(super) enum Scope {
 /// What we hold.
 #[derive(Clone, Debug)]
 pub(super) struct Held {
-    pub(super) proof: Proof,
+    pub(super) proof: Authentication,
     /// The project that a token is bound to.
     pub(super) project_id: Option<String>,
     /// Tells apart what was fetched at different times; zero for what cannot be fetched.
@@ -65,7 +66,7 @@ pub(super) struct Held {
 }
 
 impl Held {
-    fn permanent(proof: Proof) -> Self {
+    fn permanent(proof: Authentication) -> Self {
         Held { proof, project_id: None, serial: 0, renew_at: None, expires_at: None }
     }
 
@@ -196,12 +197,12 @@ impl Source {
     /// The configured credentials themselves, without an agency.
     async fn fetched(&self, line: Line<'_>, context: &Context, call: &str, scope: &Scope) -> Result<Held, Error> {
         match &line.settings.credentials {
-            Credentials::Key { access_key, secret_key, security_token } => Ok(Held::permanent(Proof::Key {
+            Credentials::Key { access_key, secret_key, security_token } => Ok(Held::permanent(Authentication::Key {
                 access_key: access_key.clone(),
                 secret_key: secret_key.clone(),
                 security_token: security_token.clone(),
             })),
-            Credentials::Token(token) => Ok(Held::permanent(Proof::Token(token.clone()))),
+            Credentials::Token(token) => Ok(Held::permanent(Authentication::Token(token.clone()))),
             Credentials::Password { .. } => {
                 let fetch = Box::pin(self.log_in(line, context, scope));
                 self.slot(scope).get(context, call, Held::is_fresh, Held::is_usable, fetch).await
@@ -231,7 +232,7 @@ impl Source {
         if let Some(error) = &*refused {
             return Err(error.clone());
         }
-        let answer = line.wire.ask(context, &ask, &Proof::Nobody, &mut Tries::default()).await;
+        let answer = line.wire.ask(context, &ask, &Authentication::Nobody, &mut Tries::default()).await;
         if let Err(error) = &answer
             && error.refusal().is_some_and(|refusal| refusal.status == 401)
         {
@@ -247,7 +248,7 @@ impl Source {
             life(token_text("/token/expires_at"), answer.head.date.or_else(|| time(token_text("/token/issued_at")?)));
         Ok(Held {
             project_id: token_text("/token/project/id").map(str::to_owned),
-            ..self.renewed(Proof::Token(token), ends_in, |life| TOKEN_MARGIN.min(life / 24))
+            ..self.renewed(Authentication::Token(token), ends_in, |life| TOKEN_MARGIN.min(life / 24))
         })
     }
 
@@ -308,7 +309,7 @@ impl Source {
         role: &AssumeRole,
         base: &Held,
     ) -> Result<Held, Error> {
-        let signed = matches!(base.proof, Proof::Key { .. });
+        let signed = matches!(base.proof, Authentication::Key { .. });
         let account_id = if signed { self.account_id(line, context, base).await? } else { None };
         // The token service wants a signature; everything else can be had from IAM itself.
         let sts = role.domain_id.as_deref().filter(|_| signed).zip(endpoint::sts(line.settings));
@@ -345,7 +346,7 @@ impl Source {
         Ok(self.account_id.get_or_init(|| id).clone())
     }
 
-    fn renewed(&self, proof: Proof, life: Option<Duration>, margin: fn(Duration) -> Duration) -> Held {
+    fn renewed(&self, proof: Authentication, life: Option<Duration>, margin: fn(Duration) -> Duration) -> Held {
         let now = Instant::now();
         // A life so long that it cannot be counted needs no renewal.
         let after = |wait: Duration| now.checked_add(wait);
@@ -385,10 +386,10 @@ const CREDENTIALS_V5: Names = Names {
 };
 
 /// Temporary keys and the text of their end.
-fn temporary(json: &Json, names: &Names) -> Option<(Proof, String)> {
+fn temporary(json: &Json, names: &Names) -> Option<(Authentication, String)> {
     let object = json.get(names.object)?;
     let text = |name: &str| object.get(name).and_then(Json::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
-    let proof = Proof::Key {
+    let proof = Authentication::Key {
         access_key: text(names.access_key)?,
         secret_key: SecretString::from(text(names.secret_key)?),
         security_token: Some(SecretString::from(text(names.security_token)?)),
@@ -586,7 +587,7 @@ mod tests {
             serde_json::from_str(include_str!("../../tests/data/cloud-api/iam.assume-role.response.json")).unwrap();
         let (proof, expires_at) = temporary(&example, &CREDENTIAL).unwrap();
         assert!(
-            matches!(proof, Proof::Key { access_key, security_token: Some(_), .. } if access_key == "AK0EXAMPLE000000TEMP")
+            matches!(proof, Authentication::Key { access_key, security_token: Some(_), .. } if access_key == "AK0EXAMPLE000000TEMP")
         );
         assert_eq!(expires_at, "2025-06-03T09:00:00.000000Z");
         let v5 = json!({"credentials": {

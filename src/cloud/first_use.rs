@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{Mutex, MutexGuard};
 
+use super::authentication::Authentication;
 use super::slot::within;
-use super::wire::Proof;
 use super::{Context, Error, Refusal};
 
 /// What is known of the key.
@@ -25,9 +25,9 @@ pub(super) struct Turn<'a> {
 
 impl FirstUse {
     /// Waits until this call may show the key; an error if it was refused before.
-    pub(super) async fn turn(&self, context: &Context, call: &str, proof: &Proof) -> Result<Turn<'_>, Error> {
+    pub(super) async fn turn(&self, context: &Context, call: &str, proof: &Authentication) -> Result<Turn<'_>, Error> {
         // Temporary keys are renewed when they are refused, and other kinds of proof cannot be locked.
-        let permanent = matches!(proof, Proof::Key { security_token: None, .. });
+        let permanent = matches!(proof, Authentication::Key { security_token: None, .. });
         if !permanent || self.accepted.load(Ordering::Acquire) {
             return Ok(Turn { accepted: &self.accepted, refusal: None });
         }

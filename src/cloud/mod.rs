@@ -8,6 +8,7 @@
 //! (`decode`, without what `hidden` knows) and repeats (`retry`, `limiter`); `proxy` and `authorities` say through whom
 //! and whom to trust, `obstacle` why there was no connection.
 
+mod authentication;
 mod authorities;
 mod body;
 mod credentials;

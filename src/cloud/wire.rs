@@ -12,11 +12,12 @@ use std::time::Duration;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use jiff::Timestamp;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde_json::Value as Json;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
+use super::authentication::Authentication;
 use super::decode::{self, Head};
 use super::endpoint;
 use super::first_use::FirstUse;
@@ -27,29 +28,6 @@ use super::patience::Patience;
 use super::retry::{self, Next, Outcome, Policy};
 use super::sign;
 use super::{Authorities, Body, Context, Error, IAM, Proxy, Refusal, Settings};
-
-/// What a request carries to be let in.
-#[derive(Clone, Debug)]
-pub(super) enum Proof {
-    /// Nothing: a login, or the metadata service.
-    Nobody,
-    /// A signature.
-    Key { access_key: String, secret_key: SecretString, security_token: Option<SecretString> },
-    /// A token.
-    Token(SecretString),
-}
-
-impl Proof {
-    /// What must never be seen.
-    fn secrets(&self) -> impl Iterator<Item = &SecretString> {
-        let pair = match self {
-            Proof::Nobody => [None, None],
-            Proof::Key { secret_key, security_token, .. } => [Some(secret_key), security_token.as_ref()],
-            Proof::Token(token) => [Some(token), None],
-        };
-        pair.into_iter().flatten()
-    }
-}
 
 /// One request, addressed. No `Debug`: the body of a login holds a password.
 pub(super) struct Ask<'a> {
@@ -190,7 +168,7 @@ impl Wire {
         &self,
         context: &Context,
         ask: &Ask<'_>,
-        proof: &Proof,
+        proof: &Authentication,
         tries: &mut Tries,
     ) -> Result<Answer, Error> {
         let call = ask.named();
@@ -318,7 +296,7 @@ impl Wire {
         &self,
         context: &Context,
         ask: &Ask<'_>,
-        proof: &Proof,
+        proof: &Authentication,
         limit: Instant,
         attempt: u32,
     ) -> Result<Result<Answer, Failure>, Error> {
@@ -370,7 +348,7 @@ impl Wire {
         Ok(ended)
     }
 
-    fn headers(&self, ask: &Ask<'_>, proof: &Proof, body: &str, now: Timestamp) -> Result<HeaderMap, Error> {
+    fn headers(&self, ask: &Ask<'_>, proof: &Authentication, body: &str, now: Timestamp) -> Result<HeaderMap, Error> {
         let mut headers = HeaderMap::new();
         headers.insert(USER_AGENT, self.user_agent.clone());
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
@@ -383,14 +361,14 @@ impl Wire {
             put(&mut headers, name, value, false)?;
         }
         match proof {
-            Proof::Nobody => {}
-            Proof::Token(token) => {
+            Authentication::Nobody => {}
+            Authentication::Token(token) => {
                 put(&mut headers, "X-Auth-Token", token.expose_secret(), true)?;
                 if ask.about_token {
                     put(&mut headers, "X-Subject-Token", token.expose_secret(), true)?;
                 }
             }
-            Proof::Key { access_key, secret_key, security_token } => {
+            Authentication::Key { access_key, secret_key, security_token } => {
                 let date = sign::date_text(now);
                 let security_token = security_token.as_ref().map(ExposeSecret::expose_secret);
                 let ours = sign::headers(&ask.url, &date, ask.project_id, ask.domain_id, security_token);
@@ -567,7 +545,7 @@ async fn stopped(context: &Context, grace: Duration) {
 }
 
 /// What we sent and nobody is to see.
-fn hidden(ask: &Ask<'_>, proof: &Proof, signature: Option<&str>) -> Hidden {
+fn hidden(ask: &Ask<'_>, proof: &Authentication, signature: Option<&str>) -> Hidden {
     let password = ask.body.as_ref().and_then(|body| body.pointer("/auth/identity/password/user/password"));
     let secrets = proof.secrets().map(ExposeSecret::expose_secret).chain(password.and_then(Json::as_str));
     Hidden::new(secrets.chain(signature))
@@ -584,10 +562,10 @@ fn signed<'a>(ask: &Ask<'a>, ours: &[(&'static str, &'a str)]) -> Vec<(&'a str, 
 }
 
 /// What was signed, for comparison with what the gateway says it saw; without the security token.
-fn canonical(ask: &Ask<'_>, proof: &Proof, body: &str, now: Timestamp) -> String {
+fn canonical(ask: &Ask<'_>, proof: &Authentication, body: &str, now: Timestamp) -> String {
     let date = sign::date_text(now);
     let token = match proof {
-        Proof::Key { security_token: Some(_), .. } => Some("***"),
+        Authentication::Key { security_token: Some(_), .. } => Some("***"),
         _ => None,
     };
     let ours = sign::headers(&ask.url, &date, ask.project_id, ask.domain_id, token);

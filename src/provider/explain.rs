@@ -5,7 +5,6 @@
 
 use std::fmt::Write as _;
 
-use super::final_backup;
 use crate::backup::{self, Backup, Doubt, Verdict};
 use crate::cloud;
 use crate::plugin::{Diagnostic, Path};
@@ -195,7 +194,7 @@ fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String 
             about.name.unwrap_or_default()
         ),
         (Doing::Create, _) => "This run left nothing in the cloud.".to_owned(),
-        (Doing::Final, _) => final_backup::HELD.to_owned(),
+        (Doing::Final, _) => FINAL_IS_HELD.to_owned(),
         (Doing::Wait, backup::Error::Vanished { .. }) => {
             "The object stays in the state until the next refresh.".to_owned()
         }
@@ -239,7 +238,7 @@ pub(super) fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -
         return next;
     }
     match (doing, error) {
-        (Doing::Final, error) => final_backup::next(error).to_owned(),
+        (Doing::Final, error) => next_of_final(error).to_owned(),
         (_, backup::Error::Doubtful { doubt, .. }) => next_in_doubt(*doubt, about),
         (Doing::Stop, backup::Error::Foreign { found, .. }) => {
             format!("Check the arguments: that backup is one of the instance {}.", found.instance_id)
@@ -309,6 +308,30 @@ pub(super) fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -
             | backup::Error::Cloud(cloud::Error::DeadlinePassed { .. }),
         ) => "Try again; the limit (`timeouts`, in an action `timeout`) may be too short.".to_owned(),
         _ => "Fix what the message names, then try again.".to_owned(),
+    }
+}
+
+/// What exists where a last backup was not taken.
+const FINAL_IS_HELD: &str =
+    "The destroy ends here: nothing that this resource depends on is destroyed, and the resource stays in the state.";
+
+/// What to do about a last backup that was not taken.
+fn next_of_final(error: &backup::Error) -> &'static str {
+    match error {
+        backup::Error::StillRunning { .. } => {
+            "Destroy again: it goes on with the same backup. For more time, raise `timeouts.delete` and apply first: a destroy has the \
+             limit that was applied last."
+        }
+        backup::Error::Stopped { .. } | backup::Error::OutOfSight { .. } => {
+            "Destroy again: it goes on with the same backup."
+        }
+        backup::Error::Failed { .. } | backup::Error::Vanished { .. } => {
+            "Fix the cause and destroy again: that takes another backup. To destroy without one, set `skip = true` and apply first."
+        }
+        backup::Error::Unclear { .. } => {
+            "Destroy again: if the backup was begun after all, it is found by its name, and none is taken twice."
+        }
+        _ => "Destroy again. To destroy without a last backup, set `skip = true` and apply first.",
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::support::names::{self, Crate};
+
 /// Each floor and what it may name below itself.
 const FLOORS: &[(&str, &[&str])] =
     &[("plugin", &[]), ("cloud", &[]), ("backup", &["cloud"]), ("provider", &["plugin", "backup", "cloud"])];
@@ -31,21 +33,86 @@ fn code(file: &Path) -> String {
     text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
+/// The floor of a file in `src/`; none for those beside the floors.
+fn floor_of(file: &str) -> Option<&str> {
+    file.split_once('/').map(|(floor, _)| floor)
+}
+
 #[test]
 fn every_floor_only_looks_down() {
+    let all = Crate::of(&root().join("src"));
+    let dependencies = all.dependencies();
     for (floor, below) in FLOORS {
-        let files = rust_files(&root().join("src").join(floor));
-        assert!(!files.is_empty(), "src/{floor} holds no Rust file");
-        for file in files {
-            let code = code(&file);
-            assert!(!code.contains("crate::{"), "{}: write one `use crate::floor::…` per floor", file.display());
-            for used in code.split("crate::").skip(1) {
-                let used: String = used.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-                let may = used == *floor || below.contains(&used.as_str());
-                // A macro of a floor expands to paths of that floor.
-                assert!(may || used.is_empty(), "{} names crate::{used}", file.display());
+        let files = dependencies.iter().filter(|(file, _)| floor_of(file) == Some(floor));
+        assert!(files.clone().count() > 3, "src/{floor} holds hardly a file");
+        for (file, names) in files {
+            for named in names {
+                let other = floor_of(named).unwrap_or_default();
+                assert!(other == *floor || below.contains(&other), "src/{file} names what is in src/{named}");
             }
         }
+    }
+    for file in rust_files(&root().join("src")) {
+        assert!(!code(&file).contains("crate::{"), "{}: write one `use crate::floor::…` per floor", file.display());
+    }
+}
+
+/// Circles that are there still.
+const CIRCLES: &[&str] = &[
+    // The table of settings, which is about to be read by all of these files, comes into one of its own.
+    "provider/settings/files.rs → provider/settings/mod.rs",
+    "provider/settings/mod.rs → provider/settings/schema.rs",
+    "provider/settings/mod.rs → provider/settings/sign_in.rs",
+];
+
+#[test]
+fn no_files_depend_on_each_other_in_a_circle() {
+    let mut found = Vec::new();
+    for folder in ["src", "emulator/src", "bench/src", "dist/src"] {
+        let all = Crate::of(&root().join(folder));
+        let dependencies = all.dependencies();
+        assert!(dependencies.len() > 3 && dependencies.values().any(|files| !files.is_empty()), "{folder} is not read");
+        found.extend(names::circles(&dependencies).into_iter().map(|circle| circle.join(" → ")));
+    }
+    assert_eq!(found, CIRCLES, "files that depend on each other cannot be understood one after the other");
+}
+
+/// What the rule above sees of three files: what is said of the first one is what it depends on.
+#[test]
+fn dependencies_are_read_from_names() {
+    let depends = |child: &str, parent: &str| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("a file");
+        write("lib.rs", &format!("mod child;\nmod other;\n{parent}"));
+        write("other.rs", "pub struct There; pub fn made() {}");
+        write("child.rs", child);
+        let all = Crate::of(folder.path());
+        let dependencies = all.dependencies();
+        ["child.rs", "lib.rs"].map(|file| dependencies[file].iter().copied().collect::<Vec<_>>().join(" "))
+    };
+    for (child, parent, expected) in [
+        ("", "", ["", ""]),
+        ("use super::Here;", "struct Here;", ["lib.rs", ""]),
+        ("fn f(here: super::Here) {}", "struct Here;", ["lib.rs", ""]),
+        ("fn f() { println!(\"{}\", super::HERE) }", "const HERE: u8 = 1;", ["lib.rs", ""]),
+        // A re-export is followed, and is no dependency of the file that has it.
+        ("use super::There;", "pub use other::There;", ["other.rs", ""]),
+        ("use crate::{There as Then};", "pub use other::{made, There};", ["other.rs", ""]),
+        ("use super::*; fn f(_: There) {}", "pub use self::other::*;", ["other.rs", ""]),
+        ("", "pub use other::There; fn f(_: There) {}", ["", "other.rs"]),
+        ("use super::other; fn f() { other::made() }", "", ["other.rs", ""]),
+        ("use super::other::{self, There}; fn f() { other::made() }", "", ["other.rs", ""]),
+        // Modules alone, methods, new names and tests are none.
+        ("use super::other;", "", ["", ""]),
+        (
+            "fn f(x: u8) { x.made() }",
+            "pub use other::made; fn f(x: u8) { x.made() } mod deep { fn made() {} }",
+            ["", ""],
+        ),
+        ("#[cfg(test)] mod tests { use super::super::There; }", "pub use other::There;", ["", ""]),
+        ("// super::There\n/// [`super::There`]\nfn f() { \"super::There\"; }", "pub use other::There;", ["", ""]),
+    ] {
+        assert_eq!(depends(child, parent), expected, "{child} / {parent}");
     }
 }
 

@@ -3,7 +3,6 @@
 use serde_json::Value;
 
 use crate::clock::Millis;
-use crate::restores::Data;
 use crate::service::Service;
 
 /// State of a backup, in the words the emulator uses for all services.
@@ -234,5 +233,37 @@ impl Job {
         let began = self.created - self.clock_off;
         let span = (self.ends_at - began).max(1);
         format!("{}%", ((now - began) * 100 / span).clamp(1, 99))
+    }
+}
+
+/// What an instance holds.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Data {
+    /// A marker of what was restored into it; empty while it holds its own.
+    before: String,
+    /// The restore that runs or ran last: when it ends, and the marker from then on.
+    last: Option<(Millis, String)>,
+    /// Spans to which it can be brought back, where a test has set them.
+    pub(crate) spans: Option<Vec<(Millis, Millis)>>,
+}
+
+impl Data {
+    pub(crate) fn restoring(&self, now: Millis) -> bool {
+        self.last.as_ref().is_some_and(|(ends, _)| now < *ends)
+    }
+
+    /// The marker at a moment: `own`, a backup's id, `instance@milliseconds`, or `damaged` after a restore that failed.
+    pub(crate) fn marker(&self, now: Millis) -> &str {
+        let marker = match &self.last {
+            Some((ends, marker)) if *ends <= now => marker,
+            _ => &self.before,
+        };
+        if marker.is_empty() { "own" } else { marker }
+    }
+
+    /// It is being overwritten, and holds that from then on.
+    pub(crate) fn restore(&mut self, marker: String, ends: Millis, now: Millis) {
+        self.before = self.marker(now).to_owned();
+        self.last = Some((ends, marker));
     }
 }

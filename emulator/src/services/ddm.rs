@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{
+use super::common::{
     Desk, Outcome, Route, Sample, contains, kilobytes, list_body, object, page, paged, part_uuid, same, shown,
     tell_end, tell_total,
 };

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{
+use super::common::{
     Desk, Outcome, Route, Sample, backup_ids, check_backup_id, check_instance_id, contains, delete_all, download,
     download_route, list_body, name_and_description, object, one_of, page, paged, part_id, part_uuid, same, shown,
     shows_instance, span, star, star_filter, stop_action, tell_end, text, within,

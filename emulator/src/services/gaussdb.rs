@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{
+use super::common::{
     Desk, Outcome, Route, Sample, check_backup_id, check_instance_id, instance_word, kilobytes, list_body,
     name_and_description, object, one_of, page, paged, part_uuid, same, shown, shows_instance, span, star, star_filter,
     tell_end, text, within,
@@ -102,7 +102,7 @@ fn list(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
             "name": backup.name,
             "description": backup.description,
             "begin_time": clock::zoned(backup.began, ZONE),
-            "status": shown(backup, desk.now, super::status_word),
+            "status": shown(backup, desk.now, super::common::status_word),
             "size": kilobytes(backup.size_bytes(desk.now)) / 1024.0,
             "type": kind(backup),
             "datastore": {"type": engine, "version": backup.version},

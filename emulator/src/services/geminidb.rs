@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{
+use super::common::{
     Desk, Outcome, Route, Sample, backup_ids, check_backup_id, check_instance_id, delete_all, kilobytes,
     lasting_status, list_body, name_and_description, object, one_of, page, paged, part_id, part_uuid, same,
     shows_instance, span, star, star_filter, stop_action, tell_end, within,
@@ -88,7 +88,7 @@ fn tables(body: &Value) -> Result<Option<Value>, Refusal> {
     };
     let mut shown = Vec::new();
     for entry in asked {
-        let database = super::text(entry, "database_name")?;
+        let database = super::common::text(entry, "database_name")?;
         let names = match entry.get("table_names") {
             None | Some(Value::Null) => Value::Null,
             Some(Value::Array(names)) if names.is_empty() => Value::Null,

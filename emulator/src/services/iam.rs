@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Desk, Outcome, Route};
+use super::common::{Desk, Outcome, Route};
 use crate::clock::{self, Millis};
 use crate::directory::{Account, Caller, Credential, DELEGATING, Grant, HOME, Project, Proof};
 use crate::gate;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{
+use super::common::{
     Desk, Outcome, Route, Sample, backup_ids, check_instance_id, download, download_route, instance_word, list_body,
     name_and_description, object, one_of, page, paged, part_id, part_uuid, same, shown, shows_instance, span, star,
     star_filter, tell_end, text, within,
@@ -125,7 +125,7 @@ fn list(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
             && backup.instance_id == instance_id
             && same(wanted_kind, kind(backup))
             && within(span, backup.began)
-            && (!status_counts || same(wanted_status, shown(backup, desk.now, super::status_word)))
+            && (!status_counts || same(wanted_status, shown(backup, desk.now, super::common::status_word)))
     };
     let (items, total) = match backup_id {
         Some(id) => paged(desk.ledger.find(ME, desk.project_id, id).into_iter().filter(fits), window, desk.modes),
@@ -137,7 +137,7 @@ fn list(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
             "name": backup.name,
             "type": kind(backup),
             "size": backup.size_bytes(desk.now) / 1024,
-            "status": shown(backup, desk.now, super::status_word),
+            "status": shown(backup, desk.now, super::common::status_word),
             "begin_time": clock::zoned(backup.began, 0),
             "datastore": {"type": backup.engine, "version": backup.version},
             "instance_id": backup.instance_id,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Desk, Outcome, Route, list_body, page, paged, part_uuid, text};
+use super::common::{Desk, Outcome, Route, list_body, page, paged, part_uuid, text};
 use crate::clock::{self, Millis};
 use crate::ledger::Instance;
 use crate::restores::{Order, Point, Unfit};

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{
+use super::common::{
     Desk, Outcome, Route, Sample, backup_ids, check_instance_id, contains, instance_word, lasting_status, list_body,
     name_and_description, object, one_of, page, paged, part_uuid, same, shows_instance, span, star, star_filter,
     tell_end, text, within,

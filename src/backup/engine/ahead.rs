@@ -11,8 +11,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::errand::Errand;
-use super::{Backups, pace, pages};
+use super::client::{Ask, Client};
+use super::{pace, pages};
 use crate::backup::{Backup, Error, Filter, Instance, Page, Service, Status, Verdict};
 use crate::cloud::{self, Call, Context};
 
@@ -134,19 +134,20 @@ impl Ahead {
     /// What a create on that instance would meet, and one with that name.
     pub(super) async fn outlook(
         &self,
-        client: &Backups,
-        (service, region): (&'static dyn Service, &str),
+        cloud: &Arc<dyn Ask>,
+        service: &'static dyn Service,
         instance_id: &str,
         name: Option<&str>,
     ) -> Outlook {
         let mut outlook = Outlook::default();
-        let place = self.place(service, region);
+        let place = self.place(service, cloud.region());
         // Held while the cloud is asked, so that all creates wait for one answer.
         let mut seen = place.lock().await;
         if !seen.is_silent {
             let known = &mut *seen;
-            let look =
-                move |context| async move { known.instance(client.errand(&context, service), instance_id).await };
+            let look = move |context| async move {
+                known.instance(Client { cloud, context: &context, service }, instance_id).await
+            };
             match self.ask(look).await {
                 Ok(instance) => outlook.instance = instance,
                 Err(why) => {
@@ -159,7 +160,8 @@ impl Ahead {
             return outlook;
         }
         if seen.backups.is_none() {
-            let newest = move |context| async move { newest(client.errand(&context, service), instance_id).await };
+            let newest =
+                move |context| async move { newest(Client { cloud, context: &context, service }, instance_id).await };
             let known = self.ask(newest).await;
             seen.backups = Some(known.unwrap_or_else(|why| {
                 outlook.unasked = why;
@@ -199,14 +201,14 @@ impl Drop for Question<'_> {
 impl Seen {
     /// The instance; `None` if there are too many to tell with few calls. The first one is asked for by its id, and when there
     /// is a second one, all are listed.
-    async fn instance(&mut self, errand: Errand<'_>, id: &str) -> Result<Option<Sight>, Error> {
+    async fn instance(&mut self, client: Client<'_>, id: &str) -> Result<Option<Sight>, Error> {
         if let Some(sight) = self.instances.get(id) {
             return Ok(Some(sight.clone()));
         }
-        let service = errand.service;
+        let service = client.service;
         if self.list.is_none() && !self.instances.is_empty() {
             let limit = service.facts().page_limit;
-            let page = listed(errand, &service.instances(None, 0, limit)).await?;
+            let page = listed(client, &service.instances(None, 0, limit)).await?;
             let length = page.items.len() as u64;
             let is_whole = page.total.map_or(length < limit, |total| total <= length);
             self.list = Some(if is_whole { Listed::Whole } else { Listed::InPart });
@@ -220,11 +222,11 @@ impl Seen {
             return Ok(None);
         }
         // Also one that is not in the list: it may be younger.
-        let sight = match shown(errand, id).await? {
+        let sight = match shown(client, id).await? {
             Some(instance) => Sight::Seen(instance),
             None if self.list.is_some() => Sight::Absent(self.named(id)),
             None => {
-                let page = listed(errand, &service.instances(Some(id), 0, service.facts().page_limit)).await?;
+                let page = listed(client, &service.instances(Some(id), 0, service.facts().page_limit)).await?;
                 Sight::Absent(page.items.into_iter().filter(|one| one.name == id).map(|one| one.id).collect())
             }
         };
@@ -241,17 +243,17 @@ impl Seen {
     }
 }
 
-async fn listed(errand: Errand<'_>, call: &Call) -> Result<Page<Instance>, cloud::Error> {
-    errand.read(call, |reply| errand.service.instances_read(reply)).await
+async fn listed(client: Client<'_>, call: &Call) -> Result<Page<Instance>, cloud::Error> {
+    client.read(call, |reply| client.service.instances_read(reply)).await
 }
 
 /// The instance of that id. That a text is no id at all, a service may say in its own way.
-async fn shown(errand: Errand<'_>, id: &str) -> Result<Option<Instance>, cloud::Error> {
-    match listed(errand, &errand.service.instance(id)).await {
+async fn shown(client: Client<'_>, id: &str) -> Result<Option<Instance>, cloud::Error> {
+    match listed(client, &client.service.instance(id)).await {
         Ok(page) => Ok(page.items.into_iter().find(|instance| instance.id == id)),
         Err(error)
             if error.refusal().is_some_and(|refusal| matches!(refusal.status, 400 | 404))
-                && errand.verdict(&error).is_some_and(|verdict| verdict != Verdict::NotOffered) =>
+                && client.verdict(&error).is_some_and(|verdict| verdict != Verdict::NotOffered) =>
         {
             Ok(None)
         }
@@ -260,8 +262,8 @@ async fn shown(errand: Errand<'_>, id: &str) -> Result<Option<Instance>, cloud::
 }
 
 /// The newest manual backups of the project, if the service lists them, or of the instance: one page, one call.
-async fn newest(errand: Errand<'_>, instance_id: &str) -> Result<Known, Error> {
-    let (service, limit) = (errand.service, errand.service.facts().page_limit);
+async fn newest(client: Client<'_>, instance_id: &str) -> Result<Known, Error> {
+    let (service, limit) = (client.service, client.service.facts().page_limit);
     let mut filter = Filter { kind: Some("manual".to_owned()), ..Filter::default() };
     let mut calls = service.list(&filter, 0, limit);
     if calls.is_err() {
@@ -269,7 +271,7 @@ async fn newest(errand: Errand<'_>, instance_id: &str) -> Result<Known, Error> {
         calls = service.list(&filter, 0, limit);
     }
     let mut backups = match calls?.first() {
-        Some(call) => errand.read(call, |reply| service.listed(reply)).await?.items,
+        Some(call) => client.read(call, |reply| service.listed(reply)).await?.items,
         None => Vec::new(),
     };
     backups.retain(|backup| pages::matches(&filter, backup));

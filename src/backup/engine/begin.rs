@@ -11,7 +11,8 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::errand::{Errand, Interruption, interruption_of, label, misread};
+use super::client::{Client, Interruption, interruption_of, label, misread};
+use super::operation::Operation;
 use super::proof::{self, Before, Whose};
 use super::turns::{Begun, Turns};
 use super::watch::runs;
@@ -20,19 +21,19 @@ use crate::backup::{Backup, Certainty, Error, Filter, Misread, NameOrigin, NewBa
 use crate::cloud::{self, Call, Context};
 
 pub(super) async fn begin(
-    errand: Errand<'_>,
+    operation: Operation<'_>,
     turns: &Turns,
     want: &NewBackup,
     progress: &dyn Progress,
 ) -> Result<Started, Error> {
-    let call = errand.service.create(want)?;
-    let mut turn = turns.take(errand, want, &call, progress).await?;
+    let call = operation.service.create(want)?;
+    let mut turn = turns.take(operation.client, want, &call, progress).await?;
     let listed = match want.name_origin {
-        NameOrigin::Fixed | NameOrigin::Planned => listed(errand, want).await?,
+        NameOrigin::Fixed | NameOrigin::Planned => listed(operation, want).await?,
         NameOrigin::Random | NameOrigin::Kept => None,
     };
     let begun = &turn.begun;
-    let mut creation = Creation { errand, want, call: &call, progress, begun, listed, lost: None, busy: None };
+    let mut creation = Creation { operation, want, call: &call, progress, begun, listed, lost: None, busy: None };
     let started = creation.run().await?;
     turn.begun.insert(started.backup_id.clone());
     Ok(started)
@@ -40,7 +41,7 @@ pub(super) async fn begin(
 
 /// A create under way.
 struct Creation<'a> {
-    errand: Errand<'a>,
+    operation: Operation<'a>,
     want: &'a NewBackup,
     call: &'a Call,
     progress: &'a dyn Progress,
@@ -67,8 +68,8 @@ impl Creation<'_> {
                 Ok(started) => return Ok(started),
                 Err(error) => error,
             };
-            let verdict = self.errand.verdict(&error);
-            if self.errand.is_lost(&error) {
+            let verdict = self.operation.verdict(&error);
+            if self.operation.is_lost(&error) {
                 let times = self.lost.take().map_or(0, |(_, times)| times) + 1;
                 self.lost = Some((error.clone(), times));
                 warn!(
@@ -76,7 +77,7 @@ impl Creation<'_> {
                     "the create has no usable answer, so the cloud is searched for it: {error}"
                 );
                 // Where two may have one name, sending again too early makes a twin.
-                let enough = if self.errand.service.facts().names_are_unique {
+                let enough = if self.operation.service.facts().names_are_unique {
                     pace::LOST_UNSEEN
                 } else {
                     pace::LOST_LOOKS.len()
@@ -84,7 +85,7 @@ impl Creation<'_> {
                 if let Some(started) = self.look(pace::LOST_LOOKS, enough).await? {
                     return Ok(started);
                 }
-                match self.errand.interruption() {
+                match self.operation.interruption() {
                     Some(_) => return Err(self.unclear(Vec::new())),
                     None if verdict == Some(Verdict::Busy) => {
                         if let Some(started) = self.wait(error).await? {
@@ -120,11 +121,11 @@ impl Creation<'_> {
 
     /// Sends the create. An answer that names another instance or another name is an error of its own.
     async fn send(&self) -> Result<Result<Started, cloud::Error>, Error> {
-        let reply = match self.errand.change(self.call).await {
+        let reply = match self.operation.change(self.call).await {
             Ok(reply) => reply,
             Err(error) => return Ok(Err(error)),
         };
-        let mut started = match self.errand.service.started(&reply) {
+        let mut started = match self.operation.service.started(&reply) {
             Ok(started) => started,
             Err(Misread(reason)) => return Ok(Err(misread(self.call, &reply, reason))),
         };
@@ -162,7 +163,7 @@ impl Creation<'_> {
                 }
                 return Err(Error::NameTaken { existing: Some(Box::new(holder)), cause: error });
             }
-            if self.errand.rest(pace::interval(since.elapsed())).await.is_err() {
+            if self.operation.rest(pace::interval(since.elapsed())).await.is_err() {
                 return Err(self.unclear(Vec::new()));
             }
         }
@@ -171,12 +172,13 @@ impl Creation<'_> {
     /// Looks for the backup that a create without an answer may have begun. `None`: no list shows it, which proves
     /// nothing. Goes on for a short while after a stop or the deadline.
     async fn look(&self, pauses: &[Duration], enough: usize) -> Result<Option<Started>, Error> {
-        let Context { deadline, stop } = self.errand.context;
+        let Context { deadline, stop } = self.operation.context;
         let context = Context {
             deadline: (*deadline).max(Instant::now() + pace::AFTER_DEADLINE),
             stop: CancellationToken::new(),
         };
-        let patient = Errand { context: &context, ..self.errand };
+        let client = Client { context: &context, ..self.operation.client };
+        let patient = Operation { client, ..self.operation };
         let stopped = async {
             stop.cancelled().await;
             sleep(pace::AFTER_STOP).await;
@@ -194,7 +196,7 @@ impl Creation<'_> {
                 }
                 let candidates = match self.candidates(patient).await {
                     Ok(candidates) => candidates,
-                    Err(Error::Cloud(error)) if self.errand.is_transient(&error) => {
+                    Err(Error::Cloud(error)) if self.operation.is_transient(&error) => {
                         warn!(name = self.want.name, "the search for the backup failed for the moment: {error}");
                         continue;
                     }
@@ -226,15 +228,15 @@ impl Creation<'_> {
     }
 
     /// The instance's manual backups that are, or may be, the one that was asked for.
-    async fn candidates(&self, errand: Errand<'_>) -> Result<Vec<(Backup, Whose)>, Error> {
+    async fn candidates(&self, operation: Operation<'_>) -> Result<Vec<(Backup, Whose)>, Error> {
         let before = Before {
             want: self.want,
             listed: self.listed.as_ref(),
             begun: self.begun,
-            tells_descriptions: errand.service.facts().tells_descriptions,
+            tells_descriptions: operation.service.facts().tells_descriptions,
         };
         let mut candidates = Vec::new();
-        pages::backups(errand, &manual(Some(&self.want.instance_id)), |backup| {
+        pages::backups(operation.client, &manual(Some(&self.want.instance_id)), |backup| {
             match proof::whose(&backup, &before) {
                 Whose::Foreign => {}
                 whose => candidates.push((backup, whose)),
@@ -254,11 +256,11 @@ impl Creation<'_> {
 
     /// The backup that has the name: on the instance or, as names are unique in a project, anywhere in it.
     async fn holder(&self) -> Option<Backup> {
-        let whole_project = (!self.errand.service.facts().needs_instance).then_some(None);
+        let whole_project = (!self.operation.service.facts().needs_instance).then_some(None);
         for instance_id in [Some(Some(&*self.want.instance_id)), whole_project].into_iter().flatten() {
             let filter = manual(instance_id);
             let mut holder = None;
-            let walked = pages::backups(self.errand, &filter, |backup| {
+            let walked = pages::backups(self.operation.client, &filter, |backup| {
                 if backup.name == self.want.name {
                     holder = Some(backup);
                     return ControlFlow::Break(());
@@ -303,7 +305,7 @@ impl Creation<'_> {
         let since = self.busy.insert(busy).since;
         let tried = Instant::now();
         loop {
-            let rest = self.errand.rest(pace::interval(since.elapsed())).await;
+            let rest = self.operation.rest(pace::interval(since.elapsed())).await;
             if let Some(started) = self.look_again().await? {
                 return Ok(Some(started));
             }
@@ -331,8 +333,8 @@ impl Creation<'_> {
 
     /// Whether the instance says that it is busy.
     async fn is_busy(&self) -> bool {
-        let call = self.errand.service.instance(&self.want.instance_id);
-        match self.errand.read(&call, |reply| self.errand.service.instances_read(reply)).await {
+        let call = self.operation.service.instance(&self.want.instance_id);
+        match self.operation.read(&call, |reply| self.operation.service.instances_read(reply)).await {
             Ok(page) => page.items.iter().any(|item| item.id == self.want.instance_id && item.idle == Some(false)),
             Err(_) => false,
         }
@@ -342,7 +344,7 @@ impl Creation<'_> {
     async fn running(&self) -> Option<Backup> {
         let filter = manual(Some(&self.want.instance_id));
         let mut running = None;
-        let walked = pages::backups(self.errand, &filter, |backup| {
+        let walked = pages::backups(self.operation.client, &filter, |backup| {
             if backup.instance_id == self.want.instance_id && runs(&backup.status) {
                 running = Some(backup);
                 return ControlFlow::Break(());
@@ -361,10 +363,10 @@ impl Creation<'_> {
 }
 
 /// The ids that have the name on the instance before the create; `None` if that cannot be read for the moment.
-async fn listed(errand: Errand<'_>, want: &NewBackup) -> Result<Option<HashSet<String>>, Error> {
+async fn listed(operation: Operation<'_>, want: &NewBackup) -> Result<Option<HashSet<String>>, Error> {
     let mut listed = HashSet::new();
     let filter = manual(Some(&want.instance_id));
-    let walked = pages::backups(errand, &filter, |backup| {
+    let walked = pages::backups(operation.client, &filter, |backup| {
         if backup.name == want.name {
             listed.insert(backup.id);
         }
@@ -381,9 +383,9 @@ async fn listed(errand: Errand<'_>, want: &NewBackup) -> Result<Option<HashSet<S
 }
 
 /// The manual backups of that very name on the instance: more than one if a create whose answer was lost arrived after all.
-pub(super) async fn named(errand: Errand<'_>, want: &NewBackup) -> Result<Vec<Backup>, Error> {
+pub(super) async fn named(operation: Operation<'_>, want: &NewBackup) -> Result<Vec<Backup>, Error> {
     let filter = Filter { name: Some(want.name.clone()), ..manual(Some(&want.instance_id)) };
-    pages::matching(errand, &filter).await
+    pages::matching(operation.client, &filter).await
 }
 
 fn manual(instance_id: Option<&str>) -> Filter {

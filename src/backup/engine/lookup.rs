@@ -1,38 +1,25 @@
-//! Where is the backup of that id? Alone, one call says it; several who ask at the same time share what their owner reads.
+//! Where is the backup of that id? One call says it, or a search through lists; and what owners read for several.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use tokio::time::Instant;
 
-use super::errand::Errand;
-use super::next::{Cursor, Question, Scope, Sweep, Told};
+use super::client::Client;
+use super::next::{Cursor, Scope, Sweep};
 use super::pages;
-use super::poller::Place;
-use crate::backup::{Backup, BackupRef, Error, Filter, Page, Verdict};
+use crate::backup::{Backup, BackupRef, Error, Filter, Instance, Page, Verdict};
 use crate::cloud;
 
-/// The backup, as it was when the question came or within the same walk; `None` is no proof. Without details.
-pub(super) async fn read(errand: Errand<'_>, backup: &BackupRef) -> Result<Option<Backup>, Error> {
-    let (scope, id) = (scope(errand, backup), backup.id.clone());
-    let kinds = kinds(errand, &filter(&scope));
-    if errand.service.find(backup)?.is_empty() || kinds == 0 {
-        return by_id(errand, backup).await;
+/// The instance as the service shows it in this project: asked for by its id, then looked for in the list of all.
+pub(super) async fn instance(client: Client<'_>, id: &str) -> Result<Option<Instance>, Error> {
+    let mut is_it = |instance: &Instance| instance.id == id;
+    let call = client.service.instance(id);
+    let shown = client.read(&call, |reply| client.service.instances_read(reply)).await;
+    if let Some(found) = shown.ok().and_then(|page| page.items.into_iter().find(&mut is_it)) {
+        return Ok(Some(found));
     }
-    let place = errand.pollers.come(errand, None);
-    let question = Question::Read { scope, id, since: Instant::now(), kinds };
-    match place.ask(errand.context, question).await {
-        Ok(Told::Seen(found)) => completed(*found, backup).map(Some),
-        Ok(Told::Failed(error)) => Err(error.into()),
-        // Without time this only says so.
-        Ok(Told::Alone | Told::Absent | Told::Accepted) | Err(_) => by_id(errand, backup).await,
-    }
-}
-
-/// A place among those who watch.
-pub(super) fn watch(errand: Errand<'_>, backup: &BackupRef) -> (Place, Scope) {
-    let scope = scope(errand, backup);
-    (errand.pollers.come(errand, Some((scope.clone(), backup.id.clone()))), scope)
+    Ok(pages::instances(client, None).await?.into_iter().find(is_it))
 }
 
 /// The list of that scope.
@@ -41,32 +28,32 @@ pub(super) fn filter(scope: &Scope) -> Filter {
 }
 
 /// How many lists there are to read, one after the other.
-pub(super) fn kinds(errand: Errand<'_>, filter: &Filter) -> usize {
-    errand.service.list(filter, 0, errand.service.facts().page_limit).map_or(0, |calls| calls.len())
+pub(super) fn kinds(client: Client<'_>, filter: &Filter) -> usize {
+    client.service.list(filter, 0, client.service.facts().page_limit).map_or(0, |calls| calls.len())
 }
 
 /// The page at the cursor; `None` if there is none.
 pub(super) async fn page(
-    errand: Errand<'_>,
+    client: Client<'_>,
     filter: &Filter,
     cursor: Cursor,
 ) -> Result<Option<Page<Backup>>, cloud::Error> {
-    let limit = errand.service.facts().page_limit;
-    let Ok(calls) = errand.service.list(filter, cursor.offset, limit) else { return Ok(None) };
+    let limit = client.service.facts().page_limit;
+    let Ok(calls) = client.service.list(filter, cursor.offset, limit) else { return Ok(None) };
     let Some(call) = calls.into_iter().nth(cursor.kind) else { return Ok(None) };
-    errand.read(&call, |reply| errand.service.listed(reply)).await.map(Some)
+    client.read(&call, |reply| client.service.listed(reply)).await.map(Some)
 }
 
 /// Looks through the newest records until all who are watched have been seen, or it costs more than asking for each.
-pub(super) async fn sweep(errand: Errand<'_>, scope: &Scope, watched: &HashSet<String>) -> Result<Sweep, Error> {
-    let limit = errand.service.facts().page_limit;
+pub(super) async fn sweep(client: Client<'_>, scope: &Scope, watched: &HashSet<String>) -> Result<Sweep, Error> {
+    let limit = client.service.facts().page_limit;
     let filter = filter(scope);
     let mut swept = Sweep { sent: Instant::now(), found: HashMap::new(), complete: false, pages: 0, too_many: None };
     let mut allowed = watched.len();
-    for kind in 0..errand.service.list(&filter, 0, limit)?.len() {
+    for kind in 0..client.service.list(&filter, 0, limit)?.len() {
         let (mut offset, mut known) = (0, HashSet::new());
         loop {
-            let Some(page) = page(errand, &filter, Cursor { kind, offset, ..Cursor::default() }).await? else {
+            let Some(page) = page(client, &filter, Cursor { kind, offset, ..Cursor::default() }).await? else {
                 return Ok(swept);
             };
             allowed = allowed.saturating_sub(1);
@@ -111,20 +98,20 @@ pub(super) async fn sweep(errand: Errand<'_>, scope: &Scope, watched: &HashSet<S
 
 /// Asks for one backup by its id; `None` if every direct question was answered "no such backup", or the complete list lacks
 /// it. That alone does not prove that it is gone.
-pub(super) async fn by_id(errand: Errand<'_>, backup: &BackupRef) -> Result<Option<Backup>, Error> {
-    let calls = errand.service.find(backup)?;
+pub(super) async fn by_id(client: Client<'_>, backup: &BackupRef) -> Result<Option<Backup>, Error> {
+    let calls = client.service.find(backup)?;
     if calls.is_empty() {
-        return in_list(errand, backup).await;
+        return in_list(client, backup).await;
     }
     for call in &calls {
-        match errand.read(call, |reply| errand.service.listed(reply)).await {
+        match client.read(call, |reply| client.service.listed(reply)).await {
             Ok(page) if page.items.is_empty() => {}
             Ok(page) => match page.items.into_iter().find(|item| item.id == backup.id) {
                 Some(found) => return completed(found, backup).map(Some),
                 // The filter was ignored, so this page proves nothing.
-                None => return in_list(errand, backup).await,
+                None => return in_list(client, backup).await,
             },
-            Err(error) if errand.verdict(&error) == Some(Verdict::Gone) => {}
+            Err(error) if client.verdict(&error) == Some(Verdict::Gone) => {}
             Err(error) => return Err(error.into()),
         }
     }
@@ -133,20 +120,20 @@ pub(super) async fn by_id(errand: Errand<'_>, backup: &BackupRef) -> Result<Opti
 
 /// Searches the list. Records move between pages while others are deleted, so that a list of several pages lacks it only
 /// if it lacks it twice.
-async fn in_list(errand: Errand<'_>, backup: &BackupRef) -> Result<Option<Backup>, Error> {
-    searched(errand, backup, scope(errand, backup), 2).await
+async fn in_list(client: Client<'_>, backup: &BackupRef) -> Result<Option<Backup>, Error> {
+    searched(client, backup, scope(client, backup), 2).await
 }
 
 /// Searches the list of the backup's instance, where that is known: another question than the one by its id.
-pub(super) async fn in_list_of_instance(errand: Errand<'_>, backup: &BackupRef) -> Result<Option<Backup>, Error> {
+pub(super) async fn in_list_of_instance(client: Client<'_>, backup: &BackupRef) -> Result<Option<Backup>, Error> {
     match &backup.instance_id {
-        Some(instance_id) => searched(errand, backup, Some(instance_id.clone()), 1).await,
-        None => by_id(errand, backup).await,
+        Some(instance_id) => searched(client, backup, Some(instance_id.clone()), 1).await,
+        None => by_id(client, backup).await,
     }
 }
 
 async fn searched(
-    errand: Errand<'_>,
+    client: Client<'_>,
     backup: &BackupRef,
     instance_id: Scope,
     times: usize,
@@ -154,7 +141,7 @@ async fn searched(
     let filter = Filter { instance_id, ..Filter::default() };
     for _ in 0..times {
         let mut found = None;
-        let walked = pages::backups(errand, &filter, |item| {
+        let walked = pages::backups(client, &filter, |item| {
             if item.id == backup.id {
                 found = Some(item);
                 return ControlFlow::Break(());
@@ -173,8 +160,8 @@ async fn searched(
 }
 
 /// The list a backup is in. The instance is a filter only where it must be: a wrong one would hide the backup.
-fn scope(errand: Errand<'_>, backup: &BackupRef) -> Scope {
-    backup.instance_id.clone().filter(|_| errand.service.facts().needs_instance)
+pub(super) fn scope(client: Client<'_>, backup: &BackupRef) -> Scope {
+    backup.instance_id.clone().filter(|_| client.service.facts().needs_instance)
 }
 
 /// Some lists leave out what everybody knows. A record of another instance is not the backup that is meant.

@@ -1,7 +1,8 @@
 //! The engine: everything about backups that takes time. It waits, repeats, takes turns and finds out what became of a
 //! request whose answer was lost; what a service's words mean it asks the service.
 //!
-//! * `errand`: one operation under way: whom it asks, about which service, within what limits.
+//! * `client`: one service of one cloud, to be asked within the limits of one operation.
+//! * `operation`: a client and the owners, and the question of most operations: is it there?
 //! * `turns`: creates on one instance go one after the other.
 //! * `begin`, `settle`, `remove`: the operations that wait, with `watch`, who looks at one backup again and again.
 //! * `restore`: bringing an instance back.
@@ -13,12 +14,14 @@
 
 mod ahead;
 mod begin;
-mod errand;
+mod client;
 mod lookup;
 mod next;
+mod operation;
 mod pace;
 mod pages;
 mod poller;
+mod progress;
 mod proof;
 mod remove;
 mod restore;
@@ -31,19 +34,20 @@ mod watch;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 use jiff::civil::Date;
 
 pub use self::ahead::{Ahead, Outlook, Sight};
-use self::errand::{Ask, Errand};
+use self::client::{Ask, Client};
+use self::operation::Operation;
 use self::poller::Pollers;
-pub use self::proof::Doubt;
+pub use self::progress::Progress;
 use self::remove::Others;
+pub use self::remove::Stop;
 use self::turns::Turns;
 use super::{
     Backup, BackupRef, Claims, Download, Error, Filter, Instance, NewBackup, NewRestore, RestoreError, RestoreStep,
-    Service, Span, Started, Status, Unsupported, Verdict,
+    Service, Span, Started, Unsupported, Verdict,
 };
 use crate::cloud::{Cloud, Context};
 
@@ -58,36 +62,6 @@ pub struct Backups {
     ahead: Arc<Ahead>,
     /// Whether a plan asks what its creates will meet.
     has_preflight: bool,
-}
-
-/// What a [`Backups::stop`] found and did.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Stop {
-    /// It ran, and does so no more: as it is now, `None` if the cloud dropped it. It may have completed just before.
-    Stopped(Option<Box<Backup>>),
-    /// It did not run; nothing was asked of the cloud.
-    NotRunning(Box<Backup>),
-}
-
-/// Is told now and then how a wait goes on.
-pub trait Progress: Sync {
-    /// The create waits its turn: so many creates on the instance come first.
-    fn queued(&self, ahead: usize) {
-        let _ = ahead;
-    }
-
-    /// The create waits until the instance is idle; with the backup that runs there, if it is one.
-    fn busy(&self, running: Option<&Backup>) {
-        let _ = running;
-    }
-
-    /// So long it took until now; the status as it was seen last, `None` while the backup is not listed yet.
-    fn seen(&self, waited: Duration, status: Option<&Status>);
-}
-
-/// Nobody watches.
-impl Progress for () {
-    fn seen(&self, _: Duration, _: Option<&Status>) {}
 }
 
 /// What tells the clients of one configuration, in whatever regions, from those of another.
@@ -145,8 +119,7 @@ impl Backups {
         if !self.has_preflight {
             return Outlook::default();
         }
-        let place = (service, self.region());
-        self.ahead.outlook(self, place, instance_id, name).await
+        self.ahead.outlook(&self.cloud, service, instance_id, name).await
     }
 
     /// The region.
@@ -185,7 +158,7 @@ impl Backups {
         want: &NewBackup,
         progress: &dyn Progress,
     ) -> Result<Started, Error> {
-        let started = begin::begin(self.errand(context, service), &self.turns, want, progress).await?;
+        let started = begin::begin(self.operation(context, service), &self.turns, want, progress).await?;
         self.claims.manage(&started.backup_id);
         Ok(started)
     }
@@ -200,7 +173,7 @@ impl Backups {
         started: &Started,
         progress: &dyn Progress,
     ) -> Result<Backup, Error> {
-        settle::settled(self.errand(context, service), started, progress).await
+        settle::settled(self.operation(context, service), started, progress).await
     }
 
     /// Looks for one backup, details included. `None` only on proof that it is gone; [`Error::Doubtful`] where it is not to be
@@ -214,10 +187,10 @@ impl Backups {
         service: &'static dyn Service,
         backup: &BackupRef,
     ) -> Result<Option<Backup>, Error> {
-        let errand = self.errand(context, service);
-        let Some(found) = errand.find(backup).await? else { return Ok(None) };
+        let operation = self.operation(context, service);
+        let Some(found) = operation.find(backup).await? else { return Ok(None) };
         let Some(call) = service.details(&found) else { return Ok(Some(found)) };
-        Ok(Some(errand.read(&call, |reply| service.detailed(found.clone(), reply)).await?))
+        Ok(Some(operation.read(&call, |reply| service.detailed(found.clone(), reply)).await?))
     }
 
     /// The project in which calls of this region are made.
@@ -233,7 +206,7 @@ impl Backups {
         service: &'static dyn Service,
         want: &NewBackup,
     ) -> Result<Vec<Backup>, Error> {
-        begin::named(self.errand(context, service), want).await
+        begin::named(self.operation(context, service), want).await
     }
 
     /// All backups that match, newest first.
@@ -243,7 +216,7 @@ impl Backups {
         service: &'static dyn Service,
         filter: &Filter,
     ) -> Result<Vec<Backup>, Error> {
-        pages::matching(self.errand(context, service), filter).await
+        pages::matching(self.client(context, service), filter).await
     }
 
     /// The same in any order, if that means looking through at most so many records; `None` as soon as it means more.
@@ -254,7 +227,7 @@ impl Backups {
         filter: &Filter,
         most: u64,
     ) -> Result<Option<Vec<Backup>>, Error> {
-        pages::matching_few(self.errand(context, service), filter, most).await
+        pages::matching_few(self.client(context, service), filter, most).await
     }
 
     /// Hands every backup that matches to `each` as its page comes, in the cloud's order, until it breaks off.
@@ -265,7 +238,7 @@ impl Backups {
         filter: &Filter,
         mut each: impl FnMut(Backup) -> ControlFlow<()> + Send,
     ) -> Result<(), Error> {
-        pages::backups(self.errand(context, service), filter, |backup| {
+        pages::backups(self.client(context, service), filter, |backup| {
             if pages::matches(filter, &backup) { each(backup) } else { ControlFlow::Continue(()) }
         })
         .await
@@ -283,9 +256,9 @@ impl Backups {
             let title = service.facts().title;
             return Err(Unsupported(format!("{title} hands out no download links for this backup")).into());
         };
-        let errand = self.errand(context, service);
-        match errand.read(&call, |reply| service.downloaded(reply)).await {
-            Err(error) if errand.verdict(&error) == Some(Verdict::NotOffered) => {
+        let operation = self.operation(context, service);
+        match operation.read(&call, |reply| service.downloaded(reply)).await {
+            Err(error) if operation.verdict(&error) == Some(Verdict::NotOffered) => {
                 Err(Error::NotOffered { operation: "download links", cause: error })
             }
             outcome => outcome.map_err(Error::from),
@@ -301,7 +274,7 @@ impl Backups {
         id: &str,
         project_id: Option<&str>,
     ) -> Result<Option<Instance>, Error> {
-        self.errand(context, service).instance(id, project_id).await
+        self.operation(context, service).instance(id, project_id).await
     }
 
     /// All instances, or those with exactly that name.
@@ -311,7 +284,7 @@ impl Backups {
         service: &'static dyn Service,
         name: Option<&str>,
     ) -> Result<Vec<Instance>, Error> {
-        pages::instances(self.errand(context, service), name).await
+        pages::instances(self.client(context, service), name).await
     }
 
     /// Stops a running backup and waits until it runs no more.
@@ -321,7 +294,7 @@ impl Backups {
         service: &'static dyn Service,
         backup: &BackupRef,
     ) -> Result<Stop, Error> {
-        remove::stop(self.errand(context, service), backup, Others::Spared).await
+        remove::stop(self.operation(context, service), backup, Others::Spared).await
     }
 
     /// The same, where whatever else runs on the instance may be stopped with it.
@@ -331,7 +304,7 @@ impl Backups {
         service: &'static dyn Service,
         backup: &BackupRef,
     ) -> Result<Stop, Error> {
-        remove::stop(self.errand(context, service), backup, Others::Stopped).await
+        remove::stop(self.operation(context, service), backup, Others::Stopped).await
     }
 
     /// Deletes a backup and waits until it is gone; "already gone" is success. One that runs is stopped first, or awaited
@@ -342,7 +315,7 @@ impl Backups {
         service: &'static dyn Service,
         backup: &BackupRef,
     ) -> Result<(), Error> {
-        remove::delete(self.errand(context, service), backup).await
+        remove::delete(self.operation(context, service), backup).await
     }
 
     /// Restores into an existing instance, and waits until its job has completed and the instance is idle again. Everything
@@ -354,7 +327,7 @@ impl Backups {
         want: &NewRestore,
         tell: &(dyn Fn(RestoreStep<'_>) + Sync),
     ) -> Result<(), RestoreError> {
-        restore::restore(self.errand(context, service), want, tell).await
+        restore::restore(self.client(context, service), want, tell).await
     }
 
     /// To which times of these days, in UTC, an instance can be restored: in order, and what touches made one.
@@ -365,11 +338,15 @@ impl Backups {
         instance_id: &str,
         days: (Date, Date),
     ) -> Result<Vec<Span>, Error> {
-        restore::times(self.errand(context, service), instance_id, days).await
+        restore::times(self.client(context, service), instance_id, days).await
     }
 
-    fn errand<'a>(&'a self, context: &'a Context, service: &'static dyn Service) -> Errand<'a> {
-        Errand { cloud: &self.cloud, pollers: &self.pollers, context, service }
+    fn client<'a>(&'a self, context: &'a Context, service: &'static dyn Service) -> Client<'a> {
+        Client { cloud: &self.cloud, context, service }
+    }
+
+    fn operation<'a>(&'a self, context: &'a Context, service: &'static dyn Service) -> Operation<'a> {
+        Operation { client: self.client(context, service), pollers: &self.pollers }
     }
 }
 

@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
-use super::errand::{Errand, misread};
+use super::client::{Client, misread};
 use super::pace;
 use crate::backup::{Backup, Error, Filter, Instance, Misread, NewRestore, Page, Unsupported};
 use crate::cloud::{Call, Reply};
@@ -21,9 +21,9 @@ pub(super) struct Walked {
 }
 
 /// All backups that match, newest first.
-pub(super) async fn matching(errand: Errand<'_>, filter: &Filter) -> Result<Vec<Backup>, Error> {
+pub(super) async fn matching(client: Client<'_>, filter: &Filter) -> Result<Vec<Backup>, Error> {
     let mut found = Vec::new();
-    backups(errand, filter, |backup| {
+    backups(client, filter, |backup| {
         if matches(filter, &backup) {
             found.push(backup);
         }
@@ -35,10 +35,10 @@ pub(super) async fn matching(errand: Errand<'_>, filter: &Filter) -> Result<Vec<
 }
 
 /// The same, if the cloud has at most so many to look through; `None` as soon as it is clear that it has more.
-pub(super) async fn matching_few(errand: Errand<'_>, filter: &Filter, most: u64) -> Result<Option<Vec<Backup>>, Error> {
+pub(super) async fn matching_few(client: Client<'_>, filter: &Filter, most: u64) -> Result<Option<Vec<Backup>>, Error> {
     let mut found = Vec::new();
     let mut seen = 0;
-    let walked = backups_up_to(errand, filter, Some(most), |backup| {
+    let walked = backups_up_to(client, filter, Some(most), |backup| {
         seen += 1;
         if matches(filter, &backup) {
             found.push(backup);
@@ -50,12 +50,12 @@ pub(super) async fn matching_few(errand: Errand<'_>, filter: &Filter, most: u64)
 }
 
 /// All instances, or those with exactly that name.
-pub(super) async fn instances(errand: Errand<'_>, name: Option<&str>) -> Result<Vec<Instance>, Error> {
-    let service = errand.service;
+pub(super) async fn instances(client: Client<'_>, name: Option<&str>) -> Result<Vec<Instance>, Error> {
+    let service = client.service;
     let limit = service.facts().page_limit;
     let mut found = Vec::new();
     walk(
-        errand,
+        client,
         |offset| Ok(vec![service.instances(name, offset, limit)]),
         |reply| service.instances_read(reply),
         |instance: &Instance| &instance.id,
@@ -72,15 +72,15 @@ pub(super) async fn instances(errand: Errand<'_>, name: Option<&str>) -> Result<
 }
 
 /// Whether the service lists the target among the instances that can take the restore; `None` where it lists none at all.
-pub(super) async fn lists_target(errand: Errand<'_>, want: &NewRestore) -> Result<Option<bool>, Error> {
-    let service = errand.service;
+pub(super) async fn lists_target(client: Client<'_>, want: &NewRestore) -> Result<Option<bool>, Error> {
+    let service = client.service;
     let limit = service.facts().page_limit;
     if service.restorable(want, 0, limit).is_none() {
         return Ok(None);
     }
     let mut listed = false;
     walk(
-        errand,
+        client,
         |offset| Ok(service.restorable(want, offset, limit).into_iter().collect()),
         |reply| service.restorable_read(reply),
         |id: &String| id,
@@ -96,25 +96,25 @@ pub(super) async fn lists_target(errand: Errand<'_>, want: &NewRestore) -> Resul
 
 /// Hands every backup once to `each` until it breaks off. The filter narrows only what the service can narrow.
 pub(super) async fn backups(
-    errand: Errand<'_>,
+    client: Client<'_>,
     filter: &Filter,
     each: impl FnMut(Backup) -> ControlFlow<()>,
 ) -> Result<Walked, Error> {
-    backups_up_to(errand, filter, None, each).await
+    backups_up_to(client, filter, None, each).await
 }
 
 /// The same. With `most`, the cloud's word about the total is good enough: the list ends where it is reached, and at once
 /// where it is larger than that.
 async fn backups_up_to(
-    errand: Errand<'_>,
+    client: Client<'_>,
     filter: &Filter,
     most: Option<u64>,
     each: impl FnMut(Backup) -> ControlFlow<()>,
 ) -> Result<Walked, Error> {
-    let service = errand.service;
+    let service = client.service;
     let limit = service.facts().page_limit;
     walk(
-        errand,
+        client,
         |offset| service.list(filter, offset, limit),
         |reply| service.listed(reply),
         |backup: &Backup| &backup.id,
@@ -139,20 +139,20 @@ pub(super) fn matches(filter: &Filter, backup: &Backup) -> bool {
 }
 
 async fn walk<T>(
-    errand: Errand<'_>,
+    client: Client<'_>,
     calls: impl Fn(u64) -> Result<Vec<Call>, Unsupported>,
     read: impl Fn(&Reply) -> Result<Page<T>, Misread>,
     id: impl Fn(&T) -> &String,
     most: Option<u64>,
     mut each: impl FnMut(T) -> ControlFlow<()>,
 ) -> Result<Walked, Error> {
-    let limit = usize::try_from(errand.service.facts().page_limit).unwrap_or(usize::MAX);
+    let limit = usize::try_from(client.service.facts().page_limit).unwrap_or(usize::MAX);
     let mut walked = Walked::default();
     let mut seen = HashSet::new();
     for kind in 0..calls(0)?.len() {
         let mut offset = 0;
         while let Some(call) = calls(offset)?.into_iter().nth(kind) {
-            let reply = errand.send(&call).await?;
+            let reply = client.send(&call).await?;
             let page = read(&reply).map_err(|Misread(reason)| misread(&call, &reply, reason))?;
             walked.pages += 1;
             let total = page.total.filter(|_| most.is_some());

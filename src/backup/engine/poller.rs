@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::errand::{Ask, Errand, Interruption, interruption_of, label, misread};
+use super::client::{Ask, Client, Interruption, interruption_of, label, misread};
 use super::lookup::{self, sweep};
 use super::next::{Cursor, Question, Scope, State, Step, Sweep, Ticket, Told};
 use super::pace;
@@ -48,11 +48,11 @@ pub(super) struct Place {
 
 impl Pollers {
     /// A place for somebody who may watch a backup.
-    pub(super) fn come(&self, errand: Errand<'_>, watches: Option<(Scope, String)>) -> Place {
+    pub(super) fn come(&self, client: Client<'_>, watches: Option<(Scope, String)>) -> Place {
         static TICKETS: AtomicU64 = AtomicU64::new(0);
         let ticket = TICKETS.fetch_add(1, Ordering::Relaxed);
-        let key = (errand.cloud.region().to_owned(), errand.service.facts().key());
-        let want = Want::Come(ticket, watches, errand.context.deadline);
+        let key = (client.cloud.region().to_owned(), client.service.facts().key());
+        let want = Want::Come(ticket, watches, client.context.deadline);
         let mut owners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let want = match owners.get(&key) {
             Some(owner) => match owner.send(want) {
@@ -63,8 +63,7 @@ impl Pollers {
             None => want,
         };
         let (owner, wants) = mpsc::unbounded_channel();
-        let pollers = Pollers::default();
-        let asking = Asking { cloud: Arc::clone(errand.cloud), pollers, service: errand.service };
+        let asking = Asking { cloud: Arc::clone(client.cloud), service: client.service };
         tokio::spawn(Poller::new(asking).run(wants));
         // It cannot have gone before it was told anything.
         let _ = owner.send(want);
@@ -107,13 +106,12 @@ impl Drop for Place {
 #[derive(Clone)]
 struct Asking {
     cloud: Arc<dyn Ask>,
-    pollers: Pollers,
     service: &'static dyn Service,
 }
 
 impl Asking {
-    fn errand<'a>(&'a self, context: &'a Context) -> Errand<'a> {
-        Errand { cloud: &self.cloud, pollers: &self.pollers, context, service: self.service }
+    fn client<'a>(&'a self, context: &'a Context) -> Client<'a> {
+        Client { cloud: &self.cloud, context, service: self.service }
     }
 }
 
@@ -235,21 +233,21 @@ impl Poller {
     fn turn(&mut self, scope: Scope, first: Cursor, pages: u64) {
         let (asking, context, sent) = (self.asking.clone(), self.context(), Instant::now());
         self.calls.spawn(async move {
-            let errand = asking.errand(&context);
+            let client = asking.client(&context);
             let filter = &lookup::filter(&scope);
-            let limit = errand.service.facts().page_limit;
+            let limit = client.service.facts().page_limit;
             let cursors = (0..pages).map(|nth| first.later(nth, limit));
             let turned =
-                join_all(cursors.map(|cursor| async move { (cursor, lookup::page(errand, filter, cursor).await) }))
+                join_all(cursors.map(|cursor| async move { (cursor, lookup::page(client, filter, cursor).await) }))
                     .await;
-            Done::Turned(scope, sent, lookup::kinds(errand, filter), turned)
+            Done::Turned(scope, sent, lookup::kinds(client, filter), turned)
         });
     }
 
     fn sweep(&mut self, scope: Scope, watched: HashSet<String>) {
         let (asking, context, sent) = (self.asking.clone(), self.context(), Instant::now());
         self.calls.spawn(async move {
-            let swept = sweep(asking.errand(&context), &scope, &watched).await;
+            let swept = sweep(asking.client(&context), &scope, &watched).await;
             Done::Swept(scope, sent, swept)
         });
     }
@@ -258,7 +256,7 @@ impl Poller {
         let (asking, context) = (self.asking.clone(), self.context());
         self.calls.spawn(async move {
             let (tickets, ids): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-            let batch = together(asking.errand(&context), &ids).await;
+            let batch = together(asking.client(&context), &ids).await;
             Done::Deleted(tickets, batch)
         });
     }
@@ -274,7 +272,7 @@ impl Poller {
                         Ok(None) => failed = failed.or(Some((sent, None))),
                         Err(error) => {
                             // Trouble that passes is everybody's; a list that is refused says nothing about asking by id.
-                            let shared = self.asking.errand(&self.context()).is_transient(&error);
+                            let shared = self.asking.client(&self.context()).is_transient(&error);
                             failed = failed.or(Some((sent, shared.then_some(error))));
                         }
                     }
@@ -286,7 +284,7 @@ impl Poller {
                     Ok(sweep) => self.state.swept(&scope, &sweep, Instant::now()),
                     Err(Error::Cloud(error))
                         if interruption_of(&error).is_some()
-                            || self.asking.errand(&self.context()).is_transient(&error) =>
+                            || self.asking.client(&self.context()).is_transient(&error) =>
                     {
                         self.state.not_swept(&scope, sent, Some(&error))
                     }
@@ -321,20 +319,20 @@ impl Poller {
 }
 
 /// Sends one delete for several.
-async fn together(errand: Errand<'_>, ids: &[String]) -> Batch {
-    let Some(call) = errand.service.delete_many(ids) else { return Batch::Unsent };
+async fn together(client: Client<'_>, ids: &[String]) -> Batch {
+    let Some(call) = client.service.delete_many(ids) else { return Batch::Unsent };
     info!("{} backups are deleted with one call", ids.len());
-    let reply = match errand.send(&call).await {
+    let reply = match client.send(&call).await {
         Ok(reply) => reply,
         Err(error) if interruption_of(&error).is_some() => return Batch::Unsent,
         // The call as such is refused: one of them may be the reason, or that there are several.
         Err(error) if error.refusal().is_some_and(|refusal| refusal.status < 500 && refusal.status != 429) => {
             warn!("the backups cannot be deleted with one call, so they are deleted one by one: {error}");
-            return Batch::Refused { offered: errand.verdict(&error) != Some(Verdict::NotOffered) };
+            return Batch::Refused { offered: client.verdict(&error) != Some(Verdict::NotOffered) };
         }
         Err(error) => return Batch::Lost(error),
     };
-    match errand.service.deleted_many(&reply) {
+    match client.service.deleted_many(&reply) {
         Ok(failed) => {
             let refused = |id: &String| failed.iter().find(|(failed, _)| failed == id);
             let told = ids.iter().map(|id| match refused(id) {

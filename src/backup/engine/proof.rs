@@ -8,7 +8,7 @@
 
 use std::collections::HashSet;
 
-use crate::backup::{Backup, BackupRef, JobStatus, NewBackup};
+use crate::backup::{Backup, BackupRef, Doubt, JobStatus, NewBackup};
 
 /// What is known of the time before a create whose answer is unclear.
 pub(super) struct Before<'a> {
@@ -93,29 +93,6 @@ pub(super) enum Gone {
     /// One more look is needed.
     LookAgain,
     Doubtful(Doubt),
-}
-
-/// Why an absence proves nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Doubt {
-    /// It was last seen in another project.
-    OtherProject,
-    /// Nothing says that it was ever in this project: it has no record of one, and the service does not know the instance
-    /// here.
-    ProjectUnknown,
-    /// Whether the service knows the instance could not be told.
-    InstanceUnknown,
-    /// It was begun, but never seen in a list, and its job is not known to have ended.
-    NotListedYet,
-    /// The job that takes it says that it runs, or has completed a short time ago.
-    JobContradicts,
-}
-
-impl Doubt {
-    /// Whether it is only a matter of time: the backup will be listed, or its job will end.
-    pub fn passes(self) -> bool {
-        matches!(self, Doubt::NotListedYet | Doubt::JobContradicts)
-    }
 }
 
 /// Looks in a row that an absence needs.

@@ -5,13 +5,22 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use super::Stop;
-use super::errand::{Errand, Interruption, interruption_of};
+use super::client::{Interruption, interruption_of};
+use super::operation::Operation;
 use super::proof;
 use super::watch::{Look, Watch, runs};
 use super::{pace, pages};
 use crate::backup::{Backup, BackupRef, Error, Filter, Status, StopScope, Unsupported, Verdict};
 use crate::cloud;
+
+/// What a stop found and did.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stop {
+    /// It ran, and does so no more: as it is now, `None` if the cloud dropped it. It may have completed just before.
+    Stopped(Option<Box<Backup>>),
+    /// It did not run; nothing was asked of the cloud.
+    NotRunning(Box<Backup>),
+}
 
 /// What a stop means for what else runs on the instance, where the service can only stop all of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,24 +31,24 @@ pub(super) enum Others {
     Stopped,
 }
 
-pub(super) async fn stop(errand: Errand<'_>, backup: &BackupRef, others: Others) -> Result<Stop, Error> {
-    let facts = errand.service.facts();
+pub(super) async fn stop(operation: Operation<'_>, backup: &BackupRef, others: Others) -> Result<Stop, Error> {
+    let facts = operation.service.facts();
     if facts.stop == StopScope::Never {
         return Err(Unsupported(format!("{} cannot stop a running backup", facts.title)).into());
     }
-    match itself(errand, backup).await? {
+    match itself(operation, backup).await? {
         None => Err(Error::Vanished { id: backup.id.clone() }),
-        Some(seen) if runs(&seen.status) => halt(&mut Watch::new(errand, backup), seen, others).await,
+        Some(seen) if runs(&seen.status) => halt(&mut Watch::new(operation, backup), seen, others).await,
         Some(seen) => Ok(Stop::NotRunning(Box::new(seen))),
     }
 }
 
 /// The backup that is meant, once it can be seen; `None` only on proof that it is gone. A record that is not that backup is
 /// an error: nothing is sent for it.
-async fn itself(errand: Errand<'_>, backup: &BackupRef) -> Result<Option<Backup>, Error> {
+async fn itself(operation: Operation<'_>, backup: &BackupRef) -> Result<Option<Backup>, Error> {
     let since = tokio::time::Instant::now();
     loop {
-        match errand.find(backup).await {
+        match operation.find(backup).await {
             Ok(Some(found)) if !proof::is_itself(&found, backup) => {
                 return Err(Error::Foreign { meant: Box::new(backup.clone()), found: Box::new(found) });
             }
@@ -47,28 +56,30 @@ async fn itself(errand: Errand<'_>, backup: &BackupRef) -> Result<Option<Backup>
             Err(Error::Doubtful { doubt, .. }) if doubt.passes() => {}
             Err(Error::Cloud(error)) => match interruption_of(&error) {
                 Some(end) => return Err(end.of(backup)),
-                None if errand.is_transient(&error) => {
+                None if operation.is_transient(&error) => {
                     warn!(backup_id = backup.id, "the backup cannot be looked at for the moment: {error}");
                 }
                 None => return Err(Error::OutOfSight { id: backup.id.clone(), last: None, cause: error }),
             },
             found => return found,
         }
-        errand.rest(pace::interval(since.elapsed())).await.map_err(|end| end.of(backup))?;
+        operation.rest(pace::interval(since.elapsed())).await.map_err(|end| end.of(backup))?;
     }
 }
 
 /// Whether the backup was seen, whole and as itself, in this very project after it had ended. Ids are never given out twice,
 /// so it need not be looked at again before it is deleted.
-async fn is_certain(errand: Errand<'_>, backup: &BackupRef) -> bool {
+async fn is_certain(operation: Operation<'_>, backup: &BackupRef) -> bool {
     let ended = backup.begun.is_none();
-    ended && backup.project_id.is_some() && errand.cloud.project_id(errand.context).await.ok() == backup.project_id
+    ended
+        && backup.project_id.is_some()
+        && operation.cloud.project_id(operation.context).await.ok() == backup.project_id
 }
 
-pub(super) async fn delete(errand: Errand<'_>, backup: &BackupRef) -> Result<(), Error> {
-    let mut watch = Watch::new(errand, backup);
-    if !is_certain(errand, backup).await {
-        let Some(seen) = itself(errand, backup).await? else { return Ok(()) };
+pub(super) async fn delete(operation: Operation<'_>, backup: &BackupRef) -> Result<(), Error> {
+    let mut watch = Watch::new(operation, backup);
+    if !is_certain(operation, backup).await {
+        let Some(seen) = itself(operation, backup).await? else { return Ok(()) };
         if !deletable(&mut watch, seen).await? {
             return Ok(());
         }
@@ -105,7 +116,7 @@ async fn deletable(watch: &mut Watch<'_>, mut seen: Backup) -> Result<bool, Erro
 
 /// Ends a running backup before its deletion: by a stop where that is possible, else by waiting. `None` if it is gone.
 async fn ended(watch: &mut Watch<'_>, running: Backup) -> Result<Option<Backup>, Error> {
-    let errand = watch.errand;
+    let operation = watch.operation;
     let id = running.id.clone();
     info!(backup_id = id, "the backup still runs: it is stopped before it is deleted");
     let why = match halt(watch, running, Others::Spared).await {
@@ -121,7 +132,7 @@ async fn ended(watch: &mut Watch<'_>, running: Backup) -> Result<Option<Backup>,
         match watch.look().await? {
             Look::Seen(seen) if seen.status != Status::Building => return Ok(Some(*seen)),
             Look::Seen(_) | Look::Unsure => {}
-            Look::Absent => match errand.find(watch.backup).await? {
+            Look::Absent => match operation.find(watch.backup).await? {
                 Some(seen) if seen.status != Status::Building => return Ok(Some(seen)),
                 Some(_) => {}
                 None => return Ok(None),
@@ -134,19 +145,21 @@ async fn ended(watch: &mut Watch<'_>, running: Backup) -> Result<Option<Backup>,
 
 /// Deals with a delete that was not accepted; true if the backup is gone all the same.
 async fn refused(watch: &mut Watch<'_>, error: cloud::Error) -> Result<bool, Error> {
-    let errand = watch.errand;
+    let operation = watch.operation;
     if let Some(interruption) = interruption_of(&error) {
         return Err(match (interruption, error) {
-            (Interruption::Deadline, cloud::Error::DeadlinePassed { last: Some(last), .. }) if waits(errand, &last) => {
+            (Interruption::Deadline, cloud::Error::DeadlinePassed { last: Some(last), .. })
+                if waits(operation, &last) =>
+            {
                 Error::Busy { running: watch.boxed(), cause: *last }
             }
             (interruption, _) => watch.interrupted(interruption),
         });
     }
-    match errand.verdict(&error) {
+    match operation.verdict(&error) {
         Some(Verdict::NotOffered) => Err(Error::NotOffered { operation: "to delete a backup", cause: error }),
         Some(Verdict::Gone) => {
-            Ok(errand.find(watch.backup).await?.is_none() || gone(watch, None, pace::UNANSWERED).await?)
+            Ok(operation.find(watch.backup).await?.is_none() || gone(watch, None, pace::UNANSWERED).await?)
         }
         Some(Verdict::Busy | Verdict::WrongState) => {
             info!(backup_id = watch.backup.id, "the backup cannot be deleted yet, waiting: {error}");
@@ -155,12 +168,12 @@ async fn refused(watch: &mut Watch<'_>, error: cloud::Error) -> Result<bool, Err
                 gone => gone,
             }
         }
-        _ if errand.is_transient(&error) => {
+        _ if operation.is_transient(&error) => {
             warn!(backup_id = watch.backup.id, "the delete has no usable answer: {error}");
             gone(watch, None, pace::UNANSWERED).await
         }
         // Some services have no word of their own for "no such backup".
-        _ => match errand.find(watch.backup).await {
+        _ => match operation.find(watch.backup).await {
             Ok(None) => Ok(true),
             // An earlier delete, the answer of which was lost, is being carried out.
             Ok(Some(seen)) if seen.status == Status::Deleting => gone(watch, None, pace::ACCEPTED).await,
@@ -169,8 +182,8 @@ async fn refused(watch: &mut Watch<'_>, error: cloud::Error) -> Result<bool, Err
     }
 }
 
-fn waits(errand: Errand<'_>, error: &cloud::Error) -> bool {
-    matches!(errand.verdict(error), Some(Verdict::Busy | Verdict::WrongState))
+fn waits(operation: Operation<'_>, error: &cloud::Error) -> bool {
+    matches!(operation.verdict(error), Some(Verdict::Busy | Verdict::WrongState))
 }
 
 /// Waits until the backup is gone; false if it is still there, and not being deleted, after so long.
@@ -184,7 +197,7 @@ async fn gone(watch: &mut Watch<'_>, job_id: Option<&str>, patience: Duration) -
                 absent += 1;
                 // In company a second look, which serves all, costs less than the jobs of all.
                 let job = match job_id.filter(|_| watch.is_alone()) {
-                    Some(job_id) => watch.errand.job(job_id).await.map(|job| job.status),
+                    Some(job_id) => watch.operation.job(job_id).await.map(|job| job.status),
                     None => None,
                 };
                 if proof::deleted(absent, job) {
@@ -215,40 +228,40 @@ async fn gone(watch: &mut Watch<'_>, job_id: Option<&str>, patience: Duration) -
 
 /// Stops a backup that was seen running.
 async fn halt(watch: &mut Watch<'_>, running: Backup, spared: Others) -> Result<Stop, Error> {
-    let errand = watch.errand;
-    let facts = errand.service.facts();
-    let Some(call) = errand.service.stop(&running) else {
+    let operation = watch.operation;
+    let facts = operation.service.facts();
+    let Some(call) = operation.service.stop(&running) else {
         return Err(Unsupported(format!("{} cannot stop this backup", facts.title)).into());
     };
     let mut asked = false;
     let mut failure = None;
     for _ in 0..pace::STOPS {
         if facts.stop == StopScope::Instance && spared == Others::Spared {
-            let others = others(errand, &running).await?;
+            let others = others(operation, &running).await?;
             if !others.is_empty() {
                 return Err(Error::OthersRun { others });
             }
         }
-        let sent = errand.change(&call).await;
+        let sent = operation.change(&call).await;
         watch.changed();
         let (job_id, patience) = match sent {
             Ok(reply) => {
                 asked = true;
-                (errand.service.job_id(&reply), pace::ACCEPTED)
+                (operation.service.job_id(&reply), pace::ACCEPTED)
             }
             Err(error) => {
                 if let Some(interruption) = interruption_of(&error) {
                     return Err(watch.interrupted(interruption));
                 }
-                asked |= errand.is_lost(&error);
-                let patience = match errand.verdict(&error) {
+                asked |= operation.is_lost(&error);
+                let patience = match operation.verdict(&error) {
                     Some(Verdict::NotOffered) => {
                         return Err(Error::NotOffered { operation: "to stop a backup", cause: error });
                     }
                     // It is at the stop that it accepted before.
                     Some(Verdict::Busy | Verdict::WrongState) if asked => Duration::MAX,
                     Some(Verdict::Gone | Verdict::Busy | Verdict::WrongState) => Duration::ZERO,
-                    _ if errand.is_transient(&error) => pace::UNANSWERED,
+                    _ if operation.is_transient(&error) => pace::UNANSWERED,
                     _ => return Err(error.into()),
                 };
                 info!(backup_id = running.id, "the stop was not accepted yet: {error}");
@@ -303,10 +316,10 @@ async fn stopped(
 }
 
 /// What else runs on the instance of that backup.
-async fn others(errand: Errand<'_>, backup: &Backup) -> Result<Vec<Backup>, Error> {
+async fn others(operation: Operation<'_>, backup: &Backup) -> Result<Vec<Backup>, Error> {
     let filter = Filter { instance_id: Some(backup.instance_id.clone()), ..Filter::default() };
     let mut others = Vec::new();
-    pages::backups(errand, &filter, |other| {
+    pages::backups(operation.client, &filter, |other| {
         let here = other.instance_id.is_empty() || other.instance_id == backup.instance_id;
         if other.id != backup.id && here && runs(&other.status) {
             others.push(other);

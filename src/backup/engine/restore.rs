@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::errand::{Errand, Interruption, interruption_of, misread};
+use super::client::{Client, Interruption, interruption_of, misread};
 use super::{lookup, pace, pages};
 use crate::backup::restore::joined;
 use crate::backup::{
@@ -21,48 +21,48 @@ use crate::cloud;
 
 type Tell<'a> = &'a (dyn Fn(RestoreStep<'_>) + Sync);
 
-pub(super) async fn restore(errand: Errand<'_>, want: &NewRestore, tell: Tell<'_>) -> Result<(), RestoreError> {
-    let call = errand.service.restore(want).map_err(Error::from)?;
-    checked(errand, want).await?;
-    let sent = errand.send(&call).await;
+pub(super) async fn restore(client: Client<'_>, want: &NewRestore, tell: Tell<'_>) -> Result<(), RestoreError> {
+    let call = client.service.restore(want).map_err(Error::from)?;
+    checked(client, want).await?;
+    let sent = client.send(&call).await;
     let named = sent.and_then(|reply| {
-        let job_id = errand.service.job_id(&reply);
+        let job_id = client.service.job_id(&reply);
         job_id.ok_or_else(|| misread(&call, &reply, "the answer names no job".to_owned()))
     });
     let job_id = match named {
         Ok(job_id) => job_id,
         // Sent again, it might overwrite what was written into the target since.
-        Err(cause) if errand.is_lost(&cause) => {
-            let target = errand.shown(&want.target_instance_id).await.ok().flatten().map(Box::new);
+        Err(cause) if client.is_lost(&cause) => {
+            let target = lookup::instance(client, &want.target_instance_id).await.ok().flatten().map(Box::new);
             return Err(RestoreError::Unclear { cause, target });
         }
-        Err(cause) => return Err(not_offered(errand, "restores into an existing instance", cause).into()),
+        Err(cause) => return Err(not_offered(client, "restores into an existing instance", cause).into()),
     };
     info!(job_id, target_instance_id = want.target_instance_id, "the restore has begun");
     tell(RestoreStep::Begun { job_id: &job_id });
-    Wait { errand, want, job_id, since: Instant::now(), settling: None }.ended(tell).await
+    Wait { client, want, job_id, since: Instant::now(), settling: None }.ended(tell).await
 }
 
 /// What a refusal of something that a service has elsewhere means.
-fn not_offered(errand: Errand<'_>, operation: &'static str, cause: cloud::Error) -> Error {
-    if errand.verdict(&cause) == Some(Verdict::NotOffered) {
+fn not_offered(client: Client<'_>, operation: &'static str, cause: cloud::Error) -> Error {
+    if client.verdict(&cause) == Some(Verdict::NotOffered) {
         return Error::NotOffered { operation, cause };
     }
     cause.into()
 }
 
 /// Everything that can be known before anything is sent.
-async fn checked(errand: Errand<'_>, want: &NewRestore) -> Result<(), RestoreError> {
+async fn checked(client: Client<'_>, want: &NewRestore) -> Result<(), RestoreError> {
     let (engine, needed) = match &want.point {
         RestorePoint::Backup(id) => {
-            let backup = backup(errand, id, &want.source_instance_id).await?;
+            let backup = backup(client, id, &want.source_instance_id).await?;
             let needed = backup.more.restore_size_gib.max(backup.size_bytes.map(|bytes| bytes.div_ceil(1 << 30)));
             (backup.datastore, needed)
         }
         RestorePoint::Time(at) => {
-            let source = errand.shown(&want.source_instance_id).await?;
+            let source = lookup::instance(client, &want.source_instance_id).await?;
             let source = source.ok_or(RestoreError::Unfit(Unfit::NoSource))?;
-            if let Some(spans) = spans_around(errand, &want.source_instance_id, *at).await?
+            if let Some(spans) = spans_around(client, &want.source_instance_id, *at).await?
                 && !spans.iter().any(|span| span.covers(*at))
             {
                 return Err(RestoreError::Unfit(Unfit::NoSuchTime(spans)));
@@ -70,7 +70,8 @@ async fn checked(errand: Errand<'_>, want: &NewRestore) -> Result<(), RestoreErr
             (source.datastore, source.size_gib)
         }
     };
-    let target = errand.shown(&want.target_instance_id).await?.ok_or(RestoreError::Unfit(Unfit::NoTarget))?;
+    let target =
+        lookup::instance(client, &want.target_instance_id).await?.ok_or(RestoreError::Unfit(Unfit::NoTarget))?;
     if target.idle == Some(false) {
         return Err(RestoreError::Unfit(Unfit::Busy(Box::new(target))));
     }
@@ -79,8 +80,8 @@ async fn checked(errand: Errand<'_>, want: &NewRestore) -> Result<(), RestoreErr
         return Ok(());
     }
     let unfit = unfit(engine.as_ref(), needed, &target);
-    let listed = match pages::lists_target(errand, want).await {
-        Err(error) if errand_verdict(errand, &error) == Some(Verdict::NotOffered) => None,
+    let listed = match pages::lists_target(client, want).await {
+        Err(error) if verdict(client, &error) == Some(Verdict::NotOffered) => None,
         listed => listed?,
     };
     let unfit = match listed {
@@ -92,16 +93,16 @@ async fn checked(errand: Errand<'_>, want: &NewRestore) -> Result<(), RestoreErr
     unfit.map_or(Ok(()), |unfit| Err(RestoreError::Unfit(unfit)))
 }
 
-fn errand_verdict(errand: Errand<'_>, error: &Error) -> Option<Verdict> {
-    error.cloud().and_then(|cause| errand.verdict(cause))
+fn verdict(client: Client<'_>, error: &Error) -> Option<Verdict> {
+    error.cloud().and_then(|cause| client.verdict(cause))
 }
 
 /// The backup, if it is of that source and completed.
-async fn backup(errand: Errand<'_>, id: &str, source: &str) -> Result<Backup, RestoreError> {
+async fn backup(client: Client<'_>, id: &str, source: &str) -> Result<Backup, RestoreError> {
     let reference = BackupRef::new(id, Some(source.to_owned()));
-    let found = match lookup::by_id(errand, &reference).await {
+    let found = match lookup::by_id(client, &reference).await {
         Ok(Some(found)) => Ok(Some(found)),
-        Ok(None) => lookup::in_list_of_instance(errand, &reference).await,
+        Ok(None) => lookup::in_list_of_instance(client, &reference).await,
         Err(error) => Err(error),
     };
     match found {
@@ -127,9 +128,9 @@ fn unfit(engine: Option<&Datastore>, needed: Option<u64>, target: &Instance) -> 
 }
 
 /// The spans of that day; `None` where this cloud does not tell them.
-async fn spans_around(errand: Errand<'_>, source: &str, at: Timestamp) -> Result<Option<Vec<Span>>, Error> {
+async fn spans_around(client: Client<'_>, source: &str, at: Timestamp) -> Result<Option<Vec<Span>>, Error> {
     let day = at.to_zoned(TimeZone::UTC).date();
-    match times(errand, source, (day, day)).await {
+    match times(client, source, (day, day)).await {
         Ok(spans) => Ok(Some(spans)),
         Err(Error::NotOffered { .. }) => Ok(None),
         Err(error) => Err(error),
@@ -137,22 +138,22 @@ async fn spans_around(errand: Errand<'_>, source: &str, at: Timestamp) -> Result
 }
 
 pub(super) async fn times(
-    errand: Errand<'_>,
+    client: Client<'_>,
     instance_id: &str,
     (first, last): (Date, Date),
 ) -> Result<Vec<Span>, Error> {
     let days = first.series(jiff::Span::new().days(1)).take_while(|day| *day <= last);
-    let told = futures_util::stream::iter(days.map(|day| times_of_day(errand, instance_id, day)));
+    let told = futures_util::stream::iter(days.map(|day| times_of_day(client, instance_id, day)));
     let spans: Vec<Vec<Span>> = told.buffered(pace::AT_ONCE).try_collect().await?;
     Ok(joined(spans.concat()))
 }
 
-async fn times_of_day(errand: Errand<'_>, instance_id: &str, day: Date) -> Result<Vec<Span>, Error> {
+async fn times_of_day(client: Client<'_>, instance_id: &str, day: Date) -> Result<Vec<Span>, Error> {
     let mut spans = Vec::new();
     for _ in 0..pace::MAX_PAGES {
-        let call = errand.service.restore_times(instance_id, day, spans.len() as u64)?;
-        let page = errand.read(&call, |reply| errand.service.restore_times_read(reply)).await;
-        let page = page.map_err(|cause| not_offered(errand, "times to restore to", cause))?;
+        let call = client.service.restore_times(instance_id, day, spans.len() as u64)?;
+        let page = client.read(&call, |reply| client.service.restore_times_read(reply)).await;
+        let page = page.map_err(|cause| not_offered(client, "times to restore to", cause))?;
         let was_empty = page.items.is_empty();
         spans.extend(page.items);
         if was_empty || page.total.is_none_or(|total| spans.len() as u64 >= total) {
@@ -164,7 +165,7 @@ async fn times_of_day(errand: Errand<'_>, instance_id: &str, day: Date) -> Resul
 
 /// A restore that runs.
 struct Wait<'a> {
-    errand: Errand<'a>,
+    client: Client<'a>,
     want: &'a NewRestore,
     job_id: String,
     since: Instant,
@@ -195,7 +196,7 @@ impl Wait<'_> {
                     if let Some(interruption) = interruption_of(&error) {
                         return Err(self.goes_on(interruption));
                     }
-                    if !self.errand.is_bearable(&error, &mut nonsense_since) {
+                    if !self.client.is_bearable(&error, &mut nonsense_since) {
                         let why = Unawaited::OutOfSight(Box::new(error));
                         return Err(RestoreError::GoesOn { job_id: self.job_id, settling: self.settling, why });
                     }
@@ -211,16 +212,16 @@ impl Wait<'_> {
                     Some(status) => RestoreStep::Settles { waited, status },
                 });
             }
-            if let Err(interruption) = self.errand.rest(pace::interval(waited)).await {
+            if let Err(interruption) = self.client.rest(pace::interval(waited)).await {
                 return Err(self.goes_on(interruption));
             }
         }
     }
 
     async fn look_at_job(&self) -> Result<Seen, cloud::Error> {
-        let errand = self.errand;
-        let Some(call) = errand.service.job(&self.job_id) else { return Ok(Seen::JobCompleted) };
-        let job = errand.read(&call, |reply| errand.service.job_read(reply)).await?;
+        let client = self.client;
+        let Some(call) = client.service.job(&self.job_id) else { return Ok(Seen::JobCompleted) };
+        let job = client.read(&call, |reply| client.service.job_read(reply)).await?;
         Ok(match job {
             Some(Job { status: JobStatus::Completed, .. }) => Seen::JobCompleted,
             Some(Job { status: JobStatus::Failed, fail_reason, .. }) => Seen::JobFailed(fail_reason),
@@ -229,9 +230,9 @@ impl Wait<'_> {
     }
 
     async fn look_at_target(&self) -> Result<Seen, cloud::Error> {
-        let errand = self.errand;
+        let client = self.client;
         let target = &self.want.target_instance_id;
-        let page = errand.read(&errand.service.instance(target), |reply| errand.service.instances_read(reply)).await?;
+        let page = client.read(&client.service.instance(target), |reply| client.service.instances_read(reply)).await?;
         Ok(match page.items.into_iter().find(|instance| instance.id == *target) {
             Some(instance) if instance.idle != Some(false) => Seen::Over,
             Some(instance) => Seen::Target(instance.status),

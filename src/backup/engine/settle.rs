@@ -1,16 +1,20 @@
 //! Waiting until a backup has completed.
 
-use super::errand::Errand;
+use super::operation::Operation;
 use super::proof;
 use super::watch::{Look, Watch};
 use crate::backup::{Backup, Error, Progress, Started, Status};
 
 /// Only a backup that was seen completed is complete. One that is not listed, not yet or for a moment, is looked for until
 /// its job has failed, or the time is over; only of one that was seen being deleted it is said that it is gone.
-pub(super) async fn settled(errand: Errand<'_>, started: &Started, progress: &dyn Progress) -> Result<Backup, Error> {
+pub(super) async fn settled(
+    operation: Operation<'_>,
+    started: &Started,
+    progress: &dyn Progress,
+) -> Result<Backup, Error> {
     let backup = started.backup();
     let job_id = started.job_id.as_deref();
-    let mut watch = Watch::new(errand, &backup);
+    let mut watch = Watch::new(operation, &backup);
     let mut absent = 0;
     let mut job_failed = false;
     loop {
@@ -41,7 +45,7 @@ pub(super) async fn settled(errand: Errand<'_>, started: &Started, progress: &dy
 
 async fn failed(watch: &Watch<'_>, job_id: Option<&str>) -> Error {
     let reason = match job_id {
-        Some(job_id) => watch.errand.job(job_id).await.and_then(|job| job.fail_reason),
+        Some(job_id) => watch.operation.job(job_id).await.and_then(|job| job.fail_reason),
         None => None,
     };
     Error::Failed { id: watch.backup.id.clone(), backup: watch.boxed(), reason }

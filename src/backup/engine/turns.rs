@@ -9,7 +9,7 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::time::sleep_until;
 use tracing::info;
 
-use super::errand::{Errand, label};
+use super::client::{Client, label};
 use crate::backup::{Error, NewBackup, Progress};
 use crate::cloud::{self, Call, Context};
 
@@ -48,12 +48,12 @@ impl Turns {
     /// Waits for its turn. `call` is what could not be sent if the wait is in vain.
     pub(super) async fn take(
         &self,
-        errand: Errand<'_>,
+        client: Client<'_>,
         want: &NewBackup,
         call: &Call,
         progress: &dyn Progress,
     ) -> Result<Turn, Error> {
-        let key = (errand.service.facts().key(), want.instance_id.clone());
+        let key = (client.service.facts().key(), want.instance_id.clone());
         let line = Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default());
         let ahead = line.length.fetch_add(1, Ordering::Relaxed);
         let place = Place(Arc::clone(&line));
@@ -61,7 +61,7 @@ impl Turns {
             info!(instance_id = want.instance_id, name = want.name, "the backup is queued behind {ahead}");
             progress.queued(ahead);
         }
-        let Context { deadline, stop } = errand.context;
+        let Context { deadline, stop } = client.context;
         tokio::select! {
             biased;
             () = stop.cancelled() => Err(cloud::Error::Stopped { call: label(call) }.into()),

@@ -5,8 +5,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::errand::{Errand, Interruption, interruption_of};
+use super::client::{Interruption, interruption_of};
 use super::next::{Look as Asked, Question, Scope, Told};
+use super::operation::Operation;
 use super::poller::Place;
 use super::{lookup, pace};
 use crate::backup::{Backup, BackupRef, Error, Job, JobStatus, Progress, Status};
@@ -14,7 +15,7 @@ use crate::cloud;
 
 /// One backup under watch.
 pub(super) struct Watch<'a> {
-    pub(super) errand: Errand<'a>,
+    pub(super) operation: Operation<'a>,
     pub(super) backup: &'a BackupRef,
     /// As it was seen last.
     pub(super) last: Option<Backup>,
@@ -48,11 +49,11 @@ pub(super) enum Look {
 }
 
 impl<'a> Watch<'a> {
-    pub(super) fn new(errand: Errand<'a>, backup: &'a BackupRef) -> Self {
+    pub(super) fn new(operation: Operation<'a>, backup: &'a BackupRef) -> Self {
         let now = Instant::now();
-        let (place, scope) = lookup::watch(errand, backup);
+        let (place, scope) = operation.watch(backup);
         Watch {
-            errand,
+            operation,
             backup,
             last: None,
             since: now,
@@ -79,7 +80,7 @@ impl<'a> Watch<'a> {
     async fn ask(&mut self, due: Instant) -> Result<Told, Error> {
         let (scope, id) = (self.scope.clone(), self.backup.id.clone());
         let look = Asked { scope, id, since: self.fresh_since, due, deleted: self.deleted };
-        let told = self.place.ask(self.errand.context, Question::Look(look)).await;
+        let told = self.place.ask(self.operation.context, Question::Look(look)).await;
         let told = told.map_err(|interruption| self.interrupted(interruption))?;
         self.alone = matches!(told, Told::Alone);
         if self.alone {
@@ -89,9 +90,9 @@ impl<'a> Watch<'a> {
         Ok(told)
     }
 
-    /// Looks once. Passing trouble is not an error; the end of the errand is.
+    /// Looks once. Passing trouble is not an error; the end of the operation is.
     pub(super) async fn look(&mut self) -> Result<Look, Error> {
-        if let Some(interruption) = self.errand.interruption() {
+        if let Some(interruption) = self.operation.interruption() {
             return Err(self.interrupted(interruption));
         }
         self.looks += 1;
@@ -103,7 +104,7 @@ impl<'a> Watch<'a> {
             Told::Seen(seen) => lookup::completed(*seen, self.backup).map(Some),
             Told::Absent => Ok(None),
             Told::Failed(error) => Err(error.into()),
-            Told::Alone | Told::Accepted => lookup::by_id(self.errand, self.backup).await,
+            Told::Alone | Told::Accepted => lookup::by_id(self.operation.client, self.backup).await,
         };
         self.fresh_since = Instant::now();
         let error = match seen {
@@ -123,7 +124,7 @@ impl<'a> Watch<'a> {
         if let Some(interruption) = interruption_of(&error) {
             return Err(self.interrupted(interruption));
         }
-        if self.errand.is_bearable(&error, &mut self.nonsense_since) {
+        if self.operation.is_bearable(&error, &mut self.nonsense_since) {
             warn!(backup_id = self.backup.id, "the backup cannot be looked at for the moment: {error}");
             return Ok(Look::Unsure);
         }
@@ -149,14 +150,14 @@ impl<'a> Watch<'a> {
     /// acceptance on a look that serves all who delete is waited for.
     pub(super) async fn delete(&mut self) -> Result<Option<String>, cloud::Error> {
         self.deleted = None;
-        let (errand, id) = (self.errand, &self.backup.id);
+        let (operation, id) = (self.operation, &self.backup.id);
         let question = Question::Delete { id: id.clone(), patience: self.patience() };
-        let sent = match self.place.ask(errand.context, question).await {
+        let sent = match self.place.ask(operation.context, question).await {
             Ok(Told::Accepted) => Ok(None),
             Ok(Told::Failed(error)) => Err(error),
             // Without time this only says so.
             Ok(Told::Alone | Told::Seen(_) | Told::Absent) | Err(_) => {
-                errand.change(&errand.service.delete(id)).await.map(|reply| errand.service.job_id(&reply))
+                operation.change(&operation.service.delete(id)).await.map(|reply| operation.service.job_id(&reply))
             }
         };
         self.changed();
@@ -169,7 +170,7 @@ impl<'a> Watch<'a> {
     /// Until when others are waited for: most of the time that is left is for looks.
     fn patience(&self) -> Instant {
         let now = Instant::now();
-        now + (self.errand.context.deadline.saturating_duration_since(now) / 4).min(pace::FOR_OTHERS)
+        now + (self.operation.context.deadline.saturating_duration_since(now) / 4).min(pace::FOR_OTHERS)
     }
 
     /// The accepted deletion did not happen.
@@ -181,7 +182,7 @@ impl<'a> Watch<'a> {
         if time.is_zero() {
             return Ok(());
         }
-        let rest = self.errand.rest(time).await;
+        let rest = self.operation.rest(time).await;
         rest.map_err(|interruption| self.interrupted(interruption))
     }
 
@@ -214,10 +215,10 @@ impl<'a> Watch<'a> {
             return None;
         }
         self.job_asked = Instant::now();
-        self.errand.job(job_id?).await.filter(|job| job.status == JobStatus::Failed)
+        self.operation.job(job_id?).await.filter(|job| job.status == JobStatus::Failed)
     }
 
-    /// What the end of the errand means for who waits.
+    /// What the end of the operation means for who waits.
     pub(super) fn interrupted(&self, interruption: Interruption) -> Error {
         let (id, last) = (self.backup.id.clone(), self.boxed());
         match interruption {

@@ -55,20 +55,6 @@ pub(super) fn ends_of(day: Date) -> (String, String) {
     (start.to_string(), (start + 86_399_999).to_string())
 }
 
-/// The room for data, in GiB: that of an instance's volume, or of those of all its groups together. What makes no sense is
-/// not told.
-pub(super) fn room(volume: &Json, groups: &Json) -> Option<u64> {
-    let size = |volume: &Json| match &volume["size"] {
-        Json::String(text) => text.trim().parse().ok(),
-        size => size.as_u64(),
-    };
-    let of_groups = || {
-        let groups = groups.as_array().filter(|groups| !groups.is_empty())?;
-        groups.iter().map(|group| size(&group["volume"])).sum::<Option<u64>>()
-    };
-    size(volume).or_else(of_groups).filter(|size| *size > 0)
-}
-
 /// A page of spans, which the service calls so.
 pub(super) fn spans(reply: &Reply, name: &str) -> Result<Page<Span>, Misread> {
     #[derive(Deserialize)]
@@ -111,7 +97,7 @@ fn page<R: DeserializeOwned, T>(
 mod tests {
     use serde_json::json;
 
-    use super::super::proofs::{json as read, line, reply};
+    use super::super::proofs::{line, reply};
     use super::super::{ALL, named};
     use super::*;
     use crate::backup::Service;
@@ -242,23 +228,6 @@ mod tests {
             r#"{"restore_time": [{"start_time": 1, "end_time": 1e300}]}"#,
         ] {
             assert!(spans(&reply(bad), "restore_time").is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn room_is_that_of_the_volume_or_of_all_groups() {
-        for (volume, groups, expected) in [
-            (r#"{"size": 100}"#, "null", Some(100)),
-            (r#"{"size": "100"}"#, "null", Some(100)),
-            ("null", r#"[{"volume": {"size": "20"}}, {"volume": {"size": 30}}]"#, Some(50)),
-            ("null", r#"[{"volume": {"size": "20"}}, {}]"#, None),
-            ("null", "[]", None),
-            ("null", "null", None),
-            (r#"{"size": 0}"#, "null", None),
-            (r#"{"size": "much"}"#, r#""none""#, None),
-            ("7", "7", None),
-        ] {
-            assert_eq!(room(&read(volume), &read(groups)), expected, "{volume} {groups}");
         }
     }
 }

@@ -517,9 +517,23 @@ impl InstanceItem {
             status,
             datastore: self.datastore.and_then(Engine::datastore),
             mode: filled(self.mode).or(filled(self.kind)),
-            size_gib: super::restoring::room(&self.volume, &self.groups),
+            size_gib: room(&self.volume, &self.groups),
         })
     }
+}
+
+/// The room for data, in GiB: that of an instance's volume, or of those of all its groups together. What makes no sense is
+/// not told.
+fn room(volume: &Json, groups: &Json) -> Option<u64> {
+    let size = |volume: &Json| match &volume["size"] {
+        Json::String(text) => text.trim().parse().ok(),
+        size => size.as_u64(),
+    };
+    let of_groups = || {
+        let groups = groups.as_array().filter(|groups| !groups.is_empty())?;
+        groups.iter().map(|group| size(&group["volume"])).sum::<Option<u64>>()
+    };
+    size(volume).or_else(of_groups).filter(|size| *size > 0)
 }
 
 /// Reads a page of instances.
@@ -590,7 +604,7 @@ fn brief(error: &serde_json::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::proofs::reply;
+    use super::super::proofs::{json, reply};
     use super::*;
 
     #[test]
@@ -677,6 +691,23 @@ mod tests {
             (Some(1e300), MB, Some(u64::MAX)),
         ] {
             assert_eq!(bytes(size, unit), expected, "{size:?}");
+        }
+    }
+
+    #[test]
+    fn room_is_that_of_the_volume_or_of_all_groups() {
+        for (volume, groups, expected) in [
+            (r#"{"size": 100}"#, "null", Some(100)),
+            (r#"{"size": "100"}"#, "null", Some(100)),
+            ("null", r#"[{"volume": {"size": "20"}}, {"volume": {"size": 30}}]"#, Some(50)),
+            ("null", r#"[{"volume": {"size": "20"}}, {}]"#, None),
+            ("null", "[]", None),
+            ("null", "null", None),
+            (r#"{"size": 0}"#, "null", None),
+            (r#"{"size": "much"}"#, r#""none""#, None),
+            ("7", "7", None),
+        ] {
+            assert_eq!(room(&json(volume), &json(groups)), expected, "{volume} {groups}");
         }
     }
 }

@@ -5,34 +5,10 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use super::model::{FinalBackup, text};
-use crate::backup::{self, Backup, Doubt};
+use crate::backup::{Backup, Doubt};
 use crate::plugin::{Diagnostic, Path};
 use crate::provider::manual_backup::age;
 use crate::provider::services::import_block;
-
-/// What exists where a last backup was not taken.
-pub(in crate::provider) const HELD: &str =
-    "The destroy ends here: nothing that this resource depends on is destroyed, and the resource stays in the state.";
-
-/// What to do about a last backup that was not taken.
-pub(in crate::provider) fn next(error: &backup::Error) -> &'static str {
-    match error {
-        backup::Error::StillRunning { .. } => {
-            "Destroy again: it goes on with the same backup. For more time, raise `timeouts.delete` and apply first: a destroy has the \
-             limit that was applied last."
-        }
-        backup::Error::Stopped { .. } | backup::Error::OutOfSight { .. } => {
-            "Destroy again: it goes on with the same backup."
-        }
-        backup::Error::Failed { .. } | backup::Error::Vanished { .. } => {
-            "Fix the cause and destroy again: that takes another backup. To destroy without one, set `skip = true` and apply first."
-        }
-        backup::Error::Unclear { .. } => {
-            "Destroy again: if the backup was begun after all, it is found by its name, and none is taken twice."
-        }
-        _ => "Destroy again. To destroy without a last backup, set `skip = true` and apply first.",
-    }
-}
 
 fn instance(net: &FinalBackup) -> String {
     format!("The instance {} of {}", text(&net.instance_id), text(&net.service))

@@ -8,5 +8,4 @@ mod resource;
 mod schema;
 mod taking;
 
-pub(super) use self::messages::{HELD, next};
 pub(super) use self::resource::FinalBackupResource;

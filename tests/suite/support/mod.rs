@@ -7,6 +7,7 @@ pub(crate) mod hcl;
 pub(crate) mod host;
 pub(crate) mod judge;
 pub(crate) mod matrix;
+pub(crate) mod names;
 pub(crate) mod run;
 pub(crate) mod shelf;
 pub(crate) mod value;

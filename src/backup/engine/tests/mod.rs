@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::Backups;
-use super::errand::{Answer, Ask, label};
+use super::client::{Answer, Ask, label};
 use crate::backup::{Backup, BackupRef, NameOrigin, NewBackup, Service, named};
 use crate::cloud::{self, Call, Context, Refusal, Reply};
 

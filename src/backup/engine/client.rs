@@ -1,18 +1,14 @@
-//! One operation under way: whom it asks, about which service, within what limits.
+//! One service of one cloud, to be asked within the limits of one operation.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
 
-use super::lookup;
-use super::poller::Pollers;
-use super::proof::{self, Absence, Gone, Known};
-use super::{pace, pages};
-use crate::backup::{Backup, BackupRef, Error, Instance, Job, Misread, Service, Verdict};
+use super::pace;
+use crate::backup::{BackupRef, Error, Job, Misread, Service, Verdict};
 use crate::cloud::{self, Call, Cloud, Context, Product, Reply};
 
 /// Whoever answers calls: the cloud, or a script in tests.
@@ -54,10 +50,10 @@ impl Ask for Cloud {
     }
 }
 
+/// Whom an operation asks, about which service, and until when.
 #[derive(Clone, Copy)]
-pub(super) struct Errand<'a> {
+pub(super) struct Client<'a> {
     pub(super) cloud: &'a Arc<dyn Ask>,
-    pub(super) pollers: &'a Pollers,
     pub(super) context: &'a Context,
     pub(super) service: &'static dyn Service,
 }
@@ -69,7 +65,7 @@ pub(super) enum Interruption {
     Deadline,
 }
 
-impl Errand<'_> {
+impl Client<'_> {
     pub(super) async fn send(&self, call: &Call) -> Result<Reply, cloud::Error> {
         self.cloud.ask(self.context, call).await
     }
@@ -82,105 +78,6 @@ impl Errand<'_> {
     ) -> Result<T, cloud::Error> {
         let reply = self.send(call).await?;
         read(&reply).map_err(|Misread(reason)| misread(call, &reply, reason))
-    }
-
-    /// The backup as it is now; `None` only on proof that it is gone. Without details.
-    pub(super) async fn find(&self, backup: &BackupRef) -> Result<Option<Backup>, Error> {
-        match lookup::read(*self, backup).await? {
-            Some(found) => Ok(Some(found)),
-            None => self.absent(backup).await,
-        }
-    }
-
-    /// Asks everything that an absence needs to be believed, after a look by id that did not show the backup.
-    async fn absent(&self, backup: &BackupRef) -> Result<Option<Backup>, Error> {
-        let doubtful = |doubt| Error::Doubtful { id: backup.id.clone(), doubt };
-        let project_id = self.cloud.project_id(self.context).await?;
-        let same_project = backup.project_id.as_ref().map(|known| *known == project_id);
-        let mut absence = Absence {
-            looks: 0,
-            same_project,
-            instance: self.knows(backup.instance_id.as_deref()).await?,
-            ended: backup.begun.is_none(),
-            job: None,
-            listed: backup.begun.as_ref().is_some_and(|begun| begun.listed),
-            old: backup.begun.as_ref().is_none_or(|begun| begun.at.is_none_or(is_old)),
-        };
-        loop {
-            if let Some(job_id) = backup.begun.as_ref().and_then(|begun| begun.job_id.as_deref()) {
-                absence.job = self.job(job_id).await.map(|job| job.status);
-            }
-            if let Some(found) = lookup::in_list_of_instance(*self, backup).await? {
-                return Ok(Some(found));
-            }
-            absence.looks += 1;
-            match proof::gone(&absence) {
-                Gone::Proven => return Ok(None),
-                Gone::Doubtful(doubt) => return Err(doubtful(doubt)),
-                Gone::LookAgain => self.rest(pace::BEFORE_ABSENCE_IS_BELIEVED).await.map_err(|end| end.of(backup))?,
-            }
-            if let Some(found) = lookup::by_id(*self, backup).await? {
-                return Ok(Some(found));
-            }
-        }
-    }
-
-    /// Whether the service knows the instance in this project.
-    async fn knows(&self, instance_id: Option<&str>) -> Result<Known, Error> {
-        let Some(id) = instance_id else { return Ok(Known::Yes) };
-        match self.shown(id).await {
-            Ok(Some(_)) => Ok(Known::Yes),
-            Ok(None) => Ok(Known::Unlisted),
-            Err(Error::Cloud(error)) if interruption_of(&error).is_some() => Err(error.into()),
-            Err(_) => Ok(Known::Unasked),
-        }
-    }
-
-    /// The instance as the service shows it in this project: asked for by its id, then looked for in the list of all.
-    pub(super) async fn shown(&self, id: &str) -> Result<Option<Instance>, Error> {
-        let mut is_it = |instance: &Instance| instance.id == id;
-        let call = self.service.instance(id);
-        let shown = self.read(&call, |reply| self.service.instances_read(reply)).await;
-        if let Some(found) = shown.ok().and_then(|page| page.items.into_iter().find(&mut is_it)) {
-            return Ok(Some(found));
-        }
-        Ok(pages::instances(*self, None).await?.into_iter().find(is_it))
-    }
-
-    /// The instance, which was last seen in that project; `None` only on proof that it is gone.
-    pub(super) async fn instance(&self, id: &str, project_id: Option<&str>) -> Result<Option<Instance>, Error> {
-        let here = self.cloud.project_id(self.context).await?;
-        let mut absence = Absence {
-            looks: 0,
-            same_project: project_id.map(|known| known == here),
-            instance: Known::Unlisted,
-            ended: true,
-            job: None,
-            listed: true,
-            old: true,
-        };
-        loop {
-            if let Some(found) = self.shown(id).await? {
-                return Ok(Some(found));
-            }
-            absence.looks += 1;
-            match proof::gone(&absence) {
-                Gone::Proven => return Ok(None),
-                Gone::Doubtful(doubt) => return Err(Error::Doubtful { id: id.to_owned(), doubt }),
-                // At a stop or the deadline the next look says so.
-                Gone::LookAgain => drop(self.rest(pace::BEFORE_ABSENCE_IS_BELIEVED).await),
-            }
-        }
-    }
-
-    /// Sends what changes something in the cloud: what was seen before does not count any more, and what is seen while
-    /// the cloud is at it does not count afterwards.
-    pub(super) async fn change(&self, call: &Call) -> Result<Reply, cloud::Error> {
-        let wrote = || self.pollers.wrote(self.cloud.region(), self.service.facts().key());
-        wrote();
-        let reply = self.send(call).await;
-        wrote();
-        reply
     }
 
     /// How far a job is; `None` if that cannot be told.
@@ -244,7 +141,7 @@ impl Errand<'_> {
         }
     }
 
-    /// Whether it is over with this errand.
+    /// Whether it is over with this operation.
     pub(super) fn interruption(&self) -> Option<Interruption> {
         if self.context.stop.is_cancelled() {
             Some(Interruption::Stop)
@@ -267,13 +164,7 @@ impl Interruption {
     }
 }
 
-/// Whether something began so long ago that lists cannot lag behind it any more.
-fn is_old(begun: Timestamp) -> bool {
-    let age = Timestamp::now().duration_since(begun).unsigned_abs();
-    age > pace::LISTS_LAG_AT_MOST
-}
-
-/// Whether a call was not sent because the errand was over.
+/// Whether a call was not sent because the operation was over.
 pub(super) fn interruption_of(error: &cloud::Error) -> Option<Interruption> {
     match error {
         cloud::Error::Stopped { .. } => Some(Interruption::Stop),

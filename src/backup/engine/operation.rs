@@ -1,0 +1,150 @@
+//! An operation on one backup or instance: it asks for itself through its client, and shares with others through their
+//! owner. Here is what most operations need: is it there, or is it proven to be gone?
+
+use std::ops::Deref;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::client::{Client, interruption_of};
+use super::lookup::{self, completed, filter, kinds, scope};
+use super::next::{Question, Scope, Told};
+use super::pace;
+use super::poller::{Place, Pollers};
+use super::proof::{self, Absence, Gone, Known};
+use crate::backup::{Backup, BackupRef, Error, Instance};
+use crate::cloud::{self, Call, Reply};
+
+/// A client, and the owners of what several need at the same time.
+#[derive(Clone, Copy)]
+pub(super) struct Operation<'a> {
+    pub(super) client: Client<'a>,
+    pub(super) pollers: &'a Pollers,
+}
+
+impl<'a> Deref for Operation<'a> {
+    type Target = Client<'a>;
+
+    fn deref(&self) -> &Client<'a> {
+        &self.client
+    }
+}
+
+impl Operation<'_> {
+    /// The backup as it is now; `None` only on proof that it is gone. Without details.
+    pub(super) async fn find(&self, backup: &BackupRef) -> Result<Option<Backup>, Error> {
+        match self.read_shared(backup).await? {
+            Some(found) => Ok(Some(found)),
+            None => self.absent(backup).await,
+        }
+    }
+
+    /// Asks everything that an absence needs to be believed, after a look by id that did not show the backup.
+    async fn absent(&self, backup: &BackupRef) -> Result<Option<Backup>, Error> {
+        let doubtful = |doubt| Error::Doubtful { id: backup.id.clone(), doubt };
+        let project_id = self.cloud.project_id(self.context).await?;
+        let same_project = backup.project_id.as_ref().map(|known| *known == project_id);
+        let mut absence = Absence {
+            looks: 0,
+            same_project,
+            instance: self.knows(backup.instance_id.as_deref()).await?,
+            ended: backup.begun.is_none(),
+            job: None,
+            listed: backup.begun.as_ref().is_some_and(|begun| begun.listed),
+            old: backup.begun.as_ref().is_none_or(|begun| begun.at.is_none_or(is_old)),
+        };
+        loop {
+            if let Some(job_id) = backup.begun.as_ref().and_then(|begun| begun.job_id.as_deref()) {
+                absence.job = self.job(job_id).await.map(|job| job.status);
+            }
+            if let Some(found) = lookup::in_list_of_instance(self.client, backup).await? {
+                return Ok(Some(found));
+            }
+            absence.looks += 1;
+            match proof::gone(&absence) {
+                Gone::Proven => return Ok(None),
+                Gone::Doubtful(doubt) => return Err(doubtful(doubt)),
+                Gone::LookAgain => self.rest(pace::BEFORE_ABSENCE_IS_BELIEVED).await.map_err(|end| end.of(backup))?,
+            }
+            if let Some(found) = lookup::by_id(self.client, backup).await? {
+                return Ok(Some(found));
+            }
+        }
+    }
+
+    /// Whether the service knows the instance in this project.
+    async fn knows(&self, instance_id: Option<&str>) -> Result<Known, Error> {
+        let Some(id) = instance_id else { return Ok(Known::Yes) };
+        match lookup::instance(self.client, id).await {
+            Ok(Some(_)) => Ok(Known::Yes),
+            Ok(None) => Ok(Known::Unlisted),
+            Err(Error::Cloud(error)) if interruption_of(&error).is_some() => Err(error.into()),
+            Err(_) => Ok(Known::Unasked),
+        }
+    }
+
+    /// The instance, which was last seen in that project; `None` only on proof that it is gone.
+    pub(super) async fn instance(&self, id: &str, project_id: Option<&str>) -> Result<Option<Instance>, Error> {
+        let here = self.cloud.project_id(self.context).await?;
+        let mut absence = Absence {
+            looks: 0,
+            same_project: project_id.map(|known| known == here),
+            instance: Known::Unlisted,
+            ended: true,
+            job: None,
+            listed: true,
+            old: true,
+        };
+        loop {
+            if let Some(found) = lookup::instance(self.client, id).await? {
+                return Ok(Some(found));
+            }
+            absence.looks += 1;
+            match proof::gone(&absence) {
+                Gone::Proven => return Ok(None),
+                Gone::Doubtful(doubt) => return Err(Error::Doubtful { id: id.to_owned(), doubt }),
+                // At a stop or the deadline the next look says so.
+                Gone::LookAgain => drop(self.rest(pace::BEFORE_ABSENCE_IS_BELIEVED).await),
+            }
+        }
+    }
+
+    /// Sends what changes something in the cloud: what was seen before does not count any more, and what is seen while
+    /// the cloud is at it does not count afterwards.
+    pub(super) async fn change(&self, call: &Call) -> Result<Reply, cloud::Error> {
+        let wrote = || self.pollers.wrote(self.cloud.region(), self.service.facts().key());
+        wrote();
+        let reply = self.send(call).await;
+        wrote();
+        reply
+    }
+
+    /// The backup, as it was when the question came or within the same walk; `None` is no proof. Without details.
+    async fn read_shared(&self, backup: &BackupRef) -> Result<Option<Backup>, Error> {
+        let (scope, id) = (scope(self.client, backup), backup.id.clone());
+        let kinds = kinds(self.client, &filter(&scope));
+        if self.service.find(backup)?.is_empty() || kinds == 0 {
+            return lookup::by_id(self.client, backup).await;
+        }
+        let place = self.pollers.come(self.client, None);
+        let question = Question::Read { scope, id, since: Instant::now(), kinds };
+        match place.ask(self.context, question).await {
+            Ok(Told::Seen(found)) => completed(*found, backup).map(Some),
+            Ok(Told::Failed(error)) => Err(error.into()),
+            // Without time this only says so.
+            Ok(Told::Alone | Told::Absent | Told::Accepted) | Err(_) => lookup::by_id(self.client, backup).await,
+        }
+    }
+
+    /// A place among those who watch.
+    pub(super) fn watch(&self, backup: &BackupRef) -> (Place, Scope) {
+        let scope = scope(self.client, backup);
+        (self.pollers.come(self.client, Some((scope.clone(), backup.id.clone()))), scope)
+    }
+}
+
+/// Whether something began so long ago that lists cannot lag behind it any more.
+fn is_old(begun: Timestamp) -> bool {
+    let age = Timestamp::now().duration_since(begun).unsigned_abs();
+    age > pace::LISTS_LAG_AT_MOST
+}
