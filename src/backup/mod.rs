@@ -3,6 +3,7 @@
 //! Services are pure translations on one shelf ([`ALL`]); everything that waits, repeats or decides about time is behind
 //! [`Backups`].
 
+mod answers;
 mod claims;
 mod engine;
 mod error;
@@ -20,13 +21,12 @@ use std::fmt;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
+pub use answers::{Certainty, Codes, Job, JobStatus, Misread, Page, Started, Unsupported, Verdict};
 pub use claims::{Claim, Claims};
 pub use engine::{Ahead, Backups, Mark, Outlook, Progress, Sight, Stop};
 pub use error::{Doubt, Error, RestoreError, Unawaited, Unfit};
 pub use restore::{NewRestore, RestorePoint, RestoreStep, Span};
-pub use service::{
-    Certainty, Choice, Facts, Job, JobStatus, Misread, Page, Service, Started, StopScope, Unsupported, Verdict,
-};
+pub use service::{Choice, Facts, Service, StopScope};
 pub use services::{ALL, named, time};
 
 /// A backup, in the same words and units for every service.

@@ -1,12 +1,16 @@
 //! One database service's dialect: what the engine needs to know of it, and nothing else.
 
-use jiff::Timestamp;
 use jiff::civil::Date;
+use serde_json::{Value as Json, json};
 
-use super::{Backup, BackupRef, BegunBackup, Download, Filter, Instance, NewBackup, NewRestore, Span};
-use crate::cloud::{Call, Product, Refusal, Reply};
+use super::answers::{Codes, Job, Misread, Page, Started, Unsupported, Verdict};
+use super::services::{restoring, wire};
+use super::{Backup, BackupRef, Download, Filter, Instance, NewBackup, NewRestore, Span, Status};
+use crate::cloud::{Call, Product, Refusal, Reply, segment};
 
 /// A database service. Pure translation: builds calls and reads replies; never performs IO, waits or logs.
+///
+/// Most services differ in [`Facts`] only; what a method says here is how most of them go.
 ///
 /// Pages are asked for by record offset. A method that answers `None` says that the service has no such operation.
 pub trait Service: Send + Sync {
@@ -14,23 +18,36 @@ pub trait Service: Send + Sync {
     fn facts(&self) -> &'static Facts;
 
     /// The call that takes a backup.
-    fn create(&self, want: &NewBackup) -> Result<Call, Unsupported>;
+    fn create(&self, want: &NewBackup) -> Result<Call, Unsupported> {
+        wire::whole_instance(want, self.facts().title)?;
+        Ok(self.facts().post(self.facts().backups, Some(wire::flat_create(want))))
+    }
 
     /// What the cloud said it began. An instance id it does not tell is filled in by the engine.
-    fn started(&self, reply: &Reply) -> Result<Started, Misread>;
+    fn started(&self, reply: &Reply) -> Result<Started, Misread> {
+        wire::started_whole(reply)
+    }
 
     /// Calls that find one backup by its id, to be asked in turn until one has it; that all of them answer with an empty
     /// page proves that it is gone. [`Self::listed`] reads the replies. Empty when the service has no lookup by id: then
     /// the whole list is searched.
-    fn find(&self, backup: &BackupRef) -> Result<Vec<Call>, Unsupported>;
+    fn find(&self, backup: &BackupRef) -> Result<Vec<Call>, Unsupported> {
+        let facts = self.facts();
+        Ok(vec![facts.get(facts.list).with("backup_id", &*backup.id)])
+    }
 
     /// One page of backups; one call per kind where a service lists kinds apart (every kind pages on its own, and the
     /// number and order of the calls depend on the filter alone). Filters that the service has not are left out, those it
     /// has may be coarser than asked: the engine filters again.
-    fn list(&self, filter: &Filter, offset: u64, limit: u64) -> Result<Vec<Call>, Unsupported>;
+    fn list(&self, filter: &Filter, offset: u64, limit: u64) -> Result<Vec<Call>, Unsupported> {
+        let facts = self.facts();
+        Ok(vec![facts.filtered(facts.get(facts.list), filter).page(offset, limit)])
+    }
 
     /// Reads a page of backups.
-    fn listed(&self, reply: &Reply) -> Result<Page<Backup>, Misread>;
+    fn listed(&self, reply: &Reply) -> Result<Page<Backup>, Misread> {
+        wire::listed(reply, self.facts().unit, self.facts().status)
+    }
 
     /// The call that completes what the list does not tell of a backup, if there is one.
     fn details(&self, backup: &Backup) -> Option<Call> {
@@ -45,15 +62,25 @@ pub trait Service: Send + Sync {
     }
 
     /// The call that stops a running backup; see [`Facts::stop`] for what else it stops.
-    fn stop(&self, backup: &Backup) -> Option<Call>;
+    fn stop(&self, backup: &Backup) -> Option<Call> {
+        let facts = self.facts();
+        match facts.stop {
+            StopScope::Never => None,
+            StopScope::Backup => Some(facts.put(facts.backup(&backup.id), json!({ "action": "stop" }))),
+            StopScope::Instance => Some(facts.post(facts.of_instance(&backup.instance_id, "backups/stop"), None)),
+        }
+    }
 
     /// The call that deletes a backup. The reply may carry a job id: see [`Self::job_id`].
-    fn delete(&self, id: &str) -> Call;
+    fn delete(&self, id: &str) -> Call {
+        self.facts().delete(self.facts().backup(id))
+    }
 
     /// The call that deletes several at once, at most [`Facts::batch_limit`].
     fn delete_many(&self, ids: &[String]) -> Option<Call> {
-        let _ = ids;
-        None
+        let facts = self.facts();
+        let call = Call { body: Some(json!({ "backup_ids": ids })), ..facts.delete(facts.batch) };
+        (facts.batch_limit > 0).then_some(call)
     }
 
     /// Which of the ids [`Self::delete_many`] did not take, with the reason. A success status may hide failures.
@@ -76,24 +103,33 @@ pub trait Service: Send + Sync {
 
     /// Reads those.
     fn downloaded(&self, reply: &Reply) -> Result<Download, Misread> {
-        let _ = reply;
-        Err(Misread("this service hands out no links".to_owned()))
+        wire::downloaded(reply)
     }
 
     /// The call that asks how far a job is.
-    fn job(&self, job_id: &str) -> Option<Call>;
+    fn job(&self, job_id: &str) -> Option<Call> {
+        Some(self.facts().get(self.facts().jobs).with("id", job_id))
+    }
 
     /// Reads that; `None` when the cloud does not know the job (yet, or any more).
-    fn job_read(&self, reply: &Reply) -> Result<Option<Job>, Misread>;
+    fn job_read(&self, reply: &Reply) -> Result<Option<Job>, Misread> {
+        wire::one_job(reply)
+    }
 
     /// The call that looks at one instance. [`Self::instances_read`] reads the reply.
-    fn instance(&self, id: &str) -> Call;
+    fn instance(&self, id: &str) -> Call {
+        self.facts().get(self.facts().instances).with("id", id)
+    }
 
     /// One page of instances. A filter the service has not is left out.
-    fn instances(&self, name: Option<&str>, offset: u64, limit: u64) -> Call;
+    fn instances(&self, name: Option<&str>, offset: u64, limit: u64) -> Call {
+        self.facts().get(self.facts().instances).with_some("name", name).page(offset, limit)
+    }
 
     /// Reads a page of instances.
-    fn instances_read(&self, reply: &Reply) -> Result<Page<Instance>, Misread>;
+    fn instances_read(&self, reply: &Reply) -> Result<Page<Instance>, Misread> {
+        wire::instances(reply, self.facts().idle, self.facts().tells_actions)
+    }
 
     /// The call that restores into an existing instance. The reply carries a job id: see [`Self::job_id`].
     fn restore(&self, want: &NewRestore) -> Result<Call, Unsupported> {
@@ -116,18 +152,25 @@ pub trait Service: Send + Sync {
     /// The call that asks to which times of a day, in UTC, an instance can be restored. A service that does not page ignores
     /// the offset, and tells no total.
     fn restore_times(&self, instance_id: &str, day: Date, offset: u64) -> Result<Call, Unsupported> {
-        let _ = (instance_id, day, offset);
-        Err(Unsupported(format!("{} does not tell to which times it can restore", self.facts().title)))
+        let (facts, _) = (self.facts(), offset);
+        if facts.restore_times.is_none() {
+            return Err(Unsupported(format!("{} does not tell to which times it can restore", facts.title)));
+        }
+        Ok(facts.get(facts.of_instance(instance_id, "restore-time")).with("date", day.to_string()))
     }
 
     /// Reads those.
     fn restore_times_read(&self, reply: &Reply) -> Result<Page<Span>, Misread> {
-        let _ = reply;
-        Err(Misread("this service tells no times".to_owned()))
+        match self.facts().restore_times {
+            Some(name) => restoring::spans(reply, name),
+            None => Err(Misread("this service tells no times".to_owned())),
+        }
     }
 
     /// What a refusal means here: status and code together, because services use the same code differently.
-    fn verdict(&self, refusal: &Refusal) -> Verdict;
+    fn verdict(&self, refusal: &Refusal) -> Verdict {
+        wire::verdict(refusal, self.facts().codes)
+    }
 }
 
 /// What is constant about a service.
@@ -159,9 +202,104 @@ pub struct Facts {
     pub stop: StopScope,
     /// What else it ends without anybody having been able to see that it ran.
     pub stops_unseen: Option<&'static str>,
+    /// The path of its backups; the id of one follows.
+    pub backups: &'static str,
+    /// The path under which they are listed.
+    pub list: &'static str,
+    /// The path under which several are deleted at once.
+    pub batch: &'static str,
+    /// The path of its jobs.
+    pub jobs: &'static str,
+    /// The path of its instances; the id of one follows.
+    pub instances: &'static str,
+    /// The types of backups that its list can filter by: our word, and its own.
+    pub kinds: &'static [(&'static str, &'static str)],
+    /// Whether it has a header for the language of its messages.
+    pub has_languages: bool,
+    /// In how many bytes it counts sizes.
+    pub unit: f64,
+    /// What its words for a backup's status mean.
+    pub status: fn(&str) -> Status,
+    /// The status of an instance on which nothing runs.
+    pub idle: &'static [&'static str],
+    /// Whether it tells what runs on an instance.
+    pub tells_actions: bool,
+    /// How it calls the list of times to which it can restore, if it has one by day.
+    pub restore_times: Option<&'static str>,
+    /// What its own refusals mean.
+    pub codes: &'static [Codes],
 }
 
 impl Facts {
+    /// What most services have in common.
+    pub(super) const fn usual(product: &'static Product, title: &'static str, reference: &'static str) -> Self {
+        Facts {
+            product,
+            title,
+            reference,
+            instance_suffixes: &[],
+            no_create: None,
+            needs_instance: false,
+            choice: Choice::Whole,
+            names_are_unique: true,
+            page_limit: 100,
+            tells_descriptions: true,
+            batch_limit: 0,
+            stop: StopScope::Backup,
+            stops_unseen: None,
+            backups: "/v3/{project_id}/backups",
+            list: "/v3/{project_id}/backups",
+            batch: "/v3/{project_id}/instances/backups",
+            jobs: "/v3/{project_id}/jobs",
+            instances: "/v3/{project_id}/instances",
+            kinds: &[("auto", "auto"), ("manual", "manual")],
+            has_languages: true,
+            unit: wire::KB,
+            status: wire::status,
+            idle: &["ACTIVE"],
+            tells_actions: false,
+            restore_times: Some("restore_time"),
+            codes: &[],
+        }
+    }
+
+    pub(super) fn get(&self, path: impl Into<String>) -> Call {
+        self.english(Call::get(self.product, path))
+    }
+
+    pub(super) fn post(&self, path: impl Into<String>, body: Option<Json>) -> Call {
+        self.english(Call::post(self.product, path, body))
+    }
+
+    pub(super) fn put(&self, path: impl Into<String>, body: Json) -> Call {
+        self.english(Call::put(self.product, path, Some(body)))
+    }
+
+    pub(super) fn delete(&self, path: impl Into<String>) -> Call {
+        self.english(Call::delete(self.product, path))
+    }
+
+    fn english(&self, call: Call) -> Call {
+        if self.has_languages { call.header("X-Language", "en-us") } else { call }
+    }
+
+    /// The path of one backup.
+    pub(super) fn backup(&self, id: &str) -> String {
+        format!("{}/{}", self.backups, segment(id))
+    }
+
+    /// A path below one instance.
+    pub(super) fn of_instance(&self, id: &str, below: &str) -> String {
+        format!("{}/{}/{below}", self.instances, segment(id))
+    }
+
+    /// The same call for the backups of one instance and of one type, as far as the service filters.
+    pub(super) fn filtered(&self, call: Call, filter: &Filter) -> Call {
+        let kind = self.kinds.iter().find(|(word, _)| filter.kind.as_deref() == Some(word));
+        call.with_some("instance_id", filter.instance_id.as_deref())
+            .with_some("backup_type", kind.map(|(_, kind)| *kind))
+    }
+
     /// The word for it in `service`, `endpoints` and messages: `dds`, ….
     pub fn key(&self) -> &'static str {
         self.product.key
@@ -189,114 +327,3 @@ pub enum StopScope {
     /// Every backup that runs on the instance.
     Instance,
 }
-
-/// A backup that was begun: what is needed to wait for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Started {
-    /// The new backup's id.
-    pub backup_id: String,
-    /// Its instance, where known.
-    pub instance_id: Option<String>,
-    /// The job, where the service tells it.
-    pub job_id: Option<String>,
-    /// When it began, where the service tells it.
-    pub begin: Option<Timestamp>,
-    /// Its name, where the answer tells it.
-    pub name: Option<String>,
-    /// How sure it is that this is the backup that was asked for, and the only one.
-    pub certainty: Certainty,
-}
-
-/// How a create came to know its backup.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Certainty {
-    /// By the answer to the only request.
-    #[default]
-    Answered,
-    /// By the answer, after a request whose answer was lost: that one may have arrived too.
-    AnsweredLater,
-    /// By its own random name: no answer came.
-    Named,
-    /// By comparing what the service tells of it: no answer came, and the name is not ours alone.
-    Compared,
-}
-
-impl Started {
-    /// The backup itself.
-    pub fn backup(&self) -> BackupRef {
-        let begun = BegunBackup { job_id: self.job_id.clone(), at: Some(Timestamp::now()), listed: false };
-        let backup = BackupRef::new(&*self.backup_id, self.instance_id.clone());
-        BackupRef { name: self.name.clone(), begun: Some(begun), ..backup }
-    }
-}
-
-impl From<BackupRef> for Started {
-    fn from(backup: BackupRef) -> Self {
-        Started {
-            backup_id: backup.id,
-            instance_id: backup.instance_id,
-            job_id: backup.begun.and_then(|begun| begun.job_id),
-            begin: None,
-            name: backup.name,
-            certainty: Certainty::Answered,
-        }
-    }
-}
-
-/// One page of a list.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Page<T> {
-    /// What is on it.
-    pub items: Vec<T>,
-    /// How many there are in all, where the service tells it. Not to be relied on.
-    pub total: Option<u64>,
-}
-
-/// The cloud's asynchronous task.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Job {
-    /// How far it is.
-    pub status: JobStatus,
-    /// `40%`, where the service tells it.
-    pub progress: Option<String>,
-    /// Why it failed.
-    pub fail_reason: Option<String>,
-}
-
-/// How far a job is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum JobStatus {
-    /// Still at it, pending included; also any word the documents do not have.
-    Running,
-    /// Done.
-    Completed,
-    /// Ended without success.
-    Failed,
-}
-
-/// What a refusal means for what we are doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// There is no such backup: the service's word about the backup itself.
-    Gone,
-    /// Something else runs on the instance, or the service asks for patience: wait and try again.
-    Busy,
-    /// A backup of that name exists.
-    NameTaken,
-    /// This cloud does not offer the operation.
-    NotOffered,
-    /// The status of the backup forbids it: for a stop, it does not run; for a delete, it is in use.
-    WrongState,
-    /// No use trying again.
-    Final,
-}
-
-/// A reply that cannot be what it should be: what is missing or wrong.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Misread(pub String);
-
-/// The service has no such operation, or not with what is known: why.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Unsupported(pub String);

@@ -6,12 +6,12 @@
 
 use serde::Deserialize;
 
-use super::super::{
-    Backup, BackupRef, Choice, DataNode, Facts, Filter, Instance, Job, Misread, More, NewBackup, Page, Service,
-    Started, Status, StopScope, Unsupported, Verdict,
-};
 use super::wire::{self, number, text};
-use crate::cloud::{Call, Product, Refusal, Reply, segment};
+use crate::backup::{
+    Backup, BackupRef, Codes, DataNode, Facts, Instance, Misread, More, NewBackup, Page, Service, Started, Status,
+    StopScope, Unsupported, Verdict,
+};
+use crate::cloud::{Call, Product, Reply, segment};
 
 /// The service.
 pub(super) struct Ddm;
@@ -22,26 +22,25 @@ const NO_CREATE: &str = "DDM instances cannot be backed up by the user: the serv
                          before key operations; back up the RDS instances behind them instead";
 
 static FACTS: Facts = Facts {
-    product: &PRODUCT,
-    title: "Distributed Database Middleware (DDM)",
-    reference: "https://support.huaweicloud.com/intl/en-us/ddm/index.html",
     instance_suffixes: &["in09"],
     no_create: Some(NO_CREATE),
-    needs_instance: false,
-    choice: Choice::Whole,
-    names_are_unique: true,
     page_limit: 128,
     tells_descriptions: false,
-    batch_limit: 0,
     stop: StopScope::Never,
-    stops_unseen: None,
+    instances: "/v1/{project_id}/instances",
+    kinds: &[],
+    has_languages: false,
+    idle: &["RUNNING"],
+    restore_times: None,
+    codes: CODES,
+    ..Facts::usual(
+        &PRODUCT,
+        "Distributed Database Middleware (DDM)",
+        "https://support.huaweicloud.com/intl/en-us/ddm/index.html",
+    )
 };
 
-const BACKUPS: &str = "/v3/{project_id}/backups";
-const JOBS: &str = "/v3/{project_id}/jobs";
-const INSTANCES: &str = "/v1/{project_id}/instances";
-
-const CODES: &[wire::Codes] = &[(&[400, 403, 409], &["DBS.212033"], Verdict::Busy)];
+const CODES: &[Codes] = &[(&[400, 403, 409], &["DBS.212033"], Verdict::Busy)];
 
 fn status(word: &str) -> Status {
     match word.to_ascii_lowercase().as_str() {
@@ -156,12 +155,6 @@ impl Service for Ddm {
         Ok(Vec::new())
     }
 
-    fn list(&self, filter: &Filter, offset: u64, limit: u64) -> Result<Vec<Call>, Unsupported> {
-        let call =
-            Call::get(&PRODUCT, BACKUPS).with_some("instance_id", filter.instance_id.as_deref()).page(offset, limit);
-        Ok(vec![call])
-    }
-
     fn listed(&self, reply: &Reply) -> Result<Page<Backup>, Misread> {
         let body: Listed = wire::read(reply, "the list of backups")?;
         let items = body.backups.ok_or_else(|| Misread("the list of backups has no `backups`".to_owned()))?;
@@ -171,7 +164,7 @@ impl Service for Ddm {
 
     fn details(&self, backup: &Backup) -> Option<Call> {
         let (instance_id, id) = (segment(&backup.instance_id), segment(&backup.id));
-        Some(Call::get(&PRODUCT, format!("/v3/{{project_id}}/instances/{instance_id}/backups/{id}")))
+        Some(FACTS.get(format!("/v3/{{project_id}}/instances/{instance_id}/backups/{id}")))
     }
 
     fn detailed(&self, mut backup: Backup, reply: &Reply) -> Result<Backup, Misread> {
@@ -188,28 +181,16 @@ impl Service for Ddm {
         Ok(backup)
     }
 
-    fn stop(&self, _: &Backup) -> Option<Call> {
-        None
-    }
-
-    fn delete(&self, id: &str) -> Call {
-        Call::delete(&PRODUCT, format!("{BACKUPS}/{}", segment(id)))
-    }
-
     fn job(&self, job_id: &str) -> Option<Call> {
-        Some(Call::get(&PRODUCT, format!("{JOBS}/{}", segment(job_id))))
-    }
-
-    fn job_read(&self, reply: &Reply) -> Result<Option<Job>, Misread> {
-        wire::one_job(reply)
+        Some(FACTS.get(format!("{}/{}", FACTS.jobs, segment(job_id))))
     }
 
     fn instance(&self, id: &str) -> Call {
-        Call::get(&PRODUCT, format!("{INSTANCES}/{}", segment(id)))
+        FACTS.get(format!("{}/{}", FACTS.instances, segment(id)))
     }
 
     fn instances(&self, _: Option<&str>, offset: u64, limit: u64) -> Call {
-        Call::get(&PRODUCT, INSTANCES).page(offset, limit)
+        FACTS.get(FACTS.instances).page(offset, limit)
     }
 
     /// One instance comes without a list around it.
@@ -220,12 +201,9 @@ impl Service for Ddm {
             None if reply.body.json().get("id").is_some() => vec![wire::read(reply, "the instance")?],
             None => return Err(Misread("the list of instances has no `instances`".to_owned())),
         };
-        let items = items.into_iter().map(|item| item.instance(&["RUNNING"], false)).collect::<Result<_, _>>()?;
+        let items =
+            items.into_iter().map(|item| item.instance(FACTS.idle, FACTS.tells_actions)).collect::<Result<_, _>>()?;
         Ok(Page { items, total: wire::count(body.total_record) })
-    }
-
-    fn verdict(&self, refusal: &Refusal) -> Verdict {
-        wire::verdict(refusal, CODES)
     }
 }
 

@@ -4,15 +4,13 @@
 //! Times are UTC without a zone, sizes count in KB. "Busy" comes as 403, "gone" as 400. There is no show operation: a
 //! backup is looked up with the list and `backup_id`.
 
-use jiff::civil::Date;
 use serde_json::json;
 
-use super::super::{
-    Backup, BackupRef, Choice, Download, Facts, Filter, Instance, Job, Misread, NewBackup, NewRestore, Page, Service,
-    Span, Started, Status, StopScope, Unsupported, Verdict,
-};
 use super::{restoring, wire};
-use crate::cloud::{Call, Product, Refusal, Reply, segment};
+use crate::backup::{
+    BackupRef, Codes, Facts, Filter, Misread, NewBackup, NewRestore, Service, Started, Status, Unsupported, Verdict,
+};
+use crate::cloud::{Call, Product, Reply};
 
 /// The service.
 pub(super) struct Dds;
@@ -20,27 +18,22 @@ pub(super) struct Dds;
 static PRODUCT: Product = Product { key: "dds", host: |_, _| "dds" };
 
 static FACTS: Facts = Facts {
-    product: &PRODUCT,
-    title: "Document Database Service (DDS)",
-    reference: "https://support.huaweicloud.com/intl/en-us/dds/index.html",
     instance_suffixes: &["in02"],
-    no_create: None,
-    needs_instance: false,
-    choice: Choice::Whole,
-    names_are_unique: true,
-    page_limit: 100,
-    tells_descriptions: true,
     batch_limit: 10,
-    stop: StopScope::Backup,
-    stops_unseen: None,
+    kinds: &[("auto", "Auto"), ("manual", "Manual"), ("incremental", "Incremental")],
+    has_languages: false,
+    status,
+    idle: &["normal"],
+    tells_actions: true,
+    codes: CODES,
+    ..Facts::usual(
+        &PRODUCT,
+        "Document Database Service (DDS)",
+        "https://support.huaweicloud.com/intl/en-us/dds/index.html",
+    )
 };
 
-const BACKUPS: &str = "/v3/{project_id}/backups";
-const BATCH: &str = "/v3/{project_id}/instances/backups";
-const JOBS: &str = "/v3/{project_id}/jobs";
-const INSTANCES: &str = "/v3/{project_id}/instances";
-
-const CODES: &[wire::Codes] = &[
+const CODES: &[Codes] = &[
     (&[400], &["DBS.201204", "DBS.201214"], Verdict::Gone),
     (&[400, 403], &["DBS.00010009", "DBS.200076", "DBS.201000", "DBS.239037"], Verdict::Busy),
     (&[400, 403], &["DBS.201208", "DBS.201319"], Verdict::WrongState),
@@ -58,102 +51,31 @@ impl Service for Dds {
 
     fn create(&self, want: &NewBackup) -> Result<Call, Unsupported> {
         wire::whole_instance(want, FACTS.title)?;
-        Ok(Call::post(&PRODUCT, BACKUPS, Some(json!({ "backup": wire::flat_create(want) }))))
+        Ok(FACTS.post(FACTS.backups, Some(json!({ "backup": wire::flat_create(want) }))))
     }
 
     fn started(&self, reply: &Reply) -> Result<Started, Misread> {
         wire::started_by_id(reply)
     }
 
-    fn find(&self, backup: &BackupRef) -> Result<Vec<Call>, Unsupported> {
-        Ok(vec![Call::get(&PRODUCT, BACKUPS).with("backup_id", &*backup.id)])
-    }
-
     fn list(&self, filter: &Filter, offset: u64, limit: u64) -> Result<Vec<Call>, Unsupported> {
-        let kind = match filter.kind.as_deref() {
-            Some("auto") => Some("Auto"),
-            Some("manual") => Some("Manual"),
-            Some("incremental") if filter.instance_id.is_none() => {
-                return Err(Unsupported(
-                    "DDS lists incremental backups of one instance only: give `instance_id`".to_owned(),
-                ));
-            }
-            Some("incremental") => Some("Incremental"),
-            // Absent means all full backups; the engine filters.
-            _ => None,
-        };
-        let call = Call::get(&PRODUCT, BACKUPS)
-            .with_some("instance_id", filter.instance_id.as_deref())
-            .with_some("backup_type", kind)
-            .page(offset, limit);
-        Ok(vec![call])
-    }
-
-    fn listed(&self, reply: &Reply) -> Result<Page<Backup>, Misread> {
-        wire::listed(reply, wire::KB, status)
-    }
-
-    fn stop(&self, backup: &Backup) -> Option<Call> {
-        let path = format!("{BACKUPS}/{}", segment(&backup.id));
-        Some(Call::put(&PRODUCT, path, Some(json!({ "action": "stop" }))))
-    }
-
-    fn delete(&self, id: &str) -> Call {
-        Call::delete(&PRODUCT, format!("{BACKUPS}/{}", segment(id)))
-    }
-
-    fn delete_many(&self, ids: &[String]) -> Option<Call> {
-        let mut call = Call::delete(&PRODUCT, BATCH);
-        call.body = Some(json!({ "backup_ids": ids }));
-        Some(call)
+        // Without a type it lists all full backups; the engine filters.
+        if filter.kind.as_deref() == Some("incremental") && filter.instance_id.is_none() {
+            let why = "DDS lists incremental backups of one instance only: give `instance_id`";
+            return Err(Unsupported(why.to_owned()));
+        }
+        Ok(vec![FACTS.filtered(FACTS.get(FACTS.list), filter).page(offset, limit)])
     }
 
     fn download(&self, backup: &BackupRef) -> Option<Call> {
         let instance_id = backup.instance_id.as_deref()?;
-        let call = Call::get(&PRODUCT, format!("{BACKUPS}/download-file"));
+        let call = FACTS.get(format!("{}/download-file", FACTS.backups));
         Some(call.with("instance_id", instance_id).with("backup_id", &*backup.id))
-    }
-
-    fn downloaded(&self, reply: &Reply) -> Result<Download, Misread> {
-        wire::downloaded(reply)
-    }
-
-    fn job(&self, job_id: &str) -> Option<Call> {
-        Some(Call::get(&PRODUCT, JOBS).with("id", job_id))
-    }
-
-    fn job_read(&self, reply: &Reply) -> Result<Option<Job>, Misread> {
-        wire::one_job(reply)
-    }
-
-    fn instance(&self, id: &str) -> Call {
-        Call::get(&PRODUCT, INSTANCES).with("id", id)
-    }
-
-    fn instances(&self, name: Option<&str>, offset: u64, limit: u64) -> Call {
-        Call::get(&PRODUCT, INSTANCES).with_some("name", name).page(offset, limit)
-    }
-
-    fn instances_read(&self, reply: &Reply) -> Result<Page<Instance>, Misread> {
-        wire::instances(reply, &["normal"], true)
     }
 
     fn restore(&self, want: &NewRestore) -> Result<Call, Unsupported> {
         let body = restoring::recovery(want, restoring::text);
-        Ok(Call::post(&PRODUCT, format!("{INSTANCES}/recovery"), Some(body)))
-    }
-
-    fn restore_times(&self, instance_id: &str, day: Date, _: u64) -> Result<Call, Unsupported> {
-        let path = format!("{INSTANCES}/{}/restore-time", segment(instance_id));
-        Ok(Call::get(&PRODUCT, path).with("date", day.to_string()))
-    }
-
-    fn restore_times_read(&self, reply: &Reply) -> Result<Page<Span>, Misread> {
-        restoring::spans(reply, "restore_time")
-    }
-
-    fn verdict(&self, refusal: &Refusal) -> Verdict {
-        wire::verdict(refusal, CODES)
+        Ok(FACTS.post(format!("{}/recovery", FACTS.instances), Some(body)))
     }
 }
 
@@ -161,7 +83,7 @@ impl Service for Dds {
 mod tests {
     use super::super::proofs::{databases, example, json, line, lines, manual, of, reply, verdicts, want};
     use super::*;
-    use crate::backup::{Datastore, JobStatus, More};
+    use crate::backup::{Backup, Datastore, Instance, JobStatus, More, Page};
 
     const INSTANCE: &str = "a89dab5e39394eccbdb77b19d57b0180in02";
     const BACKUP: &str = "bf9ee62a7f7044c583c6765c916c36edbr02";

@@ -1,17 +1,15 @@
 //! GaussDB (openGauss).
 //!
-//! Reference: GaussDB API, "Backup and Restoration". Times carry an offset, sizes count in MB. Lists are asked
-//! for under `/v3.1`, and under `/v3` on Open Telekom Cloud, which publishes no other. A stop ends all full and differential backups of the instance. The endpoint has two names
-//! by region, one of which is TaurusDB's elsewhere.
+//! Reference: GaussDB API, "Backup and Restoration". Times carry an offset, sizes count in MB. Lists are asked for under
+//! `/v3.1`, and under `/v3` on Open Telekom Cloud, which publishes no other. A stop ends all full and differential backups
+//! of the instance. The endpoint has two names by region, one of which is TaurusDB's elsewhere.
 
-use jiff::civil::Date;
-
-use super::super::{
-    Backup, BackupRef, Choice, Facts, Filter, Instance, Job, Misread, NewBackup, NewRestore, Page, RestorePoint,
-    Service, Span, Started, StopScope, Unsupported, Verdict,
-};
 use super::{restoring, wire};
-use crate::cloud::{Call, Product, Refusal, Reply, segment};
+use crate::backup::{
+    Backup, BackupRef, Codes, Facts, Filter, Misread, NewRestore, Page, RestorePoint, Service, StopScope, Unsupported,
+    Verdict,
+};
+use crate::cloud::{Call, Product, Reply};
 
 /// The service.
 pub(super) struct GaussDb;
@@ -19,27 +17,16 @@ pub(super) struct GaussDb;
 static PRODUCT: Product = Product { key: "gaussdb", host };
 
 static FACTS: Facts = Facts {
-    product: &PRODUCT,
-    title: "GaussDB (openGauss)",
-    reference: "https://support.huaweicloud.com/intl/en-us/gaussdb/index.html",
     instance_suffixes: &["in14"],
-    no_create: None,
-    needs_instance: false,
-    choice: Choice::Whole,
-    names_are_unique: true,
-    page_limit: 100,
-    tells_descriptions: true,
-    batch_limit: 0,
     stop: StopScope::Instance,
     stops_unseen: Some("differential backups, which its list does not show"),
+    list: "/v3.1/{project_id}/backups",
+    unit: wire::MB,
+    codes: CODES,
+    ..Facts::usual(&PRODUCT, "GaussDB (openGauss)", "https://support.huaweicloud.com/intl/en-us/gaussdb/index.html")
 };
 
-const BACKUPS: &str = "/v3/{project_id}/backups";
-const LIST: &str = "/v3.1/{project_id}/backups";
-const JOBS: &str = "/v3/{project_id}/jobs";
-const INSTANCES: &str = "/v3/{project_id}/instances";
-
-const CODES: &[wire::Codes] = &[
+const CODES: &[Codes] = &[
     (&[400], &["DBS.200751", "DBS.201203"], Verdict::Gone),
     (
         &[400, 403, 409],
@@ -63,29 +50,16 @@ impl Service for GaussDb {
         &FACTS
     }
 
-    fn create(&self, want: &NewBackup) -> Result<Call, Unsupported> {
-        wire::whole_instance(want, FACTS.title)?;
-        Ok(wire::english(Call::post(&PRODUCT, BACKUPS, Some(wire::flat_create(want)))))
-    }
-
-    fn started(&self, reply: &Reply) -> Result<Started, Misread> {
-        wire::started_whole(reply)
-    }
-
     fn find(&self, backup: &BackupRef) -> Result<Vec<Call>, Unsupported> {
-        Ok(vec![wire::english(listing().with("backup_id", &*backup.id))])
+        Ok(vec![listing().with("backup_id", &*backup.id)])
     }
 
     fn list(&self, filter: &Filter, offset: u64, limit: u64) -> Result<Vec<Call>, Unsupported> {
-        let call = listing()
-            .with_some("instance_id", filter.instance_id.as_deref())
-            .with_some("backup_type", wire::kind(filter, &["auto", "manual"]))
-            .page(offset, limit);
-        Ok(vec![wire::english(call)])
+        Ok(vec![FACTS.filtered(listing(), filter).page(offset, limit)])
     }
 
     fn listed(&self, reply: &Reply) -> Result<Page<Backup>, Misread> {
-        let mut page = wire::listed(reply, wire::MB, wire::status)?;
+        let mut page = wire::listed(reply, FACTS.unit, FACTS.status)?;
         for datastore in page.items.iter_mut().filter_map(|backup| backup.datastore.as_mut()) {
             // `/v3` may say "GaussDB(for openGauss)" where the other versions say "GaussDB".
             if datastore.kind.to_ascii_lowercase().starts_with("gaussdb(") {
@@ -95,79 +69,36 @@ impl Service for GaussDb {
         Ok(page)
     }
 
-    fn stop(&self, backup: &Backup) -> Option<Call> {
-        let path = format!("{INSTANCES}/{}/backups/stop", segment(&backup.instance_id));
-        Some(wire::english(Call::post(&PRODUCT, path, None)))
-    }
-
-    fn delete(&self, id: &str) -> Call {
-        wire::english(Call::delete(&PRODUCT, format!("{BACKUPS}/{}", segment(id))))
-    }
-
-    fn job(&self, job_id: &str) -> Option<Call> {
-        Some(wire::english(Call::get(&PRODUCT, JOBS).with("id", job_id)))
-    }
-
-    fn job_read(&self, reply: &Reply) -> Result<Option<Job>, Misread> {
-        wire::one_job(reply)
-    }
-
-    fn instance(&self, id: &str) -> Call {
-        wire::english(Call::get(&PRODUCT, INSTANCES).with("id", id))
-    }
-
-    fn instances(&self, name: Option<&str>, offset: u64, limit: u64) -> Call {
-        let call = Call::get(&PRODUCT, INSTANCES).with_some("name", name).page(offset, limit);
-        wire::english(call)
-    }
-
-    fn instances_read(&self, reply: &Reply) -> Result<Page<Instance>, Misread> {
-        wire::instances(reply, &["ACTIVE"], false)
-    }
-
     fn restore(&self, want: &NewRestore) -> Result<Call, Unsupported> {
         let body = restoring::recovery(want, restoring::text);
-        Ok(wire::english(Call::post(&PRODUCT, format!("{INSTANCES}/recovery"), Some(body))))
+        Ok(FACTS.post(format!("{}/recovery", FACTS.instances), Some(body)))
     }
 
     fn restorable(&self, want: &NewRestore, offset: u64, limit: u64) -> Option<Call> {
-        let call = Call::get(&PRODUCT, "/v3/{project_id}/restorable-instances")
-            .with("source_instance_id", &*want.source_instance_id);
+        let path = "/v3/{project_id}/restorable-instances";
+        let call = FACTS.get(path).with("source_instance_id", &*want.source_instance_id);
         let call = match &want.point {
             RestorePoint::Backup(id) => call.with("backup_id", &**id),
             RestorePoint::Time(at) => call.with("restore_time", at.as_millisecond().to_string()),
         };
-        Some(wire::english(call.page(offset, limit)))
+        Some(call.page(offset, limit))
     }
 
     fn restorable_read(&self, reply: &Reply) -> Result<Page<String>, Misread> {
         restoring::targets(reply, "instances")
     }
-
-    fn restore_times(&self, instance_id: &str, day: Date, _: u64) -> Result<Call, Unsupported> {
-        let path = format!("{INSTANCES}/{}/restore-time", segment(instance_id));
-        Ok(wire::english(Call::get(&PRODUCT, path).with("date", day.to_string())))
-    }
-
-    fn restore_times_read(&self, reply: &Reply) -> Result<Page<Span>, Misread> {
-        restoring::spans(reply, "restore_time")
-    }
-
-    fn verdict(&self, refusal: &Refusal) -> Verdict {
-        wire::verdict(refusal, CODES)
-    }
 }
 
 /// The list, under the version that the cloud publishes.
 fn listing() -> Call {
-    Call::get(&PRODUCT, LIST).path_in("otc.t-systems.com", BACKUPS)
+    FACTS.get(FACTS.list).path_in("otc.t-systems.com", FACTS.backups)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::proofs::{example, json, line, lines, manual, of, reply, verdicts, want};
     use super::*;
-    use crate::backup::{Certainty, Datastore, JobStatus, More, Status};
+    use crate::backup::{Certainty, Datastore, JobStatus, More, Started, Status};
 
     const INSTANCE: &str = "a5d1a5f1b0f94a4d8a8a3d9a1f4c6e21in14";
     const BACKUP: &str = "c2d7a9f0e5b34a178f90d1c2b3a4e5f6br14";

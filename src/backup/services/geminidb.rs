@@ -8,12 +8,12 @@ use jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::super::{
-    Backup, BackupRef, Choice, Database, Facts, Filter, Instance, Job, Misread, NewBackup, NewRestore, Page,
-    RestorePoint, Service, Span, Started, StopScope, Unsupported, Verdict,
-};
 use super::{restoring, wire};
-use crate::cloud::{Call, Product, Refusal, Reply, segment};
+use crate::backup::{
+    BackupRef, Choice, Codes, Database, Facts, Filter, Job, Misread, NewBackup, NewRestore, Page, RestorePoint,
+    Service, Started, Unsupported, Verdict,
+};
+use crate::cloud::{Call, Product, Reply};
 
 /// The service.
 pub(super) struct GeminiDb;
@@ -21,30 +21,27 @@ pub(super) struct GeminiDb;
 static PRODUCT: Product = Product { key: "geminidb", host: |_, _| "gaussdb-nosql" };
 
 static FACTS: Facts = Facts {
-    product: &PRODUCT,
-    title: "GeminiDB (GaussDB NoSQL)",
-    reference: "https://support.huaweicloud.com/intl/en-us/geminidb/index.html",
     instance_suffixes: &["in06"],
-    no_create: None,
-    needs_instance: false,
     choice: Choice::Tables,
-    names_are_unique: true,
-    page_limit: 100,
-    tells_descriptions: true,
     batch_limit: 10,
-    stop: StopScope::Backup,
-    stops_unseen: None,
+    list: "/v4/{project_id}/backups",
+    kinds: &[("auto", "Auto"), ("manual", "Manual")],
+    has_languages: false,
+    idle: &["normal"],
+    tells_actions: true,
+    restore_times: Some("restorable_time_periods"),
+    codes: CODES,
+    ..Facts::usual(
+        &PRODUCT,
+        "GeminiDB (GaussDB NoSQL)",
+        "https://support.huaweicloud.com/intl/en-us/geminidb/index.html",
+    )
 };
-
-const LIST: &str = "/v4/{project_id}/backups";
-const BACKUPS: &str = "/v3/{project_id}/backups";
-const JOBS: &str = "/v3/{project_id}/jobs";
-const INSTANCES: &str = "/v3/{project_id}/instances";
 
 /// The values of the `type` filter. Without it only the first kind is listed, also when asked for by id.
 const TYPES: [&str; 2] = ["Instance", "DatabaseTable"];
 
-const CODES: &[wire::Codes] = &[
+const CODES: &[Codes] = &[
     (&[400], &["DBS.201204", "DBS.201214"], Verdict::Gone),
     (&[400, 403, 409], &["DBS.200076", "DBS.201000"], Verdict::Busy),
     (&[400, 403, 409, 500], &["DBS.200019", "DBS.201015", "DBS.280005"], Verdict::Busy),
@@ -69,7 +66,7 @@ impl Service for GeminiDb {
             let part = |database: &Database| json!({ "database_name": database.name, "table_names": database.tables });
             body["database_tables"] = want.databases.iter().map(part).collect();
         }
-        Ok(Call::post(&PRODUCT, format!("{INSTANCES}/{}/backups", segment(&want.instance_id)), Some(body)))
+        Ok(FACTS.post(FACTS.of_instance(&want.instance_id, "backups"), Some(body)))
     }
 
     fn started(&self, reply: &Reply) -> Result<Started, Misread> {
@@ -77,47 +74,14 @@ impl Service for GeminiDb {
     }
 
     fn find(&self, backup: &BackupRef) -> Result<Vec<Call>, Unsupported> {
-        let call = |kind: &&str| Call::get(&PRODUCT, LIST).with("backup_id", &*backup.id).with("type", *kind);
+        let call = |scope: &&str| FACTS.get(FACTS.list).with("backup_id", &*backup.id).with("type", *scope);
         Ok(TYPES.iter().map(call).collect())
     }
 
     fn list(&self, filter: &Filter, offset: u64, limit: u64) -> Result<Vec<Call>, Unsupported> {
-        let kind = match filter.kind.as_deref() {
-            Some("auto") => Some("Auto"),
-            Some("manual") => Some("Manual"),
-            _ => None,
-        };
-        let call = |scope: &&str| {
-            Call::get(&PRODUCT, LIST)
-                .with_some("instance_id", filter.instance_id.as_deref())
-                .with_some("backup_type", kind)
-                .with("type", *scope)
-                .page(offset, limit)
-        };
+        let list = || FACTS.filtered(FACTS.get(FACTS.list), filter);
+        let call = |scope: &&str| list().with("type", *scope).page(offset, limit);
         Ok(TYPES.iter().map(call).collect())
-    }
-
-    fn listed(&self, reply: &Reply) -> Result<Page<Backup>, Misread> {
-        wire::listed(reply, wire::KB, wire::status)
-    }
-
-    fn stop(&self, backup: &Backup) -> Option<Call> {
-        let path = format!("{BACKUPS}/{}", segment(&backup.id));
-        Some(Call::put(&PRODUCT, path, Some(json!({ "action": "stop" }))))
-    }
-
-    fn delete(&self, id: &str) -> Call {
-        Call::delete(&PRODUCT, format!("{BACKUPS}/{}", segment(id)))
-    }
-
-    fn delete_many(&self, ids: &[String]) -> Option<Call> {
-        let mut call = Call::delete(&PRODUCT, format!("{INSTANCES}/backups"));
-        call.body = Some(json!({ "backup_ids": ids }));
-        Some(call)
-    }
-
-    fn job(&self, job_id: &str) -> Option<Call> {
-        Some(Call::get(&PRODUCT, JOBS).with("id", job_id))
     }
 
     fn job_read(&self, reply: &Reply) -> Result<Option<Job>, Misread> {
@@ -126,28 +90,15 @@ impl Service for GeminiDb {
         jobs.into_iter().next().map(wire::JobItem::job).transpose()
     }
 
-    fn instance(&self, id: &str) -> Call {
-        Call::get(&PRODUCT, INSTANCES).with("id", id)
-    }
-
-    fn instances(&self, name: Option<&str>, offset: u64, limit: u64) -> Call {
-        Call::get(&PRODUCT, INSTANCES).with_some("name", name).page(offset, limit)
-    }
-
-    fn instances_read(&self, reply: &Reply) -> Result<Page<Instance>, Misread> {
-        wire::instances(reply, &["normal"], true)
-    }
-
     fn restore(&self, want: &NewRestore) -> Result<Call, Unsupported> {
         let backup_id = restoring::backup_only(want, FACTS.title)?;
-        let path = format!("{INSTANCES}/{}/recovery", segment(&want.target_instance_id));
-        Ok(Call::post(&PRODUCT, path, Some(json!({ "backup_id": backup_id }))))
+        let path = FACTS.of_instance(&want.target_instance_id, "recovery");
+        Ok(FACTS.post(path, Some(json!({ "backup_id": backup_id }))))
     }
 
     fn restorable(&self, want: &NewRestore, offset: u64, limit: u64) -> Option<Call> {
         let RestorePoint::Backup(id) = &want.point else { return None };
-        let path = format!("{BACKUPS}/{}/restorable-instances", segment(id));
-        Some(Call::get(&PRODUCT, path).page(offset, limit))
+        Some(FACTS.get(format!("{}/restorable-instances", FACTS.backup(id))).page(offset, limit))
     }
 
     fn restorable_read(&self, reply: &Reply) -> Result<Page<String>, Misread> {
@@ -155,17 +106,9 @@ impl Service for GeminiDb {
     }
 
     fn restore_times(&self, instance_id: &str, day: Date, offset: u64) -> Result<Call, Unsupported> {
-        let path = format!("{INSTANCES}/{}/backups/restorable-time-periods", segment(instance_id));
+        let path = FACTS.of_instance(instance_id, "backups/restorable-time-periods");
         let (start, end) = restoring::ends_of(day);
-        Ok(Call::get(&PRODUCT, path).with("start_time", start).with("end_time", end).page(offset, restoring::PERIODS))
-    }
-
-    fn restore_times_read(&self, reply: &Reply) -> Result<Page<Span>, Misread> {
-        restoring::spans(reply, "restorable_time_periods")
-    }
-
-    fn verdict(&self, refusal: &Refusal) -> Verdict {
-        wire::verdict(refusal, CODES)
+        Ok(FACTS.get(path).with("start_time", start).with("end_time", end).page(offset, restoring::PERIODS))
     }
 }
 
@@ -173,7 +116,7 @@ impl Service for GeminiDb {
 mod tests {
     use super::super::proofs::{example, json, line, lines, manual, of, reply, verdicts, want};
     use super::*;
-    use crate::backup::{Datastore, JobStatus, More, Status};
+    use crate::backup::{Backup, Datastore, JobStatus, More, Status};
 
     const INSTANCE: &str = "a4d8ea2584e047439a667703c0684119in06";
     const BACKUP: &str = "646d88d0b03f4fd2ae944ae2a33bcb6ain06";

@@ -9,9 +9,11 @@ mod geminidb;
 #[cfg(test)]
 mod proofs;
 mod rds;
-mod restoring;
+pub(super) mod restoring;
+#[cfg(test)]
+mod sixth;
 mod taurusdb;
-mod wire;
+pub(super) mod wire;
 
 pub use wire::time;
 
@@ -35,7 +37,7 @@ mod tests {
     use super::*;
 
     /// What lies on the shelf beside the services.
-    const FITTINGS: &[&str] = &["contract", "mod", "proofs", "restoring", "wire"];
+    const FITTINGS: &[&str] = &["contract", "mod", "proofs", "restoring", "sixth", "wire"];
 
     #[test]
     fn every_file_on_the_shelf_is_listed() {

@@ -4,16 +4,15 @@
 //! no job. The list needs the instance, also to look up one backup. A stop ends everything that runs on the instance, and
 //! only PostgreSQL has it. The list does not tell descriptions.
 
-use jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::super::{
-    Backup, BackupRef, Choice, Download, Facts, Filter, Instance, Job, Misread, NewBackup, NewRestore, Page, Service,
-    Span, Started, StopScope, Unsupported, Verdict,
-};
 use super::{restoring, wire};
-use crate::cloud::{Call, Product, Refusal, Reply, segment};
+use crate::backup::{
+    Backup, BackupRef, Choice, Codes, Facts, Filter, Misread, NewBackup, NewRestore, Service, StopScope, Unsupported,
+    Verdict,
+};
+use crate::cloud::{Call, Product, Refusal, Reply};
 
 /// The service.
 pub(super) struct Rds;
@@ -21,27 +20,24 @@ pub(super) struct Rds;
 static PRODUCT: Product = Product { key: "rds", host: |_, _| "rds" };
 
 static FACTS: Facts = Facts {
-    product: &PRODUCT,
-    title: "Relational Database Service (RDS)",
-    reference: "https://support.huaweicloud.com/intl/en-us/rds/index.html",
     // MySQL, PostgreSQL, SQL Server.
     instance_suffixes: &["in01", "in03", "in04"],
-    no_create: None,
     needs_instance: true,
     choice: Choice::Databases,
-    names_are_unique: true,
-    page_limit: 100,
     tells_descriptions: false,
     batch_limit: 50,
+    batch: "/v3/{project_id}/backups/batch-delete",
     stop: StopScope::Instance,
-    stops_unseen: None,
+    kinds: &[("auto", "auto"), ("manual", "manual"), ("fragment", "fragment"), ("incremental", "incremental")],
+    codes: CODES,
+    ..Facts::usual(
+        &PRODUCT,
+        "Relational Database Service (RDS)",
+        "https://support.huaweicloud.com/intl/en-us/rds/index.html",
+    )
 };
 
-const BACKUPS: &str = "/v3/{project_id}/backups";
-const JOBS: &str = "/v3/{project_id}/jobs";
-const INSTANCES: &str = "/v3/{project_id}/instances";
-
-const CODES: &[wire::Codes] = &[
+const CODES: &[Codes] = &[
     (&[400], &["DBS.201203", "DBS.280214"], Verdict::Gone),
     (
         &[400, 403, 409],
@@ -88,11 +84,7 @@ impl Service for Rds {
                 body["backup_database_individually"] = true.into();
             }
         }
-        Ok(wire::english(Call::post(&PRODUCT, BACKUPS, Some(body))))
-    }
-
-    fn started(&self, reply: &Reply) -> Result<Started, Misread> {
-        wire::started_whole(reply)
+        Ok(FACTS.post(FACTS.backups, Some(body)))
     }
 
     fn find(&self, backup: &BackupRef) -> Result<Vec<Call>, Unsupported> {
@@ -101,23 +93,14 @@ impl Service for Rds {
                 "RDS looks a backup up only together with its instance: give `instance_id`".to_owned(),
             ));
         };
-        let call = Call::get(&PRODUCT, BACKUPS).with("instance_id", &**instance_id).with("backup_id", &*backup.id);
-        Ok(vec![wire::english(call)])
+        Ok(vec![FACTS.get(FACTS.list).with("instance_id", &**instance_id).with("backup_id", &*backup.id)])
     }
 
     fn list(&self, filter: &Filter, offset: u64, limit: u64) -> Result<Vec<Call>, Unsupported> {
-        let Some(instance_id) = &filter.instance_id else {
+        if filter.instance_id.is_none() {
             return Err(Unsupported("RDS lists the backups of one instance only: give `instance_id`".to_owned()));
-        };
-        let call = Call::get(&PRODUCT, BACKUPS)
-            .with("instance_id", &**instance_id)
-            .with_some("backup_type", wire::kind(filter, &["auto", "manual", "fragment", "incremental"]))
-            .page(offset, limit);
-        Ok(vec![wire::english(call)])
-    }
-
-    fn listed(&self, reply: &Reply) -> Result<Page<Backup>, Misread> {
-        wire::listed(reply, wire::KB, wire::status)
+        }
+        Ok(vec![FACTS.filtered(FACTS.get(FACTS.list), filter).page(offset, limit)])
     }
 
     fn stop(&self, backup: &Backup) -> Option<Call> {
@@ -125,19 +108,12 @@ impl Service for Rds {
         if engine.is_some_and(|engine| !engine.kind.eq_ignore_ascii_case("PostgreSQL")) {
             return None;
         }
-        let path = format!("{INSTANCES}/{}/backups/stop", segment(&backup.instance_id));
-        Some(wire::english(Call::post(&PRODUCT, path, None)))
-    }
-
-    fn delete(&self, id: &str) -> Call {
-        wire::english(Call::delete(&PRODUCT, format!("{BACKUPS}/{}", segment(id))))
+        Some(FACTS.post(FACTS.of_instance(&backup.instance_id, "backups/stop"), None))
     }
 
     fn delete_many(&self, ids: &[String]) -> Option<Call> {
-        let body = json!({ "backup_ids": ids });
-        let mut call = wire::english(Call::post(&PRODUCT, format!("{BACKUPS}/batch-delete"), Some(body)));
-        call.safe_to_repeat = true;
-        Some(call)
+        let call = FACTS.post(FACTS.batch, Some(json!({ "backup_ids": ids })));
+        Some(Call { safe_to_repeat: true, ..call })
     }
 
     fn deleted_many(&self, reply: &Reply) -> Result<Vec<(String, Refusal)>, Misread> {
@@ -148,51 +124,12 @@ impl Service for Rds {
     }
 
     fn download(&self, backup: &BackupRef) -> Option<Call> {
-        let call = Call::get(&PRODUCT, "/v3/{project_id}/backup-files").with("backup_id", &*backup.id);
-        Some(wire::english(call))
-    }
-
-    fn downloaded(&self, reply: &Reply) -> Result<Download, Misread> {
-        wire::downloaded(reply)
-    }
-
-    fn job(&self, job_id: &str) -> Option<Call> {
-        Some(wire::english(Call::get(&PRODUCT, JOBS).with("id", job_id)))
-    }
-
-    fn job_read(&self, reply: &Reply) -> Result<Option<Job>, Misread> {
-        wire::one_job(reply)
-    }
-
-    fn instance(&self, id: &str) -> Call {
-        wire::english(Call::get(&PRODUCT, INSTANCES).with("id", id))
-    }
-
-    fn instances(&self, name: Option<&str>, offset: u64, limit: u64) -> Call {
-        let call = Call::get(&PRODUCT, INSTANCES).with_some("name", name).page(offset, limit);
-        wire::english(call)
-    }
-
-    fn instances_read(&self, reply: &Reply) -> Result<Page<Instance>, Misread> {
-        wire::instances(reply, &["ACTIVE"], false)
+        Some(FACTS.get("/v3/{project_id}/backup-files").with("backup_id", &*backup.id))
     }
 
     fn restore(&self, want: &NewRestore) -> Result<Call, Unsupported> {
         let body = restoring::recovery(want, restoring::number);
-        Ok(wire::english(Call::post(&PRODUCT, format!("{INSTANCES}/recovery"), Some(body))))
-    }
-
-    fn restore_times(&self, instance_id: &str, day: Date, _: u64) -> Result<Call, Unsupported> {
-        let path = format!("{INSTANCES}/{}/restore-time", segment(instance_id));
-        Ok(wire::english(Call::get(&PRODUCT, path).with("date", day.to_string())))
-    }
-
-    fn restore_times_read(&self, reply: &Reply) -> Result<Page<Span>, Misread> {
-        restoring::spans(reply, "restore_time")
-    }
-
-    fn verdict(&self, refusal: &Refusal) -> Verdict {
-        wire::verdict(refusal, CODES)
+        Ok(FACTS.post(format!("{}/recovery", FACTS.instances), Some(body)))
     }
 }
 
@@ -200,7 +137,7 @@ impl Service for Rds {
 mod tests {
     use super::super::proofs::{databases, example, json, line, lines, manual, of, reply, verdicts, want};
     use super::*;
-    use crate::backup::{Certainty, Datastore, JobStatus, More, Status};
+    use crate::backup::{Certainty, Datastore, JobStatus, More, Started, Status};
 
     const INSTANCE: &str = "d8e6ca5a624745bcb546a227aa3ae1cfin01";
     const BACKUP: &str = "2f4ddb93b9014b0893d81d2e472f30febr01";

@@ -12,27 +12,27 @@ use super::wire;
 use crate::cloud::Reply;
 
 /// So many restorable periods are asked for at once.
-pub(super) const PERIODS: u64 = 1000;
+pub(in crate::backup) const PERIODS: u64 = 1000;
 
 /// A moment as milliseconds since 1970, as a number.
-pub(super) fn number(moment: Timestamp) -> Json {
+pub(in crate::backup) fn number(moment: Timestamp) -> Json {
     json!(moment.as_millisecond())
 }
 
 /// The same as a text.
-pub(super) fn text(moment: Timestamp) -> Json {
+pub(in crate::backup) fn text(moment: Timestamp) -> Json {
     json!(moment.as_millisecond().to_string())
 }
 
 /// `source` and `target`, as DDS, RDS and `GaussDB` want them.
-pub(super) fn recovery(want: &NewRestore, moment: fn(Timestamp) -> Json) -> Json {
+pub(in crate::backup) fn recovery(want: &NewRestore, moment: fn(Timestamp) -> Json) -> Json {
     let mut source = point(want, moment);
     source["instance_id"] = json!(want.source_instance_id);
     json!({ "source": source, "target": { "instance_id": want.target_instance_id } })
 }
 
 /// `type`, and the backup or the moment.
-pub(super) fn point(want: &NewRestore, moment: fn(Timestamp) -> Json) -> Json {
+pub(in crate::backup) fn point(want: &NewRestore, moment: fn(Timestamp) -> Json) -> Json {
     match &want.point {
         RestorePoint::Backup(id) => json!({ "type": "backup", "backup_id": id }),
         RestorePoint::Time(at) => json!({ "type": "timestamp", "restore_time": moment(*at) }),
@@ -40,7 +40,7 @@ pub(super) fn point(want: &NewRestore, moment: fn(Timestamp) -> Json) -> Json {
 }
 
 /// The backup's id, where a service restores nothing else.
-pub(super) fn backup_only<'a>(want: &'a NewRestore, title: &str) -> Result<&'a str, Unsupported> {
+pub(in crate::backup) fn backup_only<'a>(want: &'a NewRestore, title: &str) -> Result<&'a str, Unsupported> {
     match &want.point {
         RestorePoint::Backup(id) => Ok(id),
         RestorePoint::Time(_) => Err(Unsupported(format!(
@@ -50,13 +50,13 @@ pub(super) fn backup_only<'a>(want: &'a NewRestore, title: &str) -> Result<&'a s
 }
 
 /// The first and the last millisecond of a day in UTC, as texts.
-pub(super) fn ends_of(day: Date) -> (String, String) {
+pub(in crate::backup) fn ends_of(day: Date) -> (String, String) {
     let start = day.to_zoned(TimeZone::UTC).map_or(0, |midnight| midnight.timestamp().as_millisecond());
     (start.to_string(), (start + 86_399_999).to_string())
 }
 
 /// A page of spans, which the service calls so.
-pub(super) fn spans(reply: &Reply, name: &str) -> Result<Page<Span>, Misread> {
+pub(in crate::backup) fn spans(reply: &Reply, name: &str) -> Result<Page<Span>, Misread> {
     #[derive(Deserialize)]
     struct Time {
         #[serde(default, deserialize_with = "wire::text")]
@@ -73,7 +73,7 @@ pub(super) fn spans(reply: &Reply, name: &str) -> Result<Page<Span>, Misread> {
 }
 
 /// A page of ids of instances that can take a restore, which the service calls so.
-pub(super) fn targets(reply: &Reply, name: &str) -> Result<Page<String>, Misread> {
+pub(in crate::backup) fn targets(reply: &Reply, name: &str) -> Result<Page<String>, Misread> {
     #[derive(Deserialize)]
     struct Target {
         instance_id: Option<String>,

@@ -4,16 +4,14 @@
 //! Times carry an offset, sizes count in MB, `AVAILABLE` is another word for completed. There is no stop operation. The
 //! endpoint has three names by region.
 
-use jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::super::{
-    Backup, BackupRef, Choice, Facts, Filter, Instance, Job, Misread, NewBackup, NewRestore, Page, Service, Span,
-    Started, Status, StopScope, Unsupported, Verdict,
-};
 use super::{restoring, wire};
-use crate::cloud::{Call, Product, Refusal, Reply, segment};
+use crate::backup::{
+    Codes, Facts, Instance, Misread, NewBackup, NewRestore, Page, Service, Status, StopScope, Unsupported, Verdict,
+};
+use crate::cloud::{Call, Product, Refusal, Reply};
 
 /// The service.
 pub(super) struct TaurusDb;
@@ -21,26 +19,25 @@ pub(super) struct TaurusDb;
 static PRODUCT: Product = Product { key: "taurusdb", host };
 
 static FACTS: Facts = Facts {
-    product: &PRODUCT,
-    title: "TaurusDB (GaussDB for MySQL)",
-    reference: "https://support.huaweicloud.com/intl/en-us/taurusdb/index.html",
     instance_suffixes: &["in07"],
-    no_create: None,
-    needs_instance: false,
-    choice: Choice::Whole,
     names_are_unique: false,
-    page_limit: 100,
-    tells_descriptions: true,
     batch_limit: 50,
+    batch: "/v3/{project_id}/backups",
     stop: StopScope::Never,
-    stops_unseen: None,
+    unit: wire::MB,
+    status,
+    // The second word is that of the unified statuses of `/v3.1`.
+    idle: &["ACTIVE", "normal"],
+    restore_times: Some("restore_times"),
+    codes: CODES,
+    ..Facts::usual(
+        &PRODUCT,
+        "TaurusDB (GaussDB for MySQL)",
+        "https://support.huaweicloud.com/intl/en-us/taurusdb/index.html",
+    )
 };
 
-const BACKUPS: &str = "/v3/{project_id}/backups";
-const JOBS: &str = "/v3/{project_id}/jobs";
-const INSTANCES: &str = "/v3/{project_id}/instances";
-
-const CODES: &[wire::Codes] = &[
+const CODES: &[Codes] = &[
     (&[400], &["DBS.201203", "DBS.280214"], Verdict::Gone),
     (&[400, 403, 409], &["DBS.05000084", "DBS.200086", "DBS.212006", "DBS.212033"], Verdict::Busy),
     (&[400], &["DBS.201208"], Verdict::WrongState),
@@ -72,41 +69,7 @@ impl Service for TaurusDb {
 
     fn create(&self, want: &NewBackup) -> Result<Call, Unsupported> {
         wire::whole_instance(want, FACTS.title)?;
-        Ok(wire::english(Call::post(&PRODUCT, format!("{BACKUPS}/create"), Some(wire::flat_create(want)))))
-    }
-
-    fn started(&self, reply: &Reply) -> Result<Started, Misread> {
-        wire::started_whole(reply)
-    }
-
-    fn find(&self, backup: &BackupRef) -> Result<Vec<Call>, Unsupported> {
-        Ok(vec![wire::english(Call::get(&PRODUCT, BACKUPS).with("backup_id", &*backup.id))])
-    }
-
-    fn list(&self, filter: &Filter, offset: u64, limit: u64) -> Result<Vec<Call>, Unsupported> {
-        let call = Call::get(&PRODUCT, BACKUPS)
-            .with_some("instance_id", filter.instance_id.as_deref())
-            .with_some("backup_type", wire::kind(filter, &["auto", "manual"]))
-            .page(offset, limit);
-        Ok(vec![wire::english(call)])
-    }
-
-    fn listed(&self, reply: &Reply) -> Result<Page<Backup>, Misread> {
-        wire::listed(reply, wire::MB, status)
-    }
-
-    fn stop(&self, _: &Backup) -> Option<Call> {
-        None
-    }
-
-    fn delete(&self, id: &str) -> Call {
-        wire::english(Call::delete(&PRODUCT, format!("{BACKUPS}/{}", segment(id))))
-    }
-
-    fn delete_many(&self, ids: &[String]) -> Option<Call> {
-        let mut call = wire::english(Call::delete(&PRODUCT, BACKUPS));
-        call.body = Some(json!({ "backup_ids": ids }));
-        Some(call)
+        Ok(FACTS.post(format!("{}/create", FACTS.backups), Some(wire::flat_create(want))))
     }
 
     fn deleted_many(&self, reply: &Reply) -> Result<Vec<(String, Refusal)>, Misread> {
@@ -114,26 +77,8 @@ impl Service for TaurusDb {
         body.failed_results.unwrap_or_default().into_iter().map(|item| item.refusal(reply)).collect()
     }
 
-    fn job(&self, job_id: &str) -> Option<Call> {
-        Some(wire::english(Call::get(&PRODUCT, JOBS).with("id", job_id)))
-    }
-
-    fn job_read(&self, reply: &Reply) -> Result<Option<Job>, Misread> {
-        wire::one_job(reply)
-    }
-
-    fn instance(&self, id: &str) -> Call {
-        wire::english(Call::get(&PRODUCT, INSTANCES).with("id", id))
-    }
-
-    fn instances(&self, name: Option<&str>, offset: u64, limit: u64) -> Call {
-        let call = Call::get(&PRODUCT, INSTANCES).with_some("name", name).page(offset, limit);
-        wire::english(call)
-    }
-
     fn instances_read(&self, reply: &Reply) -> Result<Page<Instance>, Misread> {
-        // The second word is that of the unified statuses of `/v3.1`.
-        let mut page = wire::instances(reply, &["ACTIVE", "normal"], false)?;
+        let mut page = wire::instances(reply, FACTS.idle, FACTS.tells_actions)?;
         // Its storage is shared and grows: what is told is no limit.
         page.items.iter_mut().for_each(|instance| instance.size_gib = None);
         Ok(page)
@@ -143,20 +88,7 @@ impl Service for TaurusDb {
         let mut body = restoring::point(want, restoring::number);
         body["source_instance_id"] = json!(want.source_instance_id);
         body["target_instance_id"] = json!(want.target_instance_id);
-        Ok(wire::english(Call::post(&PRODUCT, format!("{INSTANCES}/restore"), Some(body))))
-    }
-
-    fn restore_times(&self, instance_id: &str, day: Date, _: u64) -> Result<Call, Unsupported> {
-        let path = format!("{INSTANCES}/{}/restore-time", segment(instance_id));
-        Ok(wire::english(Call::get(&PRODUCT, path).with("date", day.to_string())))
-    }
-
-    fn restore_times_read(&self, reply: &Reply) -> Result<Page<Span>, Misread> {
-        restoring::spans(reply, "restore_times")
-    }
-
-    fn verdict(&self, refusal: &Refusal) -> Verdict {
-        wire::verdict(refusal, CODES)
+        Ok(FACTS.post(format!("{}/restore", FACTS.instances), Some(body)))
     }
 }
 
@@ -164,7 +96,7 @@ impl Service for TaurusDb {
 mod tests {
     use super::super::proofs::{example, json, line, lines, manual, of, reply, verdicts, want};
     use super::*;
-    use crate::backup::{Certainty, Datastore, JobStatus, More};
+    use crate::backup::{Backup, Certainty, Datastore, JobStatus, More, Started};
 
     const INSTANCE: &str = "07033b125fd94a8a96896f8bcfee6ddain07";
     const BACKUP: &str = "2f4ddb93-b901-4b08-93d8-1d2e472f30fe";

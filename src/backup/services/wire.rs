@@ -12,11 +12,11 @@ use super::super::{
     Backup, Certainty, Database, Datastore, Download, DownloadFile, Instance, Job, JobStatus, Misread, More, Page,
     Started, Status, Unsupported, Verdict,
 };
-use crate::backup::{Filter, NewBackup};
-use crate::cloud::{Call, Refusal, Reply};
+use crate::backup::{Codes, NewBackup};
+use crate::cloud::{Refusal, Reply};
 
 /// Reads a body. `what` names it in the complaint.
-pub(super) fn read<T: DeserializeOwned>(reply: &Reply, what: &str) -> Result<T, Misread> {
+pub(in crate::backup) fn read<T: DeserializeOwned>(reply: &Reply, what: &str) -> Result<T, Misread> {
     #[cfg(test)]
     super::contract::note::<T>(&reply.body.json());
     if reply.body.is_empty() {
@@ -29,12 +29,12 @@ pub(super) fn read<T: DeserializeOwned>(reply: &Reply, what: &str) -> Result<T, 
 }
 
 /// An id that must be there.
-pub(super) fn id(id: Option<String>, what: &str) -> Result<String, Misread> {
+pub(in crate::backup) fn id(id: Option<String>, what: &str) -> Result<String, Misread> {
     id.filter(|id| !id.is_empty()).ok_or_else(|| Misread(format!("{what} has no id")))
 }
 
 /// A text, also from a number or a truth value.
-pub(super) fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+pub(in crate::backup) fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     match Json::deserialize(from)? {
         Json::Null => Ok(None),
         Json::String(text) => Ok(Some(text)),
@@ -45,7 +45,7 @@ pub(super) fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>,
 }
 
 /// A number, also from a text; an empty text is none.
-pub(super) fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+pub(in crate::backup) fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
     let number = match Json::deserialize(from)? {
         Json::Null => return Ok(None),
         Json::String(text) if text.trim().is_empty() => return Ok(None),
@@ -83,9 +83,9 @@ fn offset(zone: &str) -> Option<Offset> {
 }
 
 /// Bytes in a kilobyte as the services count.
-pub(super) const KB: f64 = 1024.0;
+pub(in crate::backup) const KB: f64 = 1024.0;
 /// Bytes in a megabyte as the services count.
-pub(super) const MB: f64 = 1024.0 * 1024.0;
+pub(in crate::backup) const MB: f64 = 1024.0 * 1024.0;
 
 /// A size in bytes.
 #[expect(
@@ -93,12 +93,12 @@ pub(super) const MB: f64 = 1024.0 * 1024.0;
     clippy::cast_sign_loss,
     reason = "a float cast saturates; sizes are not below 0"
 )]
-pub(super) fn bytes(size: Option<f64>, unit: f64) -> Option<u64> {
+pub(in crate::backup) fn bytes(size: Option<f64>, unit: f64) -> Option<u64> {
     size.filter(|size| *size >= 0.0).map(|size| (size * unit).round() as u64)
 }
 
 /// The links to a backup's files, as DDS and RDS write them. Sizes count in KB.
-pub(super) fn downloaded(reply: &Reply) -> Result<Download, Misread> {
+pub(in crate::backup) fn downloaded(reply: &Reply) -> Result<Download, Misread> {
     #[derive(Deserialize)]
     struct Body {
         #[serde(default, deserialize_with = "text")]
@@ -137,38 +137,27 @@ pub(super) fn downloaded(reply: &Reply) -> Result<Download, Misread> {
 }
 
 /// A count of records.
-pub(super) fn count(number: Option<f64>) -> Option<u64> {
+pub(in crate::backup) fn count(number: Option<f64>) -> Option<u64> {
     bytes(number, 1.0)
 }
 
 /// The status words that all services but DDM use.
-pub(super) fn status(word: &str) -> Status {
+pub(in crate::backup) fn status(word: &str) -> Status {
     Status::named(&plain(word))
 }
 
 /// `description`, unless there is none.
-pub(super) fn description(want: &NewBackup) -> Option<&str> {
+pub(in crate::backup) fn description(want: &NewBackup) -> Option<&str> {
     want.description.as_deref().filter(|description| !description.is_empty())
 }
 
-/// The filter by type, if it is one of the words the service has.
-pub(super) fn kind(filter: &Filter, words: &[&'static str]) -> Option<&'static str> {
-    let kind = filter.kind.as_deref()?;
-    words.iter().copied().find(|word| *word == kind)
-}
-
-/// The same with messages in English; not every service has the header.
-pub(super) fn english(call: Call) -> Call {
-    call.header("X-Language", "en-us")
-}
-
 /// Whether a partition is Open Telekom Cloud or its Swiss sibling.
-pub(super) fn is_otc(partition: &str) -> bool {
+pub(in crate::backup) fn is_otc(partition: &str) -> bool {
     partition == "otc.t-systems.com" || partition.ends_with(".otc.t-systems.com")
 }
 
 /// Refuses a choice of databases where the service backs up the whole instance.
-pub(super) fn whole_instance(want: &NewBackup, title: &str) -> Result<(), Unsupported> {
+pub(in crate::backup) fn whole_instance(want: &NewBackup, title: &str) -> Result<(), Unsupported> {
     if want.databases.is_empty() {
         Ok(())
     } else {
@@ -177,7 +166,7 @@ pub(super) fn whole_instance(want: &NewBackup, title: &str) -> Result<(), Unsupp
 }
 
 /// The flat create request of TaurusDB, RDS and GaussDB.
-pub(super) fn flat_create(want: &NewBackup) -> Json {
+pub(in crate::backup) fn flat_create(want: &NewBackup) -> Json {
     let mut body = json!({ "instance_id": want.instance_id, "name": want.name });
     if let Some(description) = description(want) {
         body["description"] = description.into();
@@ -196,7 +185,7 @@ struct ById {
 }
 
 /// Reads `{"backup_id", "job_id"}`.
-pub(super) fn started_by_id(reply: &Reply) -> Result<Started, Misread> {
+pub(in crate::backup) fn started_by_id(reply: &Reply) -> Result<Started, Misread> {
     let body: ById = read(reply, "the reply to the create")?;
     Ok(Started {
         backup_id: id(body.backup_id, "the new backup")?,
@@ -218,7 +207,7 @@ struct Whole {
 }
 
 /// Reads `{"backup": {…}, "job_id"}`.
-pub(super) fn started_whole(reply: &Reply) -> Result<Started, Misread> {
+pub(in crate::backup) fn started_whole(reply: &Reply) -> Result<Started, Misread> {
     let body: Whole = read(reply, "the reply to the create")?;
     let backup = body.backup.ok_or_else(|| Misread("the reply to the create has no `backup`".to_owned()))?;
     Ok(Started {
@@ -386,7 +375,7 @@ impl Item {
 }
 
 /// Reads a page of backups whose sizes count in `unit` bytes.
-pub(super) fn listed(reply: &Reply, unit: f64, status: fn(&str) -> Status) -> Result<Page<Backup>, Misread> {
+pub(in crate::backup) fn listed(reply: &Reply, unit: f64, status: fn(&str) -> Status) -> Result<Page<Backup>, Misread> {
     let body: Listed = read(reply, "the list of backups")?;
     let items = body.backups.ok_or_else(|| Misread("the list of backups has no `backups`".to_owned()))?;
     let items = items.into_iter().map(|row| row.backup(unit, status)).collect::<Result<_, _>>()?;
@@ -396,7 +385,7 @@ pub(super) fn listed(reply: &Reply, unit: f64, status: fn(&str) -> Status) -> Re
 /// What became of one backup of a batch delete.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct BatchItem {
+pub(in crate::backup) struct BatchItem {
     #[serde(deserialize_with = "text")]
     backup_id: Option<String>,
     #[serde(deserialize_with = "text")]
@@ -407,12 +396,12 @@ pub(super) struct BatchItem {
 
 impl BatchItem {
     /// RDS lists successes too.
-    pub(super) fn succeeded(&self) -> bool {
+    pub(in crate::backup) fn succeeded(&self) -> bool {
         matches!(self.error_code.as_deref(), None | Some("" | "0"))
     }
 
     /// The refusal of this one. The whole reply has a good status; each part counts as the 400 it is when asked alone.
-    pub(super) fn refusal(self, reply: &Reply) -> Result<(String, Refusal), Misread> {
+    pub(in crate::backup) fn refusal(self, reply: &Reply) -> Result<(String, Refusal), Misread> {
         let refusal = Refusal {
             status: 400,
             code: self.error_code.unwrap_or_default(),
@@ -428,7 +417,7 @@ impl BatchItem {
 /// A job, wherever it is found in the reply.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct JobItem {
+pub(in crate::backup) struct JobItem {
     #[serde(deserialize_with = "text")]
     status: Option<String>,
     #[serde(deserialize_with = "text")]
@@ -440,7 +429,7 @@ pub(super) struct JobItem {
 }
 
 impl JobItem {
-    pub(super) fn job(self) -> Result<Job, Misread> {
+    pub(in crate::backup) fn job(self) -> Result<Job, Misread> {
         let word = filled(self.status).ok_or_else(|| Misread("the job has no status".to_owned()))?;
         let status = match word.to_ascii_lowercase().as_str() {
             "completed" => JobStatus::Completed,
@@ -462,7 +451,7 @@ struct OneJob {
 }
 
 /// Reads `{"job": {…}}`.
-pub(super) fn one_job(reply: &Reply) -> Result<Option<Job>, Misread> {
+pub(in crate::backup) fn one_job(reply: &Reply) -> Result<Option<Job>, Misread> {
     let body: OneJob = read(reply, "the job")?;
     let job = body.job.ok_or_else(|| Misread("the reply has no `job`".to_owned()))?;
     job.job().map(Some)
@@ -480,7 +469,7 @@ struct Instances {
 /// One instance of it.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct InstanceItem {
+pub(in crate::backup) struct InstanceItem {
     #[serde(deserialize_with = "text")]
     id: Option<String>,
     #[serde(deserialize_with = "text")]
@@ -502,7 +491,7 @@ pub(super) struct InstanceItem {
 
 impl InstanceItem {
     /// Reads an instance that is idle in the status `idle`, and while no action runs where actions are told.
-    pub(super) fn instance(self, idle: &[&str], tells_actions: bool) -> Result<Instance, Misread> {
+    pub(in crate::backup) fn instance(self, idle: &[&str], tells_actions: bool) -> Result<Instance, Misread> {
         let status = self.status.unwrap_or_default();
         let quiet = match self.actions {
             _ if !tells_actions => Some(true),
@@ -537,15 +526,16 @@ fn room(volume: &Json, groups: &Json) -> Option<u64> {
 }
 
 /// Reads a page of instances.
-pub(super) fn instances(reply: &Reply, idle: &[&str], tells_actions: bool) -> Result<Page<Instance>, Misread> {
+pub(in crate::backup) fn instances(
+    reply: &Reply,
+    idle: &[&str],
+    tells_actions: bool,
+) -> Result<Page<Instance>, Misread> {
     let body: Instances = read(reply, "the list of instances")?;
     let items = body.instances.ok_or_else(|| Misread("the list of instances has no `instances`".to_owned()))?;
     let items = items.into_iter().map(|item| item.instance(idle, tells_actions)).collect::<Result<_, _>>()?;
     Ok(Page { items, total: count(body.total_count) })
 }
-
-/// Codes that mean the same: in which statuses, which codes, what they mean.
-pub(super) type Codes = (&'static [u16], &'static [&'static str], Verdict);
 
 /// What refusals mean in every service that has the code at all.
 const EVERYWHERE: &[Codes] = &[
@@ -573,7 +563,7 @@ const EVERYWHERE: &[Codes] = &[
 
 /// What a refusal means, by the service's own codes first. Only codes that speak of a backup say that it is gone: an instance
 /// that is not there, or a gateway's 404, says nothing about its backups.
-pub(super) fn verdict(refusal: &Refusal, own: &[Codes]) -> Verdict {
+pub(in crate::backup) fn verdict(refusal: &Refusal, own: &[Codes]) -> Verdict {
     let code = refusal.code.as_str();
     let mut rows = own.iter().chain(EVERYWHERE);
     match rows.find(|(statuses, codes, _)| statuses.contains(&refusal.status) && codes.contains(&code)) {
@@ -583,7 +573,7 @@ pub(super) fn verdict(refusal: &Refusal, own: &[Codes]) -> Verdict {
 }
 
 /// A text that is not empty.
-pub(super) fn filled(text: Option<String>) -> Option<String> {
+pub(in crate::backup) fn filled(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
 
