@@ -108,6 +108,15 @@ pub enum Verdict {
 /// Codes that mean the same: in which statuses, which codes, what they mean.
 pub type Codes = (&'static [u16], &'static [&'static str], Verdict);
 
+/// How a service says that nothing runs on an instance.
+#[derive(Clone, Copy, Debug)]
+pub enum Idle {
+    /// By these words for its status.
+    Status(&'static [&'static str]),
+    /// By that word, and by an empty list of actions.
+    StatusAndActions(&'static str),
+}
+
 /// A reply that cannot be what it should be: what is missing or wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use serde_json::{Value as Json, json};
 
-use super::answers::{Codes, Job, Misread, Page, Started, Unsupported, Verdict};
+use super::answers::{Codes, Idle, Job, Misread, Page, Started, Unsupported, Verdict};
 use super::services::{restoring, wire};
 use super::{Backup, BackupRef, Download, Filter, Instance, NewBackup, NewRestore, Span, Status};
 use crate::cloud::{Call, Product, Refusal, Reply, segment};
@@ -128,7 +128,7 @@ pub trait Service: Send + Sync {
 
     /// Reads a page of instances.
     fn instances_read(&self, reply: &Reply) -> Result<Page<Instance>, Misread> {
-        wire::instances(reply, self.facts().idle, self.facts().tells_actions)
+        wire::instances(reply, self.facts().idle)
     }
 
     /// The call that restores into an existing instance. The reply carries a job id: see [`Self::job_id`].
@@ -214,16 +214,14 @@ pub struct Facts {
     pub instances: &'static str,
     /// The types of backups that its list can filter by: our word, and its own.
     pub kinds: &'static [(&'static str, &'static str)],
-    /// Whether it has a header for the language of its messages.
-    pub has_languages: bool,
+    /// What every request to it carries: the language of its messages, where it has several.
+    pub headers: &'static [(&'static str, &'static str)],
     /// In how many bytes it counts sizes.
     pub unit: f64,
     /// What its words for a backup's status mean.
     pub status: fn(&str) -> Status,
-    /// The status of an instance on which nothing runs.
-    pub idle: &'static [&'static str],
-    /// Whether it tells what runs on an instance.
-    pub tells_actions: bool,
+    /// How it says that nothing runs on an instance.
+    pub idle: Idle,
     /// How it calls the list of times to which it can restore, if it has one by day.
     pub restore_times: Option<&'static str>,
     /// What its own refusals mean.
@@ -253,34 +251,33 @@ impl Facts {
             jobs: "/v3/{project_id}/jobs",
             instances: "/v3/{project_id}/instances",
             kinds: &[("auto", "auto"), ("manual", "manual")],
-            has_languages: true,
+            headers: &[("X-Language", "en-us")],
             unit: wire::KB,
             status: wire::status,
-            idle: &["ACTIVE"],
-            tells_actions: false,
+            idle: Idle::Status(&["ACTIVE"]),
             restore_times: Some("restore_time"),
             codes: &[],
         }
     }
 
     pub(super) fn get(&self, path: impl Into<String>) -> Call {
-        self.english(Call::get(self.product, path))
+        self.with_headers(Call::get(self.product, path))
     }
 
     pub(super) fn post(&self, path: impl Into<String>, body: Option<Json>) -> Call {
-        self.english(Call::post(self.product, path, body))
+        self.with_headers(Call::post(self.product, path, body))
     }
 
     pub(super) fn put(&self, path: impl Into<String>, body: Json) -> Call {
-        self.english(Call::put(self.product, path, Some(body)))
+        self.with_headers(Call::put(self.product, path, Some(body)))
     }
 
     pub(super) fn delete(&self, path: impl Into<String>) -> Call {
-        self.english(Call::delete(self.product, path))
+        self.with_headers(Call::delete(self.product, path))
     }
 
-    fn english(&self, call: Call) -> Call {
-        if self.has_languages { call.header("X-Language", "en-us") } else { call }
+    fn with_headers(&self, call: Call) -> Call {
+        self.headers.iter().fold(call, |call, (name, value)| call.header(name, value))
     }
 
     /// The path of one backup.

@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use super::wire::{self, number, text};
 use crate::backup::{
-    Backup, BackupRef, Codes, DataNode, Facts, Instance, Misread, More, NewBackup, Page, Service, Started, Status,
-    StopScope, Unsupported, Verdict,
+    Backup, BackupRef, Codes, DataNode, Facts, Idle, Instance, Misread, More, NewBackup, Page, Service, Started,
+    Status, StopScope, Unsupported, Verdict,
 };
 use crate::cloud::{Call, Product, Reply, segment};
 
@@ -29,8 +29,8 @@ static FACTS: Facts = Facts {
     stop: StopScope::Never,
     instances: "/v1/{project_id}/instances",
     kinds: &[],
-    has_languages: false,
-    idle: &["RUNNING"],
+    headers: &[],
+    idle: Idle::Status(&["RUNNING"]),
     restore_times: None,
     codes: CODES,
     ..Facts::usual(
@@ -201,8 +201,7 @@ impl Service for Ddm {
             None if reply.body.json().get("id").is_some() => vec![wire::read(reply, "the instance")?],
             None => return Err(Misread("the list of instances has no `instances`".to_owned())),
         };
-        let items =
-            items.into_iter().map(|item| item.instance(FACTS.idle, FACTS.tells_actions)).collect::<Result<_, _>>()?;
+        let items = items.into_iter().map(|item| item.instance(FACTS.idle)).collect::<Result<_, _>>()?;
         Ok(Page { items, total: wire::count(body.total_record) })
     }
 }

@@ -8,7 +8,8 @@ use serde_json::json;
 
 use super::{restoring, wire};
 use crate::backup::{
-    BackupRef, Codes, Facts, Filter, Misread, NewBackup, NewRestore, Service, Started, Status, Unsupported, Verdict,
+    BackupRef, Codes, Facts, Filter, Idle, Misread, NewBackup, NewRestore, Service, Started, Status, Unsupported,
+    Verdict,
 };
 use crate::cloud::{Call, Product, Reply};
 
@@ -21,10 +22,9 @@ static FACTS: Facts = Facts {
     instance_suffixes: &["in02"],
     batch_limit: 10,
     kinds: &[("auto", "Auto"), ("manual", "Manual"), ("incremental", "Incremental")],
-    has_languages: false,
+    headers: &[],
     status,
-    idle: &["normal"],
-    tells_actions: true,
+    idle: Idle::StatusAndActions("normal"),
     codes: CODES,
     ..Facts::usual(
         &PRODUCT,

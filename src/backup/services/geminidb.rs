@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{restoring, wire};
 use crate::backup::{
-    BackupRef, Choice, Codes, Database, Facts, Filter, Job, Misread, NewBackup, NewRestore, Page, RestorePoint,
+    BackupRef, Choice, Codes, Database, Facts, Filter, Idle, Job, Misread, NewBackup, NewRestore, Page, RestorePoint,
     Service, Started, Unsupported, Verdict,
 };
 use crate::cloud::{Call, Product, Reply};
@@ -26,9 +26,8 @@ static FACTS: Facts = Facts {
     batch_limit: 10,
     list: "/v4/{project_id}/backups",
     kinds: &[("auto", "Auto"), ("manual", "Manual")],
-    has_languages: false,
-    idle: &["normal"],
-    tells_actions: true,
+    headers: &[],
+    idle: Idle::StatusAndActions("normal"),
     restore_times: Some("restorable_time_periods"),
     codes: CODES,
     ..Facts::usual(

@@ -6,7 +6,7 @@
 use serde_json::json;
 
 use super::wire;
-use crate::backup::{Codes, Facts, Misread, NewBackup, Service, Started, Status, Unsupported, Verdict};
+use crate::backup::{Codes, Facts, Idle, Misread, NewBackup, Service, Started, Status, Unsupported, Verdict};
 use crate::cloud::{Call, Product, Reply};
 
 /// The service.
@@ -21,10 +21,10 @@ static FACTS: Facts = Facts {
     jobs: "/v5/{project_id}/tasks",
     instances: "/v5/{project_id}/clusters",
     kinds: &[("auto", "SCHEDULED"), ("manual", "BY_HAND")],
-    has_languages: false,
+    headers: &[],
     unit: wire::MB,
     status,
-    idle: &["RUNNING"],
+    idle: Idle::Status(&["RUNNING"]),
     restore_times: None,
     codes: CODES,
     ..Facts::usual(&PRODUCT, "Sixth Database Service", "https://support.example.com/sixth/")

@@ -9,7 +9,8 @@ use serde_json::json;
 
 use super::{restoring, wire};
 use crate::backup::{
-    Codes, Facts, Instance, Misread, NewBackup, NewRestore, Page, Service, Status, StopScope, Unsupported, Verdict,
+    Codes, Facts, Idle, Instance, Misread, NewBackup, NewRestore, Page, Service, Status, StopScope, Unsupported,
+    Verdict,
 };
 use crate::cloud::{Call, Product, Refusal, Reply};
 
@@ -27,7 +28,7 @@ static FACTS: Facts = Facts {
     unit: wire::MB,
     status,
     // The second word is that of the unified statuses of `/v3.1`.
-    idle: &["ACTIVE", "normal"],
+    idle: Idle::Status(&["ACTIVE", "normal"]),
     restore_times: Some("restore_times"),
     codes: CODES,
     ..Facts::usual(
@@ -78,7 +79,7 @@ impl Service for TaurusDb {
     }
 
     fn instances_read(&self, reply: &Reply) -> Result<Page<Instance>, Misread> {
-        let mut page = wire::instances(reply, FACTS.idle, FACTS.tells_actions)?;
+        let mut page = wire::instances(reply, FACTS.idle)?;
         // Its storage is shared and grows: what is told is no limit.
         page.items.iter_mut().for_each(|instance| instance.size_gib = None);
         Ok(page)

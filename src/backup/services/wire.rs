@@ -12,7 +12,7 @@ use super::super::{
     Backup, Certainty, Database, Datastore, Download, DownloadFile, Instance, Job, JobStatus, Misread, More, Page,
     Started, Status, Unsupported, Verdict,
 };
-use crate::backup::{Codes, NewBackup};
+use crate::backup::{Codes, Idle, NewBackup};
 use crate::cloud::{Refusal, Reply};
 
 /// Reads a body. `what` names it in the complaint.
@@ -490,15 +490,15 @@ pub(in crate::backup) struct InstanceItem {
 }
 
 impl InstanceItem {
-    /// Reads an instance that is idle in the status `idle`, and while no action runs where actions are told.
-    pub(in crate::backup) fn instance(self, idle: &[&str], tells_actions: bool) -> Result<Instance, Misread> {
+    /// Reads an instance.
+    pub(in crate::backup) fn instance(self, idle: Idle) -> Result<Instance, Misread> {
         let status = self.status.unwrap_or_default();
-        let quiet = match self.actions {
-            _ if !tells_actions => Some(true),
-            Some(actions) => Some(actions.is_empty()),
-            None => None,
+        let is = |word: &&str| status.eq_ignore_ascii_case(word);
+        let idle = match idle {
+            Idle::Status(words) => Some(words.iter().any(is)),
+            Idle::StatusAndActions(word) if is(&word) => self.actions.map(|actions| actions.is_empty()),
+            Idle::StatusAndActions(_) => Some(false),
         };
-        let idle = if idle.iter().any(|word| status.eq_ignore_ascii_case(word)) { quiet } else { Some(false) };
         Ok(Instance {
             id: id(self.id, "an instance in the list")?,
             name: self.name.unwrap_or_default(),
@@ -526,14 +526,10 @@ fn room(volume: &Json, groups: &Json) -> Option<u64> {
 }
 
 /// Reads a page of instances.
-pub(in crate::backup) fn instances(
-    reply: &Reply,
-    idle: &[&str],
-    tells_actions: bool,
-) -> Result<Page<Instance>, Misread> {
+pub(in crate::backup) fn instances(reply: &Reply, idle: Idle) -> Result<Page<Instance>, Misread> {
     let body: Instances = read(reply, "the list of instances")?;
     let items = body.instances.ok_or_else(|| Misread("the list of instances has no `instances`".to_owned()))?;
-    let items = items.into_iter().map(|item| item.instance(idle, tells_actions)).collect::<Result<_, _>>()?;
+    let items = items.into_iter().map(|item| item.instance(idle)).collect::<Result<_, _>>()?;
     Ok(Page { items, total: count(body.total_count) })
 }
 
