@@ -76,6 +76,11 @@ pub trait Service: Send + Sync {
         self.facts().delete(self.facts().backup(id))
     }
 
+    /// The kind of its backups that stay until somebody deletes them.
+    fn lasting(&self) -> &'static str {
+        "manual"
+    }
+
     /// The call that deletes several at once, at most [`Facts::batch_limit`].
     fn delete_many(&self, ids: &[String]) -> Option<Call> {
         let facts = self.facts();

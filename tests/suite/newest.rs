@@ -377,7 +377,7 @@ async fn what_turns_out_null_or_wrong_is_refused_before_anything_is_sent() {
                     ("name_prefix", null.clone()),
                     ("keep_last", null.clone()),
                     ("keep_last", json!(-1)),
-                    ("service", json!("ddm")),
+                    ("service", json!("mainframe")),
                     ("older_than", null.clone()),
                     ("older_than", json!("-5m")),
                     ("timeout", json!("5x")),
@@ -448,6 +448,33 @@ async fn pruning_spares_what_the_run_manages() {
     run.configure().await;
     let (progress, _) = run.invoke("huaweidb_prune_backups", &wish).await;
     assert_eq!(progress.last().unwrap(), "1 of 1 deleted");
+}
+
+/// DDM has no manual backups: those of key operations stay until somebody deletes them, the daily ones are its own.
+#[tokio::test]
+async fn pruning_of_ddm_takes_what_it_took_before_key_operations() {
+    let run = Run::start(0.2).await;
+    let instance_id = run.emulator.instance("ddm");
+    let of = |kind: &str, count| NewBackups {
+        instance_id: instance_id.clone(),
+        count,
+        kind: kind.to_owned(),
+        seconds_apart: 60.0,
+        ..NewBackups::default()
+    };
+    let daily = run.emulator.add_backups(&of("auto", 3));
+    let before_changes = run.emulator.add_backups(&of("manual", 4));
+    let wish = json!({
+        "service": "ddm", "instance_id": instance_id, "name_prefix": "", "keep_last": 1, "older_than": "0s",
+        "dry_run": false,
+    });
+    let (progress, errors) = run.invoke("huaweidb_prune_backups", &wish).await;
+    assert_eq!(errors, [""; 0]);
+    assert!(progress[0].starts_with("Of the metadata backups that fit (4) 3 will be deleted"), "{progress:?}");
+    assert_eq!(progress.last().unwrap(), "3 of 3 deleted");
+    let newest = before_changes.iter().max_by(|one, other| one.begin_time.cmp(&other.begin_time)).unwrap();
+    let staying = daily.iter().chain([newest]).map(|backup| backup.id.clone()).collect();
+    assert_eq!(ids(&run.emulator.backups()), staying);
 }
 
 #[tokio::test]

@@ -103,8 +103,17 @@ pub(super) struct Sweep {
 struct Present {
     /// What is watched.
     watches: Option<(Scope, String)>,
-    deletes: bool,
+    deletes: Option<Deletion>,
     deadline: Instant,
+}
+
+/// How far a deletion has come.
+#[derive(Clone, Copy, Debug)]
+enum Deletion {
+    OnItsWay,
+    Accepted(Instant),
+    /// It was not, or did not happen.
+    Undone,
 }
 
 /// A list as far as a walk has read it.
@@ -139,8 +148,12 @@ struct Looks {
 struct Crowd<'a> {
     /// The backups that are watched in each list.
     watched: HashMap<&'a Scope, HashSet<&'a str>>,
+    /// How many delete.
+    deleters: usize,
     /// When the last deletion was accepted; `None` while somebody's is on its way.
     accepted: Option<Instant>,
+    /// From when on a look counts for all who look for what they deleted.
+    since: Option<Instant>,
 }
 
 /// All that an owner knows.
@@ -180,7 +193,7 @@ impl State {
 
     /// Somebody comes who has time until the deadline, and may watch something.
     pub(super) fn came(&mut self, who: Ticket, watches: Option<(Scope, String)>, deadline: Instant) {
-        self.present.insert(who, Present { watches, deletes: false, deadline });
+        self.present.insert(who, Present { watches, deletes: None, deadline });
     }
 
     /// Somebody leaves.
@@ -211,11 +224,15 @@ impl State {
                     self.lists.entry(scope.clone()).or_default().entries.insert(id.clone(), None);
                 }
             }
-            Question::Look(_) => {}
+            Question::Look(look) => {
+                if let Some(deletes) = self.present.get_mut(&who).and_then(|present| present.deletes.as_mut()) {
+                    *deletes = look.deleted.map_or(Deletion::Undone, |(accepted, _)| Deletion::Accepted(accepted));
+                }
+            }
             Question::Delete { .. } => {
                 self.delete_came = Some(now);
                 if let Some(present) = self.present.get_mut(&who) {
-                    present.deletes = true;
+                    present.deletes = Some(Deletion::OnItsWay);
                 }
             }
         }
@@ -245,18 +262,23 @@ impl State {
     /// Who is here, as far as those who look and those who delete need to know it.
     fn crowd(&self) -> Crowd<'_> {
         let mut watched: HashMap<&Scope, HashSet<&str>> = HashMap::new();
-        let (mut accepted, mut on_its_way) = (None, false);
+        let (mut deleters, mut accepted, mut since, mut on_its_way) = (0, None, None, false);
         for (who, present) in &self.present {
             if let Some((scope, id)) = &present.watches {
                 watched.entry(scope).or_default().insert(id);
             }
-            match self.pending.get(who) {
-                _ if !present.deletes => {}
-                Some(Question::Look(look)) => accepted = accepted.max(look.deleted.map(|(accepted, _)| accepted)),
-                _ => on_its_way = true,
+            let Some(deletion) = present.deletes else { continue };
+            deleters += 1;
+            match deletion {
+                Deletion::OnItsWay => on_its_way = true,
+                Deletion::Accepted(last) => accepted = accepted.max(Some(last)),
+                Deletion::Undone => {}
+            }
+            if let Some(Question::Look(Look { deleted: Some(_), since: own, .. })) = self.pending.get(who) {
+                since = since.max(Some(*own));
             }
         }
-        Crowd { watched, accepted: accepted.filter(|_| !on_its_way) }
+        Crowd { watched, deleters, accepted: accepted.filter(|_| !on_its_way), since }
     }
 
     /// What is done next.
@@ -322,8 +344,17 @@ impl State {
         let looks = self.looks.get(&look.scope);
         let too_long = looks.and_then(|looks| looks.too_long).is_some_and(|pages| pages > watched.len() as u64);
         let unlisted = looks.is_some_and(|looks| looks.unlisted);
+        let shares = watched.len() > 1 && !unlisted && !(look.deleted.is_some() && too_long);
         let mut due = look.due;
-        if watched.len() < 2 || unlisted || (look.deleted.is_some() && too_long) {
+        if let Some((_, patience)) = look.deleted.filter(|(_, patience)| crowd.deleters > 1 && now < *patience) {
+            // Who deletes together looks together, and at as few lists as there are: when the last of them was accepted, and
+            // has had its time, and when a look counts for each of them. So they stay in step for the next batch, too.
+            let Some(last) = crowd.accepted else { return Step::Rest(Some(patience)) };
+            let pages = u32::try_from(looks.map_or(1, |looks| looks.pages)).unwrap_or(u32::MAX);
+            let takes = pace::DELETION_TAKES + pace::DELETION_PER_PAGE.saturating_mul(pages);
+            due = due.max((last + takes).max(crowd.since.unwrap_or(last)).min(patience));
+        }
+        if !shares {
             return if now >= due { Step::Tell(who, Told::Alone) } else { Step::Rest(Some(due)) };
         }
         if looks.is_some_and(|looks| looks.sweeping) {
@@ -331,18 +362,6 @@ impl State {
         }
         if let Some(last) = looks.and_then(|looks| looks.last) {
             due = due.max(last + pace::between_shared_looks(watched.len()));
-        }
-        if let Some((_, patience)) = look.deleted {
-            // One look shall serve all who delete: until the last of them was accepted, and has had its time.
-            let pages = u32::try_from(looks.map_or(1, |looks| looks.pages)).unwrap_or(u32::MAX);
-            match crowd.accepted {
-                _ if now >= patience => {}
-                None => return Step::Rest(Some(patience)),
-                Some(last) => {
-                    let takes = pace::DELETION_TAKES + pace::DELETION_PER_PAGE.saturating_mul(pages);
-                    due = due.max((last + takes).min(patience));
-                }
-            }
         }
         if now < due {
             return Step::Rest(Some(due));
@@ -359,7 +378,7 @@ impl State {
             _ => None,
         });
         let queue = queue.take(self.batch_limit);
-        let company = self.present.values().filter(|present| present.deletes).nth(1).is_some();
+        let company = self.present.values().filter(|present| present.deletes.is_some()).nth(1).is_some();
         let quiet = if company { pace::QUIET_TOGETHER } else { pace::QUIET_ALONE };
         let due = self.delete_came.map_or(now, |came| came + quiet).min(patience);
         match queue.clone().count() {
@@ -649,5 +668,37 @@ mod tests {
         state.begun(&step);
         let sweep = Sweep { sent: due, found: HashMap::new(), complete: true, pages: 1, too_many: None };
         assert_eq!(state.swept(&None, &sweep, due).len(), 2, "both leave with one look");
+    }
+
+    #[test]
+    fn who_deletes_in_company_looks_when_all_have_had_their_time_whatever_the_list() {
+        let now = Instant::now();
+        let mut state = State::new(100, 10);
+        let patience = now + Duration::from_secs(8);
+        let looks = |who: u64, since: Instant, accepted: Instant| {
+            let (id, scope) = (format!("b{who}"), Some(format!("i{who}")));
+            Question::Look(Look { scope, id, since, due: since, deleted: Some((accepted, patience)) })
+        };
+        for who in 0..2 {
+            state.came(who, Some((Some(format!("i{who}")), format!("b{who}"))), minute(now));
+            state.ask(who, Question::Delete { id: format!("b{who}"), patience: minute(now) }, now);
+        }
+        let step = state.next(now + pace::QUIET_TOGETHER);
+        state.begun(&step);
+        state.ask(0, looks(0, now, now), now);
+        state.ask(1, looks(1, now + ms(400), now + ms(400)), now);
+        let due = now + ms(400) + pace::DELETION_TAKES + pace::DELETION_PER_PAGE;
+        assert!(
+            matches!(state.next(now + ms(1100)), Step::Rest(Some(at)) if at == due),
+            "the other has not had its time"
+        );
+        assert!(
+            matches!(told(&mut state, due), (told, Step::Rest(None)) if told == [0, 1]),
+            "each asks by id, in step"
+        );
+        // The second look counts for both only when it counts for the one who asked last.
+        state.ask(0, looks(0, due + ms(1000), now), due);
+        state.ask(1, looks(1, due + ms(1010), now + ms(400)), due);
+        assert!(matches!(state.next(due + ms(1000)), Step::Rest(Some(at)) if at == due + ms(1010)));
     }
 }

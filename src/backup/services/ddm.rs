@@ -181,6 +181,11 @@ impl Service for Ddm {
         Ok(backup)
     }
 
+    /// Those of key operations; the daily ones (`auto_metadata`) are the service's own to keep.
+    fn lasting(&self) -> &'static str {
+        "metadata"
+    }
+
     fn job(&self, job_id: &str) -> Option<Call> {
         Some(FACTS.get(format!("{}/{}", FACTS.jobs, segment(job_id))))
     }

@@ -41,7 +41,8 @@ impl Action<Backups> for PruneBackups {
     fn schema(&self) -> Schema {
         Schema::new(
             "Deletes old manual backups of one instance, or, as long as `dry_run` is not `false`, only lists them. Automatic \
-             backups, and those that are not `COMPLETED`, are never touched. Backups that a state tracks are spared only as \
+             backups, and those that are not `COMPLETED`, are never touched. DDM has no manual ones: there those go that it \
+             took before key operations (`metadata`), never the daily ones. Backups that a state tracks are spared only as \
              far as the same run has planned or taken them: give them another prefix.\n\nWhat says which backups go must all be given, and a null is an error: it is never taken for \
              \"all\".",
         )
@@ -73,7 +74,6 @@ impl Action<Backups> for PruneBackups {
     fn validate(&self, config: &Wish) -> Diagnostics {
         let mut found = Diagnostics::new();
         let Some(service) = config.service.as_str().and_then(backup::named) else { return found };
-        found.extend(super::without_manual_backups(service));
         found.extend(super::foreign_instance(service, &config.instance_id));
         found
     }
@@ -86,25 +86,27 @@ impl Action<Backups> for PruneBackups {
         let filter = Filter {
             instance_id: config.instance_id.known().cloned(),
             name_prefix: config.name_prefix.into_known(),
-            kind: Some("manual".to_owned()),
+            kind: Some(service.lasting().to_owned()),
             ..Filter::default()
         };
-        let key = service.facts().key();
+        let (key, kind) = (service.facts().key(), service.lasting());
         let about = About { service: key, id: None, name: None };
         let unfound = |error: backup::Error| explain(Doing::Search, about, &error);
         let found = client.list(&context, service, &filter).await.map_err(unfound)?;
-        let leaving = retention::prunable(&found.iter().map(Candidate::from).collect::<Vec<_>>(), rule);
+        // The filter has left only the kind that may go.
+        let candidates = found.iter().map(|backup| Candidate { manual: true, ..Candidate::from(backup) });
+        let leaving = retention::prunable(&candidates.collect::<Vec<_>>(), rule);
         let leaving = leaving.iter().filter(|id| !client.claims().is_managed(id));
         let leaving = leaving.filter_map(|id| found.iter().find(|backup| backup.id == *id)).collect::<Vec<_>>();
         let dry_run = config.dry_run != Attr::Known(false);
         let (count, of) = (leaving.len(), found.len());
         let each = leaving.iter().map(|backup| line(backup)).collect::<String>();
         run.tell(match (count, dry_run) {
-            (0, _) => format!("Nothing to prune: of the manual backups that fit ({of}) all stay"),
+            (0, _) => format!("Nothing to prune: of the {kind} backups that fit ({of}) all stay"),
             (_, true) => format!(
-                "Of the manual backups that fit ({of}) {count} would be deleted; set `dry_run = false` to do it:{each}"
+                "Of the {kind} backups that fit ({of}) {count} would be deleted; set `dry_run = false` to do it:{each}"
             ),
-            (_, false) => format!("Of the manual backups that fit ({of}) {count} will be deleted:{each}"),
+            (_, false) => format!("Of the {kind} backups that fit ({of}) {count} will be deleted:{each}"),
         });
         if dry_run || count == 0 {
             return Ok(());

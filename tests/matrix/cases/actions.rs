@@ -259,7 +259,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("create_backup", "timeout", "\"5x\""),
     ("create_backup", "timeout", "\"-5m\""),
     ("prune_backups", "service", "null"),
-    ("prune_backups", "service", "\"ddm\""),
+    ("prune_backups", "service", "\"mongo\""),
     ("prune_backups", "instance_id", "null"),
     ("prune_backups", "instance_id", "\"\""),
     ("prune_backups", "name_prefix", "null"),

@@ -395,7 +395,6 @@ async fn what_actions_say() {
         ),
         (stop, "all of no instance", json!({ "service": "dds", "all_on_instance": true })),
         (prune, "nothing says which", json!({ "service": "dds", "instance_id": dds })),
-        (prune, "a service without manual backups", over(&pruning, &json!({ "service": "ddm" }))),
         (prune, "an age that is none", over(&pruning, &json!({ "older_than": "long" }))),
         (prune, "an age before all time", over(&pruning, &json!({ "older_than": "99999999w" }))),
         (prune, "fewer than none", over(&pruning, &json!({ "keep_last": -1 }))),
