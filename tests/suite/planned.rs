@@ -108,6 +108,12 @@ async fn a_host_that_keeps_nothing_is_shown_what_it_always_was() {
         let applied = apply(&run, &config, &plan).await;
         assert!(name(applied.new_state.as_ref()).starts_with("nightly-2"));
     }
+    // What may yet be named is not named ahead: such a plan would be refused as invalid.
+    let unsure = prefixed(&run, &json!({ "name": UNKNOWN }));
+    let first = plan(&run, true, (&unsure, &Value::Null), (b"", b"")).await;
+    assert_eq!(unwired(first.planned_state.as_ref())["name"], UNKNOWN);
+    let again = plan(&run, true, (&config, &Value::Null), (b"", &first.planned_private)).await;
+    assert_eq!(name(apply(&run, &config, &again).await.new_state.as_ref()), name(again.planned_state.as_ref()));
     let named = run.object(&json!({ "service": "dds", "instance_id": run.dds(), "name": "by-hand" }));
     let plan = plan(&run, true, (&named, &Value::Null), (b"", b"")).await;
     assert_eq!(name(plan.planned_state.as_ref()), "by-hand");

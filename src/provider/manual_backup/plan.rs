@@ -18,7 +18,10 @@ pub(super) async fn plan(client: Option<&Backups>, planning: &mut Planning<Manua
         {
             planning.planned.region = Attr::Known(client.region().to_owned());
         }
-        if let Some(notes) = &mut planning.notes {
+        // A name that turns out null is chosen in the plan that follows.
+        if planning.config.name.is_null()
+            && let Some(notes) = &mut planning.notes
+        {
             name_ahead(&mut planning.planned, notes);
         }
         if let Some(client) = client {

@@ -43,6 +43,7 @@ pub(crate) const CASES: &[Case] = &[
     case(EVERYWHERE, "rotation", life::rotation),
     case(EVERYWHERE, "a net under all five services", net::all_services),
     case(EVERYWHERE, "a net: replaced", net::replaced),
+    case(EVERYWHERE, "a net: replaced with its database", net::replaced_with_its_database),
     case(EVERYWHERE, "a net: interrupted, killed", net::interrupted),
     case(EVERYWHERE, "a net: failing, skipped, not needed", net::failing),
     case(EVERYWHERE, "a net: imported", net::imported),

@@ -105,6 +105,35 @@ pub(super) fn replaced(cli: &Cli) {
     }
 }
 
+/// What the net depends on is replaced too, in either order: it goes after the last backup.
+pub(super) fn replaced_with_its_database(cli: &Cli) {
+    for order in ["", "  lifecycle {\n    create_before_destroy = true\n  }\n"] {
+        let emulator = emulator(0.3);
+        let workspace = cli.workspace(&emulator);
+        let second = NewInstance { service: "dds".to_owned(), name: "second".to_owned(), ..NewInstance::default() };
+        let (first, second) = (emulator.instance("dds"), emulator.add_instance(&second).id);
+        let with = |instance_id: &str| {
+            workspace.configure(&format!(
+                "resource \"huaweidb_manual_backup\" \"database\" {{\n  service     = \"rds\"\n  instance_id = \"{}\"\n  name_prefix =                  \"database-\"\n  triggers    = {{ of = \"{instance_id}\" }}\n{order}}}\nresource \"huaweidb_final_backup\" \"net\"                  {{\n  service     = \"dds\"\n  instance_id = \"{instance_id}\"\n  depends_on  =                  [huaweidb_manual_backup.database]\n{order}}}\n",
+                emulator.instance("rds")
+            ));
+        };
+        with(&first);
+        workspace.apply();
+        with(&second);
+        emulator.clear_journal();
+        workspace.apply().says("2 added, 0 changed, 2 destroyed");
+        let of = |service: &str, operation: &str| {
+            let calls = emulator.journal().into_iter();
+            calls.enumerate().find(|(_, call)| call.service == service && call.operation == operation).map(|(at, _)| at)
+        };
+        let (taken_at, gone_at) = (of("dds", "create"), of("rds", "delete"));
+        assert!(taken_at.is_some() && taken_at < gone_at, "{taken_at:?} {gone_at:?}");
+        assert_eq!(taken(&emulator).len(), 1, "the old instance is backed up");
+        workspace.nothing_to_do();
+    }
+}
+
 pub(super) fn interrupted(cli: &Cli) {
     for killed in [false, true] {
         let emulator = emulator(60.0);
