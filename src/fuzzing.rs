@@ -9,10 +9,10 @@ pub use crate::plugin::fuzz as plugin;
 pub use crate::provider::fuzz as provider;
 
 /// Takes any bytes and panics where something is wrong.
-pub type Entry = fn(&[u8]);
+pub type EntryPoint = fn(&[u8]);
 
 /// All of them, by the names of their targets in `fuzz/`.
-pub const TARGETS: &[(&str, Entry)] = &[
+pub const TARGETS: &[(&str, EntryPoint)] = &[
     ("msgpack", plugin::msgpack),
     ("json", plugin::json),
     ("raw_state", plugin::raw_state),

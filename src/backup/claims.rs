@@ -10,10 +10,10 @@ use super::retention;
 
 /// What this run manages. Shared by all clones of a client.
 #[derive(Debug, Default)]
-pub struct Claims(Mutex<Known>);
+pub struct Claims(Mutex<Managed>);
 
 #[derive(Debug, Default)]
-struct Known {
+struct Managed {
     ids: HashSet<String>,
     planned: Vec<Claim>,
 }
@@ -62,7 +62,7 @@ impl Claims {
         other
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, Managed> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

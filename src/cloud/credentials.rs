@@ -18,7 +18,7 @@ use url::Url;
 use super::authentication::Authentication;
 use super::endpoint::{self, IAM};
 use super::slot::{Slot, within};
-use super::wire::{Answer, Ask, Tries, Wire};
+use super::wire::{Outgoing, RawReply, Sender, Tries};
 use super::{AssumeRole, Context, Credentials, Error, Settings};
 
 /// How long before the end of their life things are renewed, at most.
@@ -31,8 +31,8 @@ const STS_SECONDS: u32 = 43_200;
 
 /// The source of all credentials, shared by all regions.
 #[derive(Debug, Default)]
-pub(super) struct Source {
-    held: Mutex<HashMap<Scope, Arc<Slot<Held>>>>,
+pub(super) struct CredentialCache {
+    held: Mutex<HashMap<TokenScope, Arc<Slot<Credential>>>>,
     /// A login that was refused. It is not tried again: repeated failures lock the user.
     refused_login: tokio::sync::Mutex<Option<Error>>,
     /// The account of the access key, if it could be found.
@@ -42,7 +42,7 @@ pub(super) struct Source {
 
 /// What a token is good for. Keys are good for everything.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Scope {
+pub(super) enum TokenScope {
     /// Keys, wherever they are used.
     Any,
     /// What an agency is assumed with.
@@ -55,7 +55,7 @@ pub(super) enum Scope {
 
 /// What we hold.
 #[derive(Clone, Debug)]
-pub(super) struct Held {
+pub(super) struct Credential {
     pub(super) proof: Authentication,
     /// The project that a token is bound to.
     pub(super) project_id: Option<String>,
@@ -65,9 +65,9 @@ pub(super) struct Held {
     expires_at: Option<Instant>,
 }
 
-impl Held {
+impl Credential {
     fn permanent(proof: Authentication) -> Self {
-        Held { proof, project_id: None, serial: 0, renew_at: None, expires_at: None }
+        Credential { proof, project_id: None, serial: 0, renew_at: None, expires_at: None }
     }
 
     /// Whether a new one may be had if this one is refused.
@@ -86,12 +86,12 @@ impl Held {
 
 /// What fetching needs.
 #[derive(Clone, Copy)]
-pub(super) struct Line<'a> {
-    pub(super) wire: &'a Wire,
+pub(super) struct Access<'a> {
+    pub(super) wire: &'a Sender,
     pub(super) settings: &'a Settings,
 }
 
-impl Line<'_> {
+impl Access<'_> {
     fn iam(&self, path: &str, query: &[(&str, &str)]) -> Result<Url, Error> {
         endpoint::join(&endpoint::iam(self.settings)?, path, query.iter().copied())
     }
@@ -157,28 +157,28 @@ fn has_keys(settings: &Settings) -> bool {
     !matches!(settings.credentials, Credentials::Password { .. } | Credentials::Token(_))
 }
 
-impl Source {
+impl CredentialCache {
     /// What a request carries now, for a project in `scope`. `call` is what it is about, for errors.
     pub(super) async fn held(
         &self,
-        line: Line<'_>,
+        line: Access<'_>,
         context: &Context,
         call: &str,
-        scope: &Scope,
-    ) -> Result<Held, Error> {
+        scope: &TokenScope,
+    ) -> Result<Credential, Error> {
         match (&line.settings.assume_role, &line.settings.credentials) {
             (Some(role), _) => {
                 let fetch = Box::pin(self.assume(line, context, call, role));
-                self.slot(&Scope::Any).get(context, call, Held::is_fresh, Held::is_usable, fetch).await
+                self.slot(&TokenScope::Any).get(context, call, Credential::is_fresh, Credential::is_usable, fetch).await
             }
-            (None, Credentials::Metadata { .. }) => self.fetched(line, context, call, &Scope::Any).await,
+            (None, Credentials::Metadata { .. }) => self.fetched(line, context, call, &TokenScope::Any).await,
             (None, _) => self.fetched(line, context, call, scope).await,
         }
     }
 
     /// The configured credentials themselves, whomever they act for.
-    pub(super) async fn own(&self, line: Line<'_>, context: &Context, call: &str) -> Result<Held, Error> {
-        self.fetched(line, context, call, &Scope::Account).await
+    pub(super) async fn own(&self, line: Access<'_>, context: &Context, call: &str) -> Result<Credential, Error> {
+        self.fetched(line, context, call, &TokenScope::Account).await
     }
 
     /// Takes back what was refused, unless somebody has renewed it meanwhile.
@@ -187,35 +187,43 @@ impl Source {
         settings: &Settings,
         context: &Context,
         call: &str,
-        scope: &Scope,
-        held: &Held,
+        scope: &TokenScope,
+        held: &Credential,
     ) -> Result<(), Error> {
-        let scope = if signs(settings) { &Scope::Any } else { scope };
+        let scope = if signs(settings) { &TokenScope::Any } else { scope };
         self.slot(scope).drop_if(context, call, |now| now.serial == held.serial).await
     }
 
     /// The configured credentials themselves, without an agency.
-    async fn fetched(&self, line: Line<'_>, context: &Context, call: &str, scope: &Scope) -> Result<Held, Error> {
+    async fn fetched(
+        &self,
+        line: Access<'_>,
+        context: &Context,
+        call: &str,
+        scope: &TokenScope,
+    ) -> Result<Credential, Error> {
         match &line.settings.credentials {
-            Credentials::Key { access_key, secret_key, security_token } => Ok(Held::permanent(Authentication::Key {
-                access_key: access_key.clone(),
-                secret_key: secret_key.clone(),
-                security_token: security_token.clone(),
-            })),
-            Credentials::Token(token) => Ok(Held::permanent(Authentication::Token(token.clone()))),
+            Credentials::Key { access_key, secret_key, security_token } => {
+                Ok(Credential::permanent(Authentication::Key {
+                    access_key: access_key.clone(),
+                    secret_key: secret_key.clone(),
+                    security_token: security_token.clone(),
+                }))
+            }
+            Credentials::Token(token) => Ok(Credential::permanent(Authentication::Token(token.clone()))),
             Credentials::Password { .. } => {
                 let fetch = Box::pin(self.log_in(line, context, scope));
-                self.slot(scope).get(context, call, Held::is_fresh, Held::is_usable, fetch).await
+                self.slot(scope).get(context, call, Credential::is_fresh, Credential::is_usable, fetch).await
             }
             Credentials::Metadata { address, looked_for } => {
                 let ask = self.ask_metadata(line, address, looked_for);
                 let fetch = Box::pin(async { within(context, call, ask).await? });
-                self.slot(scope).get(context, call, Held::is_fresh, Held::is_usable, fetch).await
+                self.slot(scope).get(context, call, Credential::is_fresh, Credential::is_usable, fetch).await
             }
         }
     }
 
-    fn slot(&self, scope: &Scope) -> Arc<Slot<Held>> {
+    fn slot(&self, scope: &TokenScope) -> Arc<Slot<Credential>> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(held.entry(scope.clone()).or_default())
     }
@@ -225,9 +233,9 @@ impl Source {
     }
 
     /// A token for user and password.
-    async fn log_in(&self, line: Line<'_>, context: &Context, scope: &Scope) -> Result<Held, Error> {
+    async fn log_in(&self, line: Access<'_>, context: &Context, scope: &TokenScope) -> Result<Credential, Error> {
         let url = line.iam("/v3/auth/tokens", &[("nocatalog", "true")])?;
-        let ask = Ask::post(IAM.key, url, login(&line.settings.credentials, scope)?);
+        let ask = Outgoing::post(IAM.key, url, login(&line.settings.credentials, scope)?);
         let mut refused = within(context, &ask.named(), self.refused_login.lock()).await?;
         if let Some(error) = &*refused {
             return Err(error.clone());
@@ -246,14 +254,14 @@ impl Source {
         let token_text = |pointer: &str| body.pointer(pointer).and_then(Json::as_str);
         let ends_in =
             life(token_text("/token/expires_at"), answer.head.date.or_else(|| time(token_text("/token/issued_at")?)));
-        Ok(Held {
+        Ok(Credential {
             project_id: token_text("/token/project/id").map(str::to_owned),
             ..self.renewed(Authentication::Token(token), ends_in, |life| TOKEN_MARGIN.min(life / 24))
         })
     }
 
     /// Keys of the agency that this machine was given.
-    async fn ask_metadata(&self, line: Line<'_>, address: &Url, looked_for: &str) -> Result<Held, Error> {
+    async fn ask_metadata(&self, line: Access<'_>, address: &Url, looked_for: &str) -> Result<Credential, Error> {
         let failed =
             |why: &str| Error::Setup(format!("{looked_for} The metadata service at {address} was of no use: {why}."));
         let at = |path: &str| address.join(path).map_err(|why| failed(&why.to_string()));
@@ -283,10 +291,16 @@ impl Source {
     }
 
     /// Keys of an agency, with the configured credentials.
-    async fn assume(&self, line: Line<'_>, context: &Context, call: &str, role: &AssumeRole) -> Result<Held, Error> {
+    async fn assume(
+        &self,
+        line: Access<'_>,
+        context: &Context,
+        call: &str,
+        role: &AssumeRole,
+    ) -> Result<Credential, Error> {
         let mut renewed = false;
         loop {
-            let base = self.fetched(line, context, call, &Scope::Account).await?;
+            let base = self.fetched(line, context, call, &TokenScope::Account).await?;
             match self.assume_with(line, context, role, &base).await {
                 Err(error)
                     if !renewed
@@ -294,7 +308,7 @@ impl Source {
                         && error.refusal().is_some_and(super::Refusal::rejects_credentials) =>
                 {
                     renewed = true;
-                    let slot = self.slot(&Scope::Account);
+                    let slot = self.slot(&TokenScope::Account);
                     slot.drop_if(context, call, |now| now.serial == base.serial).await?;
                 }
                 ended => return ended,
@@ -304,21 +318,21 @@ impl Source {
 
     async fn assume_with(
         &self,
-        line: Line<'_>,
+        line: Access<'_>,
         context: &Context,
         role: &AssumeRole,
-        base: &Held,
-    ) -> Result<Held, Error> {
+        base: &Credential,
+    ) -> Result<Credential, Error> {
         let signed = matches!(base.proof, Authentication::Key { .. });
         let account_id = if signed { self.account_id(line, context, base).await? } else { None };
         // The token service wants a signature; everything else can be had from IAM itself.
         let sts = role.domain_id.as_deref().filter(|_| signed).zip(endpoint::sts(line.settings));
         let (ask, names) = if let Some((domain_id, sts)) = sts {
             let url = endpoint::join(&sts?, "/v5/agencies/assume", [])?;
-            (Ask::post("sts", url, by_id(role, domain_id)), &CREDENTIALS_V5)
+            (Outgoing::post("sts", url, by_id(role, domain_id)), &CREDENTIALS_V5)
         } else {
             let url = line.iam("/v3.0/OS-CREDENTIAL/securitytokens", &[])?;
-            (Ask::post(IAM.key, url, by_name(role)), &CREDENTIAL)
+            (Outgoing::post(IAM.key, url, by_name(role)), &CREDENTIAL)
         };
         let ask = ask.for_account(account_id.as_deref());
         let answer = line.wire.ask(context, &ask, &base.proof, &mut Tries::default()).await?;
@@ -329,11 +343,16 @@ impl Source {
     }
 
     /// The account of the access key. Requests for an agency are signed for it; without it they mostly work, too.
-    async fn account_id(&self, line: Line<'_>, context: &Context, base: &Held) -> Result<Option<String>, Error> {
+    async fn account_id(
+        &self,
+        line: Access<'_>,
+        context: &Context,
+        base: &Credential,
+    ) -> Result<Option<String>, Error> {
         if let Some(id) = self.account_id.get() {
             return Ok(id.clone());
         }
-        let ask = Ask::get(IAM.key, line.iam("/v3/auth/domains", &[])?);
+        let ask = Outgoing::get(IAM.key, line.iam("/v3/auth/domains", &[])?);
         let id = match line.wire.ask(context, &ask, &base.proof, &mut Tries::default()).await {
             Ok(answer) => answer.body.json().pointer("/domains/0/id").and_then(Json::as_str).map(str::to_owned),
             Err(error @ (Error::Stopped { .. } | Error::DeadlinePassed { .. } | Error::Setup(_))) => return Err(error),
@@ -346,11 +365,11 @@ impl Source {
         Ok(self.account_id.get_or_init(|| id).clone())
     }
 
-    fn renewed(&self, proof: Authentication, life: Option<Duration>, margin: fn(Duration) -> Duration) -> Held {
+    fn renewed(&self, proof: Authentication, life: Option<Duration>, margin: fn(Duration) -> Duration) -> Credential {
         let now = Instant::now();
         // A life so long that it cannot be counted needs no renewal.
         let after = |wait: Duration| now.checked_add(wait);
-        Held {
+        Credential {
             proof,
             project_id: None,
             serial: self.next_serial(),
@@ -408,12 +427,12 @@ fn time(text: &str) -> Option<Timestamp> {
     text.parse().ok().or_else(|| format!("{text}Z").parse().ok())
 }
 
-fn misread(ask: &Ask<'_>, answer: &Answer, reason: &str) -> Error {
+fn misread(ask: &Outgoing<'_>, answer: &RawReply, reason: &str) -> Error {
     let (product, call) = (ask.product, ask.named());
     Error::Misread { product, call, reason: reason.to_owned(), request_id: answer.head.request_id.clone() }
 }
 
-fn login(credentials: &Credentials, scope: &Scope) -> Result<Json, Error> {
+fn login(credentials: &Credentials, scope: &TokenScope) -> Result<Json, Error> {
     let Credentials::Password { user_name, user_id, password, domain_name, domain_id } = credentials else {
         return Err(Error::Setup("only a user with a password can log in".to_owned()));
     };
@@ -428,12 +447,12 @@ fn login(credentials: &Credentials, scope: &Scope) -> Result<Json, Error> {
     };
     user["password"] = password.expose_secret().into();
     let scope = match scope {
-        Scope::ProjectId(id) => json!({ "project": { "id": id } }),
-        Scope::ProjectName(name) => match domain {
+        TokenScope::ProjectId(id) => json!({ "project": { "id": id } }),
+        TokenScope::ProjectName(name) => match domain {
             Some(domain) => json!({ "project": { "name": name, "domain": domain } }),
             None => json!({ "project": { "name": name } }),
         },
-        Scope::Any | Scope::Account => match domain {
+        TokenScope::Any | TokenScope::Account => match domain {
             Some(domain) => json!({ "domain": domain }),
             None => {
                 return Err(Error::Setup(
@@ -525,14 +544,14 @@ mod tests {
         let mut example: Json = serde_json::from_str(example).unwrap();
         // The documented body leaves the account out of the scope; the official clients always name it.
         example["auth"]["scope"]["project"]["domain"] = json!({ "name": "ACME" });
-        let scope = Scope::ProjectName("eu-de".to_owned());
+        let scope = TokenScope::ProjectName("eu-de".to_owned());
         assert_eq!(login(&user(true, Some(true)), &scope).unwrap(), example);
 
         for (by_name, domain, scope, expected_user, expected_scope) in [
             (
                 true,
                 Some(false),
-                Scope::ProjectId("p1".to_owned()),
+                TokenScope::ProjectId("p1".to_owned()),
                 json!({"name": "terraform", "domain": {"id": "d1"}}),
                 json!({"project": {"id": "p1"}}),
             ),
@@ -547,7 +566,7 @@ mod tests {
             (
                 true,
                 Some(true),
-                Scope::Account,
+                TokenScope::Account,
                 json!({"name": "terraform", "domain": {"name": "ACME"}}),
                 json!({"domain": {"name": "ACME"}}),
             ),
@@ -558,7 +577,7 @@ mod tests {
             assert_eq!(user.as_object_mut().unwrap().remove("password"), Some("********".into()));
             assert_eq!(*user, expected_user);
         }
-        assert!(matches!(login(&user(false, None), &Scope::Account), Err(Error::Setup(_))));
+        assert!(matches!(login(&user(false, None), &TokenScope::Account), Err(Error::Setup(_))));
     }
 
     #[test]

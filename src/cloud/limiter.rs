@@ -23,7 +23,7 @@ pub(super) struct Limiter(Mutex<HashMap<String, Arc<Host>>>);
 
 /// Why a call did not come through the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ended {
+pub(super) enum NotAdmitted {
     /// We were asked to stop.
     Stopped,
     /// The gate opens after the deadline.
@@ -38,7 +38,7 @@ pub(super) struct Permit {
 }
 
 /// A place in the queue. Dropping it leaves the queue.
-struct Place<'a> {
+struct QueuedCall<'a> {
     host: &'a Host,
     ticket: u64,
 }
@@ -78,26 +78,26 @@ enum Admission {
 
 impl Limiter {
     /// Waits until a call to this host may begin.
-    pub(super) async fn enter(&self, host: &str, context: &Context) -> Result<Permit, Ended> {
+    pub(super) async fn enter(&self, host: &str, context: &Context) -> Result<Permit, NotAdmitted> {
         let host = self.host(host);
-        let place = Place { host: &host, ticket: host.gate().draw_ticket() };
+        let place = QueuedCall { host: &host, ticket: host.gate().draw_ticket() };
         loop {
             let mut changed = std::pin::pin!(host.changed.notified());
             changed.as_mut().enable();
             let admission = host.gate().admit(place.ticket, Instant::now());
             let opens_at = match admission {
                 Admission::Now(epoch) => return Ok(Permit { host: Arc::clone(&host), epoch }),
-                Admission::At(moment) if moment >= context.deadline => return Err(Ended::DeadlinePassed),
+                Admission::At(moment) if moment >= context.deadline => return Err(NotAdmitted::DeadlinePassed),
                 Admission::At(moment) => moment,
                 Admission::AfterAnother => context.deadline,
             };
             tokio::select! {
                 biased;
-                () = context.stop.cancelled() => return Err(Ended::Stopped),
+                () = context.stop.cancelled() => return Err(NotAdmitted::Stopped),
                 () = changed => {}
                 () = sleep_until(opens_at) => {
                     if opens_at >= context.deadline {
-                        return Err(Ended::DeadlinePassed);
+                        return Err(NotAdmitted::DeadlinePassed);
                     }
                 }
             }
@@ -149,7 +149,7 @@ impl Drop for Permit {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueuedCall<'_> {
     fn drop(&mut self) {
         self.host.gate().queue.remove(&self.ticket);
         self.host.changed.notify_waiters();
@@ -238,7 +238,7 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::super::Refusal;
-    use super::super::retry::{self, Next, Outcome, Policy};
+    use super::super::retry::{self, Outcome, Policy, Retry};
     use super::*;
 
     fn context(seconds: u64) -> Context {
@@ -333,7 +333,7 @@ mod tests {
         permit.throttled(Duration::from_secs(5));
         drop(permit);
         let begun = Instant::now();
-        assert_eq!(limiter.enter("a", &context(4)).await.unwrap_err(), Ended::DeadlinePassed);
+        assert_eq!(limiter.enter("a", &context(4)).await.unwrap_err(), NotAdmitted::DeadlinePassed);
         assert_eq!(begun.elapsed(), Duration::ZERO, "there is nothing to wait for");
 
         let context = context(60);
@@ -342,11 +342,15 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(1)).await;
             stop.cancel();
         });
-        assert_eq!(ended.unwrap_err(), Ended::Stopped);
+        assert_eq!(ended.unwrap_err(), NotAdmitted::Stopped);
         assert_eq!(begun.elapsed(), Duration::from_secs(1));
 
         let first = limiter.enter("a", &self::context(60)).await.unwrap();
-        assert_eq!(limiter.enter("a", &self::context(3)).await.unwrap_err(), Ended::DeadlinePassed, "one at a time");
+        assert_eq!(
+            limiter.enter("a", &self::context(3)).await.unwrap_err(),
+            NotAdmitted::DeadlinePassed,
+            "one at a time"
+        );
         drop(first);
         assert!(limiter.enter("a", &self::context(3)).await.is_ok());
     }
@@ -390,8 +394,8 @@ mod tests {
                         let step = permit.throttles_with_this().max(tries);
                         let dice = f64::from((worker * 7 + number * 13 + tries * 5) % 10) / 10.0;
                         match retry::next(&policy, tries, step, Outcome::Refused(&refusal), false, dice) {
-                            Next::Wait(wait) => permit.throttled(wait),
-                            Next::GiveUp => panic!("gave up after {tries} retries"),
+                            Retry::Wait(wait) => permit.throttled(wait),
+                            Retry::GiveUp => panic!("gave up after {tries} retries"),
                         }
                     }
                     most = most.max(tries);

@@ -35,7 +35,7 @@ pub(super) enum Outcome<'a> {
 
 /// What to do now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
+pub(super) enum Retry {
     /// This is how it ends.
     GiveUp,
     /// Send it again after this long.
@@ -51,7 +51,7 @@ pub(super) fn next(
     outcome: Outcome<'_>,
     safe_to_repeat: bool,
     dice: f64,
-) -> Next {
+) -> Retry {
     let again = match outcome {
         Outcome::NotSent => true,
         Outcome::Broken => safe_to_repeat,
@@ -59,13 +59,13 @@ pub(super) fn next(
         Outcome::Barred | Outcome::Misread => false,
     };
     if !again || made > policy.max_retries {
-        return Next::GiveUp;
+        return Retry::GiveUp;
     }
     let asked = match outcome {
         Outcome::Refused(refusal) => refusal.retry_after,
         _ => None,
     };
-    Next::Wait(match asked {
+    Retry::Wait(match asked {
         // Not before the moment that was named, and not all of us at that very moment.
         Some(asked) => asked.saturating_add(policy.first.mul_f64(dice / 4.0)),
         None => backoff(policy, step, dice),
@@ -103,7 +103,7 @@ mod tests {
     fn check(outcome: Outcome<'_>, safe_again: bool, unsafe_again: bool) {
         for (safe, expected) in [(true, safe_again), (false, unsafe_again)] {
             let verdict = next(&POLICY, 1, 1, outcome, safe, 0.5);
-            assert_eq!(verdict != Next::GiveUp, expected, "{outcome:?}, safe to repeat: {safe}");
+            assert_eq!(verdict != Retry::GiveUp, expected, "{outcome:?}, safe to repeat: {safe}");
         }
     }
 
@@ -151,7 +151,7 @@ mod tests {
                 let expected = Duration::from_secs_f64(most * dice);
                 assert_eq!(
                     next(&POLICY, 1, step, Outcome::NotSent, false, dice),
-                    Next::Wait(expected),
+                    Retry::Wait(expected),
                     "{step}, {dice}"
                 );
             }
@@ -164,8 +164,8 @@ mod tests {
             let retry_after = Some(Duration::from_secs(seconds));
             let refusal = Refusal { retry_after, ..refusal(status, code) };
             let wait = |dice| next(&POLICY, 1, 1, Outcome::Refused(&refusal), true, dice);
-            assert_eq!(wait(0.0), Next::Wait(Duration::from_secs(seconds)));
-            assert_eq!(wait(1.0), Next::Wait(Duration::from_secs(seconds) + Duration::from_millis(250)));
+            assert_eq!(wait(0.0), Retry::Wait(Duration::from_secs(seconds)));
+            assert_eq!(wait(1.0), Retry::Wait(Duration::from_secs(seconds) + Duration::from_millis(250)));
         }
     }
 
@@ -175,7 +175,7 @@ mod tests {
             let policy = Policy { max_retries, ..POLICY };
             for outcome in [Outcome::NotSent, Outcome::Refused(&refusal(429, ""))] {
                 let verdict = next(&policy, made, made, outcome, true, 0.5);
-                assert_eq!(verdict != Next::GiveUp, expected, "{max_retries}, {made}, {outcome:?}");
+                assert_eq!(verdict != Retry::GiveUp, expected, "{max_retries}, {made}, {outcome:?}");
             }
         }
     }

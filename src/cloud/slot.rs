@@ -13,10 +13,10 @@ const PAUSE: Duration = Duration::from_secs(30);
 
 /// Filled on first use, renewed under one lock.
 #[derive(Debug)]
-pub(super) struct Slot<T>(Mutex<State<T>>);
+pub(super) struct Slot<T>(Mutex<SlotState<T>>);
 
 #[derive(Debug)]
-struct State<T> {
+struct SlotState<T> {
     value: Option<T>,
     /// The last failure and when it happened.
     failure: Option<(Instant, Error)>,
@@ -24,7 +24,7 @@ struct State<T> {
 
 impl<T> Default for Slot<T> {
     fn default() -> Self {
-        Slot(Mutex::new(State { value: None, failure: None }))
+        Slot(Mutex::new(SlotState { value: None, failure: None }))
     }
 }
 

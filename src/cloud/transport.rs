@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use url::Url;
 
-use super::credentials::{self, Held, Line, Scope, Source};
+use super::credentials::{self, Access, Credential, CredentialCache, TokenScope};
 use super::endpoint::{self, IAM};
 use super::patience::Patience;
 use super::project;
 use super::sign;
 use super::slot::Slot;
-use super::wire::{Answer, Ask, Tries, Wire};
+use super::wire::{Outgoing, RawReply, Sender, Tries};
 use super::{Call, Context, Credentials, Error, Product, Reply, Settings};
 
 const PROJECT_ID: &str = "{project_id}";
@@ -27,15 +27,15 @@ pub struct Cloud {
 
 struct Shared {
     settings: Settings,
-    wire: Wire,
-    source: Source,
+    wire: Sender,
+    source: CredentialCache,
     regions: Mutex<HashMap<String, Arc<Region>>>,
 }
 
 struct Region {
     name: String,
     /// The project that calls of this region are for.
-    scope: Scope,
+    scope: TokenScope,
     project_id: Slot<String>,
     /// Whether the project is known to fit who we act for.
     fits: AtomicBool,
@@ -71,10 +71,10 @@ impl Cloud {
         }
         endpoint::iam(&settings)?;
         credentials::check(&settings)?;
-        let wire = Wire::new(&settings, patience)?;
+        let wire = Sender::new(&settings, patience)?;
         let home = Region::new(&settings, &settings.region);
         let regions = Mutex::new([(settings.region.clone(), Arc::clone(&home))].into());
-        let shared = Shared { settings, wire, source: Source::default(), regions };
+        let shared = Shared { settings, wire, source: CredentialCache::default(), regions };
         Ok(Cloud { shared: Arc::new(shared), region: home })
     }
 
@@ -106,15 +106,15 @@ impl Cloud {
         let path = call.path_there(endpoint::partition(settings, self.region()));
         let path = path.replace(PROJECT_ID, &sign::escape(project_id.as_deref().unwrap_or_default()));
         let query = call.query.iter().map(|(name, value)| (*name, value.as_str()));
-        let ask = Ask {
+        let ask = Outgoing {
             method: call.method.clone(),
             body: call.body.clone(),
             headers: &call.headers,
             safe_to_repeat: call.safe_to_repeat,
             project_id: project_id.as_deref().filter(|_| regional),
-            ..Ask::get(call.product.key, endpoint::join(&base, &path, query)?)
+            ..Outgoing::get(call.product.key, endpoint::join(&base, &path, query)?)
         };
-        let Answer { head, body } = match self.ask(context, &ask).await {
+        let RawReply { head, body } = match self.ask(context, &ask).await {
             Ok(answer) => {
                 self.region.fits.store(true, Ordering::Relaxed);
                 answer
@@ -137,7 +137,7 @@ impl Cloud {
     /// The id of the project that this region's calls are for: as configured, else the token's own, else looked up by
     /// name, once.
     pub async fn project_id(&self, context: &Context) -> Result<String, Error> {
-        if let Scope::ProjectId(id) = &self.region.scope {
+        if let TokenScope::ProjectId(id) = &self.region.scope {
             return Ok(id.clone());
         }
         let looked_up = Box::pin(self.look_up_project(context));
@@ -146,7 +146,7 @@ impl Cloud {
 
     async fn look_up_project(&self, context: &Context) -> Result<String, Error> {
         let settings = &self.shared.settings;
-        let Scope::ProjectName(name) = &self.region.scope else {
+        let TokenScope::ProjectName(name) = &self.region.scope else {
             return Err(Error::Setup("a region's project has a name or an id".to_owned()));
         };
         let at_iam =
@@ -154,7 +154,8 @@ impl Cloud {
         let own = match (&settings.assume_role, &settings.credentials) {
             (None, Credentials::Password { .. }) => self.held(context, "POST /v3/auth/tokens").await?.project_id,
             (None, Credentials::Token(_)) => {
-                let about_token = Ask { about_token: true, ..Ask::get(IAM.key, at_iam("/v3/auth/tokens", &[])?) };
+                let about_token =
+                    Outgoing { about_token: true, ..Outgoing::get(IAM.key, at_iam("/v3/auth/tokens", &[])?) };
                 match self.ask(context, &about_token).await {
                     Ok(answer) => {
                         let anywhere = self.region.name == settings.region && settings.project_name.is_none();
@@ -169,11 +170,11 @@ impl Cloud {
         if let Some(id) = own {
             return Ok(id);
         }
-        let by_name = Ask::get(IAM.key, at_iam("/v3/projects", &[("name", name)])?);
+        let by_name = Outgoing::get(IAM.key, at_iam("/v3/projects", &[("name", name)])?);
         let answer = match self.ask(context, &by_name).await {
             Err(Error::Refused { refusal, .. }) if refusal.status == 403 => {
                 // Everybody may list the projects of his own.
-                let all = Ask::get(IAM.key, at_iam("/v3/auth/projects", &[])?);
+                let all = Outgoing::get(IAM.key, at_iam("/v3/auth/projects", &[])?);
                 match self.ask(context, &all).await {
                     Err(Error::Refused { refusal, .. }) if matches!(refusal.status, 401 | 403 | 404) => {
                         let request = refusal.request_id.map(|id| format!(" (request {id})")).unwrap_or_default();
@@ -194,13 +195,13 @@ impl Cloud {
     /// in. Asked once.
     async fn other_accounts_project(&self, context: &Context) -> Option<Error> {
         let Shared { settings, wire, source, .. } = &*self.shared;
-        let (Some(role), Scope::ProjectId(id)) = (&settings.assume_role, &self.region.scope) else { return None };
+        let (Some(role), TokenScope::ProjectId(id)) = (&settings.assume_role, &self.region.scope) else { return None };
         if self.region.fits.swap(true, Ordering::Relaxed) {
             return None;
         }
-        let all = Ask::get(IAM.key, endpoint::join(&endpoint::iam(settings).ok()?, "/v3/auth/projects", []).ok()?);
+        let all = Outgoing::get(IAM.key, endpoint::join(&endpoint::iam(settings).ok()?, "/v3/auth/projects", []).ok()?);
         let theirs = self.ask(context, &all).await.ok()?;
-        let own = source.own(Line { wire, settings }, context, &all.named()).await.ok()?;
+        let own = source.own(Access { wire, settings }, context, &all.named()).await.ok()?;
         let ours = wire.ask(context, &all, &own.proof, &mut Tries::default()).await.ok()?;
         if project::by_id(&theirs.body.json(), id).is_some() {
             return None;
@@ -216,7 +217,7 @@ impl Cloud {
     }
 
     /// Asks with our credentials, and once more with new ones if they are refused and can be renewed.
-    async fn ask(&self, context: &Context, ask: &Ask<'_>) -> Result<Answer, Error> {
+    async fn ask(&self, context: &Context, ask: &Outgoing<'_>) -> Result<RawReply, Error> {
         let Shared { settings, wire, source, .. } = &*self.shared;
         let call = ask.named();
         let mut tries = Tries::default();
@@ -237,9 +238,9 @@ impl Cloud {
         }
     }
 
-    async fn held(&self, context: &Context, call: &str) -> Result<Held, Error> {
+    async fn held(&self, context: &Context, call: &str) -> Result<Credential, Error> {
         let Shared { settings, wire, source, .. } = &*self.shared;
-        source.held(Line { wire, settings }, context, call, &self.region.scope).await
+        source.held(Access { wire, settings }, context, call, &self.region.scope).await
     }
 }
 
@@ -248,9 +249,9 @@ impl Region {
         // What is configured about the project belongs to the configured region.
         let home = name == settings.region;
         let scope = match (&settings.project_id, &settings.project_name) {
-            (Some(id), _) if home => Scope::ProjectId(id.clone()),
-            (_, Some(project)) if home => Scope::ProjectName(project.clone()),
-            _ => Scope::ProjectName(name.to_owned()),
+            (Some(id), _) if home => TokenScope::ProjectId(id.clone()),
+            (_, Some(project)) if home => TokenScope::ProjectName(project.clone()),
+            _ => TokenScope::ProjectName(name.to_owned()),
         };
         Arc::new(Region { name: name.to_owned(), scope, project_id: Slot::default(), fits: AtomicBool::new(false) })
     }

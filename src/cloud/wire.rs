@@ -22,15 +22,15 @@ use super::decode::{self, Head};
 use super::endpoint;
 use super::first_use::FirstUse;
 use super::hidden::Hidden;
-use super::limiter::{Ended, Limiter, Permit};
+use super::limiter::{Limiter, NotAdmitted, Permit};
 use super::obstacle::{Obstacle, Target};
 use super::patience::Patience;
-use super::retry::{self, Next, Outcome, Policy};
+use super::retry::{self, Outcome, Policy, Retry};
 use super::sign;
 use super::{Authorities, Body, Context, Error, IAM, Proxy, Refusal, Settings};
 
 /// One request, addressed. No `Debug`: the body of a login holds a password.
-pub(super) struct Ask<'a> {
+pub(super) struct Outgoing<'a> {
     /// Whom we ask.
     pub(super) product: &'static str,
     pub(super) method: Method,
@@ -45,10 +45,10 @@ pub(super) struct Ask<'a> {
     pub(super) about_token: bool,
 }
 
-impl<'a> Ask<'a> {
+impl<'a> Outgoing<'a> {
     /// A request that only reads.
     pub(super) fn get(product: &'static str, url: Url) -> Self {
-        Ask {
+        Outgoing {
             product,
             method: Method::GET,
             url,
@@ -63,7 +63,7 @@ impl<'a> Ask<'a> {
 
     /// A request with a body that may be repeated: a login, or another request for credentials.
     pub(super) fn post(product: &'static str, url: Url, body: Json) -> Self {
-        Ask { method: Method::POST, body: Some(body), ..Ask::get(product, url) }
+        Outgoing { method: Method::POST, body: Some(body), ..Outgoing::get(product, url) }
     }
 
     /// What people read about it.
@@ -73,12 +73,12 @@ impl<'a> Ask<'a> {
 
     /// The same, signed for an account.
     pub(super) fn for_account(self, domain_id: Option<&'a str>) -> Self {
-        Ask { domain_id, ..self }
+        Outgoing { domain_id, ..self }
     }
 }
 
 /// A good answer. No `Debug`: it may hold keys.
-pub(super) struct Answer {
+pub(super) struct RawReply {
     pub(super) head: Head,
     pub(super) body: Body,
 }
@@ -93,7 +93,7 @@ pub(super) struct Tries {
 }
 
 /// How an attempt failed.
-enum Failure {
+enum FailedAttempt {
     /// The connection could not be made.
     NotSent(Obstacle),
     /// No answer, or half of one.
@@ -107,7 +107,7 @@ enum Failure {
 }
 
 /// Everything that calls share: connections, gates, and how patient we are.
-pub(super) struct Wire {
+pub(super) struct Sender {
     clients: [OnceLock<reqwest::Client>; 3],
     limiter: Limiter,
     policy: Policy,
@@ -132,20 +132,20 @@ enum Route {
     Plain,
 }
 
-impl fmt::Debug for Wire {
+impl fmt::Debug for Sender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Wire").field("policy", &self.policy).field("patience", &self.patience).finish_non_exhaustive()
     }
 }
 
-impl Wire {
+impl Sender {
     /// Checks only; connections are made when there is something to send.
     pub(super) fn new(settings: &Settings, patience: Patience) -> Result<Self, Error> {
         let auth_url = settings.auth_url.iter().map(|_| (IAM.key.to_owned(), "auth_url"));
         let endpoints = settings.endpoints.keys().map(|key| (key.clone(), "endpoints"));
         let user_agent = HeaderValue::from_str(&settings.user_agent)
             .map_err(|_| Error::Setup(format!("{:?} cannot be sent as user agent", settings.user_agent)))?;
-        Ok(Wire {
+        Ok(Sender {
             clients: Default::default(),
             limiter: Limiter::default(),
             policy: Policy {
@@ -167,10 +167,10 @@ impl Wire {
     pub(super) async fn ask(
         &self,
         context: &Context,
-        ask: &Ask<'_>,
+        ask: &Outgoing<'_>,
         proof: &Authentication,
         tries: &mut Tries,
-    ) -> Result<Answer, Error> {
+    ) -> Result<RawReply, Error> {
         let call = ask.named();
         let host = ask.url.authority().to_owned();
         loop {
@@ -183,8 +183,10 @@ impl Wire {
             let turn = self.first_use.turn(context, &call, proof).await?;
             let permit = match self.limiter.enter(&host, context).await {
                 Ok(permit) => permit,
-                Err(Ended::Stopped) => return Err(Error::Stopped { call }),
-                Err(Ended::DeadlinePassed) => return Err(Error::DeadlinePassed { call, last: tries.last.take() }),
+                Err(NotAdmitted::Stopped) => return Err(Error::Stopped { call }),
+                Err(NotAdmitted::DeadlinePassed) => {
+                    return Err(Error::DeadlinePassed { call, last: tries.last.take() });
+                }
             };
             let limit = self.limit(context, ask);
             let failure = match self.attempt(context, ask, proof, limit, tries.made + 1).await? {
@@ -193,15 +195,15 @@ impl Wire {
                     turn.ends(None);
                     return Ok(answer);
                 }
-                Err(Failure::Stopped) => return Err(Error::Stopped { call }),
+                Err(FailedAttempt::Stopped) => return Err(Error::Stopped { call }),
                 // What worked a moment ago may work again.
-                Err(Failure::NotSent(obstacle)) if permit.has_answered() => {
-                    Failure::NotSent(Obstacle { lasts: false, ..obstacle })
+                Err(FailedAttempt::NotSent(obstacle)) if permit.has_answered() => {
+                    FailedAttempt::NotSent(Obstacle { lasts: false, ..obstacle })
                 }
                 Err(failure) => failure,
             };
             tries.made += 1;
-            let throttled = matches!(&failure, Failure::Refused(refusal) if retry::throttled(refusal));
+            let throttled = matches!(&failure, FailedAttempt::Refused(refusal) if retry::throttled(refusal));
             if throttled && tries.passes != permit.passes() {
                 // The host lets calls through, in turn: that it was not ours is no reason to lose patience.
                 tries.made = 1;
@@ -211,7 +213,7 @@ impl Wire {
             let error = failure.explained(ask, &call);
             turn.ends(Some(&error));
             drop(permit);
-            let Next::Wait(wait) = next else { return Err(error) };
+            let Retry::Wait(wait) = next else { return Err(error) };
             if Instant::now() + wait >= context.deadline {
                 return Err(Error::DeadlinePassed { call, last: Some(Box::new(error)) });
             }
@@ -257,36 +259,43 @@ impl Wire {
     }
 
     /// When an attempt is cut off.
-    fn limit(&self, context: &Context, ask: &Ask<'_>) -> Instant {
+    fn limit(&self, context: &Context, ask: &Outgoing<'_>) -> Instant {
         let now = Instant::now();
         let last_moment =
             if ask.safe_to_repeat { context.deadline } else { context.deadline.max(now + self.patience.grace) };
         last_moment.min(now + self.patience.total)
     }
 
-    fn verdict(&self, ask: &Ask<'_>, failure: &Failure, throttled: bool, made: u32, permit: &Permit) -> Next {
+    fn verdict(
+        &self,
+        ask: &Outgoing<'_>,
+        failure: &FailedAttempt,
+        throttled: bool,
+        made: u32,
+        permit: &Permit,
+    ) -> Retry {
         let outcome = match failure {
-            Failure::NotSent(obstacle) if obstacle.lasts => Outcome::Barred,
-            Failure::NotSent(_) => Outcome::NotSent,
-            Failure::Broken(_) | Failure::Stopped => Outcome::Broken,
-            Failure::Misread { .. } => Outcome::Misread,
-            Failure::Refused(refusal) => Outcome::Refused(refusal),
+            FailedAttempt::NotSent(obstacle) if obstacle.lasts => Outcome::Barred,
+            FailedAttempt::NotSent(_) => Outcome::NotSent,
+            FailedAttempt::Broken(_) | FailedAttempt::Stopped => Outcome::Broken,
+            FailedAttempt::Misread { .. } => Outcome::Misread,
+            FailedAttempt::Refused(refusal) => Outcome::Refused(refusal),
         };
         let step = if throttled { made.max(permit.throttles_with_this()) } else { made };
         let dice = dice();
         let next = retry::next(&self.policy, made, step, outcome, ask.safe_to_repeat, dice);
         match (failure, throttled) {
-            (Failure::Refused(refusal), true) => {
+            (FailedAttempt::Refused(refusal), true) => {
                 // The others wait even if this call is not repeated.
                 let patient = Policy { max_retries: u32::MAX, ..self.policy };
-                let Next::Wait(wait) = retry::next(&patient, made, step, outcome, ask.safe_to_repeat, dice) else {
+                let Retry::Wait(wait) = retry::next(&patient, made, step, outcome, ask.safe_to_repeat, dice) else {
                     return next;
                 };
                 tracing::debug!(retry_after = ?refusal.retry_after, "throttled");
                 permit.throttled(wait);
             }
-            (Failure::Refused(_) | Failure::Misread { .. }, _) => permit.passed(),
-            (Failure::NotSent(_) | Failure::Broken(_) | Failure::Stopped, _) => {}
+            (FailedAttempt::Refused(_) | FailedAttempt::Misread { .. }, _) => permit.passed(),
+            (FailedAttempt::NotSent(_) | FailedAttempt::Broken(_) | FailedAttempt::Stopped, _) => {}
         }
         next
     }
@@ -295,11 +304,11 @@ impl Wire {
     async fn attempt(
         &self,
         context: &Context,
-        ask: &Ask<'_>,
+        ask: &Outgoing<'_>,
         proof: &Authentication,
         limit: Instant,
         attempt: u32,
-    ) -> Result<Result<Answer, Failure>, Error> {
+    ) -> Result<Result<RawReply, FailedAttempt>, Error> {
         let body = ask.body.as_ref().map(Json::to_string).unwrap_or_default();
         let signed_at = Timestamp::now();
         let headers = self.headers(ask, proof, &body, signed_at)?;
@@ -321,12 +330,12 @@ impl Wire {
         let ended = tokio::select! {
             biased;
             ended = timeout_at(limit, Box::pin(self.exchange(client, request, target))) => ended.unwrap_or_else(|_| {
-                Err(Failure::Broken(format!("no complete answer within {:?}", rounded(begun.elapsed()))))
+                Err(FailedAttempt::Broken(format!("no complete answer within {:?}", rounded(begun.elapsed()))))
             }),
             // What must not be sent twice gets more time: cut off, it would have to be searched for.
-            () = stopped(context, self.patience.after_stop), if ask.safe_to_repeat => Err(Failure::Stopped),
+            () = stopped(context, self.patience.after_stop), if ask.safe_to_repeat => Err(FailedAttempt::Stopped),
             () = stopped(context, self.patience.grace) => {
-                Err(Failure::Broken("no complete answer, and we were asked to stop".to_owned()))
+                Err(FailedAttempt::Broken("no complete answer, and we were asked to stop".to_owned()))
             }
         };
         let hidden = hidden(ask, proof, signature.as_deref());
@@ -340,7 +349,7 @@ impl Wire {
         });
         let ended = ended.map_err(|failure| failure.shown(&hidden).with_clock(signed_at));
         log(ask, &ended, begun.elapsed(), attempt);
-        if let Err(Failure::Refused(refusal)) = &ended
+        if let Err(FailedAttempt::Refused(refusal)) = &ended
             && refusal.message.contains("verify aksk signature fail")
         {
             tracing::debug!(canonical_request = canonical(ask, proof, &body, signed_at), "what was signed");
@@ -348,7 +357,13 @@ impl Wire {
         Ok(ended)
     }
 
-    fn headers(&self, ask: &Ask<'_>, proof: &Authentication, body: &str, now: Timestamp) -> Result<HeaderMap, Error> {
+    fn headers(
+        &self,
+        ask: &Outgoing<'_>,
+        proof: &Authentication,
+        body: &str,
+        now: Timestamp,
+    ) -> Result<HeaderMap, Error> {
         let mut headers = HeaderMap::new();
         headers.insert(USER_AGENT, self.user_agent.clone());
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
@@ -393,14 +408,16 @@ impl Wire {
         client: &reqwest::Client,
         request: reqwest::Request,
         target: Target<'_>,
-    ) -> Result<(Head, Vec<u8>), Failure> {
+    ) -> Result<(Head, Vec<u8>), FailedAttempt> {
         let mut response = client.execute(request).await.map_err(|error| match error.is_connect() {
-            true if error.is_timeout() => Failure::NotSent(Obstacle::time_out(rounded(self.patience.connect), target)),
-            true => Failure::NotSent(Obstacle::found(&error, target)),
-            false if error.is_timeout() => {
-                Failure::Broken(format!("nothing was heard for {:?}", rounded(self.patience.idle)))
+            true if error.is_timeout() => {
+                FailedAttempt::NotSent(Obstacle::time_out(rounded(self.patience.connect), target))
             }
-            false => Failure::Broken(format!("the connection broke before the answer: {}", reason(&error))),
+            true => FailedAttempt::NotSent(Obstacle::found(&error, target)),
+            false if error.is_timeout() => {
+                FailedAttempt::Broken(format!("nothing was heard for {:?}", rounded(self.patience.idle)))
+            }
+            false => FailedAttempt::Broken(format!("the connection broke before the answer: {}", reason(&error))),
         })?;
         let status = response.status();
         let head = Head::new(status.as_u16(), response.headers());
@@ -408,8 +425,8 @@ impl Wire {
             // A bad status says enough, even if the words are cut.
             (Received::Whole(body), _) | (Received::Part(body, _), false) => Ok((head, body)),
             (Received::TooLarge(_), false) => Ok((head, Vec::new())),
-            (Received::Part(_, why), true) => Err(Failure::Broken(format!("the answer broke off: {why}"))),
-            (Received::TooLarge(reason), true) => Err(Failure::Misread { reason, request_id: head.request_id }),
+            (Received::Part(_, why), true) => Err(FailedAttempt::Broken(format!("the answer broke off: {why}"))),
+            (Received::TooLarge(reason), true) => Err(FailedAttempt::Misread { reason, request_id: head.request_id }),
         }
     }
 
@@ -490,34 +507,34 @@ enum Received {
     TooLarge(String),
 }
 
-impl Failure {
-    fn explained(self, ask: &Ask<'_>, call: &str) -> Error {
+impl FailedAttempt {
+    fn explained(self, ask: &Outgoing<'_>, call: &str) -> Error {
         let (product, call) = (ask.product, call.to_owned());
         match self {
-            Failure::NotSent(obstacle) => Error::Unanswered {
+            FailedAttempt::NotSent(obstacle) => Error::Unanswered {
                 product,
                 call,
                 reason: obstacle.what.clone(),
                 may_be_applied: false,
                 obstacle: Some(obstacle.into()),
             },
-            Failure::Broken(reason) => {
+            FailedAttempt::Broken(reason) => {
                 Error::Unanswered { product, call, reason, may_be_applied: true, obstacle: None }
             }
-            Failure::Misread { reason, request_id } => Error::Misread { product, call, reason, request_id },
-            Failure::Refused(refusal) => Error::Refused { product, call, refusal: refusal.into() },
-            Failure::Stopped => Error::Stopped { call },
+            FailedAttempt::Misread { reason, request_id } => Error::Misread { product, call, reason, request_id },
+            FailedAttempt::Refused(refusal) => Error::Refused { product, call, refusal: refusal.into() },
+            FailedAttempt::Stopped => Error::Stopped { call },
         }
     }
 
     /// Without our own secrets: some gateways repeat the request they refuse.
     fn shown(mut self, hidden: &Hidden) -> Self {
         let texts: &mut [&mut String] = match &mut self {
-            Failure::NotSent(obstacle) => &mut [&mut obstacle.what],
-            Failure::Broken(text) => &mut [text],
-            Failure::Misread { reason, .. } => &mut [reason],
-            Failure::Refused(refusal) => &mut [&mut refusal.message, &mut refusal.code],
-            Failure::Stopped => &mut [],
+            FailedAttempt::NotSent(obstacle) => &mut [&mut obstacle.what],
+            FailedAttempt::Broken(text) => &mut [text],
+            FailedAttempt::Misread { reason, .. } => &mut [reason],
+            FailedAttempt::Refused(refusal) => &mut [&mut refusal.message, &mut refusal.code],
+            FailedAttempt::Stopped => &mut [],
         };
         for text in texts {
             **text = hidden.scrub(std::mem::take(*text));
@@ -527,7 +544,7 @@ impl Failure {
 
     /// When the cloud finds our signature too old, both clocks are what people need to see.
     fn with_clock(mut self, signed_at: Timestamp) -> Self {
-        if let Failure::Refused(refusal) = &mut self
+        if let FailedAttempt::Refused(refusal) = &mut self
             && refusal.message.contains("signature expired")
             && let Some(theirs) = refusal.date
         {
@@ -545,7 +562,7 @@ async fn stopped(context: &Context, grace: Duration) {
 }
 
 /// What we sent and nobody is to see.
-fn hidden(ask: &Ask<'_>, proof: &Authentication, signature: Option<&str>) -> Hidden {
+fn hidden(ask: &Outgoing<'_>, proof: &Authentication, signature: Option<&str>) -> Hidden {
     let password = ask.body.as_ref().and_then(|body| body.pointer("/auth/identity/password/user/password"));
     let secrets = proof.secrets().map(ExposeSecret::expose_secret).chain(password.and_then(Json::as_str));
     Hidden::new(secrets.chain(signature))
@@ -556,13 +573,13 @@ fn is_good(status: u16) -> bool {
 }
 
 /// The headers that are signed: ours and every other `x-` header.
-fn signed<'a>(ask: &Ask<'a>, ours: &[(&'static str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+fn signed<'a>(ask: &Outgoing<'a>, ours: &[(&'static str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     let others = ask.headers.iter().filter(|(name, _)| name.to_ascii_lowercase().starts_with("x-"));
     ours.iter().chain(others).copied().collect()
 }
 
 /// What was signed, for comparison with what the gateway says it saw; without the security token.
-fn canonical(ask: &Ask<'_>, proof: &Authentication, body: &str, now: Timestamp) -> String {
+fn canonical(ask: &Outgoing<'_>, proof: &Authentication, body: &str, now: Timestamp) -> String {
     let date = sign::date_text(now);
     let token = match proof {
         Authentication::Key { security_token: Some(_), .. } => Some("***"),
@@ -591,32 +608,32 @@ fn sensitive(mut value: HeaderValue) -> HeaderValue {
     value
 }
 
-fn read(head: Head, body: Vec<u8>) -> Result<Answer, Failure> {
+fn read(head: Head, body: Vec<u8>) -> Result<RawReply, FailedAttempt> {
     if !is_good(head.status) {
-        return Err(Failure::Refused(decode::refusal(&head, &body, Timestamp::now())));
+        return Err(FailedAttempt::Refused(decode::refusal(&head, &body, Timestamp::now())));
     }
     match decode::reply_body(&head, body) {
-        Ok(body) => Ok(Answer { head, body }),
-        Err(reason) => Err(Failure::Misread { reason, request_id: head.request_id }),
+        Ok(body) => Ok(RawReply { head, body }),
+        Err(reason) => Err(FailedAttempt::Misread { reason, request_id: head.request_id }),
     }
 }
 
 /// Method, address, status, ids and times: never headers or bodies.
-fn log(ask: &Ask<'_>, ended: &Result<Answer, Failure>, took: Duration, attempt: u32) {
+fn log(ask: &Outgoing<'_>, ended: &Result<RawReply, FailedAttempt>, took: Duration, attempt: u32) {
     let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     let (method, url) = (&ask.method, &ask.url);
     let (status, request_id) = match ended {
         Ok(answer) => (answer.head.status, answer.head.request_id.as_deref()),
-        Err(Failure::Refused(refusal)) => (refusal.status, refusal.request_id.as_deref()),
-        Err(Failure::Misread { reason, request_id }) => {
+        Err(FailedAttempt::Refused(refusal)) => (refusal.status, refusal.request_id.as_deref()),
+        Err(FailedAttempt::Misread { reason, request_id }) => {
             tracing::debug!(%method, %url, attempt, took_ms, reason, request_id, "an answer that makes no sense");
             return;
         }
-        Err(Failure::Stopped) => {
+        Err(FailedAttempt::Stopped) => {
             tracing::debug!(%method, %url, attempt, took_ms, "not awaited any longer: asked to stop");
             return;
         }
-        Err(Failure::NotSent(Obstacle { what: reason, .. }) | Failure::Broken(reason)) => {
+        Err(FailedAttempt::NotSent(Obstacle { what: reason, .. }) | FailedAttempt::Broken(reason)) => {
             tracing::debug!(%method, %url, attempt, took_ms, reason, "no answer");
             return;
         }
@@ -655,7 +672,7 @@ mod tests {
     #[test]
     fn this_machine_is_reached_without_a_proxy() {
         let proxy = Some(Proxy::new("proxy:3128", "HTTPS_PROXY", "10.0.0.0/8"));
-        let wire = Wire::new(&Settings { proxy, ..settings() }, Patience::default()).unwrap();
+        let wire = Sender::new(&Settings { proxy, ..settings() }, Patience::default()).unwrap();
         for (url, expected) in [
             ("https://dds.eu-de.otc.t-systems.com/v3", "Proxied"),
             ("https://10.0.0.1/", "Direct"),

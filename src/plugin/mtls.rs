@@ -22,12 +22,12 @@ use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName as RootH
 const DAY: Duration = Duration::from_hours(24);
 
 /// Our certificate and its key, made for this process and kept in memory only.
-pub(super) struct Identity {
+pub(super) struct ServerIdentity {
     certificate: CertificateDer<'static>,
     key: PrivatePkcs8KeyDer<'static>,
 }
 
-impl Identity {
+impl ServerIdentity {
     /// A fresh one. On P-256, because a key is made at every start and on that curve it costs next to nothing.
     pub(super) fn new() -> Result<Self, rcgen::Error> {
         let key = KeyPair::generate()?;
@@ -41,7 +41,7 @@ impl Identity {
         params.not_before = (now - DAY).into();
         params.not_after = (now + 30 * 365 * DAY).into();
         let certificate = params.self_signed(&key)?.der().clone();
-        Ok(Identity { certificate, key: key.serialize_der().into() })
+        Ok(ServerIdentity { certificate, key: key.serialize_der().into() })
     }
 
     /// The certificate, for the handshake line.
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn only_the_very_same_certificate_passes() {
-        let (ours, other) = (Identity::new().unwrap().certificate, Identity::new().unwrap().certificate);
+        let (ours, other) = (ServerIdentity::new().unwrap().certificate, ServerIdentity::new().unwrap().certificate);
         let only = verifier(&ours);
         let mut longer = ours.to_vec();
         longer.push(0);
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_client_must_show_a_certificate_and_may_use_the_hosts_curve() {
-        let only = verifier(&Identity::new().unwrap().certificate);
+        let only = verifier(&ServerIdentity::new().unwrap().certificate);
         assert!(only.offer_client_auth() && only.client_auth_mandatory());
         assert!(only.supported_verify_schemes().contains(&SignatureScheme::ECDSA_NISTP521_SHA512));
     }

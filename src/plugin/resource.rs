@@ -82,14 +82,18 @@ pub trait Resource<C>: Send + Sync + 'static {
         life: &mut Life<Self::Model>,
     ) -> impl Future<Output = Result<Option<Self::Model>, Diagnostics>> + Send;
 
-    /// Updates the object in place. On failure the state keeps `prior`, or the last checkpoint.
+    /// Updates the object in place; by default as it is created, which is right for what is written whole under its own name.
+    /// Never called where every argument asks for a new object. On failure the state keeps `prior`, or the last checkpoint.
     fn update(
         &self,
         client: &C,
         prior: Self::Model,
         planned: Self::Model,
         life: &mut Life<Self::Model>,
-    ) -> impl Future<Output = Result<Self::Model, Diagnostics>> + Send;
+    ) -> impl Future<Output = Result<Self::Model, Diagnostics>> + Send {
+        let _ = prior;
+        self.create(client, planned, life)
+    }
 
     /// Deletes the object. "Already gone" is success; on failure the state keeps the object, or the last checkpoint.
     fn delete(

@@ -33,10 +33,10 @@ impl Contents<'_> {
 
 /// A new value for an attribute, from: the attribute, the value it has, what is configured, and whether the attribute
 /// sits inside a nested object.
-pub(super) type Rule<'a> = &'a dyn Fn(&Attribute, Value, &Value, bool) -> Value;
+pub(super) type Change<'a> = &'a dyn Fn(&Attribute, Value, &Value, bool) -> Value;
 
 /// Applies a rule to every attribute at every depth where the configuration has an object.
-pub(super) fn rework(contents: Contents<'_>, object: Value, config: &Value, nested: bool, rule: Rule<'_>) -> Value {
+pub(super) fn rework(contents: Contents<'_>, object: Value, config: &Value, nested: bool, rule: Change<'_>) -> Value {
     let Value::Map(mut members) = object else { return object };
     for attribute in contents.attributes {
         let Some(member) = members.get_mut(attribute.name) else { continue };
@@ -57,7 +57,7 @@ pub(super) fn rework(contents: Contents<'_>, object: Value, config: &Value, nest
     Value::Map(members)
 }
 
-fn rework_elements(nesting: Nesting, contents: Contents<'_>, value: Value, config: &Value, rule: Rule<'_>) -> Value {
+fn rework_elements(nesting: Nesting, contents: Contents<'_>, value: Value, config: &Value, rule: Change<'_>) -> Value {
     match (nesting, value) {
         (Nesting::Single | Nesting::Group, object) => rework(contents, object, config, true, rule),
         (Nesting::List, Value::List(elements)) => {

@@ -27,7 +27,7 @@ use super::handshake::{self, Address, Declined, Terms};
 use super::host::{Broker, Controller, Hosted, Pulse, Stdio};
 use super::listen::{Door, Wire};
 use super::log;
-use super::mtls::Identity;
+use super::mtls::ServerIdentity;
 use super::proto::health::health_server::{self, HealthServer};
 use super::proto::plugin::grpc_broker_server::{self, GrpcBrokerServer};
 use super::proto::plugin::grpc_controller_server::{self, GrpcControllerServer};
@@ -127,7 +127,7 @@ impl Attached {
 
 /// Why this process does not serve.
 #[derive(Debug, thiserror::Error)]
-enum Failure {
+enum NotServed {
     #[error(transparent)]
     Declined(#[from] Declined),
     #[error("The provider could not start: {0}.")]
@@ -138,7 +138,7 @@ enum Failure {
     Tls(#[from] rustls::Error),
 }
 
-fn farewell(outcome: Result<(), Failure>) -> ExitCode {
+fn farewell(outcome: Result<(), NotServed>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -153,7 +153,7 @@ fn farewell(outcome: Result<(), Failure>) -> ExitCode {
 /// Two workers beside the main thread, however many processors there are: one answers, above all a request to stop,
 /// while the other decodes something large, and a third thread would cost start-up time and memory for nothing. A
 /// single thread would start a little faster, but one busy call would then hold up all others.
-fn run(life: impl AsyncFnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+fn run(life: impl AsyncFnOnce() -> Result<(), NotServed>) -> Result<(), NotServed> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let outcome = runtime.block_on(life());
     // Whoever still runs has had its time; a blocking name lookup must not hold up the exit.
@@ -161,14 +161,14 @@ fn run(life: impl AsyncFnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
     outcome
 }
 
-async fn serve_once<P: Provider>(provider: P, terms: Terms) -> Result<(), Failure> {
+async fn serve_once<P: Provider>(provider: P, terms: Terms) -> Result<(), NotServed> {
     // Before the host knows of us: no signal ends this process. What the host wants it says itself, and a host that a
     // signal has ended is missed.
     let mut signals = Signals::hear()?;
     let parent = parent();
     let door = Door::open(&terms)?;
-    let identity = terms.client_certificate.is_some().then(Identity::new).transpose()?;
-    announce(&handshake::line(&terms, door.address(), identity.as_ref().map(Identity::certificate)))?;
+    let identity = terms.client_certificate.is_some().then(ServerIdentity::new).transpose()?;
+    announce(&handshake::line(&terms, door.address(), identity.as_ref().map(ServerIdentity::certificate)))?;
     // The host needs a moment to read the line: what it does not have to wait for comes after.
     let tls = match identity.zip(terms.client_certificate) {
         Some((identity, client)) => Some(TlsAcceptor::from(Arc::new(identity.server_config(client)?))),
@@ -189,7 +189,7 @@ async fn serve_once<P: Provider>(provider: P, terms: Terms) -> Result<(), Failur
     Ok(())
 }
 
-async fn serve_attached<P: Provider>(provider: P, terms: &Terms) -> Result<(), Failure> {
+async fn serve_attached<P: Provider>(provider: P, terms: &Terms) -> Result<(), NotServed> {
     let mut signals = Signals::hear()?;
     let door = Door::open(terms)?;
     let reattach = handshake::reattach(provider.address(), door.address(), std::process::id());

@@ -36,40 +36,40 @@ impl Default for Timeouts {
 
 /// The operations that have a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Operation {
+pub(super) enum Limited {
     Create,
     Read,
     Update,
     Delete,
 }
 
-impl Operation {
-    pub(super) const ALL: [Operation; 4] = [Self::Create, Self::Read, Self::Update, Self::Delete];
+impl Limited {
+    pub(super) const ALL: [Limited; 4] = [Self::Create, Self::Read, Self::Update, Self::Delete];
 
     pub(super) fn name(self) -> &'static str {
         match self {
-            Operation::Create => "create",
-            Operation::Read => "read",
-            Operation::Update => "update",
-            Operation::Delete => "delete",
+            Limited::Create => "create",
+            Limited::Read => "read",
+            Limited::Update => "update",
+            Limited::Delete => "delete",
         }
     }
 }
 
 impl Timeouts {
-    pub(super) fn default_of(&self, operation: Operation) -> Duration {
+    pub(super) fn default_of(&self, operation: Limited) -> Duration {
         match operation {
-            Operation::Create => self.create,
-            Operation::Read => self.read,
-            Operation::Update => self.update,
-            Operation::Delete => self.delete,
+            Limited::Create => self.create,
+            Limited::Read => self.read,
+            Limited::Update => self.update,
+            Limited::Delete => self.delete,
         }
     }
 
     /// The limit of one operation: what the `timeouts` block in `object` says, else the default.
     ///
     /// What does not parse was refused when the configuration was validated; should it get here, the default counts.
-    pub(super) fn limit(&self, operation: Operation, object: &Value) -> Duration {
+    pub(super) fn limit(&self, operation: Limited, object: &Value) -> Duration {
         let written = object.get(BLOCK).get(operation.name()).as_str();
         written.and_then(|text| parse(text).ok()).unwrap_or_else(|| self.default_of(operation))
     }
@@ -137,7 +137,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::time::Duration;
 
-    use super::{Operation, Timeouts, parse, written};
+    use super::{Limited, Timeouts, parse, written};
     use crate::plugin::Value;
 
     #[test]
@@ -188,9 +188,9 @@ mod tests {
         let timeouts = Timeouts { create: Duration::from_hours(1), ..Timeouts::default() };
         let block = Value::Map(BTreeMap::from([("create".to_owned(), Value::from("5m"))]));
         let object = Value::Map(BTreeMap::from([("timeouts".to_owned(), block)]));
-        assert_eq!(timeouts.limit(Operation::Create, &object), Duration::from_mins(5));
-        assert_eq!(timeouts.limit(Operation::Create, &Value::Null), Duration::from_hours(1));
-        assert_eq!(timeouts.limit(Operation::Delete, &object), Duration::from_mins(20));
+        assert_eq!(timeouts.limit(Limited::Create, &object), Duration::from_mins(5));
+        assert_eq!(timeouts.limit(Limited::Create, &Value::Null), Duration::from_hours(1));
+        assert_eq!(timeouts.limit(Limited::Delete, &object), Duration::from_mins(20));
     }
 
     #[test]

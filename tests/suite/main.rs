@@ -35,6 +35,7 @@ mod secrets;
 mod services;
 mod sign_in;
 mod support;
+mod tiny;
 mod together;
 mod toy;
 mod walks;

@@ -18,24 +18,24 @@ use crate::cloud::{self, Call, Context};
 
 /// What one run has asked ahead. Shared by all clones of a client.
 pub struct Ahead {
-    time: Mutex<Time>,
+    time: Mutex<TimeLeft>,
     /// Whether it was told that something could not be asked.
     is_told: AtomicBool,
     /// By service and region.
-    places: Mutex<HashMap<(&'static str, String), Place>>,
+    places: Mutex<HashMap<(&'static str, String), Notebook>>,
 }
 
-type Place = Arc<tokio::sync::Mutex<Seen>>;
+type Notebook = Arc<tokio::sync::Mutex<Notes>>;
 
 /// How much time all questions together may still take without an answer, and since when those wait that have none yet.
 #[derive(Debug)]
-struct Time {
+struct TimeLeft {
     left: Duration,
     waiting: Vec<Instant>,
 }
 
 /// An unanswered question, or one that is answered since.
-struct Question<'a> {
+struct Unanswered<'a> {
     ahead: &'a Ahead,
     began: Instant,
     deadline: Instant,
@@ -65,31 +65,31 @@ pub enum Sight {
 
 /// One service in one region.
 #[derive(Debug, Default)]
-struct Seen {
+struct Notes {
     instances: HashMap<String, Sight>,
     /// How the list of all instances was, once a second one turned up.
-    list: Option<Listed>,
+    list: Option<ListRead>,
     /// The cloud did not tell.
     is_silent: bool,
-    backups: Option<Known>,
+    backups: Option<NewestBackups>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Listed {
+enum ListRead {
     Whole,
     InPart,
 }
 
 /// The newest manual backups: those of the project, or of the only instance where the service has no such list.
 #[derive(Debug)]
-struct Known {
+struct NewestBackups {
     of: Option<String>,
     backups: Vec<Backup>,
 }
 
 impl Default for Ahead {
     fn default() -> Self {
-        let time = Mutex::new(Time { left: pace::PLANS_WAIT_AT_MOST, waiting: Vec::new() });
+        let time = Mutex::new(TimeLeft { left: pace::PLANS_WAIT_AT_MOST, waiting: Vec::new() });
         Ahead { time, is_told: AtomicBool::new(false), places: Mutex::default() }
     }
 }
@@ -109,7 +109,7 @@ impl Ahead {
         })
     }
 
-    fn begin(&self) -> Option<Question<'_>> {
+    fn begin(&self) -> Option<Unanswered<'_>> {
         let mut time = self.time();
         let began = Instant::now();
         // Whoever comes while others wait has no more time than they.
@@ -119,14 +119,14 @@ impl Ahead {
             return None;
         }
         time.waiting.push(began);
-        Some(Question { ahead: self, began, deadline })
+        Some(Unanswered { ahead: self, began, deadline })
     }
 
-    fn time(&self) -> MutexGuard<'_, Time> {
+    fn time(&self) -> MutexGuard<'_, TimeLeft> {
         self.time.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn place(&self, service: &'static dyn Service, region: &str) -> Place {
+    fn place(&self, service: &'static dyn Service, region: &str) -> Notebook {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(places.entry((service.facts().key(), region.to_owned())).or_default())
     }
@@ -165,7 +165,7 @@ impl Ahead {
             let known = self.ask(newest).await;
             seen.backups = Some(known.unwrap_or_else(|why| {
                 outlook.unasked = why;
-                Known { of: None, backups: Vec::new() }
+                NewestBackups { of: None, backups: Vec::new() }
             }));
         }
         let known = seen.backups.iter().filter(|known| known.of.as_deref().is_none_or(|of| of == instance_id));
@@ -181,7 +181,7 @@ impl Ahead {
     }
 }
 
-impl Question<'_> {
+impl Unanswered<'_> {
     /// There will be no answer: the time is lost.
     fn is_unanswered(&self) {
         let mut time = self.ahead.time();
@@ -189,7 +189,7 @@ impl Question<'_> {
     }
 }
 
-impl Drop for Question<'_> {
+impl Drop for Unanswered<'_> {
     fn drop(&mut self) {
         let mut time = self.ahead.time();
         if let Some(at) = time.waiting.iter().position(|began| *began == self.began) {
@@ -198,7 +198,7 @@ impl Drop for Question<'_> {
     }
 }
 
-impl Seen {
+impl Notes {
     /// The instance; `None` if there are too many to tell with few calls. The first one is asked for by its id, and when there
     /// is a second one, all are listed.
     async fn instance(&mut self, client: Client<'_>, id: &str) -> Result<Option<Sight>, Error> {
@@ -211,14 +211,14 @@ impl Seen {
             let page = listed(client, &service.instances(None, 0, limit)).await?;
             let length = page.items.len() as u64;
             let is_whole = page.total.map_or(length < limit, |total| total <= length);
-            self.list = Some(if is_whole { Listed::Whole } else { Listed::InPart });
+            self.list = Some(if is_whole { ListRead::Whole } else { ListRead::InPart });
             let sights = page.items.into_iter().map(|instance| (instance.id.clone(), Sight::Seen(instance)));
             self.instances.extend(sights);
             if let Some(sight) = self.instances.get(id) {
                 return Ok(Some(sight.clone()));
             }
         }
-        if self.list == Some(Listed::InPart) {
+        if self.list == Some(ListRead::InPart) {
             return Ok(None);
         }
         // Also one that is not in the list: it may be younger.
@@ -262,7 +262,7 @@ async fn shown(client: Client<'_>, id: &str) -> Result<Option<Instance>, cloud::
 }
 
 /// The newest manual backups of the project, if the service lists them, or of the instance: one page, one call.
-async fn newest(client: Client<'_>, instance_id: &str) -> Result<Known, Error> {
+async fn newest(client: Client<'_>, instance_id: &str) -> Result<NewestBackups, Error> {
     let (service, limit) = (client.service, client.service.facts().page_limit);
     let mut filter = Filter { kind: Some("manual".to_owned()), ..Filter::default() };
     let mut calls = service.list(&filter, 0, limit);
@@ -275,7 +275,7 @@ async fn newest(client: Client<'_>, instance_id: &str) -> Result<Known, Error> {
         None => Vec::new(),
     };
     backups.retain(|backup| pages::matches(&filter, backup));
-    Ok(Known { of: filter.instance_id, backups })
+    Ok(NewestBackups { of: filter.instance_id, backups })
 }
 
 impl fmt::Debug for Ahead {

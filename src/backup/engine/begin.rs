@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use super::client::{Client, Interruption, interruption_of, label, misread};
 use super::operation::Operation;
 use super::proof::{self, Before, Whose};
-use super::turns::{Begun, Turns};
+use super::queue::{Begun, Queues};
 use super::watch::runs;
 use super::{pace, pages};
 use crate::backup::{Backup, Certainty, Error, Filter, Misread, NameOrigin, NewBackup, Progress, Started, Verdict};
@@ -22,12 +22,12 @@ use crate::cloud::{self, Call, Context};
 
 pub(super) async fn begin(
     operation: Operation<'_>,
-    turns: &Turns,
+    queues: &Queues,
     want: &NewBackup,
     progress: &dyn Progress,
 ) -> Result<Started, Error> {
     let call = operation.service.create(want)?;
-    let mut turn = turns.take(operation.client, want, &call, progress).await?;
+    let mut turn = queues.take(operation.client, want, &call, progress).await?;
     let listed = match want.name_origin {
         NameOrigin::Fixed | NameOrigin::Planned => listed(operation, want).await?,
         NameOrigin::Random | NameOrigin::Kept => None,

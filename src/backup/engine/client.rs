@@ -13,9 +13,9 @@ use crate::cloud::{self, Call, Cloud, Context, Product, Reply};
 
 /// Whoever answers calls: the cloud, or a script in tests.
 pub(super) trait Ask: Send + Sync {
-    fn ask<'a>(&'a self, context: &'a Context, call: &'a Call) -> Answer<'a>;
+    fn ask<'a>(&'a self, context: &'a Context, call: &'a Call) -> Pending<'a>;
     /// The project that calls of this region are for.
-    fn project_id<'a>(&'a self, context: &'a Context) -> Answer<'a, String>;
+    fn project_id<'a>(&'a self, context: &'a Context) -> Pending<'a, String>;
     fn in_region(&self, region: &str) -> Arc<dyn Ask>;
     fn region(&self) -> &str;
 
@@ -26,14 +26,14 @@ pub(super) trait Ask: Send + Sync {
     }
 }
 
-pub(super) type Answer<'a, T = Reply> = Pin<Box<dyn Future<Output = Result<T, cloud::Error>> + Send + 'a>>;
+pub(super) type Pending<'a, T = Reply> = Pin<Box<dyn Future<Output = Result<T, cloud::Error>> + Send + 'a>>;
 
 impl Ask for Cloud {
-    fn ask<'a>(&'a self, context: &'a Context, call: &'a Call) -> Answer<'a> {
+    fn ask<'a>(&'a self, context: &'a Context, call: &'a Call) -> Pending<'a> {
         Box::pin(self.send(context, call))
     }
 
-    fn project_id<'a>(&'a self, context: &'a Context) -> Answer<'a, String> {
+    fn project_id<'a>(&'a self, context: &'a Context) -> Pending<'a, String> {
         Box::pin(Cloud::project_id(self, context))
     }
 

@@ -3,7 +3,7 @@
 //!
 //! * `client`: one service of one cloud, to be asked within the limits of one operation.
 //! * `operation`: a client and the owners, and the question of most operations: is it there?
-//! * `turns`: creates on one instance go one after the other.
+//! * `queue`: creates on one instance go one after the other.
 //! * `begin`, `settle`, `remove`: the operations that wait, with `watch`, who looks at one backup again and again.
 //! * `restore`: bringing an instance back.
 //! * `lookup`: where is the backup of that id?
@@ -23,12 +23,12 @@ mod pages;
 mod poller;
 mod progress;
 mod proof;
+mod queue;
 mod remove;
 mod restore;
 mod settle;
 #[cfg(test)]
 mod tests;
-mod turns;
 mod watch;
 
 use std::fmt;
@@ -42,9 +42,9 @@ use self::client::{Ask, Client};
 use self::operation::Operation;
 use self::poller::Pollers;
 pub use self::progress::Progress;
+use self::queue::Queues;
 use self::remove::Others;
 pub use self::remove::Stop;
-use self::turns::Turns;
 use super::{
     Backup, BackupRef, Claims, Download, Error, Filter, Instance, NewBackup, NewRestore, RestoreError, RestoreStep,
     Service, Span, Started, Unsupported, Verdict,
@@ -57,7 +57,7 @@ use crate::cloud::{Cloud, Context};
 pub struct Backups {
     cloud: Arc<dyn Ask>,
     pollers: Pollers,
-    turns: Arc<Turns>,
+    queues: Arc<Queues>,
     claims: Arc<Claims>,
     ahead: Arc<Ahead>,
     /// Whether a plan asks what its creates will meet.
@@ -66,7 +66,7 @@ pub struct Backups {
 
 /// What tells the clients of one configuration, in whatever regions, from those of another.
 #[derive(Clone, Debug)]
-pub struct Mark(Weak<Turns>);
+pub struct Mark(Weak<Queues>);
 
 impl Mark {
     /// Whether one of them is left.
@@ -88,8 +88,8 @@ impl Backups {
     }
 
     fn asking(cloud: Arc<dyn Ask>) -> Self {
-        let (turns, claims, ahead) = Default::default();
-        Backups { pollers: Pollers::default(), cloud, turns, claims, ahead, has_preflight: true }
+        let (queues, claims, ahead) = Default::default();
+        Backups { pollers: Pollers::default(), cloud, queues, claims, ahead, has_preflight: true }
     }
 
     /// The same in another region.
@@ -129,7 +129,7 @@ impl Backups {
 
     /// Which configuration it belongs to.
     pub fn mark(&self) -> Mark {
-        Mark(Arc::downgrade(&self.turns))
+        Mark(Arc::downgrade(&self.queues))
     }
 
     /// Whether the service can be called in the region, as far as can be told without a call.
@@ -158,7 +158,7 @@ impl Backups {
         want: &NewBackup,
         progress: &dyn Progress,
     ) -> Result<Started, Error> {
-        let started = begin::begin(self.operation(context, service), &self.turns, want, progress).await?;
+        let started = begin::begin(self.operation(context, service), &self.queues, want, progress).await?;
         self.claims.manage(&started.backup_id);
         Ok(started)
     }

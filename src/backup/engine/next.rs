@@ -25,14 +25,14 @@ pub(super) enum Question {
     /// Where is that backup, as of `since` or of this walk? With so many kinds of lists to read, one after the other.
     Read { scope: Scope, id: String, since: Instant, kinds: usize },
     /// How is the watched backup, as of `since`? To be told at `due`, or before if somebody else's look shows it.
-    Look(Look),
+    Look(LookFor),
     /// Delete that, with others where that is possible.
     Delete { id: String, patience: Instant },
 }
 
 /// A look at a watched backup.
 #[derive(Clone, Debug)]
-pub(super) struct Look {
+pub(super) struct LookFor {
     pub(super) scope: Scope,
     pub(super) id: String,
     pub(super) since: Instant,
@@ -43,7 +43,7 @@ pub(super) struct Look {
 
 /// What somebody is told.
 #[derive(Clone, Debug)]
-pub(super) enum Told {
+pub(super) enum Answer {
     Seen(Box<Backup>),
     /// A complete list lacks it. Only for looks at what was deleted.
     Absent,
@@ -57,8 +57,8 @@ pub(super) enum Told {
 
 /// What is done next.
 #[derive(Clone, Debug)]
-pub(super) enum Step {
-    Tell(Ticket, Told),
+pub(super) enum NextStep {
+    Tell(Ticket, Answer),
     /// So many pages from the cursor on.
     Turn(Scope, Cursor, u64),
     /// A look through the newest records, for the backups that are watched.
@@ -274,7 +274,7 @@ impl State {
                 Deletion::Accepted(last) => accepted = accepted.max(Some(last)),
                 Deletion::Undone => {}
             }
-            if let Some(Question::Look(Look { deleted: Some(_), since: own, .. })) = self.pending.get(who) {
+            if let Some(Question::Look(LookFor { deleted: Some(_), since: own, .. })) = self.pending.get(who) {
                 since = since.max(Some(*own));
             }
         }
@@ -282,7 +282,7 @@ impl State {
     }
 
     /// What is done next.
-    pub(super) fn next(&self, now: Instant) -> Step {
+    pub(super) fn next(&self, now: Instant) -> NextStep {
         let crowd = self.crowd();
         let mut wake: Option<Instant> = None;
         let mut later = |at: Instant| wake = Some(wake.map_or(at, |wake| wake.min(at)));
@@ -293,32 +293,32 @@ impl State {
                 Question::Delete { patience, .. } => self.next_of_deleter(*who, *patience, now),
             };
             match step {
-                Step::Rest(Some(at)) => later(at),
-                Step::Rest(None) => {}
+                NextStep::Rest(Some(at)) => later(at),
+                NextStep::Rest(None) => {}
                 step => return step,
             }
         }
-        Step::Rest(wake)
+        NextStep::Rest(wake)
     }
 
-    fn next_of_reader(&self, who: Ticket, scope: &Scope, id: &str, since: Instant, kinds: usize, now: Instant) -> Step {
-        let alone = Step::Tell(who, Told::Alone);
+    fn next_of_reader(&self, who: Ticket, scope: &Scope, id: &str, since: Instant, kinds: usize, now: Instant) -> NextStep {
+        let alone = NextStep::Tell(who, Answer::Alone);
         let Some(list) = self.lists.get(scope) else { return alone };
         if let Some(entry) = list.entries.get(id) {
             return match entry {
                 Some((backup, sent)) if counts(backup, *sent, since, now) => {
-                    Step::Tell(who, Told::Seen(Box::new(backup.clone())))
+                    NextStep::Tell(who, Answer::Seen(Box::new(backup.clone())))
                 }
                 _ => alone,
             };
         }
         match &list.failed {
-            Some((sent, Some(error))) if *sent >= since => return Step::Tell(who, Told::Failed(error.clone())),
+            Some((sent, Some(error))) if *sent >= since => return NextStep::Tell(who, Answer::Failed(error.clone())),
             Some(_) => return alone,
             None => {}
         }
         if list.turning {
-            return Step::Rest(None);
+            return NextStep::Rest(None);
         }
         let cursor = Cursor { writes: self.writes, ..list.cursor };
         let rest = list.total.map_or(0, |total| total.saturating_sub(cursor.offset).div_ceil(self.page_limit));
@@ -328,7 +328,7 @@ impl State {
         let worth = if cursor.pages == 0 {
             let gathered = since + pace::GATHER;
             if now < gathered {
-                return Step::Rest(Some(gathered));
+                return NextStep::Rest(Some(gathered));
             }
             self.readers() >= pace::TOGETHER || self.asked.len() >= pace::IN_A_ROW
         } else {
@@ -336,11 +336,11 @@ impl State {
             // others of the walk, who are most often still to come, are counted in.
             rest.max(1) + (kinds - 1 - cursor.kind) as u64 <= 2 * list.asks
         };
-        if worth { Step::Turn(scope.clone(), cursor, rest.clamp(1, pace::AHEAD)) } else { alone }
+        if worth { NextStep::Turn(scope.clone(), cursor, rest.clamp(1, pace::AHEAD)) } else { alone }
     }
 
-    fn next_of_watcher(&self, who: Ticket, look: &Look, crowd: &Crowd<'_>, now: Instant) -> Step {
-        let Some(watched) = crowd.watched.get(&look.scope) else { return Step::Tell(who, Told::Alone) };
+    fn next_of_watcher(&self, who: Ticket, look: &LookFor, crowd: &Crowd<'_>, now: Instant) -> NextStep {
+        let Some(watched) = crowd.watched.get(&look.scope) else { return NextStep::Tell(who, Answer::Alone) };
         let looks = self.looks.get(&look.scope);
         let too_long = looks.and_then(|looks| looks.too_long).is_some_and(|pages| pages > watched.len() as u64);
         let unlisted = looks.is_some_and(|looks| looks.unlisted);
@@ -349,29 +349,29 @@ impl State {
         if let Some((_, patience)) = look.deleted.filter(|(_, patience)| crowd.deleters > 1 && now < *patience) {
             // Who deletes together looks together, and at as few lists as there are: when the last of them was accepted, and
             // has had its time, and when a look counts for each of them. So they stay in step for the next batch, too.
-            let Some(last) = crowd.accepted else { return Step::Rest(Some(patience)) };
+            let Some(last) = crowd.accepted else { return NextStep::Rest(Some(patience)) };
             let pages = u32::try_from(looks.map_or(1, |looks| looks.pages)).unwrap_or(u32::MAX);
             let takes = pace::DELETION_TAKES + pace::DELETION_PER_PAGE.saturating_mul(pages);
             due = due.max((last + takes).max(crowd.since.unwrap_or(last)).min(patience));
         }
         if !shares {
-            return if now >= due { Step::Tell(who, Told::Alone) } else { Step::Rest(Some(due)) };
+            return if now >= due { NextStep::Tell(who, Answer::Alone) } else { NextStep::Rest(Some(due)) };
         }
         if looks.is_some_and(|looks| looks.sweeping) {
-            return Step::Rest(None);
+            return NextStep::Rest(None);
         }
         if let Some(last) = looks.and_then(|looks| looks.last) {
             due = due.max(last + pace::between_shared_looks(watched.len()));
         }
         if now < due {
-            return Step::Rest(Some(due));
+            return NextStep::Rest(Some(due));
         }
-        Step::Sweep(look.scope.clone(), watched.iter().map(|id| (*id).to_owned()).collect())
+        NextStep::Sweep(look.scope.clone(), watched.iter().map(|id| (*id).to_owned()).collect())
     }
 
-    fn next_of_deleter(&self, who: Ticket, patience: Instant, now: Instant) -> Step {
+    fn next_of_deleter(&self, who: Ticket, patience: Instant, now: Instant) -> NextStep {
         if self.batch_limit < 2 || self.refusals >= pace::BATCH_REFUSALS {
-            return Step::Tell(who, Told::Alone);
+            return NextStep::Tell(who, Answer::Alone);
         }
         let queue = self.pending.iter().filter_map(|(who, question)| match question {
             Question::Delete { id, .. } => Some((*who, id)),
@@ -382,32 +382,32 @@ impl State {
         let quiet = if company { pace::QUIET_TOGETHER } else { pace::QUIET_ALONE };
         let due = self.delete_came.map_or(now, |came| came + quiet).min(patience);
         match queue.clone().count() {
-            queued if now < due && queued < self.batch_limit => Step::Rest(Some(due)),
-            1 => Step::Tell(who, Told::Alone),
-            _ => Step::DeleteMany(queue.map(|(who, id)| (who, id.clone())).collect()),
+            queued if now < due && queued < self.batch_limit => NextStep::Rest(Some(due)),
+            1 => NextStep::Tell(who, Answer::Alone),
+            _ => NextStep::DeleteMany(queue.map(|(who, id)| (who, id.clone())).collect()),
         }
     }
 
     /// Notes that a step is being done.
-    pub(super) fn begun(&mut self, step: &Step) {
+    pub(super) fn begun(&mut self, step: &NextStep) {
         match step {
-            Step::Tell(who, told) => {
+            NextStep::Tell(who, told) => {
                 let question = self.pending.remove(who);
-                if let (Some(Question::Read { scope, id, .. }), Told::Seen(_)) = (question, told)
+                if let (Some(Question::Read { scope, id, .. }), Answer::Seen(_)) = (question, told)
                     && let Some(entry) = self.lists.get_mut(&scope).and_then(|list| list.entries.get_mut(&id))
                 {
                     *entry = None;
                 }
             }
-            Step::Turn(scope, ..) => self.lists.entry(scope.clone()).or_default().turning = true,
-            Step::Sweep(scope, _) => self.looks.entry(scope.clone()).or_default().sweeping = true,
-            Step::DeleteMany(batch) => {
+            NextStep::Turn(scope, ..) => self.lists.entry(scope.clone()).or_default().turning = true,
+            NextStep::Sweep(scope, _) => self.looks.entry(scope.clone()).or_default().sweeping = true,
+            NextStep::DeleteMany(batch) => {
                 for (who, _) in batch {
                     self.pending.remove(who);
                 }
                 self.wrote();
             }
-            Step::Rest(_) => {}
+            NextStep::Rest(_) => {}
         }
     }
 
@@ -449,7 +449,7 @@ impl State {
     }
 
     /// Notes what a look through a list showed; who is told what.
-    pub(super) fn swept(&mut self, scope: &Scope, sweep: &Sweep, now: Instant) -> Vec<(Ticket, Told)> {
+    pub(super) fn swept(&mut self, scope: &Scope, sweep: &Sweep, now: Instant) -> Vec<(Ticket, Answer)> {
         let looks = self.looks.entry(scope.clone()).or_default();
         (looks.sweeping, looks.last, looks.pages) = (false, Some(sweep.sent), sweep.pages);
         looks.too_long = sweep.too_many;
@@ -457,10 +457,10 @@ impl State {
             _ if look.since > sweep.sent => None,
             // Who is on his way out need not know that it still is there before he is due.
             Some(_) if look.deleted.is_some() && now < look.due => None,
-            Some(backup) => Some(Told::Seen(Box::new(backup.clone()))),
-            None if sweep.complete && look.deleted.is_some() => Some(Told::Absent),
+            Some(backup) => Some(Answer::Seen(Box::new(backup.clone()))),
+            None if sweep.complete && look.deleted.is_some() => Some(Answer::Absent),
             None if now < look.due => None,
-            None => Some(Told::Alone),
+            None => Some(Answer::Alone),
         })
     }
 
@@ -470,15 +470,15 @@ impl State {
         scope: &Scope,
         sent: Instant,
         trouble: Option<&cloud::Error>,
-    ) -> Vec<(Ticket, Told)> {
+    ) -> Vec<(Ticket, Answer)> {
         let looks = self.looks.entry(scope.clone()).or_default();
         (looks.sweeping, looks.last) = (false, Some(sent));
         looks.unlisted = trouble.is_none();
         let Some(error) = trouble else { return Vec::new() };
-        self.tell(scope, |look| (look.due <= sent).then(|| Told::Failed(error.clone())))
+        self.tell(scope, |look| (look.due <= sent).then(|| Answer::Failed(error.clone())))
     }
 
-    fn tell(&mut self, scope: &Scope, what: impl Fn(&Look) -> Option<Told>) -> Vec<(Ticket, Told)> {
+    fn tell(&mut self, scope: &Scope, what: impl Fn(&LookFor) -> Option<Answer>) -> Vec<(Ticket, Answer)> {
         let looks = self.pending.iter().filter_map(|(who, question)| match question {
             Question::Look(look) if look.scope == *scope => Some((*who, what(look)?)),
             _ => None,
@@ -536,7 +536,7 @@ mod tests {
     }
 
     fn look(id: u64, at: Instant, deleted: Option<(Instant, Instant)>) -> Question {
-        Question::Look(Look { scope: None, id: format!("b{id}"), since: at, due: at, deleted })
+        Question::Look(LookFor { scope: None, id: format!("b{id}"), since: at, due: at, deleted })
     }
 
     fn watchers(state: &mut State, ids: std::ops::Range<u64>, now: Instant) {
@@ -546,13 +546,13 @@ mod tests {
     }
 
     /// Does whatever is told at once; what then comes.
-    fn told(state: &mut State, now: Instant) -> (Vec<Ticket>, Step) {
+    fn told(state: &mut State, now: Instant) -> (Vec<Ticket>, NextStep) {
         let mut told = Vec::new();
         loop {
             let step = state.next(now);
             state.begun(&step);
             match step {
-                Step::Tell(who, _) => told.push(who),
+                NextStep::Tell(who, _) => told.push(who),
                 step => return (told, step),
             }
         }
@@ -564,10 +564,10 @@ mod tests {
             let now = Instant::now();
             let mut state = State::new(100, 10);
             readers(&mut state, 0..count, now);
-            assert!(matches!(state.next(now), Step::Rest(Some(at)) if at == now + pace::GATHER));
+            assert!(matches!(state.next(now), NextStep::Rest(Some(at)) if at == now + pace::GATHER));
             let (told, step) = told(&mut state, now + pace::GATHER);
             assert_eq!(told.len() as u64, if alone { count } else { 0 }, "{count}");
-            assert_eq!(matches!(step, Step::Turn(None, Cursor { offset: 0, .. }, 1)), !alone, "{count}: {step:?}");
+            assert_eq!(matches!(step, NextStep::Turn(None, Cursor { offset: 0, .. }, 1)), !alone, "{count}: {step:?}");
         }
     }
 
@@ -579,14 +579,14 @@ mod tests {
             let mut state = State::new(100, 10);
             readers(&mut state, 1..8, now);
             readers(&mut state, 1000..1001, now);
-            let (_, Step::Turn(scope, cursor, 1)) = told(&mut state, later) else { panic!() };
+            let (_, NextStep::Turn(scope, cursor, 1)) = told(&mut state, later) else { panic!() };
             let items: Vec<_> = (0..total.min(100)).map(backup).collect();
             state.page(&scope, cursor, Page { items, total: Some(total) }, 1, later);
             state.turned(&scope, cursor, None);
             let (told, step) = told(&mut state, later);
             match (further, step) {
-                (0, Step::Rest(_)) => assert_eq!(told.len(), 8),
-                (pages, Step::Turn(None, Cursor { offset: 100, .. }, turned)) => {
+                (0, NextStep::Rest(_)) => assert_eq!(told.len(), 8),
+                (pages, NextStep::Turn(None, Cursor { offset: 100, .. }, turned)) => {
                     assert_eq!((turned, told.len()), (pages, 7));
                 }
                 (_, step) => panic!("{total}: {step:?}"),
@@ -599,7 +599,7 @@ mod tests {
         let now = Instant::now();
         let mut state = State::new(100, 10);
         readers(&mut state, 0..5, now);
-        let (_, Step::Turn(scope, cursor, _)) = told(&mut state, now + pace::GATHER) else { panic!() };
+        let (_, NextStep::Turn(scope, cursor, _)) = told(&mut state, now + pace::GATHER) else { panic!() };
         state.wrote();
         state.page(&scope, cursor, Page { items: (0..5).map(backup).collect(), total: Some(5) }, 1, now);
         state.turned(&scope, cursor, None);
@@ -613,16 +613,16 @@ mod tests {
         let mut state = State::new(100, 10);
         watchers(&mut state, 1..2, now);
         state.ask(1, look(1, now + ms(500), None), now);
-        assert!(matches!(state.next(now), Step::Rest(Some(at)) if at == now + ms(500)));
-        assert!(matches!(state.next(now + ms(500)), Step::Tell(1, Told::Alone)));
+        assert!(matches!(state.next(now), NextStep::Rest(Some(at)) if at == now + ms(500)));
+        assert!(matches!(state.next(now + ms(500)), NextStep::Tell(1, Answer::Alone)));
         watchers(&mut state, 2..3, now);
         state.ask(2, look(2, now + ms(900), None), now);
         let (told, step) = told(&mut state, now + ms(500));
-        assert!(told.is_empty() && matches!(&step, Step::Sweep(None, ids) if ids.len() == 2), "{step:?}");
+        assert!(told.is_empty() && matches!(&step, NextStep::Sweep(None, ids) if ids.len() == 2), "{step:?}");
         let found = [(String::from("b1"), backup(1))].into();
         let sweep = Sweep { sent: now + ms(500), found, complete: true, pages: 1, too_many: None };
         let told = state.swept(&None, &sweep, now + ms(600));
-        assert!(matches!(&*told, [(1, Told::Seen(_))]), "who is not due, and was not seen, goes on waiting: {told:?}");
+        assert!(matches!(&*told, [(1, Answer::Seen(_))]), "who is not due, and was not seen, goes on waiting: {told:?}");
     }
 
     #[test]
@@ -637,8 +637,8 @@ mod tests {
             let quiet = now + pace::QUIET_TOGETHER;
             let step = state.next(if count > 10 { now } else { quiet });
             match step {
-                Step::Tell(0, Told::Alone) => assert_eq!(shares, 1),
-                Step::DeleteMany(batch) => assert_eq!(batch.len(), shares),
+                NextStep::Tell(0, Answer::Alone) => assert_eq!(shares, 1),
+                NextStep::DeleteMany(batch) => assert_eq!(batch.len(), shares),
                 step => panic!("{count}: {step:?}"),
             }
         }
@@ -657,13 +657,13 @@ mod tests {
         // The first was accepted, the other's call is on its way.
         let patience = now + Duration::from_secs(8);
         state.ask(0, look(0, now, Some((now, patience))), now);
-        assert!(matches!(state.next(now + ms(5000)), Step::Rest(Some(at)) if at == patience));
-        assert!(matches!(state.next(patience), Step::Sweep(..)));
+        assert!(matches!(state.next(now + ms(5000)), NextStep::Rest(Some(at)) if at == patience));
+        assert!(matches!(state.next(patience), NextStep::Sweep(..)));
         // The other's was accepted too: both wait as long as deletions take.
         state.ask(1, look(1, now, Some((now + ms(400), patience))), now);
         let due = now + ms(400) + pace::DELETION_TAKES + pace::DELETION_PER_PAGE;
-        assert!(matches!(state.next(now + ms(500)), Step::Rest(Some(at)) if at == due));
-        assert!(matches!(state.next(due), Step::Sweep(..)));
+        assert!(matches!(state.next(now + ms(500)), NextStep::Rest(Some(at)) if at == due));
+        assert!(matches!(state.next(due), NextStep::Sweep(..)));
         let step = state.next(due);
         state.begun(&step);
         let sweep = Sweep { sent: due, found: HashMap::new(), complete: true, pages: 1, too_many: None };
@@ -677,7 +677,7 @@ mod tests {
         let patience = now + Duration::from_secs(8);
         let looks = |who: u64, since: Instant, accepted: Instant| {
             let (id, scope) = (format!("b{who}"), Some(format!("i{who}")));
-            Question::Look(Look { scope, id, since, due: since, deleted: Some((accepted, patience)) })
+            Question::Look(LookFor { scope, id, since, due: since, deleted: Some((accepted, patience)) })
         };
         for who in 0..2 {
             state.came(who, Some((Some(format!("i{who}")), format!("b{who}"))), minute(now));
@@ -689,16 +689,16 @@ mod tests {
         state.ask(1, looks(1, now + ms(400), now + ms(400)), now);
         let due = now + ms(400) + pace::DELETION_TAKES + pace::DELETION_PER_PAGE;
         assert!(
-            matches!(state.next(now + ms(1100)), Step::Rest(Some(at)) if at == due),
+            matches!(state.next(now + ms(1100)), NextStep::Rest(Some(at)) if at == due),
             "the other has not had its time"
         );
         assert!(
-            matches!(told(&mut state, due), (told, Step::Rest(None)) if told == [0, 1]),
+            matches!(told(&mut state, due), (told, NextStep::Rest(None)) if told == [0, 1]),
             "each asks by id, in step"
         );
         // The second look counts for both only when it counts for the one who asked last.
         state.ask(0, looks(0, due + ms(1000), now), due);
         state.ask(1, looks(1, due + ms(1010), now + ms(400)), due);
-        assert!(matches!(state.next(due + ms(1000)), Step::Rest(Some(at)) if at == due + ms(1010)));
+        assert!(matches!(state.next(due + ms(1000)), NextStep::Rest(Some(at)) if at == due + ms(1010)));
     }
 }

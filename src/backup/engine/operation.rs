@@ -8,10 +8,10 @@ use tokio::time::Instant;
 
 use super::client::{Client, interruption_of};
 use super::lookup::{self, completed, filter, kinds, scope};
-use super::next::{Question, Scope, Told};
+use super::next::{Answer, Question, Scope};
 use super::pace;
 use super::poller::{Place, Pollers};
-use super::proof::{self, Absence, Gone, Known};
+use super::proof::{self, Absence, Gone, InstanceKnown};
 use crate::backup::{Backup, BackupRef, Error, Instance};
 use crate::cloud::{self, Call, Reply};
 
@@ -73,13 +73,13 @@ impl Operation<'_> {
     }
 
     /// Whether the service knows the instance in this project.
-    async fn knows(&self, instance_id: Option<&str>) -> Result<Known, Error> {
-        let Some(id) = instance_id else { return Ok(Known::Yes) };
+    async fn knows(&self, instance_id: Option<&str>) -> Result<InstanceKnown, Error> {
+        let Some(id) = instance_id else { return Ok(InstanceKnown::Yes) };
         match lookup::instance(self.client, id).await {
-            Ok(Some(_)) => Ok(Known::Yes),
-            Ok(None) => Ok(Known::Unlisted),
+            Ok(Some(_)) => Ok(InstanceKnown::Yes),
+            Ok(None) => Ok(InstanceKnown::Unlisted),
             Err(Error::Cloud(error)) if interruption_of(&error).is_some() => Err(error.into()),
-            Err(_) => Ok(Known::Unasked),
+            Err(_) => Ok(InstanceKnown::Unasked),
         }
     }
 
@@ -89,7 +89,7 @@ impl Operation<'_> {
         let mut absence = Absence {
             looks: 0,
             same_project: project_id.map(|known| known == here),
-            instance: Known::Unlisted,
+            instance: InstanceKnown::Unlisted,
             ended: true,
             job: None,
             listed: true,
@@ -129,10 +129,10 @@ impl Operation<'_> {
         let place = self.pollers.come(self.client, None);
         let question = Question::Read { scope, id, since: Instant::now(), kinds };
         match place.ask(self.context, question).await {
-            Ok(Told::Seen(found)) => completed(*found, backup).map(Some),
-            Ok(Told::Failed(error)) => Err(error.into()),
+            Ok(Answer::Seen(found)) => completed(*found, backup).map(Some),
+            Ok(Answer::Failed(error)) => Err(error.into()),
             // Without time this only says so.
-            Ok(Told::Alone | Told::Absent | Told::Accepted) | Err(_) => lookup::by_id(self.client, backup).await,
+            Ok(Answer::Alone | Answer::Absent | Answer::Accepted) | Err(_) => lookup::by_id(self.client, backup).await,
         }
     }
 

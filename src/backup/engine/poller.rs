@@ -19,22 +19,22 @@ use tracing::{info, warn};
 
 use super::client::{Ask, Client, Interruption, interruption_of, label, misread};
 use super::lookup::{self, sweep};
-use super::next::{Cursor, Question, Scope, State, Step, Sweep, Ticket, Told};
+use super::next::{Answer, Cursor, NextStep, Question, Scope, State, Sweep, Ticket};
 use super::pace;
 use crate::backup::{Backup, Error, Misread, Page, Service, Verdict};
 use crate::cloud::{self, Context};
 
 /// The owners that are there, by region and service. Cheap to clone; the clones know the same.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Pollers(Arc<Mutex<HashMap<Key, mpsc::UnboundedSender<Want>>>>);
+pub(super) struct Pollers(Arc<Mutex<HashMap<OwnerKey, mpsc::UnboundedSender<Want>>>>);
 
-type Key = (String, &'static str);
+type OwnerKey = (String, &'static str);
 
 /// What the owner is told.
 #[derive(Debug)]
 enum Want {
     Come(Ticket, Option<(Scope, String)>, Instant),
-    Ask(Ticket, Question, oneshot::Sender<Told>),
+    Ask(Ticket, Question, oneshot::Sender<Answer>),
     Left(Ticket),
     Wrote,
 }
@@ -83,14 +83,14 @@ impl Pollers {
 
 impl Place {
     /// Asks the owner, for as long as there is time.
-    pub(super) async fn ask(&self, context: &Context, question: Question) -> Result<Told, Interruption> {
+    pub(super) async fn ask(&self, context: &Context, question: Question) -> Result<Answer, Interruption> {
         let (reply, told) = oneshot::channel();
         // An owner that ends leaves everybody to themselves.
         let _ = self.owner.send(Want::Ask(self.ticket, question, reply));
         tokio::select! {
             biased;
             () = context.stop.cancelled() => Err(Interruption::Stop),
-            told = told => Ok(told.unwrap_or(Told::Alone)),
+            told = told => Ok(told.unwrap_or(Answer::Alone)),
             () = sleep_until(context.deadline) => Err(Interruption::Deadline),
         }
     }
@@ -119,7 +119,7 @@ impl Asking {
 struct Poller {
     asking: Asking,
     state: State,
-    replies: HashMap<Ticket, oneshot::Sender<Told>>,
+    replies: HashMap<Ticket, oneshot::Sender<Answer>>,
     calls: JoinSet<Done>,
     /// Ends the calls when nobody is here any more.
     stop: CancellationToken,
@@ -129,15 +129,15 @@ struct Poller {
 enum Done {
     Turned(Scope, Instant, usize, Vec<Turned>),
     Swept(Scope, Instant, Result<Sweep, Error>),
-    Deleted(Vec<Ticket>, Batch),
+    Deleted(Vec<Ticket>, BatchEnd),
 }
 
 /// A page that was asked for.
 type Turned = (Cursor, Result<Option<Page<Backup>>, cloud::Error>);
 
 /// What became of a batch.
-enum Batch {
-    Each(Vec<Told>),
+enum BatchEnd {
+    Each(Vec<Answer>),
     /// It was refused as a whole: alone they may work. Whether this cloud has batches at all.
     Refused {
         offered: bool,
@@ -190,16 +190,16 @@ impl Poller {
             let step = self.state.next(Instant::now());
             self.state.begun(&step);
             match step {
-                Step::Rest(until) => return until,
-                Step::Tell(who, told) => self.tell(who, told),
-                Step::Turn(scope, cursor, pages) => self.turn(scope, cursor, pages),
-                Step::Sweep(scope, watched) => self.sweep(scope, watched),
-                Step::DeleteMany(batch) => self.delete(batch),
+                NextStep::Rest(until) => return until,
+                NextStep::Tell(who, told) => self.tell(who, told),
+                NextStep::Turn(scope, cursor, pages) => self.turn(scope, cursor, pages),
+                NextStep::Sweep(scope, watched) => self.sweep(scope, watched),
+                NextStep::DeleteMany(batch) => self.delete(batch),
             }
         }
     }
 
-    fn tell(&mut self, who: Ticket, told: Told) {
+    fn tell(&mut self, who: Ticket, told: Answer) {
         if let Some(reply) = self.replies.remove(&who) {
             // Who waits no more has had to stop.
             let _ = reply.send(told);
@@ -296,19 +296,19 @@ impl Poller {
             }
             Done::Deleted(tickets, batch) => {
                 let told = match batch {
-                    Batch::Each(told) => {
+                    BatchEnd::Each(told) => {
                         self.state.batch(true, true);
                         told
                     }
-                    Batch::Refused { offered } => {
+                    BatchEnd::Refused { offered } => {
                         self.state.batch(false, offered);
-                        vec![Told::Alone; tickets.len()]
+                        vec![Answer::Alone; tickets.len()]
                     }
-                    Batch::Lost(error) => {
+                    BatchEnd::Lost(error) => {
                         self.state.wrote();
-                        vec![Told::Failed(error); tickets.len()]
+                        vec![Answer::Failed(error); tickets.len()]
                     }
-                    Batch::Unsent => vec![Told::Alone; tickets.len()],
+                    BatchEnd::Unsent => vec![Answer::Alone; tickets.len()],
                 };
                 for (who, told) in tickets.into_iter().zip(told) {
                     self.tell(who, told);
@@ -319,32 +319,32 @@ impl Poller {
 }
 
 /// Sends one delete for several.
-async fn together(client: Client<'_>, ids: &[String]) -> Batch {
-    let Some(call) = client.service.delete_many(ids) else { return Batch::Unsent };
+async fn together(client: Client<'_>, ids: &[String]) -> BatchEnd {
+    let Some(call) = client.service.delete_many(ids) else { return BatchEnd::Unsent };
     info!("{} backups are deleted with one call", ids.len());
     let reply = match client.send(&call).await {
         Ok(reply) => reply,
-        Err(error) if interruption_of(&error).is_some() => return Batch::Unsent,
+        Err(error) if interruption_of(&error).is_some() => return BatchEnd::Unsent,
         // The call as such is refused: one of them may be the reason, or that there are several.
         Err(error) if error.refusal().is_some_and(|refusal| refusal.status < 500 && refusal.status != 429) => {
             warn!("the backups cannot be deleted with one call, so they are deleted one by one: {error}");
-            return Batch::Refused { offered: client.verdict(&error) != Some(Verdict::NotOffered) };
+            return BatchEnd::Refused { offered: client.verdict(&error) != Some(Verdict::NotOffered) };
         }
-        Err(error) => return Batch::Lost(error),
+        Err(error) => return BatchEnd::Lost(error),
     };
     match client.service.deleted_many(&reply) {
         Ok(failed) => {
             let refused = |id: &String| failed.iter().find(|(failed, _)| failed == id);
             let told = ids.iter().map(|id| match refused(id) {
-                None => Told::Accepted,
-                Some((_, refusal)) => Told::Failed(cloud::Error::Refused {
+                None => Answer::Accepted,
+                Some((_, refusal)) => Answer::Failed(cloud::Error::Refused {
                     product: call.product.key,
                     call: label(&call),
                     refusal: Box::new(refusal.clone()),
                 }),
             });
-            Batch::Each(told.collect())
+            BatchEnd::Each(told.collect())
         }
-        Err(Misread(reason)) => Batch::Lost(misread(&call, &reply, reason)),
+        Err(Misread(reason)) => BatchEnd::Lost(misread(&call, &reply, reason)),
     }
 }

@@ -66,7 +66,7 @@ pub(super) struct Absence {
     /// Whether the project is the one in which it was last seen; `None` if that was never written down.
     pub(super) same_project: Option<bool>,
     /// Whether the service knows the instance in this project.
-    pub(super) instance: Known,
+    pub(super) instance: InstanceKnown,
     /// Whether it was ever seen to have ended, so that no job can contradict its absence.
     pub(super) ended: bool,
     /// What the job of its create says; `None` if it is not known.
@@ -79,7 +79,7 @@ pub(super) struct Absence {
 
 /// Whether the service knows an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Known {
+pub(super) enum InstanceKnown {
     Yes,
     /// The service's own list of instances was read and lacks it.
     Unlisted,
@@ -102,8 +102,8 @@ const LOOKS: u32 = 2;
 pub(super) fn gone(absence: &Absence) -> Gone {
     match (absence.same_project, absence.instance) {
         (Some(false), _) => return Gone::Doubtful(Doubt::OtherProject),
-        (None, Known::Unlisted) => return Gone::Doubtful(Doubt::ProjectUnknown),
-        (_, Known::Unasked) => return Gone::Doubtful(Doubt::InstanceUnknown),
+        (None, InstanceKnown::Unlisted) => return Gone::Doubtful(Doubt::ProjectUnknown),
+        (_, InstanceKnown::Unasked) => return Gone::Doubtful(Doubt::InstanceUnknown),
         _ => {}
     }
     if !absence.ended {
@@ -219,7 +219,7 @@ mod tests {
         let sure = Absence {
             looks: 2,
             same_project: Some(true),
-            instance: Known::Yes,
+            instance: InstanceKnown::Yes,
             ended: true,
             job: None,
             listed: true,
@@ -229,13 +229,17 @@ mod tests {
         for (what, absence, expected) in [
             ("everything holds", sure, Gone::Proven),
             ("one look", Absence { looks: 1, ..sure }, Gone::LookAgain),
-            ("the instance is gone too", Absence { instance: Known::Unlisted, ..sure }, Gone::Proven),
-            ("no word about the instance", Absence { instance: Known::Unasked, ..sure }, doubt(Doubt::InstanceUnknown)),
+            ("the instance is gone too", Absence { instance: InstanceKnown::Unlisted, ..sure }, Gone::Proven),
+            (
+                "no word about the instance",
+                Absence { instance: InstanceKnown::Unasked, ..sure },
+                doubt(Doubt::InstanceUnknown),
+            ),
             ("another project", Absence { same_project: Some(false), ..sure }, doubt(Doubt::OtherProject)),
             ("an old state, instance known here", Absence { same_project: None, ..sure }, Gone::Proven),
             (
                 "an old state, instance unknown here",
-                Absence { same_project: None, instance: Known::Unlisted, ..sure },
+                Absence { same_project: None, instance: InstanceKnown::Unlisted, ..sure },
                 doubt(Doubt::ProjectUnknown),
             ),
             ("never listed, no job", begun, doubt(Doubt::NotListedYet)),

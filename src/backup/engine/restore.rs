@@ -184,14 +184,14 @@ impl Wait<'_> {
                 Some(_) => self.look_at_target().await,
             };
             match looked {
-                Ok(Seen::Over) => return Ok(()),
-                Ok(Seen::JobCompleted) => {
+                Ok(Progressed::Over) => return Ok(()),
+                Ok(Progressed::JobCompleted) => {
                     self.settling = Some("not looked at yet".to_owned());
                     continue;
                 }
-                Ok(Seen::JobFailed(reason)) => return Err(RestoreError::Failed { job_id: self.job_id, reason }),
-                Ok(Seen::Job(job)) => running = job,
-                Ok(Seen::Target(status)) => self.settling = Some(status),
+                Ok(Progressed::JobFailed(reason)) => return Err(RestoreError::Failed { job_id: self.job_id, reason }),
+                Ok(Progressed::Job(job)) => running = job,
+                Ok(Progressed::Target(status)) => self.settling = Some(status),
                 Err(error) => {
                     if let Some(interruption) = interruption_of(&error) {
                         return Err(self.goes_on(interruption));
@@ -218,25 +218,25 @@ impl Wait<'_> {
         }
     }
 
-    async fn look_at_job(&self) -> Result<Seen, cloud::Error> {
+    async fn look_at_job(&self) -> Result<Progressed, cloud::Error> {
         let client = self.client;
-        let Some(call) = client.service.job(&self.job_id) else { return Ok(Seen::JobCompleted) };
+        let Some(call) = client.service.job(&self.job_id) else { return Ok(Progressed::JobCompleted) };
         let job = client.read(&call, |reply| client.service.job_read(reply)).await?;
         Ok(match job {
-            Some(Job { status: JobStatus::Completed, .. }) => Seen::JobCompleted,
-            Some(Job { status: JobStatus::Failed, fail_reason, .. }) => Seen::JobFailed(fail_reason),
-            job => Seen::Job(job),
+            Some(Job { status: JobStatus::Completed, .. }) => Progressed::JobCompleted,
+            Some(Job { status: JobStatus::Failed, fail_reason, .. }) => Progressed::JobFailed(fail_reason),
+            job => Progressed::Job(job),
         })
     }
 
-    async fn look_at_target(&self) -> Result<Seen, cloud::Error> {
+    async fn look_at_target(&self) -> Result<Progressed, cloud::Error> {
         let client = self.client;
         let target = &self.want.target_instance_id;
         let page = client.read(&client.service.instance(target), |reply| client.service.instances_read(reply)).await?;
         Ok(match page.items.into_iter().find(|instance| instance.id == *target) {
-            Some(instance) if instance.idle != Some(false) => Seen::Over,
-            Some(instance) => Seen::Target(instance.status),
-            None => Seen::Target("not shown".to_owned()),
+            Some(instance) if instance.idle != Some(false) => Progressed::Over,
+            Some(instance) => Progressed::Target(instance.status),
+            None => Progressed::Target("not shown".to_owned()),
         })
     }
 
@@ -250,7 +250,7 @@ impl Wait<'_> {
 }
 
 /// What a look showed.
-enum Seen {
+enum Progressed {
     /// The job, as far as it is told.
     Job(Option<Job>),
     JobCompleted,

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::client::{Interruption, interruption_of};
-use super::next::{Look as Asked, Question, Scope, Told};
+use super::next::{Answer, LookFor, Question, Scope};
 use super::operation::Operation;
 use super::poller::Place;
 use super::{lookup, pace};
@@ -28,7 +28,7 @@ pub(super) struct Watch<'a> {
     place: Place,
     scope: Scope,
     /// What the owner told before the next look.
-    told: Option<Told>,
+    told: Option<Answer>,
     /// Whether it is looked at alone, for all that is known.
     alone: bool,
     /// What was seen before this is too old.
@@ -77,12 +77,12 @@ impl<'a> Watch<'a> {
     }
 
     /// Asks to be told how it is: when it is due, or as soon as somebody else's look shows it.
-    async fn ask(&mut self, due: Instant) -> Result<Told, Error> {
+    async fn ask(&mut self, due: Instant) -> Result<Answer, Error> {
         let (scope, id) = (self.scope.clone(), self.backup.id.clone());
-        let look = Asked { scope, id, since: self.fresh_since, due, deleted: self.deleted };
+        let look = LookFor { scope, id, since: self.fresh_since, due, deleted: self.deleted };
         let told = self.place.ask(self.operation.context, Question::Look(look)).await;
         let told = told.map_err(|interruption| self.interrupted(interruption))?;
-        self.alone = matches!(told, Told::Alone);
+        self.alone = matches!(told, Answer::Alone);
         if self.alone {
             // Where there is no owner, nobody else waits until it is due.
             self.pause(due.saturating_duration_since(Instant::now())).await?;
@@ -101,10 +101,10 @@ impl<'a> Watch<'a> {
             None => self.ask(self.fresh_since.max(Instant::now())).await?,
         };
         let seen = match told {
-            Told::Seen(seen) => lookup::completed(*seen, self.backup).map(Some),
-            Told::Absent => Ok(None),
-            Told::Failed(error) => Err(error.into()),
-            Told::Alone | Told::Accepted => lookup::by_id(self.operation.client, self.backup).await,
+            Answer::Seen(seen) => lookup::completed(*seen, self.backup).map(Some),
+            Answer::Absent => Ok(None),
+            Answer::Failed(error) => Err(error.into()),
+            Answer::Alone | Answer::Accepted => lookup::by_id(self.operation.client, self.backup).await,
         };
         self.fresh_since = Instant::now();
         let error = match seen {
@@ -153,10 +153,10 @@ impl<'a> Watch<'a> {
         let (operation, id) = (self.operation, &self.backup.id);
         let question = Question::Delete { id: id.clone(), patience: self.patience() };
         let sent = match self.place.ask(operation.context, question).await {
-            Ok(Told::Accepted) => Ok(None),
-            Ok(Told::Failed(error)) => Err(error),
+            Ok(Answer::Accepted) => Ok(None),
+            Ok(Answer::Failed(error)) => Err(error),
             // Without time this only says so.
-            Ok(Told::Alone | Told::Seen(_) | Told::Absent) | Err(_) => {
+            Ok(Answer::Alone | Answer::Seen(_) | Answer::Absent) | Err(_) => {
                 operation.change(&operation.service.delete(id)).await.map(|reply| operation.service.job_id(&reply))
             }
         };

@@ -54,15 +54,15 @@ fn status(word: &str) -> Status {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Listed {
-    backups: Option<Vec<Item>>,
+struct DdmList {
+    backups: Option<Vec<DdmBackup>>,
     #[serde(deserialize_with = "number")]
     total: Option<f64>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Item {
+struct DdmBackup {
     #[serde(deserialize_with = "text")]
     id: Option<String>,
     #[serde(deserialize_with = "text")]
@@ -85,7 +85,7 @@ struct Item {
     backup_type: Option<String>,
 }
 
-impl Item {
+impl DdmBackup {
     fn backup(self) -> Result<Backup, Misread> {
         let id = wire::id(self.id, "a backup in the list")?;
         let Some(word) = wire::filled(self.status) else {
@@ -132,7 +132,7 @@ struct Node {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Instances {
+struct DdmInstances {
     instances: Option<Vec<wire::InstanceItem>>,
     #[serde(deserialize_with = "number")]
     total_record: Option<f64>,
@@ -156,9 +156,9 @@ impl Service for Ddm {
     }
 
     fn listed(&self, reply: &Reply) -> Result<Page<Backup>, Misread> {
-        let body: Listed = wire::read(reply, "the list of backups")?;
+        let body: DdmList = wire::read(reply, "the list of backups")?;
         let items = body.backups.ok_or_else(|| Misread("the list of backups has no `backups`".to_owned()))?;
-        let items = items.into_iter().map(Item::backup).collect::<Result<_, _>>()?;
+        let items = items.into_iter().map(DdmBackup::backup).collect::<Result<_, _>>()?;
         Ok(Page { items, total: wire::count(body.total) })
     }
 
@@ -200,7 +200,7 @@ impl Service for Ddm {
 
     /// One instance comes without a list around it.
     fn instances_read(&self, reply: &Reply) -> Result<Page<Instance>, Misread> {
-        let body: Instances = wire::read(reply, "the list of instances")?;
+        let body: DdmInstances = wire::read(reply, "the list of instances")?;
         let items = match body.instances {
             Some(items) => items,
             None if reply.body.json().get("id").is_some() => vec![wire::read(reply, "the instance")?],

@@ -67,7 +67,7 @@ const CODES: &[Codes] = &[
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Batch {
+struct DeleteResults {
     delete_results: Option<Vec<wire::BatchItem>>,
 }
 
@@ -117,7 +117,7 @@ impl Service for Rds {
     }
 
     fn deleted_many(&self, reply: &Reply) -> Result<Vec<(String, Refusal)>, Misread> {
-        let body: Batch = wire::read(reply, "the reply to the delete")?;
+        let body: DeleteResults = wire::read(reply, "the reply to the delete")?;
         let results =
             body.delete_results.ok_or_else(|| Misread("the reply to the delete has no `delete_results`".to_owned()))?;
         results.into_iter().filter(|item| !item.succeeded()).map(|item| item.refusal(reply)).collect()

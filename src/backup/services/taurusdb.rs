@@ -59,7 +59,7 @@ fn status(word: &str) -> Status {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Batch {
+struct FailedDeletes {
     failed_results: Option<Vec<wire::BatchItem>>,
 }
 
@@ -74,7 +74,7 @@ impl Service for TaurusDb {
     }
 
     fn deleted_many(&self, reply: &Reply) -> Result<Vec<(String, Refusal)>, Misread> {
-        let body: Batch = wire::read(reply, "the reply to the delete")?;
+        let body: FailedDeletes = wire::read(reply, "the reply to the delete")?;
         body.failed_results.unwrap_or_default().into_iter().map(|item| item.refusal(reply)).collect()
     }
 

@@ -177,7 +177,7 @@ pub(in crate::backup) fn flat_create(want: &NewBackup) -> Json {
 /// The reply to a create of DDS and GeminiDB.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct ById {
+struct CreatedById {
     #[serde(deserialize_with = "text")]
     backup_id: Option<String>,
     #[serde(deserialize_with = "text")]
@@ -186,7 +186,7 @@ struct ById {
 
 /// Reads `{"backup_id", "job_id"}`.
 pub(in crate::backup) fn started_by_id(reply: &Reply) -> Result<Started, Misread> {
-    let body: ById = read(reply, "the reply to the create")?;
+    let body: CreatedById = read(reply, "the reply to the create")?;
     Ok(Started {
         backup_id: id(body.backup_id, "the new backup")?,
         instance_id: None,
@@ -200,7 +200,7 @@ pub(in crate::backup) fn started_by_id(reply: &Reply) -> Result<Started, Misread
 /// The reply to a create of TaurusDB, RDS and GaussDB.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Whole {
+struct CreatedWhole {
     backup: Option<Item>,
     #[serde(deserialize_with = "text")]
     job_id: Option<String>,
@@ -208,7 +208,7 @@ struct Whole {
 
 /// Reads `{"backup": {…}, "job_id"}`.
 pub(in crate::backup) fn started_whole(reply: &Reply) -> Result<Started, Misread> {
-    let body: Whole = read(reply, "the reply to the create")?;
+    let body: CreatedWhole = read(reply, "the reply to the create")?;
     let backup = body.backup.ok_or_else(|| Misread("the reply to the create has no `backup`".to_owned()))?;
     Ok(Started {
         backup_id: id(backup.id, "the new backup")?,

@@ -10,13 +10,13 @@ use crate::plugin::{Mismatch, Number, Step, Stored, Type, Value};
 
 /// Reads a JSON value of this type.
 pub(in crate::plugin) fn decode_json(bytes: &[u8], ty: &Type) -> Result<Value, Mismatch> {
-    from_json(parse(bytes)?, ty, Members::Exact)
+    from_json(parse(bytes)?, ty, JsonMembers::Exact)
 }
 
 /// Reads attributes from a state file, whichever version wrote them: what is missing is null, what is not known is
 /// dropped, at all depths.
 pub(in crate::plugin) fn from_stored(stored: Stored, ty: &Type) -> Result<Value, Mismatch> {
-    from_json(Json::Object(stored), ty, Members::AsFarAsKnown)
+    from_json(Json::Object(stored), ty, JsonMembers::AsFarAsKnown)
 }
 
 /// Reads JSON text.
@@ -34,7 +34,7 @@ pub(in crate::plugin) fn parse(bytes: &[u8]) -> Result<Json, Mismatch> {
 
 /// Which members an object in JSON must have.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Members {
+enum JsonMembers {
     /// Those of the type.
     Exact,
     /// Any: missing ones are null, others are dropped.
@@ -42,7 +42,7 @@ enum Members {
 }
 
 /// The parser has bounded the depth already.
-fn from_json(json: Json, ty: &Type, which: Members) -> Result<Value, Mismatch> {
+fn from_json(json: Json, ty: &Type, which: JsonMembers) -> Result<Value, Mismatch> {
     let json = match json {
         Json::Null => return Ok(Value::Null),
         json => json,
@@ -78,14 +78,14 @@ fn from_json(json: Json, ty: &Type, which: Members) -> Result<Value, Mismatch> {
             for (name, ty) in types {
                 let json = match (members.remove(name), which) {
                     (Some(json), _) => json,
-                    (None, Members::AsFarAsKnown) => Json::Null,
-                    (None, Members::Exact) => return Err(Mismatch::new(format!("{name:?} is missing"))),
+                    (None, JsonMembers::AsFarAsKnown) => Json::Null,
+                    (None, JsonMembers::Exact) => return Err(Mismatch::new(format!("{name:?} is missing"))),
                 };
                 let value = from_json(json, ty, which).map_err(|error| error.within(Step::Attribute(name.clone())))?;
                 object.insert(name.clone(), value);
             }
             match (members.keys().next(), which) {
-                (Some(name), Members::Exact) => Err(unknown_member(name)),
+                (Some(name), JsonMembers::Exact) => Err(unknown_member(name)),
                 _ => Ok(Value::Map(object)),
             }
         }

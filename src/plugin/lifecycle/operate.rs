@@ -6,7 +6,7 @@ use super::plan::{Planned, draft, finish, same_but_timeouts};
 use super::settle::{self, refreshed, settled, with_write_only};
 use crate::plugin::erased::{AnyResource, Ended, Start, or_unexplained};
 use crate::plugin::schema::Compiled;
-use crate::plugin::timeouts::Operation;
+use crate::plugin::timeouts::Limited;
 use crate::plugin::{Diagnostics, Private, Value, plain};
 
 /// Plans a create, update or delete.
@@ -70,7 +70,7 @@ pub(in crate::plugin) async fn read<C: Send + Sync + 'static>(
     private: Private,
 ) -> Result<Applied, Diagnostics> {
     let compiled = resource.compiled();
-    let start = Start { stop, timeout: compiled.timeouts().limit(Operation::Read, &state), private };
+    let start = Start { stop, timeout: compiled.timeouts().limit(Limited::Read, &state), private };
     let Ended { result, warnings, private, .. } =
         resource.read(client, plain::plain(compiled, state.clone()), start).await;
     match result.and_then(|found| found.map(|found| refreshed(compiled, &state, found)).transpose()) {
@@ -98,15 +98,15 @@ pub(in crate::plugin) async fn apply<C: Send + Sync + 'static>(
     match (prior, planned) {
         (None, None) => Applied::gone(),
         (Some(prior), None) => {
-            let start = start(Operation::Delete, &prior);
+            let start = start(Limited::Delete, &prior);
             delete(resource, client, prior, start).await
         }
         (None, Some(planned)) => {
-            let start = start(Operation::Create, &planned);
+            let start = start(Limited::Create, &planned);
             create(resource, client, config, planned, start).await
         }
         (Some(prior), Some(planned)) => {
-            let start = start(Operation::Update, &planned);
+            let start = start(Limited::Update, &planned);
             update(resource, client, config, prior, planned, start).await
         }
     }

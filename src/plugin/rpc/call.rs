@@ -8,7 +8,7 @@ use crate::plugin::{Diagnostics, Provider};
 
 /// A request, which knows how it is answered.
 pub(super) trait Call<P: Provider>: Sized + Send + 'static {
-    type Response: Report;
+    type Response: Answered;
 
     /// What is answered beside the errors when it fails.
     fn unchanged(&self) -> Self::Response {
@@ -19,6 +19,6 @@ pub(super) trait Call<P: Provider>: Sized + Send + 'static {
 }
 
 /// An answer that carries diagnostics.
-pub(super) trait Report: Default + Send + 'static {
+pub(super) trait Answered: Default + Send + 'static {
     fn diagnostics(&mut self) -> &mut Vec<wire::Diagnostic>;
 }

@@ -5,7 +5,7 @@ use super::coding::{configured, validated, write};
 use super::session::Session;
 use crate::plugin::erased::{Ended, Start};
 use crate::plugin::proto::tfplugin6 as wire;
-use crate::plugin::timeouts::Operation;
+use crate::plugin::timeouts::Limited;
 use crate::plugin::{Diagnostics, Private, Provider, gate, lifecycle};
 
 impl<P: Provider> Call<P> for wire::validate_data_resource_config::Request {
@@ -26,7 +26,7 @@ impl<P: Provider> Call<P> for wire::read_data_source::Request {
         let config = configured(data_source, self.config.as_ref())?;
         gate::check_known(data_source, &config)?;
         let client = session.client()?;
-        let timeout = compiled.timeouts().limit(Operation::Read, &config);
+        let timeout = compiled.timeouts().limit(Limited::Read, &config);
         let start = Start { stop: session.stop.token(), timeout, private: Private::default() };
         let Ended { result, warnings, .. } =
             data_source.read(&client, compiled.without_timeouts(config.clone()), start).await;

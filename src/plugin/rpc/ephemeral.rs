@@ -8,7 +8,7 @@ use super::session::Session;
 use crate::plugin::ephemeral::Lease;
 use crate::plugin::erased::Start;
 use crate::plugin::proto::tfplugin6 as wire;
-use crate::plugin::timeouts::Operation;
+use crate::plugin::timeouts::Limited;
 use crate::plugin::{Diagnostics, Private, Provider, gate, lifecycle};
 
 fn start<P: Provider>(session: &Session<P>, timeout: Duration, private: Option<&[u8]>) -> Start {
@@ -40,7 +40,7 @@ impl<P: Provider> Call<P> for wire::open_ephemeral_resource::Request {
         let config = configured(ephemeral, self.config.as_ref())?;
         gate::check_known(ephemeral, &config)?;
         let client = session.client()?;
-        let start = start(session, compiled.timeouts().limit(Operation::Read, &config), None);
+        let start = start(session, compiled.timeouts().limit(Limited::Read, &config), None);
         let (result, lease) = ephemeral.open(&client, compiled.without_timeouts(config.clone()), start).await;
         let (warnings, renew_at, private) = leased(lease);
         match result.and_then(|found| lifecycle::answered(compiled, &config, found)) {

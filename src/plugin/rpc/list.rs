@@ -13,7 +13,7 @@ use super::session::Session;
 use crate::plugin::erased::{AnyResource, caught};
 use crate::plugin::list::{Found, Search};
 use crate::plugin::proto::tfplugin6 as wire;
-use crate::plugin::timeouts::Operation;
+use crate::plugin::timeouts::Limited;
 use crate::plugin::{Diagnostic, Diagnostics, Provider, Value, gate, lifecycle};
 use wire::list_resource::Event;
 
@@ -49,7 +49,7 @@ pub(super) fn answer<P: Provider>(session: Arc<Session<P>>, request: wire::list_
                 limit: u64::try_from(request.limit).ok().filter(|limit| *limit > 0).unwrap_or(u64::MAX),
                 whole,
                 stop: session.stop.token(),
-                deadline: tokio::time::Instant::now() + compiled.timeouts().limit(Operation::Read, &config),
+                deadline: tokio::time::Instant::now() + compiled.timeouts().limit(Limited::Read, &config),
             };
             list.list(&client, compiled.without_timeouts(config), search).await;
             Ok(())

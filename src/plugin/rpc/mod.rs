@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status};
 
-use call::{Call, Report};
+use call::{Answered, Call};
 #[cfg(test)]
 pub(super) use coding::write;
 #[cfg(test)]
@@ -43,7 +43,7 @@ impl<P: Provider> Clone for Rpc<P> {
     }
 }
 
-type Answer<T> = Result<Response<T>, Status>;
+type RpcResult<T> = Result<Response<T>, Status>;
 
 impl<P: Provider> Rpc<P> {
     pub(super) fn new(provider: P, stop: Stop) -> Self {
@@ -61,7 +61,7 @@ impl<P: Provider> Rpc<P> {
     }
 
     /// Answers one call in a task of its own.
-    async fn answer<Q: Call<P>>(&self, rpc: &'static str, type_name: String, call: Q) -> Answer<Q::Response> {
+    async fn answer<Q: Call<P>>(&self, rpc: &'static str, type_name: String, call: Q) -> RpcResult<Q::Response> {
         let session = Arc::clone(&self.0);
         let (sender, receiver) = oneshot::channel();
         // Held to the end, so that the process does not end before.
@@ -98,7 +98,7 @@ impl<P: Provider> Rpc<P> {
 /// field behind the dot.
 macro_rules! calls {
     ($($call:ident $(.$type_name:ident)? $name:literal,)*) => {
-        $(impl Report for wire::$call::Response {
+        $(impl Answered for wire::$call::Response {
             fn diagnostics(&mut self) -> &mut Vec<wire::Diagnostic> {
                 &mut self.diagnostics
             }
@@ -106,7 +106,7 @@ macro_rules! calls {
 
         #[tonic::async_trait]
         impl<P: Provider> wire::provider_server::Provider for Rpc<P> {
-            $(async fn $call(&self, request: Request<wire::$call::Request>) -> Answer<wire::$call::Response> {
+            $(async fn $call(&self, request: Request<wire::$call::Request>) -> RpcResult<wire::$call::Response> {
                 let request = request.into_inner();
                 let type_name = String::new() $(+ &request.$type_name)?;
                 self.answer($name, type_name, request).await
@@ -115,28 +115,28 @@ macro_rules! calls {
             async fn call_function(
                 &self,
                 request: Request<wire::call_function::Request>,
-            ) -> Answer<wire::call_function::Response> {
+            ) -> RpcResult<wire::call_function::Response> {
                 Ok(Response::new(function::answer(&self.0, &request.into_inner()).await))
             }
 
             async fn list_resource(
                 &self,
                 request: Request<wire::list_resource::Request>,
-            ) -> Answer<BoxStream<wire::list_resource::Event>> {
+            ) -> RpcResult<BoxStream<wire::list_resource::Event>> {
                 Ok(Response::new(list::answer(Arc::clone(&self.0), request.into_inner())))
             }
 
             async fn invoke_action(
                 &self,
                 request: Request<wire::invoke_action::Request>,
-            ) -> Answer<BoxStream<wire::invoke_action::Event>> {
+            ) -> RpcResult<BoxStream<wire::invoke_action::Event>> {
                 Ok(Response::new(action::answer(Arc::clone(&self.0), request.into_inner())))
             }
 
             async fn stop_provider(
                 &self,
                 _: Request<wire::stop_provider::Request>,
-            ) -> Answer<wire::stop_provider::Response> {
+            ) -> RpcResult<wire::stop_provider::Response> {
                 self.0.stop.stop();
                 Ok(Response::new(wire::stop_provider::Response::default()))
             }

@@ -2,7 +2,7 @@
 
 use super::check::Check;
 use crate::plugin::identity::Identity;
-use crate::plugin::timeouts::{self, Operation, Timeouts};
+use crate::plugin::timeouts::{self, Limited, Timeouts};
 use crate::plugin::{Type, Value};
 
 /// The schema of a resource, a data source or the provider itself.
@@ -172,7 +172,7 @@ impl Schema {
     #[must_use]
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
         self.timeouts = Some(timeouts);
-        self.block(timeouts_block(timeouts, &Operation::ALL))
+        self.block(timeouts_block(timeouts, &Limited::ALL))
     }
 
     /// Says which attributes identify an object.
@@ -186,7 +186,7 @@ impl Schema {
     pub fn read_timeout(mut self, limit: std::time::Duration) -> Self {
         let timeouts = Timeouts { read: limit, ..Timeouts::default() };
         self.timeouts = Some(timeouts);
-        self.block(timeouts_block(timeouts, &[Operation::Read]))
+        self.block(timeouts_block(timeouts, &[Limited::Read]))
     }
 }
 
@@ -493,7 +493,7 @@ impl Nesting {
 }
 
 /// The block that offers these operations.
-fn timeouts_block(limits: Timeouts, offered: &[Operation]) -> NestedBlock {
+fn timeouts_block(limits: Timeouts, offered: &[Limited]) -> NestedBlock {
     let block = NestedBlock::single(
         timeouts::BLOCK,
         "How long the operations may take before they are given up. Default: the limits below.",
@@ -504,7 +504,7 @@ fn timeouts_block(limits: Timeouts, offered: &[Operation]) -> NestedBlock {
             "Limit for {}, as a number with a unit, such as `\"90s\"`, `\"30m\"` or `\"1h30m\"`. \
              Default: `{}`. Changing it changes nothing in the cloud.",
             match operation {
-                Operation::Update => "an update".to_owned(),
+                Limited::Update => "an update".to_owned(),
                 _ => format!("a {name}"),
             },
             timeouts::written(limits.default_of(operation))

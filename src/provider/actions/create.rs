@@ -12,7 +12,7 @@ use crate::plugin::{Action, Attr, Attribute, Diagnostic, Diagnostics, Path, Run,
 
 model! {
     /// What to back up.
-    pub(crate) struct Wish {
+    pub(crate) struct CreateConfig {
         service: Attr<String>,
         instance_id: Attr<String>,
         name: Attr<String>,
@@ -30,7 +30,7 @@ pub(crate) struct CreateBackup;
 const LIMIT: Duration = Duration::from_hours(1);
 
 impl Action<Backups> for CreateBackup {
-    type Model = Wish;
+    type Model = CreateConfig;
 
     fn schema(&self) -> Schema {
         Schema::new(
@@ -59,7 +59,7 @@ impl Action<Backups> for CreateBackup {
         .attribute(timeout_attribute("1h"))
     }
 
-    fn validate(&self, config: &Wish) -> Diagnostics {
+    fn validate(&self, config: &CreateConfig) -> Diagnostics {
         let mut found = Diagnostics::new();
         let one = match (&config.name, &config.name_prefix) {
             (Attr::Known(_), Attr::Known(_)) => {
@@ -78,7 +78,7 @@ impl Action<Backups> for CreateBackup {
         found
     }
 
-    async fn invoke(&self, client: &Backups, config: Wish, run: &mut Run) -> Result<(), Diagnostics> {
+    async fn invoke(&self, client: &Backups, config: CreateConfig, run: &mut Run) -> Result<(), Diagnostics> {
         let service = services::required(&config.service)?;
         let client = services::regional(client, &config.region);
         let context = context(run, &config.timeout, LIMIT);

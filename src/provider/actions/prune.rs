@@ -17,7 +17,7 @@ use crate::plugin::{Action, Attr, Attribute, Diagnostic, Diagnostics, Path, Run,
 
 model! {
     /// What to delete.
-    pub(crate) struct Wish {
+    pub(crate) struct PruneConfig {
         service: Attr<String>,
         instance_id: Attr<String>,
         name_prefix: Attr<String>,
@@ -36,7 +36,7 @@ pub(crate) struct PruneBackups;
 const LIMIT: Duration = Duration::from_hours(1);
 
 impl Action<Backups> for PruneBackups {
-    type Model = Wish;
+    type Model = PruneConfig;
 
     fn schema(&self) -> Schema {
         Schema::new(
@@ -71,14 +71,14 @@ impl Action<Backups> for PruneBackups {
         .attribute(timeout_attribute("1h"))
     }
 
-    fn validate(&self, config: &Wish) -> Diagnostics {
+    fn validate(&self, config: &PruneConfig) -> Diagnostics {
         let mut found = Diagnostics::new();
         let Some(service) = config.service.as_str().and_then(backup::named) else { return found };
         found.extend(super::foreign_instance(service, &config.instance_id));
         found
     }
 
-    async fn invoke(&self, client: &Backups, config: Wish, run: &mut Run) -> Result<(), Diagnostics> {
+    async fn invoke(&self, client: &Backups, config: PruneConfig, run: &mut Run) -> Result<(), Diagnostics> {
         let service = services::required(&config.service)?;
         let client = services::regional(client, &config.region);
         let context = context(run, &config.timeout, LIMIT);
@@ -258,7 +258,7 @@ fn check_age(text: &str) -> Result<(), String> {
     retention::age(text, parse_duration).map(drop)
 }
 
-fn rule(config: &Wish, now: Timestamp) -> Result<Rule, Diagnostics> {
+fn rule(config: &PruneConfig, now: Timestamp) -> Result<Rule, Diagnostics> {
     let begun_before = config.older_than.as_str().map(|text| before(text, now)).transpose();
     let begun_before = begun_before.map_err(|why| {
         let detail = format!("`older_than` is not accepted: {why}");

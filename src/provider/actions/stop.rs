@@ -11,7 +11,7 @@ use crate::plugin::{Action, Attr, Attribute, Diagnostic, Diagnostics, Path, Run,
 
 model! {
     /// What to stop.
-    pub(crate) struct Wish {
+    pub(crate) struct StopConfig {
         service: Attr<String>,
         backup_id: Attr<String>,
         instance_id: Attr<String>,
@@ -28,7 +28,7 @@ pub(crate) struct StopBackup;
 const LIMIT: Duration = Duration::from_mins(10);
 
 impl Action<Backups> for StopBackup {
-    type Model = Wish;
+    type Model = StopConfig;
 
     fn schema(&self) -> Schema {
         Schema::new(
@@ -54,7 +54,7 @@ impl Action<Backups> for StopBackup {
         .attribute(timeout_attribute("10m"))
     }
 
-    fn validate(&self, config: &Wish) -> Diagnostics {
+    fn validate(&self, config: &StopConfig) -> Diagnostics {
         let mut found = Diagnostics::new();
         // An unknown one may still become either.
         let all = match &config.all_on_instance {
@@ -87,7 +87,7 @@ impl Action<Backups> for StopBackup {
         found
     }
 
-    async fn invoke(&self, client: &Backups, config: Wish, run: &mut Run) -> Result<(), Diagnostics> {
+    async fn invoke(&self, client: &Backups, config: StopConfig, run: &mut Run) -> Result<(), Diagnostics> {
         let service = services::required(&config.service)?;
         let client = services::regional(client, &config.region);
         let context = context(run, &config.timeout, LIMIT);

@@ -24,10 +24,10 @@ const SMALLEST_PROJECT: u64 = 1000;
 /// What the deletions of one run leave of each instance's completed backups. An instance is listed once, however many of
 /// its backups go; again, when one is planned to go again: that is another plan.
 #[derive(Debug, Default)]
-pub(super) struct Leaving(Mutex<HashMap<Place, Arc<Project>>>);
+pub(super) struct Leaving(Mutex<HashMap<ServiceInRegion, Arc<Project>>>);
 
 /// Service and region.
-type Place = (&'static str, String);
+type ServiceInRegion = (&'static str, String);
 
 /// The backups of one service in one region.
 #[derive(Debug, Default)]

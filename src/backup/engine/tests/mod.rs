@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::Backups;
-use super::client::{Answer, Ask, label};
+use super::client::{Ask, Pending, label};
 use crate::backup::{Backup, BackupRef, NameOrigin, NewBackup, Service, named};
 use crate::cloud::{self, Call, Context, Refusal, Reply};
 
@@ -137,7 +137,7 @@ impl Script {
 }
 
 impl Ask for Script {
-    fn ask<'a>(&'a self, context: &'a Context, call: &'a Call) -> Answer<'a> {
+    fn ask<'a>(&'a self, context: &'a Context, call: &'a Call) -> Pending<'a> {
         Box::pin(async move {
             if context.stop.is_cancelled() {
                 return Err(cloud::Error::Stopped { call: label(call) });
@@ -210,7 +210,7 @@ impl Ask for Script {
         })
     }
 
-    fn project_id<'a>(&'a self, _: &'a Context) -> Answer<'a, String> {
+    fn project_id<'a>(&'a self, _: &'a Context) -> Pending<'a, String> {
         Box::pin(async { Ok(PROJECT.to_owned()) })
     }
 

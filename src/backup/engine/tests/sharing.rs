@@ -351,16 +351,18 @@ fn deleting(count: usize, refuse: impl Fn(usize) -> Option<Say> + Send + Sync + 
     let (listed, single, batch) = (Arc::clone(&gone), Arc::clone(&gone), gone);
     let most: Arc<AtomicUsize> = Arc::default();
     let largest = Arc::clone(&most);
+    let names: Vec<String> = (0..count).map(|nth| format!("b{nth}")).collect();
     let script = Script::new()
         .heard(ANY, move |call| {
-            let gone = listed.lock().unwrap();
-            let there = |id: &String| gone.get(id).is_none_or(|at| elapsed_of(call) <= *at + seconds(1));
+            let (gone, now) = (listed.lock().unwrap(), elapsed_of(call));
+            let there = |id: &String| gone.get(id).is_none_or(|at| now <= *at + seconds(1));
             if let Some(id) = query(call, "backup_id") {
                 return body(Some(id.to_owned()).filter(|id| there(id)), 1);
             }
             let number = |name| query(call, name).unwrap().parse::<usize>().unwrap();
-            let all: Vec<_> = (0..count).map(|nth| format!("b{nth}")).filter(there).collect();
-            body(all.iter().skip(number("offset")).take(number("limit")).cloned(), all.len())
+            let total = names.len() - gone.keys().filter(|id| !there(id)).count();
+            let page = names.iter().filter(|id| there(id)).skip(number("offset")).take(number("limit"));
+            body(page.cloned(), total)
         })
         .heard("DELETE", move |call| {
             let at = elapsed_of(call);

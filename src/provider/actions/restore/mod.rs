@@ -13,7 +13,7 @@ use crate::plugin::{Action, Attr, Attribute, Diagnostics, Path, Run, Schema, mod
 
 model! {
     /// What to restore, and into what.
-    pub(crate) struct Wish {
+    pub(crate) struct RestoreConfig {
         service: Attr<String>,
         backup_id: Attr<String>,
         restore_time: Attr<String>,
@@ -33,7 +33,7 @@ pub(crate) struct RestoreBackup;
 const LIMIT: Duration = Duration::from_hours(6);
 
 impl Action<Backups> for RestoreBackup {
-    type Model = Wish;
+    type Model = RestoreConfig;
 
     fn schema(&self) -> Schema {
         Schema::new(
@@ -74,7 +74,7 @@ impl Action<Backups> for RestoreBackup {
         .attribute(timeout_attribute("6h"))
     }
 
-    fn validate(&self, config: &Wish) -> Diagnostics {
+    fn validate(&self, config: &RestoreConfig) -> Diagnostics {
         let mut found = Diagnostics::new();
         match (&config.backup_id, &config.restore_time) {
             (Attr::Known(_), Attr::Known(_)) => found.push(messages::two_points()),
@@ -105,7 +105,7 @@ impl Action<Backups> for RestoreBackup {
         found
     }
 
-    async fn invoke(&self, client: &Backups, config: Wish, run: &mut Run) -> Result<(), Diagnostics> {
+    async fn invoke(&self, client: &Backups, config: RestoreConfig, run: &mut Run) -> Result<(), Diagnostics> {
         let service = services::required(&config.service)?;
         let Some(point) = point(&config) else { return Err(messages::no_point().into()) };
         let client = services::regional(client, &config.region);
@@ -124,12 +124,12 @@ impl Action<Backups> for RestoreBackup {
 }
 
 /// As of when, if it is known.
-fn point(config: &Wish) -> Option<RestorePoint> {
+fn point(config: &RestoreConfig) -> Option<RestorePoint> {
     let backup = config.backup_id.as_str().map(|id| RestorePoint::Backup(id.to_owned()));
     backup.or_else(|| moment(&config.restore_time).map(RestorePoint::Time))
 }
 
-fn want(config: &Wish, point: RestorePoint) -> NewRestore {
+fn want(config: &RestoreConfig, point: RestorePoint) -> NewRestore {
     let id = |id: &Attr<String>| id.as_str().unwrap_or_default().to_owned();
     NewRestore {
         source_instance_id: id(&config.source_instance_id),

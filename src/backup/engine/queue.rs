@@ -15,10 +15,10 @@ use crate::cloud::{self, Call, Context};
 
 /// The queues of all instances, by service and instance id.
 #[derive(Debug, Default)]
-pub(super) struct Turns(Mutex<HashMap<(&'static str, String), Arc<Line>>>);
+pub(super) struct Queues(Mutex<HashMap<(&'static str, String), Arc<Queue>>>);
 
 #[derive(Debug, Default)]
-struct Line {
+struct Queue {
     /// How many have or await their turn.
     length: AtomicUsize,
     turn: Arc<tokio::sync::Mutex<Begun>>,
@@ -29,22 +29,22 @@ pub(super) type Begun = HashSet<String>;
 
 /// The right to create on an instance; ends when dropped.
 #[derive(Debug)]
-pub(super) struct Turn {
+pub(super) struct Front {
     pub(super) begun: OwnedMutexGuard<Begun>,
-    _place: Place,
+    _place: InQueue,
 }
 
 /// A place in a line; left when dropped, also when the wait is given up.
 #[derive(Debug)]
-struct Place(Arc<Line>);
+struct InQueue(Arc<Queue>);
 
-impl Drop for Place {
+impl Drop for InQueue {
     fn drop(&mut self) {
         self.0.length.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-impl Turns {
+impl Queues {
     /// Waits for its turn. `call` is what could not be sent if the wait is in vain.
     pub(super) async fn take(
         &self,
@@ -52,11 +52,11 @@ impl Turns {
         want: &NewBackup,
         call: &Call,
         progress: &dyn Progress,
-    ) -> Result<Turn, Error> {
+    ) -> Result<Front, Error> {
         let key = (client.service.facts().key(), want.instance_id.clone());
         let line = Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default());
         let ahead = line.length.fetch_add(1, Ordering::Relaxed);
-        let place = Place(Arc::clone(&line));
+        let place = InQueue(Arc::clone(&line));
         if ahead > 0 {
             info!(instance_id = want.instance_id, name = want.name, "the backup is queued behind {ahead}");
             progress.queued(ahead);
@@ -65,7 +65,7 @@ impl Turns {
         tokio::select! {
             biased;
             () = stop.cancelled() => Err(cloud::Error::Stopped { call: label(call) }.into()),
-            begun = Arc::clone(&line.turn).lock_owned() => Ok(Turn { begun, _place: place }),
+            begun = Arc::clone(&line.turn).lock_owned() => Ok(Front { begun, _place: place }),
             () = sleep_until(*deadline) => {
                 let cause = cloud::Error::DeadlinePassed { call: label(call), last: None };
                 Err(Error::Busy { running: None, cause })
