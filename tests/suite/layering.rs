@@ -74,7 +74,8 @@ fn no_files_depend_on_each_other_in_a_circle() {
         assert!(dependencies.len() > 3 && dependencies.values().any(|files| !files.is_empty()), "{folder} is not read");
         found.extend(names::circles(&dependencies).into_iter().map(|circle| circle.join(" → ")));
     }
-    assert_eq!(found, CIRCLES, "files that depend on each other cannot be understood one after the other");
+    found.retain(|circle| !CIRCLES.contains(&&**circle));
+    assert_eq!(found, [""; 0], "files that depend on each other cannot be understood one after the other");
 }
 
 /// What the rule above sees of three files: what is said of the first one is what it depends on.

@@ -172,7 +172,8 @@ async fn a_repeated_page_ends_the_list() {
 
 #[tokio::test(start_paused = true)]
 async fn pages_as_long_as_they_like_have_a_bound_too() {
-    let script = Script::new().on("GET", |nth, _| page(nth * 30_000, 30_000, usize::MAX >> 12));
+    let ids = |nth: usize| (nth * 30_000..(nth + 1) * 30_000).map(|nth| format!("b{nth}"));
+    let script = Script::new().on("GET", move |nth, _| page_of(ids(nth), usize::MAX >> 12));
     let error = all(&script).await.unwrap_err();
     assert!(error.to_string().contains("no end: 4 pages with 120000 records"), "{error}");
 }
@@ -185,7 +186,8 @@ async fn records_that_move_between_pages_come_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_list_without_end_is_an_error() {
-    let script = Script::new().on("GET", |nth, _| page(nth * 100, 100, usize::MAX >> 12));
+    let ids = |nth: usize| (nth * 100..(nth + 1) * 100).map(|nth| format!("b{nth}"));
+    let script = Script::new().on("GET", move |nth, _| page_of(ids(nth), usize::MAX >> 12));
     let error = all(&script).await.unwrap_err();
     assert!(error.to_string().contains("no end"), "{error}");
 }

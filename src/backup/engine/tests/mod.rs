@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::Backups;
 use super::client::{Ask, Pending, label};
 use crate::backup::{Backup, BackupRef, NameOrigin, NewBackup, Service, named};
-use crate::cloud::{self, Call, Context, Refusal, Reply};
+use crate::cloud::{self, Body, Call, Context, Refusal, Reply};
 
 /// How long every answer takes.
 const LATENCY: Duration = Duration::from_millis(50);
@@ -42,6 +42,8 @@ const PUT: &str = "PUT /v3/{project_id}/backups/b1";
 enum Say {
     /// Status 200 with that body.
     Ok(Json),
+    /// The same, of which the text is there already: for lists of which many pages are read.
+    Text(String),
     /// The same without a `Date` header.
     Dateless(Json),
     /// An error status and code.
@@ -190,6 +192,10 @@ impl Ask for Script {
             let date = Some(after(self.elapsed()));
             match say {
                 Say::Ok(body) => Ok(Reply { status: 200, body: body.into(), date, request_id: None }),
+                Say::Text(text) => {
+                    let body = Body::new(text).expect("the script speaks JSON");
+                    Ok(Reply { status: 200, body, date, request_id: None })
+                }
                 Say::Dateless(body) => Ok(Reply { status: 200, body: body.into(), date: None, request_id: None }),
                 Say::Lost | Say::IamLost => Err(unanswered(true)),
                 Say::Unreachable => Err(unanswered(false)),
@@ -278,6 +284,13 @@ fn item(id: &str, status: &str, after: i64) -> Json {
         "id": id, "name": "nightly", "instance_id": INSTANCE, "status": status, "type": "Manual", "size": 4,
         "begin_time": begin.strftime("%Y-%m-%d %H:%M:%S").to_string(), "end_time": "",
     })
+}
+
+/// A page of completed backups with these ids, of which all have begun when the test did.
+fn page_of(ids: impl IntoIterator<Item = String>, total: usize) -> Say {
+    let one = item("@", "COMPLETED", 0).to_string();
+    let items: Vec<_> = ids.into_iter().map(|id| one.replace('@', &id)).collect();
+    Say::Text(format!(r#"{{"backups": [{}], "total_count": {total}}}"#, items.join(",")))
 }
 
 /// The same with some fields changed.

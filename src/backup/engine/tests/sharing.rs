@@ -18,23 +18,18 @@ fn query<'a>(call: &'a str, name: &str) -> Option<&'a str> {
     query.split(['&', ' ']).find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
 }
 
-fn body(ids: impl IntoIterator<Item = String>, total: usize) -> Say {
-    let items: Vec<_> = ids.into_iter().map(|id| item(&id, "COMPLETED", 0)).collect();
-    Say::Ok(json!({ "backups": items, "total_count": total }))
-}
-
 /// A project with so many completed backups `b0`, `b1`, …; `gone` are listed by no call.
 fn project(count: usize, gone: &'static [usize]) -> Script {
     let there = move |nth: &usize| *nth < count && !gone.contains(nth);
     Script::new().heard(ANY, move |call| {
         if let Some(id) = query(call, "backup_id") {
             let nth: usize = id[1..].parse().unwrap();
-            return body(Some(nth).filter(there).map(|nth| format!("b{nth}")), 1);
+            return page_of(Some(nth).filter(there).map(|nth| format!("b{nth}")), 1);
         }
         let number = |name| query(call, name).unwrap().parse::<usize>().unwrap();
         let all: Vec<_> = (0..count).filter(there).collect();
         let page = all.iter().skip(number("offset")).take(number("limit")).map(|nth| format!("b{nth}"));
-        body(page, all.len())
+        page_of(page, all.len())
     })
 }
 
@@ -131,8 +126,8 @@ async fn absence_is_confirmed_by_id() {
     assert!(script.calls().len() <= 4 + 2 * (2 + 2 * 2 + 1), "{:?}", script.calls());
     // A page that leaves out what is there is not believed.
     let script = Script::new().heard(ANY, |call| match query(call, "backup_id") {
-        Some(id) => body([id.to_owned()], 1),
-        None => body(["b0".to_owned(), "b1".to_owned()], 2),
+        Some(id) => page_of([id.to_owned()], 1),
+        None => page_of(["b0".to_owned(), "b1".to_owned()], 2),
     });
     assert_eq!(refresh(&script.backups(), "dds", jumbled(10), 10).await.len(), 10);
 }
@@ -161,8 +156,8 @@ async fn who_asks_again_is_told_anew() {
     let now = Arc::clone(&gone);
     let script = Script::new().heard(ANY, move |call| match query(call, "backup_id") {
         Some("b0") if now.load(Ordering::Relaxed) => empty(),
-        Some(id) => body([id.to_owned()], 1),
-        None => body((usize::from(now.load(Ordering::Relaxed))..10).map(|nth| format!("b{nth}")), 10),
+        Some(id) => page_of([id.to_owned()], 1),
+        None => page_of((usize::from(now.load(Ordering::Relaxed))..10).map(|nth| format!("b{nth}")), 10),
     });
     let backups = script.backups();
     assert_eq!(refresh(&backups, "dds", jumbled(9), 9).await.len(), 9);
@@ -196,7 +191,7 @@ async fn our_own_write_drops_the_pages() {
 #[tokio::test(start_paused = true)]
 async fn what_changes_by_itself_is_not_told_old() {
     let script = Script::new().heard(ANY, |call| match query(call, "backup_id") {
-        Some(id) => body([id.to_owned()], 1),
+        Some(id) => page_of([id.to_owned()], 1),
         None => list(&(0..10).map(|nth| item(&format!("b{nth}"), "BUILDING", 0)).collect::<Vec<_>>()),
     });
     let backups = script.backups();
@@ -244,7 +239,7 @@ async fn the_stop_of_one_reader_is_not_the_end_of_the_others() {
 #[tokio::test(start_paused = true)]
 async fn a_list_that_is_refused_leaves_the_ids() {
     let script = Script::new().heard(ANY, |call| match query(call, "backup_id") {
-        Some(id) => body([id.to_owned()], 1),
+        Some(id) => page_of([id.to_owned()], 1),
         None => Say::No(403, "DBS.280063"),
     });
     assert_eq!(refresh(&script.backups(), "dds", jumbled(30), 10).await.len(), 30);
@@ -357,12 +352,12 @@ fn deleting(count: usize, refuse: impl Fn(usize) -> Option<Say> + Send + Sync + 
             let (gone, now) = (listed.lock().unwrap(), elapsed_of(call));
             let there = |id: &String| gone.get(id).is_none_or(|at| now <= *at + seconds(1));
             if let Some(id) = query(call, "backup_id") {
-                return body(Some(id.to_owned()).filter(|id| there(id)), 1);
+                return page_of(Some(id.to_owned()).filter(|id| there(id)), 1);
             }
             let number = |name| query(call, name).unwrap().parse::<usize>().unwrap();
             let total = names.len() - gone.keys().filter(|id| !there(id)).count();
             let page = names.iter().filter(|id| there(id)).skip(number("offset")).take(number("limit"));
-            body(page.cloned(), total)
+            page_of(page.cloned(), total)
         })
         .heard("DELETE", move |call| {
             let at = elapsed_of(call);
