@@ -301,7 +301,15 @@ impl State {
         NextStep::Rest(wake)
     }
 
-    fn next_of_reader(&self, who: Ticket, scope: &Scope, id: &str, since: Instant, kinds: usize, now: Instant) -> NextStep {
+    fn next_of_reader(
+        &self,
+        who: Ticket,
+        scope: &Scope,
+        id: &str,
+        since: Instant,
+        kinds: usize,
+        now: Instant,
+    ) -> NextStep {
         let alone = NextStep::Tell(who, Answer::Alone);
         let Some(list) = self.lists.get(scope) else { return alone };
         if let Some(entry) = list.entries.get(id) {
@@ -622,7 +630,10 @@ mod tests {
         let found = [(String::from("b1"), backup(1))].into();
         let sweep = Sweep { sent: now + ms(500), found, complete: true, pages: 1, too_many: None };
         let told = state.swept(&None, &sweep, now + ms(600));
-        assert!(matches!(&*told, [(1, Answer::Seen(_))]), "who is not due, and was not seen, goes on waiting: {told:?}");
+        assert!(
+            matches!(&*told, [(1, Answer::Seen(_))]),
+            "who is not due, and was not seen, goes on waiting: {told:?}"
+        );
     }
 
     #[test]
