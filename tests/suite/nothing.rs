@@ -160,6 +160,14 @@ async fn every_form_of_nothing_is_one_after_a_create_an_import_and_a_move() {
                 let case = format!("{service}: {argument} = {form}");
                 let with = |name: &str, value: &Value| over(&named(name), &json!({ argument.as_str(): value }));
                 let name = format!("taken-{}-{at}", argument.replace('_', "-"));
+                // What turns out to be nothing only during the apply changes nothing of the plan.
+                let unknown = run.planned(&case, &with(&name, &json!(UNKNOWN)), &Stored::none()).await;
+                let known = run.planned(&case, &with(&name, form), &Stored::none()).await;
+                let [unknown, known] = [unknown, known].map(|plan| unwired(plan.planned_state.as_ref()));
+                for (name, known) in known.as_object().unwrap() {
+                    let before = &unknown[name];
+                    assert!(*before == *UNKNOWN || before == known, "{case}: {name} was {before}, and is {known}");
+                }
                 let (created, _) = run.changed(&case, &with(&name, form), &Stored::none()).await;
                 let taken = run.taken();
                 let origins = [
