@@ -1,4 +1,5 @@
-//! What names and descriptions of backups may look like: the rule that every service accepts.
+//! What names and descriptions may look like that are sent with a create: the rule that every service accepts. What exists may
+//! have been called otherwise.
 //!
 //! The services' pages agree on it (create requests of DDS, GeminiDB, TaurusDB, RDS and GaussDB); where a page allows
 //! more, such as Chinese names in TaurusDB, the common rule is kept.

@@ -44,9 +44,16 @@ pub trait Service: Send + Sync {
         Ok(vec![facts.filtered(facts.get(facts.list), filter).page(offset, limit)])
     }
 
-    /// Reads a page of backups.
+    /// Reads a page of backups, each of its records for itself.
+    fn records(&self, reply: &Reply) -> Result<Page<Result<Backup, Misread>>, Misread> {
+        wire::records(reply, self.facts().unit, self.facts().status)
+    }
+
+    /// Reads a page of backups. Who goes by what a list does not show needs all of it: one record that cannot be read is an
+    /// error.
     fn listed(&self, reply: &Reply) -> Result<Page<Backup>, Misread> {
-        wire::listed(reply, self.facts().unit, self.facts().status)
+        let Page { items, total } = self.records(reply)?;
+        Ok(Page { items: items.into_iter().collect::<Result<_, _>>()?, total })
     }
 
     /// The call that completes what the list does not tell of a backup, if there is one.

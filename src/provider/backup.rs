@@ -163,8 +163,13 @@ impl DataSource<Backups> for BackupDataSource {
             };
         }
         let filter = filter(&config);
-        let mut found =
-            client.list(&context, service, &filter).await.map_err(|error| explain(Doing::Search, about, &error))?;
+        let (mut found, unread) = client
+            .list_readable(&context, service, &filter)
+            .await
+            .map_err(|error| explain(Doing::Search, about, &error))?;
+        if let Some(warning) = fields::unread(service.facts().title, &unread) {
+            life.warn(warning);
+        }
         if found.len() > 1 && config.most_recent != Attr::Known(true) {
             return Err(several(&found).into());
         }

@@ -24,6 +24,7 @@ model! {
         pub(super) begin_before: Attr<String>,
         pub(super) region: Attr<String>,
         pub(super) total: Attr<i64>,
+        pub(super) unreadable: Attr<i64>,
         pub(super) backups: Attr<Vec<BackupObject>>,
     }
 }
@@ -85,6 +86,11 @@ impl DataSource<Backups> for BackupsDataSource {
             )
             .attribute(fields::region())
             .attribute(Attribute::integer("total").computed().describe("How many backups fit."))
+            .attribute(
+                Attribute::integer("unreadable")
+                    .computed()
+                    .describe("How many records of the list cannot be read, whatever backups they are; a warning says why."),
+            )
             .attribute(
                 Attribute::computed_list_of(
                     "backups",
@@ -158,10 +164,14 @@ impl DataSource<Backups> for BackupsDataSource {
             begin_before: moment(&config.begin_before),
         };
         let about = About { service: service.facts().product.key, id: None, name: filter.name.as_deref() };
-        let found = client
-            .list(&context(life), service, &filter)
+        let (found, unread) = client
+            .list_readable(&context(life), service, &filter)
             .await
             .map_err(|error| explain(Doing::Search, about, &error))?;
+        if let Some(warning) = fields::unread(service.facts().title, &unread) {
+            life.warn(warning);
+        }
+        config.unreadable = fields::count(u64::try_from(unread.len()).ok());
         config.total = fields::count(u64::try_from(found.len()).ok());
         config.backups = Attr::Known(found.iter().map(object).collect());
         if config.region.is_null() {

@@ -30,6 +30,17 @@ pub(super) fn check_sought(text: &str) -> Result<(), String> {
     }
 }
 
+/// What somebody may have called something that exists. What we send ourselves has a narrower rule.
+pub(super) fn check_given(name: &str) -> Result<(), String> {
+    if name.trim() != name {
+        return Err("it begins or ends with white space, which nothing in the cloud does".to_owned());
+    }
+    match name.chars().find(|c| c.is_control()) {
+        Some(bad) => Err(format!("it contains {bad:?}, which no name in the cloud does")),
+        None => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,6 +67,16 @@ mod tests {
             assert_eq!(check_region(name), Ok(()));
         }
         assert!(check_region("").is_err());
+    }
+
+    #[test]
+    fn names_that_others_gave_are_accepted() {
+        for name in ["每日备份", "1st", "ab", "a b.c", &"x".repeat(300)] {
+            assert_eq!(check_given(name), Ok(()), "{name}");
+        }
+        for name in [" a", "a ", "a\nb", "a\u{7f}b"] {
+            assert!(check_given(name).is_err(), "{name:?}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::explain::{About, Doing, explain};
-use super::{fields, services};
+use super::{checks, fields, services};
 use crate::backup::{self, ALL, BackupRef, Backups, DownloadFile};
 use crate::cloud::Context;
 use crate::plugin::{Attr, Attribute, Diagnostic, Diagnostics, EphemeralResource, Lease, Path, Schema, model};
@@ -64,7 +64,7 @@ impl EphemeralResource<Backups> for BackupDownload {
         )
         .attribute(Attribute::string("backup_id").required().check(fields::check_id).describe("Id of the backup. It must be `COMPLETED`."))
         .attribute(Attribute::string("instance_id").check(fields::check_id).describe("Id of its instance. Default: none; `dds` needs it."))
-        .attribute(Attribute::string("region").describe("Region of the backup. Default: the provider's region."))
+        .attribute(Attribute::string("region").check(checks::check_region).describe("Region of the backup. Default: the provider's region."))
         .attribute(text("bucket").describe("Object storage bucket that holds the files, where the service tells it."))
         .attribute(
             Attribute::computed_list_of(

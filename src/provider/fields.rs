@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::{checks, services};
-use crate::backup::{Backup, DataNode, Database, Datastore, Filter};
-use crate::plugin::{Attr, Attribute, Type, model};
+use crate::backup::{Backup, DataNode, Database, Datastore, Filter, Misread};
+use crate::plugin::{Attr, Attribute, Diagnostic, Type, model};
 
 model! {
     /// The database engine.
@@ -173,6 +173,27 @@ pub(super) fn database_attributes() -> Vec<Attribute> {
             .computed()
             .describe("The only tables of it in the backup; empty if all are in it."),
     ]
+}
+
+/// That records of a service's list could not be read, if so.
+pub(super) fn unread(service: &str, why: &[Misread]) -> Option<Diagnostic> {
+    /// So many are quoted at most.
+    const QUOTED: usize = 5;
+    let quoted = why.iter().take(QUOTED).map(|Misread(why)| format!("\n- {why}")).collect::<String>();
+    let more = match why.len().saturating_sub(QUOTED) {
+        0 => String::new(),
+        more => format!("\n- and {more} more"),
+    };
+    let missing = match why.len() {
+        0 => return None,
+        1 => format!("One record of {service} cannot be read and is missing"),
+        count => format!("{count} records of {service} cannot be read and are missing"),
+    };
+    let detail = format!(
+        "{missing} from the result:{quoted}{more}\n\nThe others are all there. Please report this, with the log that \
+         `TF_LOG=DEBUG` writes."
+    );
+    Some(Diagnostic::warning("Some records cannot be read", detail))
 }
 
 /// The filters in words, for a message.

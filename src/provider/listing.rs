@@ -1,5 +1,6 @@
 //! The list resource `huaweidb_manual_backup`: what exists in the cloud, for `terraform query`.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::pin::pin;
 use std::time::Duration;
@@ -9,8 +10,8 @@ use tokio::sync::mpsc;
 use super::backups::{check_time, moment};
 use super::explain::{About, Doing, explain};
 use super::manual_backup::{ManualBackup, filled, untouched};
-use super::{fields, services};
-use crate::backup::{self, ALL, Backup, BackupRef, Backups, Filter, Service, Status, naming};
+use super::{checks, fields, services};
+use crate::backup::{self, ALL, Backup, BackupRef, Backups, Filter, Misread, Service, Status};
 use crate::cloud::Context;
 use crate::plugin::{Attr, Attribute, Diagnostic, Diagnostics, Findings, ListResource, Path, Schema, model};
 
@@ -39,14 +40,13 @@ impl ListResource<Backups> for ManualBackupList {
     fn schema(&self) -> Schema {
         let mut schema = Schema::new("Finds manual backups, whoever took them, for `terraform query`: in one service or in all, page by page as the \
              cloud lists them. Where whole objects are asked for, as for a generated configuration, only those are handed on that \
-             can be imported without a change: completed ones, whose names and descriptions the resource accepts. A warning names \
-             the others.")
+             can be imported without a change: completed ones. A warning names the others.")
             .attribute(Attribute::string("service").one_of(services::keys()).describe(format!(
                 "Database service to ask. {} Default: all that take manual backups; one that does not answer is a warning.",
                 services::allowed()
             )))
             .attribute(Attribute::string("instance_id").check(fields::check_id).describe("Only backups of this instance. Default: of all."))
-            .attribute(Attribute::string("name_prefix").describe("Only backups whose name begins so. Default: any."))
+            .attribute(Attribute::string("name_prefix").check(checks::check_sought).describe("Only backups whose name begins so. Default: any."))
             .attribute(
                 Attribute::string("status")
                     .one_of(fields::STATUSES.iter().copied())
@@ -58,7 +58,7 @@ impl ListResource<Backups> for ManualBackupList {
                     .describe("Only backups begun at this time or later: RFC 3339, such as `2026-01-31T00:00:00Z`. Default: \
                          however old."),
             )
-            .attribute(Attribute::string("region").describe("Region to ask. Default: the provider's region."));
+            .attribute(Attribute::string("region").check(checks::check_region).describe("Region to ask. Default: the provider's region."));
         schema.timeouts = Some(crate::plugin::Timeouts { read: LIMIT, ..crate::plugin::Timeouts::default() });
         schema
     }
@@ -143,6 +143,8 @@ fn partly(mut failure: Diagnostic, found: u64) -> Diagnostic {
 struct Aside {
     /// Of services that could not be searched.
     failures: Vec<Diagnostic>,
+    /// Why records could not be read, by service.
+    unread: BTreeMap<&'static str, Vec<Misread>>,
     /// Backups that were found and not handed on, each with the reason.
     left_out: Vec<String>,
 }
@@ -154,6 +156,11 @@ impl Aside {
         for failure in self.failures.drain(..) {
             let detail = format!("Backups of this service are missing from the result. {}", failure.detail);
             findings.warn(Diagnostic::warning("A service was not searched", detail)).await;
+        }
+        for (key, unread) in std::mem::take(&mut self.unread) {
+            if let Some(warning) = fields::unread(key, &unread) {
+                findings.warn(warning).await;
+            }
         }
         let left_out = std::mem::take(&mut self.left_out);
         if !left_out.is_empty() {
@@ -181,12 +188,7 @@ fn unmanageable(backup: &Backup) -> Option<String> {
         Status::Deleting => Some("it is being deleted".to_owned()),
         Status::Other(word) => Some(format!("its status is {word}")),
     };
-    why.or_else(|| naming::check_name(&backup.name).err().map(|why| format!("its name does not fit: {why}"))).or_else(
-        || {
-            let description = backup.description.as_deref().unwrap_or_default();
-            naming::check_description(description).err().map(|why| format!("its description does not fit: {why}"))
-        },
-    )
+    why.or_else(|| checks::check_given(&backup.name).err().map(|why| format!("its name does not fit: {why}")))
 }
 
 /// Searches one service: all at once, or instance by instance where it lists only so.
@@ -226,21 +228,27 @@ async fn hand_on(
     let whole = findings.whole;
     let reading = async move {
         // Stops on the page that has the last one that is wanted, without waiting to be told.
-        let each = |backup: Backup| {
-            let why = if whole { unmanageable(&backup) } else { None };
-            if why.is_none() {
+        let each = |record: Result<Backup, Misread>| {
+            let record = record.map(|backup| {
+                let why = if whole { unmanageable(&backup) } else { None };
+                (backup, why)
+            });
+            if matches!(&record, Ok((_, None))) {
                 left = left.saturating_sub(1);
             }
-            if sender.send((backup, why)).is_ok() && left > 0 {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
-            }
+            if sender.send(record).is_ok() && left > 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
         client.each(context, service, filter, each).await
     };
     let handing = async {
-        while let Some((backup, why)) = receiver.recv().await {
+        while let Some(record) = receiver.recv().await {
+            let (backup, why) = match record {
+                Ok(readable) => readable,
+                Err(why) => {
+                    aside.unread.entry(service.facts().key()).or_default().push(why);
+                    continue;
+                }
+            };
             if let Some(why) = why {
                 aside.left_out.push(format!("\n- {} of {}: {why}", label(&backup), service.facts().key()));
                 continue;

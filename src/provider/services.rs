@@ -153,6 +153,34 @@ pub(super) fn import_id(id: &str) -> Result<(&'static dyn Service, BackupRef, Op
     Ok((service, BackupRef::new(backup_id, instance_id), region))
 }
 
+/// Reads the attributes of an identity: what they say together would be an import id, but nobody has written that.
+pub(super) fn identified(
+    [key, region, instance_id, id]: [&str; 4],
+) -> Result<(&'static dyn Service, BackupRef, Option<String>), Diagnostics> {
+    let refused = |name: &str, value: &str, why: &str| {
+        let detail = format!("`{name}` of the identity is {value:?}: {why}. Nothing was imported.");
+        Diagnostics::from(Diagnostic::error("Object cannot be imported by this identity", detail))
+    };
+    for (name, value) in [("service", key), ("instance_id", instance_id), ("id", id)] {
+        if value.is_empty() {
+            return Err(refused(name, value, "it must not be empty"));
+        }
+        if value.chars().any(|c| c.is_control() || c.is_whitespace() || c == '/' || c == '@') {
+            return Err(refused(name, value, "it contains what no id does"));
+        }
+    }
+    let service = backup::named(key)
+        .ok_or_else(|| refused("service", key, &format!("the services are {}", keys().join(", "))))?;
+    if let Some(why) = service.facts().no_create {
+        return Err(refused("service", key, &format!("{why}; their backups can be read with the data sources")));
+    }
+    if !region.is_empty() {
+        checks::check_region(region).map_err(|why| refused("region", region, &why))?;
+    }
+    let region = Some(region.to_owned()).filter(|region| !region.is_empty());
+    Ok((service, BackupRef::new(id, Some(instance_id.to_owned())), region))
+}
+
 fn malformed(id: &str, why: &str) -> Diagnostics {
     let can = || ALL.iter().map(|service| service.facts()).filter(|facts| facts.no_create.is_none());
     let short = can().filter(|facts| !facts.needs_instance);

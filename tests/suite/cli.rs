@@ -133,13 +133,10 @@ fn bad_arguments_are_refused_at_plan_time_and_nothing_is_sent() {
     let emulator = emulator(0.2);
     let workspace = Workspace::new(&emulator);
     for (arguments, words) in [
-        ("  name = \"1st\"", "begin with a letter"),
-        ("  name = \"abc\"", "4 to 64"),
-        ("  name = \"with space\"", "letters, digits, hyphens and underscores"),
+        ("  name = \" padded\"", "white space"),
         ("  name = \"good-name\"\n  name_prefix = \"p-\"", "exactly one"),
         ("", "exactly one"),
         ("  name_prefix = \"-p\"", "begin with a letter"),
-        ("  name = \"good-name\"\n  description = \"a<b\"", "not allowed"),
         ("  name = \"good-name\"\n  on_destroy = \"keep\"", "retain"),
         ("  name = \"good-name\"\n  timeouts {\n    create = \"soon\"\n  }", "30m"),
         ("  name = \"good-name\"\n  status = \"COMPLETED\"", "status"),
@@ -147,6 +144,17 @@ fn bad_arguments_are_refused_at_plan_time_and_nothing_is_sent() {
     ] {
         workspace.configure(&backup(&emulator, arguments));
         workspace.run(&["validate"]).failed().says(words);
+        workspace.run(&["plan"]).failed().says(words);
+    }
+    // What exists may be called so; a create may not.
+    for (arguments, words) in [
+        ("  name = \"1st\"", "begin with a letter"),
+        ("  name = \"abc\"", "4 to 64"),
+        ("  name = \"with space\"", "letters, digits, hyphens and underscores"),
+        ("  name = \"good-name\"\n  description = \"a<b\"", "not allowed"),
+    ] {
+        workspace.configure(&backup(&emulator, arguments));
+        workspace.run(&["validate"]).succeeded();
         workspace.run(&["plan"]).failed().says(words);
     }
     workspace.configure(

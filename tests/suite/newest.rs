@@ -96,7 +96,7 @@ async fn line_77_identities_are_simple_and_read_off_the_object() {
     let half = run.import("", Some(over(&known, &json!({ "id": null })))).await;
     assert_eq!(summaries(&half.diagnostics), ["Object cannot be imported by this identity"]);
     let foreign = run.import("", Some(over(&known, &json!({ "service": "mainframe" })))).await;
-    assert_eq!(summaries(&foreign.diagnostics), ["Invalid import id"]);
+    assert_eq!(summaries(&foreign.diagnostics), ["Object cannot be imported by this identity"]);
 
     // Stored ones are read as far as they are known.
     let upgrade = async |version, json: &Value| {
@@ -578,8 +578,11 @@ async fn line_82_a_list_honours_limits_and_gives_objects_on_request() {
 async fn a_list_hands_on_whole_only_what_can_be_managed() {
     // So slow that what is being deleted stays.
     let run = Run::start(600.0).await;
-    let made = run.backups(3, "good-");
-    for (name, status) in [("failed", "FAILED"), ("leaving", "DELETING"), ("每日备份", "COMPLETED")] {
+    let mut made = run.backups(3, "good-");
+    // A name that no create would send.
+    let chinese = NewBackups { instance_id: run.dds(), name: Some("每日备份".to_owned()), ..NewBackups::default() };
+    made.extend(run.emulator.add_backups(&chinese));
+    for (name, status) in [("failed", "FAILED"), ("leaving", "DELETING"), ("padded ", "COMPLETED")] {
         let one = NewBackups {
             instance_id: run.dds(),
             name: Some(name.to_owned()),
@@ -589,17 +592,17 @@ async fn a_list_hands_on_whole_only_what_can_be_managed() {
         run.emulator.add_backups(&one);
     }
     let wish = json!({ "service": "dds" });
-    assert_eq!(run.list(&wish, 100, false).await.len(), 6, "all are there to be seen");
-    for (limit, noted_at) in [(100, 3), (3, 2)] {
+    assert_eq!(run.list(&wish, 100, false).await.len(), 7, "all are there to be seen");
+    for (limit, noted_at) in [(100, 4), (4, 3)] {
         let events = run.list(&wish, limit, true).await;
-        assert_eq!(events.len(), 4);
+        assert_eq!(events.len(), 5);
         let found = events.iter().filter_map(|event| event.identity.as_ref());
         let found = found.map(|one| identity(Some(one))["id"].as_str().unwrap().to_owned());
         assert_eq!(found.collect::<BTreeSet<_>>(), ids(&made));
         // A host does not read on after the last object that it wants.
         let noted = &events[noted_at].diagnostic;
         assert_eq!(summaries(noted), ["Backups were left out"]);
-        for name in ["failed", "leaving", "每日备份"] {
+        for name in ["failed", "leaving", "padded "] {
             assert!(noted[0].detail.contains(name), "{}", noted[0].detail);
         }
     }

@@ -7,12 +7,25 @@ use std::collections::BTreeSet;
 use huaweidb_emulator::NewBackups;
 use serde_json::{Value, json};
 
+use crate::messages::book::Book;
 use crate::support::host::proto::tfplugin6 as tf;
 use crate::support::run::{Run, apply_request, over, plan_request, summaries};
 use crate::support::value::{UNKNOWN, unwired};
 
 /// Plans as a host does that keeps the private bytes, or as one that does not.
 async fn plan(
+    run: &Run,
+    keeps: bool,
+    objects: (&Value, &Value),
+    private: (&[u8], &[u8]),
+) -> tf::plan_resource_change::Response {
+    let plan = planned(run, keeps, objects, private).await;
+    assert!(plan.diagnostics.iter().all(|one| one.severity != 1), "{:?}", plan.diagnostics);
+    plan
+}
+
+/// The same, whatever it says.
+async fn planned(
     run: &Run,
     keeps: bool,
     (config, prior): (&Value, &Value),
@@ -25,9 +38,7 @@ async fn plan(
         planned_private: planned_private.to_vec(),
         ..plan_request(config, prior, &proposed)
     };
-    let plan = run.host.provider().plan_resource_change(request).await.unwrap().into_inner();
-    assert!(plan.diagnostics.iter().all(|one| one.severity != 1), "{:?}", plan.diagnostics);
-    plan
+    run.host.provider().plan_resource_change(request).await.unwrap().into_inner()
 }
 
 /// What a host proposes: the configuration, and what was there where nothing is configured.
@@ -156,4 +167,36 @@ async fn the_rotation_deletes_exactly_what_the_plan_announced() {
     let taken = unwired(applied.new_state.as_ref())["id"].as_str().unwrap().to_owned();
     let left: BTreeSet<String> = run.emulator.backups().into_iter().map(|one| one.id).collect();
     assert_eq!(left, [third.id, new.id, taken].into());
+}
+
+#[tokio::test]
+async fn a_plan_is_not_carried_out_in_another_region_or_project() {
+    let run = Run::start(0.2).await;
+    let config = prefixed(&run, &json!({}));
+    let create = (&config, &Value::Null);
+    let first = plan(&run, true, create, (b"", b"")).await;
+    let team = run.emulator.project_id_of(&run.emulator.domain_name(), "eu-de_team1");
+    let nl = json!({ "region": "eu-nl", "project_id": run.emulator.project_id_in("eu-nl") });
+    let mut book = Book::default();
+    for (case, settings) in [
+        ("another project", json!({ "project_id": team })),
+        ("another region", nl.clone()),
+        ("another region, and nothing may be asked", over(&nl, &json!({ "preflight": false }))),
+    ] {
+        run.configure_with(&settings).await;
+        let said = planned(&run, true, create, (b"", &first.planned_private)).await.diagnostics;
+        assert_eq!(summaries(&said), ["Plan was made for another region or project"], "{case}");
+        book.add(case, &said);
+        // Who keeps nothing is told what is to be seen there.
+        if settings.get("preflight").is_none() {
+            let other = prefixed(&run, &json!({ "description": case }));
+            let said = planned(&run, false, (&other, &Value::Null), (b"", b"")).await.diagnostics;
+            assert_eq!(summaries(&said), ["Instance was not found"], "{case}");
+        }
+    }
+    assert!(run.emulator.journal().iter().all(|call| call.method == "GET"), "{:?}", run.emulator.journal());
+    run.configure().await;
+    let again = plan(&run, true, create, (b"", &first.planned_private)).await;
+    assert_eq!(name(apply(&run, &config, &again).await.new_state.as_ref()), name(first.planned_state.as_ref()));
+    book.is("elsewhere");
 }

@@ -46,8 +46,8 @@ use self::queue::Queues;
 use self::remove::Others;
 pub use self::remove::Stop;
 use super::{
-    Backup, BackupRef, Claims, Download, Error, Filter, Instance, NewBackup, NewRestore, RestoreError, RestoreStep,
-    Service, Span, Started, Unsupported, Verdict,
+    Backup, BackupRef, Claims, Download, Error, Filter, Instance, Misread, NewBackup, NewRestore, RestoreError,
+    RestoreStep, Service, Span, Started, Unsupported, Verdict,
 };
 use crate::cloud::{Cloud, Context};
 
@@ -198,6 +198,11 @@ impl Backups {
         Ok(self.cloud.project_id(context).await?)
     }
 
+    /// The same while planning: `None` without an answer.
+    pub async fn project_ahead(&self) -> Option<String> {
+        self.ahead.ask(|context| async move { self.project_id(&context).await }).await.ok()
+    }
+
     /// The manual backups of that very name on the instance, newest first. After a create that had an unclear moment, more
     /// than one means that the request arrived twice.
     pub async fn named(
@@ -219,7 +224,17 @@ impl Backups {
         pages::matching(self.client(context, service), filter).await
     }
 
-    /// The same in any order, if that means looking through at most so many records; `None` as soon as it means more.
+    /// The same of a list in which some records cannot be read, and why those cannot.
+    pub async fn list_readable(
+        &self,
+        context: &Context,
+        service: &'static dyn Service,
+        filter: &Filter,
+    ) -> Result<(Vec<Backup>, Vec<Misread>), Error> {
+        pages::matching_readable(self.client(context, service), filter).await
+    }
+
+    /// As [`Self::list`] in any order, if that means looking through at most so many records; `None` as soon as it means more.
     pub async fn list_few(
         &self,
         context: &Context,
@@ -230,16 +245,18 @@ impl Backups {
         pages::matching_few(self.client(context, service), filter, most).await
     }
 
-    /// Hands every backup that matches to `each` as its page comes, in the cloud's order, until it breaks off.
+    /// Hands every backup that matches to `each` as its page comes, in the cloud's order, until it breaks off; and why a record
+    /// cannot be read.
     pub async fn each(
         &self,
         context: &Context,
         service: &'static dyn Service,
         filter: &Filter,
-        mut each: impl FnMut(Backup) -> ControlFlow<()> + Send,
+        mut each: impl FnMut(Result<Backup, Misread>) -> ControlFlow<()> + Send,
     ) -> Result<(), Error> {
-        pages::backups(self.client(context, service), filter, |backup| {
-            if pages::matches(filter, &backup) { each(backup) } else { ControlFlow::Continue(()) }
+        pages::records(self.client(context, service), filter, |record| {
+            let matches = record.as_ref().map_or(true, |backup| pages::matches(filter, backup));
+            if matches { each(record) } else { ControlFlow::Continue(()) }
         })
         .await
         .map(drop)

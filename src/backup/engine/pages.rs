@@ -30,7 +30,7 @@ pub(super) async fn matching(client: Client<'_>, filter: &Filter) -> Result<Vec<
         ControlFlow::Continue(())
     })
     .await?;
-    found.sort_by_cached_key(|backup| (Reverse(backup.begin), backup.id.clone()));
+    newest_first(&mut found);
     Ok(found)
 }
 
@@ -49,6 +49,29 @@ pub(super) async fn matching_few(client: Client<'_>, filter: &Filter, most: u64)
     Ok((seen <= most && !walked.is_too_long).then_some(found))
 }
 
+/// What matches of a list in which some records cannot be read, newest first, and why those cannot.
+pub(super) async fn matching_readable(
+    client: Client<'_>,
+    filter: &Filter,
+) -> Result<(Vec<Backup>, Vec<Misread>), Error> {
+    let (mut found, mut unread) = (Vec::new(), Vec::new());
+    records(client, filter, |record| {
+        match record {
+            Ok(backup) if matches(filter, &backup) => found.push(backup),
+            Ok(_) => {}
+            Err(why) => unread.push(why),
+        }
+        ControlFlow::Continue(())
+    })
+    .await?;
+    newest_first(&mut found);
+    Ok((found, unread))
+}
+
+fn newest_first(found: &mut [Backup]) {
+    found.sort_by_cached_key(|backup| (Reverse(backup.begin), backup.id.clone()));
+}
+
 /// All instances, or those with exactly that name.
 pub(super) async fn instances(client: Client<'_>, name: Option<&str>) -> Result<Vec<Instance>, Error> {
     let service = client.service;
@@ -58,7 +81,7 @@ pub(super) async fn instances(client: Client<'_>, name: Option<&str>) -> Result<
         client,
         |offset| Ok(vec![service.instances(name, offset, limit)]),
         |reply| service.instances_read(reply),
-        |instance: &Instance| &instance.id,
+        |instance: &Instance| Some(&instance.id),
         None,
         |instance| {
             if name.is_none_or(|name| instance.name == name) {
@@ -83,7 +106,7 @@ pub(super) async fn lists_target(client: Client<'_>, want: &NewRestore) -> Resul
         client,
         |offset| Ok(service.restorable(want, offset, limit).into_iter().collect()),
         |reply| service.restorable_read(reply),
-        |id: &String| id,
+        |id: &String| Some(id),
         None,
         |id| {
             listed |= id == want.target_instance_id;
@@ -103,7 +126,26 @@ pub(super) async fn backups(
     backups_up_to(client, filter, None, each).await
 }
 
-/// The same. With `most`, the cloud's word about the total is good enough: the list ends where it is reached, and at once
+/// The same for each record of the list, those too that cannot be read.
+pub(super) async fn records(
+    client: Client<'_>,
+    filter: &Filter,
+    each: impl FnMut(Result<Backup, Misread>) -> ControlFlow<()>,
+) -> Result<Walked, Error> {
+    let service = client.service;
+    let limit = service.facts().page_limit;
+    walk(
+        client,
+        |offset| service.list(filter, offset, limit),
+        |reply| service.records(reply),
+        |record: &Result<Backup, Misread>| record.as_ref().ok().map(|backup| &backup.id),
+        None,
+        each,
+    )
+    .await
+}
+
+/// As [`backups`]. With `most`, the cloud's word about the total is good enough: the list ends where it is reached, and at once
 /// where it is larger than that.
 async fn backups_up_to(
     client: Client<'_>,
@@ -117,7 +159,7 @@ async fn backups_up_to(
         client,
         |offset| service.list(filter, offset, limit),
         |reply| service.listed(reply),
-        |backup: &Backup| &backup.id,
+        |backup: &Backup| Some(&backup.id),
         most,
         each,
     )
@@ -142,7 +184,7 @@ async fn walk<T>(
     client: Client<'_>,
     calls: impl Fn(u64) -> Result<Vec<Call>, Unsupported>,
     read: impl Fn(&Reply) -> Result<Page<T>, Misread>,
-    id: impl Fn(&T) -> &String,
+    id: impl Fn(&T) -> Option<&String>,
     most: Option<u64>,
     mut each: impl FnMut(T) -> ControlFlow<()>,
 ) -> Result<Walked, Error> {
@@ -160,10 +202,15 @@ async fn walk<T>(
             if walked.is_too_long {
                 return Ok(walked);
             }
-            let (length, known) = (page.items.len(), seen.len());
+            let length = page.items.len();
+            let mut new = 0;
             for item in page.items {
-                if seen.insert(id(&item).clone()) && each(item).is_break() {
-                    return Ok(walked);
+                // What has no id may be anything.
+                if id(&item).is_none_or(|id| seen.insert(id.clone())) {
+                    new += 1;
+                    if each(item).is_break() {
+                        return Ok(walked);
+                    }
                 }
             }
             offset += length as u64;
@@ -171,7 +218,6 @@ async fn walk<T>(
             if length == 0 || short || total == Some(offset) {
                 break;
             }
-            let new = seen.len() - known;
             if new == 0 {
                 // A server that ignores the offset sends its first page for ever.
                 if let Some(total) = page.total.filter(|total| length >= limit && *total > seen.len() as u64) {

@@ -155,11 +155,10 @@ impl Service for Ddm {
         Ok(Vec::new())
     }
 
-    fn listed(&self, reply: &Reply) -> Result<Page<Backup>, Misread> {
-        let body: DdmList = wire::read(reply, "the list of backups")?;
-        let items = body.backups.ok_or_else(|| Misread("the list of backups has no `backups`".to_owned()))?;
-        let items = items.into_iter().map(DdmBackup::backup).collect::<Result<_, _>>()?;
-        Ok(Page { items, total: wire::count(body.total) })
+    fn records(&self, reply: &Reply) -> Result<Page<Result<Backup, Misread>>, Misread> {
+        let page = wire::page(reply, "total", |body: DdmList| (body.backups, body.total))?;
+        let items = page.items.into_iter().map(|item: Result<DdmBackup, _>| item.and_then(DdmBackup::backup)).collect();
+        Ok(Page { items, total: page.total })
     }
 
     fn details(&self, backup: &Backup) -> Option<Call> {

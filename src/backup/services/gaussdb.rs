@@ -58,9 +58,9 @@ impl Service for GaussDb {
         Ok(vec![FACTS.filtered(listing(), filter).page(offset, limit)])
     }
 
-    fn listed(&self, reply: &Reply) -> Result<Page<Backup>, Misread> {
-        let mut page = wire::listed(reply, FACTS.unit, FACTS.status)?;
-        for datastore in page.items.iter_mut().filter_map(|backup| backup.datastore.as_mut()) {
+    fn records(&self, reply: &Reply) -> Result<Page<Result<Backup, Misread>>, Misread> {
+        let mut page = wire::records(reply, FACTS.unit, FACTS.status)?;
+        for datastore in page.items.iter_mut().flatten().filter_map(|backup| backup.datastore.as_mut()) {
             // `/v3` may say "GaussDB(for openGauss)" where the other versions say "GaussDB".
             if datastore.kind.to_ascii_lowercase().starts_with("gaussdb(") {
                 datastore.kind.truncate("gaussdb".len());

@@ -374,12 +374,44 @@ impl Item {
     }
 }
 
+/// Reads a page of backups: what of its body is the list, and what the total. Only a page that cannot be read as a whole is
+/// read record by record.
+pub(super) fn page<B: DeserializeOwned, T: DeserializeOwned>(
+    reply: &Reply,
+    total: &str,
+    parts: fn(B) -> (Option<Vec<T>>, Option<f64>),
+) -> Result<Page<Result<T, Misread>>, Misread> {
+    let whole = match read(reply, "the list of backups") {
+        Ok(body) => body,
+        Err(fault) => return in_part(&reply.body.json(), total).ok_or(fault),
+    };
+    let (items, total) = parts(whole);
+    let items = items.ok_or_else(|| Misread("the list of backups has no `backups`".to_owned()))?;
+    Ok(Page { items: items.into_iter().map(Ok).collect(), total: count(total) })
+}
+
+/// The same record by record; `None` if there are none.
+fn in_part<T: DeserializeOwned>(body: &Json, total: &str) -> Option<Page<Result<T, Misread>>> {
+    let one = |record: &Json| {
+        T::deserialize(record).map_err(|why| {
+            let id = record.get("id").and_then(Json::as_str).map_or(String::new(), |id| format!(" {id}"));
+            Misread(format!("the backup{id}: {}", brief(&why)))
+        })
+    };
+    let items = body.get("backups")?.as_array()?.iter().map(one).collect();
+    let total = body.get(total).and_then(|total| number(total).ok()).flatten();
+    Some(Page { items, total: count(total) })
+}
+
 /// Reads a page of backups whose sizes count in `unit` bytes.
-pub(in crate::backup) fn listed(reply: &Reply, unit: f64, status: fn(&str) -> Status) -> Result<Page<Backup>, Misread> {
-    let body: Listed = read(reply, "the list of backups")?;
-    let items = body.backups.ok_or_else(|| Misread("the list of backups has no `backups`".to_owned()))?;
-    let items = items.into_iter().map(|row| row.backup(unit, status)).collect::<Result<_, _>>()?;
-    Ok(Page { items, total: count(body.total_count) })
+pub(in crate::backup) fn records(
+    reply: &Reply,
+    unit: f64,
+    status: fn(&str) -> Status,
+) -> Result<Page<Result<Backup, Misread>>, Misread> {
+    let page = page(reply, "total_count", |body: Listed| (body.backups, body.total_count))?;
+    let items = page.items.into_iter().map(|row: Result<Row, _>| row.and_then(|row| row.backup(unit, status)));
+    Ok(Page { items: items.collect(), total: page.total })
 }
 
 /// What became of one backup of a batch delete.
@@ -654,7 +686,7 @@ mod tests {
     #[test]
     fn complaints_stay_short() {
         let body = format!(r#"{{"backups": "{}"}}"#, "ä".repeat(10_000));
-        let Misread(complaint) = listed(&reply(&body), KB, status).unwrap_err();
+        let Misread(complaint) = records(&reply(&body), KB, status).unwrap_err();
         assert!(complaint.starts_with("the list of backups: ") && complaint.chars().count() < 230, "{complaint}");
     }
 
@@ -694,6 +726,31 @@ mod tests {
             ("7", "7", None),
         ] {
             assert_eq!(room(&json(volume), &json(groups)), expected, "{volume} {groups}");
+        }
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_read_does_not_hide_the_others() {
+        let good = |id: &str| json!({ "id": id, "name": id, "status": "COMPLETED" });
+        for (bad, why) in [
+            (json!({ "id": "b2", "name": "b2" }), "b2 has no status"),
+            (json!({ "id": "b2", "name": ["b2"], "status": "COMPLETED" }), "the backup b2: "),
+            (json!({ "status": "COMPLETED" }), "has no id"),
+            (json!("b2"), "the backup: "),
+        ] {
+            let body = json!({ "backups": [good("b1"), bad, good("b3")], "total_count": 3, "total": 3 });
+            for service in crate::backup::ALL {
+                let reply = super::super::proofs::reply(&body.to_string());
+                let key = service.facts().key();
+                let page = service.records(&reply).unwrap();
+                let (good, bad): (Vec<_>, Vec<_>) = page.items.into_iter().partition(Result::is_ok);
+                let ids: Vec<_> = good.into_iter().map(|one| one.unwrap().id).collect();
+                assert_eq!((ids, page.total), (vec!["b1".to_owned(), "b3".to_owned()], Some(3)), "{key}");
+                let said = bad.into_iter().map(|one| one.unwrap_err().0).collect::<Vec<_>>();
+                assert!(said.len() == 1 && said[0].contains(why), "{key}: {said:?}");
+                // Whoever needs the whole list has none.
+                assert!(service.listed(&reply).unwrap_err().0.contains(why), "{key}");
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ mod memory;
 mod messages;
 mod model;
 mod movers;
+mod place;
 mod plan;
 mod preflight;
 mod removal;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::messages::unusable;
 use super::model::{ManualBackup, about};
-use super::{memory, preflight, rotation};
+use super::{memory, place, preflight, rotation, schema};
 use crate::backup::{self, Backups, Service, Status, naming};
 use crate::plugin::{Attr, Diagnostic, Path, Planning, Private};
 use crate::provider::explain::{Doing, explain};
@@ -13,6 +13,10 @@ use crate::provider::services;
 /// Adjusts a create or update plan.
 pub(super) async fn plan(client: Option<&Backups>, planning: &mut Planning<ManualBackup>) {
     let Some(prior) = &planning.prior else {
+        let unsendable = schema::unsendable(&planning.planned);
+        if unsendable.has_errors() {
+            return planning.diagnostics.extend(unsendable);
+        }
         if planning.config.region.is_null()
             && let Some(client) = client
         {
@@ -29,6 +33,11 @@ pub(super) async fn plan(client: Option<&Backups>, planning: &mut Planning<Manua
             if let Some(error) = elsewhere(&client, &planning.planned) {
                 return planning.diagnostics.push(error);
             }
+            if let Some(notes) = &planning.notes
+                && let Some(error) = place::changed(&client, notes).await
+            {
+                return planning.diagnostics.push(error);
+            }
             let replaced = memory::id(&planning.private);
             if let Some(id) = replaced {
                 client.claims().manage(id);
@@ -38,7 +47,7 @@ pub(super) async fn plan(client: Option<&Backups>, planning: &mut Planning<Manua
             }
             let has_asked = planning.notes.as_ref().is_some_and(|notes| notes.0.contains_key(ASKED));
             if !has_asked {
-                let met = preflight::met(&client, &planning.planned).await;
+                let met = preflight::met(&client, &planning.planned, planning.notes.as_mut()).await;
                 let refused = met.has_errors();
                 planning.diagnostics.extend(met);
                 if refused {
@@ -48,6 +57,7 @@ pub(super) async fn plan(client: Option<&Backups>, planning: &mut Planning<Manua
             let announced = rotation::announced(&client, &planning.planned, replaced, planning.notes.as_mut()).await;
             planning.diagnostics.extend(announced);
             if let Some(notes) = &mut planning.notes {
+                place::note_region(&client, notes);
                 notes.0.insert(ASKED.to_owned(), "1".to_owned());
             }
         }

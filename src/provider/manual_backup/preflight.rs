@@ -5,8 +5,9 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::model::ManualBackup;
+use super::place;
 use crate::backup::{self, Backup, Backups, Instance, Service, Sight};
-use crate::plugin::{Attr, Diagnostic, Diagnostics, Path};
+use crate::plugin::{Attr, Diagnostic, Diagnostics, Path, Private};
 use crate::provider::explain;
 use crate::provider::services::import_block;
 
@@ -20,7 +21,7 @@ const ONE_BY_ONE: &[&str] = &["postgresql", "sqlserver"];
 const PLANNED_WITHIN: Duration = Duration::from_secs(2);
 
 /// What the apply of a planned create would meet, as far as the cloud tells.
-pub(super) async fn met(client: &Backups, planned: &ManualBackup) -> Diagnostics {
+pub(super) async fn met(client: &Backups, planned: &ManualBackup, notes: Option<&mut Private>) -> Diagnostics {
     let mut said = Diagnostics::new();
     let service = planned.service.as_str().and_then(backup::named);
     let (Some(service), Some(instance_id)) = (service, planned.instance_id.as_str()) else { return said };
@@ -28,6 +29,9 @@ pub(super) async fn met(client: &Backups, planned: &ManualBackup) -> Diagnostics
     let name = planned.name.as_str().filter(|_| !planned.name_prefix.is_set());
     let outlook = client.outlook(service, instance_id, name).await;
     said.extend(outlook.unasked.as_ref().map(unasked));
+    if let (Some(notes), Some(_)) = (notes, &outlook.instance) {
+        place::note_project(client, notes).await;
+    }
     match &outlook.instance {
         Some(Sight::Absent(named)) => said.push(absent(client, service, instance_id, named)),
         Some(Sight::Seen(instance)) => {
@@ -69,7 +73,7 @@ fn label(instance: &Instance) -> String {
 
 fn absent(client: &Backups, service: &'static dyn Service, instance_id: &str, named: &[String]) -> Diagnostic {
     let meant = match named {
-        [] => "Check `service`, the region and the project; the data source `huaweidb_instances` lists what is there. If the \
+        [] => "Check `service`, the region and the project: a saved plan is applied with those that it was made with. The data source `huaweidb_instances` lists what is there. If the \
                credentials may use what they may not see, set `preflight = false` in the provider block."
             .to_owned(),
         [id] => format!("That is the name of an instance. Write its id: `instance_id = \"{id}\"`."),

@@ -6,7 +6,7 @@ use super::messages::{another_instances, automatic, completed_since, gone, inter
 use super::model::{ManualBackup, about, filled, is_retained, reference, untouched, wanted, without_unknowns};
 use super::removal::{self, Leaving};
 use super::{certainty, databases, memory, movers, plan, rotation, schema};
-use crate::backup::{self, Backup, BackupRef, Backups, Certainty, NameOrigin, Started, Status, naming};
+use crate::backup::{self, Backup, BackupRef, Backups, Certainty, NameOrigin, Service, Started, Status, naming};
 use crate::plugin::{Attr, Diagnostic, Diagnostics, Life, Planning, Private, Resource, Schema, Source};
 use crate::provider::explain::{Doing, explain};
 use crate::provider::fields;
@@ -72,6 +72,10 @@ impl Resource<Backups> for ManualBackupResource {
         mut planned: ManualBackup,
         life: &mut Life<ManualBackup>,
     ) -> Result<ManualBackup, Diagnostics> {
+        let unsendable = schema::unsendable(&planned);
+        if unsendable.has_errors() {
+            return Err(unsendable);
+        }
         let service = services::required(&planned.service)?;
         let client = services::at_home(client, &mut planned.region);
         let name_origin = match (&planned.name, planned.name_prefix.is_set()) {
@@ -230,21 +234,12 @@ impl Resource<Backups> for ManualBackupResource {
     }
 
     fn import(&self, id: &str) -> Result<ManualBackup, Diagnostics> {
-        let (service, reference, region) = services::import_id(id)?;
-        Ok(ManualBackup {
-            region: region.into(),
-            id: Attr::Known(reference.id),
-            service: Attr::Known(service.facts().product.key.to_owned()),
-            instance_id: reference.instance_id.into(),
-            ..untouched()
-        })
+        Ok(stub(services::import_id(id)?))
     }
 
     fn import_identity(&self, identity: ManualBackup) -> Result<ManualBackup, Diagnostics> {
-        let part = |value: &Attr<String>| value.known().cloned().unwrap_or_default();
-        let id = [&identity.service, &identity.instance_id, &identity.id].map(part).join("/");
-        let region = part(&identity.region);
-        self.import(&if region.is_empty() { id } else { format!("{id}@{region}") })
+        let parts = [&identity.service, &identity.region, &identity.instance_id, &identity.id];
+        Ok(stub(services::identified(parts.map(|part| part.as_str().unwrap_or_default()))?))
     }
 
     fn imported(&self, client: &Backups, mut stub: ManualBackup) -> ManualBackup {
@@ -262,6 +257,17 @@ impl Resource<Backups> for ManualBackupResource {
             config.name = Attr::Null;
         }
         config
+    }
+}
+
+/// What an import begins with.
+fn stub((service, reference, region): (&'static dyn Service, BackupRef, Option<String>)) -> ManualBackup {
+    ManualBackup {
+        region: region.into(),
+        id: Attr::Known(reference.id),
+        service: Attr::from(service.facts().key()),
+        instance_id: reference.instance_id.into(),
+        ..untouched()
     }
 }
 

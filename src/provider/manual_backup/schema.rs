@@ -30,9 +30,9 @@ pub(super) fn schema() -> Schema {
         "Id of the instance to back up: at most 64 letters, digits and hyphens. Its last characters tell the service (`in02` is DDS); another ending is only \
          a warning. Changing it takes a new backup.",
     ))
-    .attribute(Attribute::string("name").optional_computed().keeps().replaces().check(naming::check_name).describe(
+    .attribute(Attribute::string("name").optional_computed().keeps().replaces().check(checks::check_given).describe(
         "Name of the backup: 4 to 64 characters, a letter first, then letters, digits, `-` and `_`; unique in the \
-         project. Default: made from `name_prefix`; give either of them. Changing it takes a new backup.",
+         project. A backup that exists keeps whatever name it has. Default: made from `name_prefix`; give either of them. Changing it takes a new backup.",
     ))
     .attribute(Attribute::string("name_prefix").optional().check(naming::check_prefix).describe(format!(
         "Beginning of the name; the time and random digits are added, so that names never collide and sort by age. \
@@ -41,9 +41,9 @@ pub(super) fn schema() -> Schema {
         naming::PREFIX_MAX
     )))
     .attribute(
-        Attribute::string("description").optional_computed().keeps().replaces().check(naming::check_description).describe(
-            "Description of the backup: at most 256 characters, none of `> ! < \" & ' =` and no line breaks. \
-             Default: none. Changing it takes a new backup.",
+        Attribute::string("description").optional_computed().keeps().replaces().describe(
+            "Description of the backup: at most 256 characters, none of `> ! < \" & ' =` and no line breaks. A backup that \
+             exists keeps whatever it has. Default: none. Changing it takes a new backup.",
         ),
     )
     .attribute(Attribute::map("triggers", Type::String).optional().replaces().describe(
@@ -149,5 +149,22 @@ pub(super) fn validate(config: &ManualBackup) -> Diagnostics {
         found.push(warning.at(Path::attribute("instance_id")));
     }
     found.extend(databases::check(facts, &config.databases, &config.backup_database_individually));
+    found
+}
+
+/// What of a new backup the services would not take. One that exists may have been called otherwise, so this is no rule of
+/// the configuration.
+pub(super) fn unsendable(planned: &ManualBackup) -> Diagnostics {
+    type Rule = fn(&str) -> Result<(), String>;
+    let rules: [(&'static str, &Attr<String>, Rule); 2] =
+        [("name", &planned.name, naming::check_name), ("description", &planned.description, naming::check_description)];
+    let mut found = Diagnostics::new();
+    for (argument, value, rule) in rules {
+        let refused = value.as_str().and_then(|text| rule(text).err());
+        found.extend(refused.map(|why| {
+            let detail = format!("`{argument}` is not accepted: {why}.");
+            Diagnostic::error("Invalid argument value", detail).at(Path::attribute(argument))
+        }));
+    }
     found
 }

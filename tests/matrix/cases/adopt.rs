@@ -71,6 +71,38 @@ pub(super) fn by_block(cli: &Cli) {
     assert!(emulator.journal().iter().all(|call| call.method == "GET"), "{:?}", emulator.journal());
 }
 
+/// What somebody called a backup may be no name that a create would send. It is kept as it is.
+pub(super) fn others_names(cli: &Cli) {
+    const NAME: &str = "每日备份 1";
+    let emulator = emulator(0.2);
+    let workspace = cli.workspace(&emulator);
+    let seeded = |service: &&'static str| {
+        let id = seed(&emulator, service, NAME);
+        (*service, format!("{service}/{}/{id}", emulator.instance(service)))
+    };
+    let made: Vec<_> = SERVICES.iter().map(seeded).collect();
+    let with = |more: &str| {
+        let one = |service: &&str| resource(&emulator, service, service, &format!("  name = \"{NAME}\"\n{more}"));
+        SERVICES.iter().map(one).collect::<String>()
+    };
+    workspace.configure(&format!("{}{}", with(""), import_blocks(&made, "")));
+    workspace.run(&["validate"]).succeeded();
+    workspace.run(&["plan"]).succeeded().says("5 to import, 0 to add, 0 to change, 0 to destroy");
+    workspace.apply().says("5 imported, 0 added, 0 changed, 0 destroyed");
+    workspace.configure(&with(""));
+    workspace.nothing_to_do();
+    workspace.configure(&with("  deletion_protection = true"));
+    workspace.apply().says("0 added, 5 changed, 0 destroyed");
+    workspace.configure(&with(""));
+    workspace.apply().says("0 added, 5 changed, 0 destroyed");
+    // A new one of that name would be sent: the plan refuses it, before the old one is deleted for it.
+    workspace.configure(&with("  triggers = { version = \"1\" }"));
+    workspace.run(&["plan"]).failed().says("Invalid argument value").says("name =");
+    workspace.run(&["apply", "-auto-approve"]).failed().says("it must begin with a letter");
+    assert!(emulator.journal().iter().all(|call| call.method == "GET"), "{:?}", emulator.journal());
+    assert_eq!(names(&emulator), [NAME; 5]);
+}
+
 /// Import blocks whose resources are still to be written. They name their provider: newer CLIs would look for one by the
 /// type's first word, and all refuse it beside a resource that is configured.
 fn import_blocks(made: &[(&str, String)], provider: &str) -> String {
@@ -285,7 +317,7 @@ pub(super) fn query(cli: &Cli) {
     // What cannot be managed spoils nothing.
     emulator.set_pace(|pace| pace.delete_seconds = Some(600.0));
     for (service, name, status) in
-        [("dds", "broken", "FAILED"), ("dds", "leaving", "DELETING"), ("taurusdb", "每日备份", "COMPLETED")]
+        [("dds", "broken", "FAILED"), ("dds", "leaving", "DELETING"), ("taurusdb", "每日备份 1", "COMPLETED")]
     {
         let one = NewBackups {
             instance_id: emulator.instance(service),
@@ -305,14 +337,14 @@ pub(super) fn query(cli: &Cli) {
     assert_eq!(listed.all().matches("made-by-hand").count(), 5, "{}", listed.all());
     let told = workspace.run(&["query", "-json"]).succeeded();
     let found = told.out.lines().filter(|line| line.contains("\"type\":\"list_resource_found\"")).count();
-    assert_eq!(found, 5, "{}", told.all());
+    assert_eq!(found, 6, "{}", told.all());
 
     workspace.run(&["query", "-generate-config-out=generated.tf"]).succeeded();
     let generated = workspace.read("generated.tf");
-    assert_eq!(generated.matches("import {").count(), 5, "{generated}");
+    assert_eq!(generated.matches("import {").count(), 6, "{generated}");
     workspace.run(&["validate"]).succeeded();
-    workspace.run(&["plan"]).succeeded().says("5 to import, 0 to add, 0 to change, 0 to destroy");
-    workspace.apply().says("5 imported, 0 added, 0 changed, 0 destroyed");
+    workspace.run(&["plan"]).succeeded().says("6 to import, 0 to add, 0 to change, 0 to destroy");
+    workspace.apply().says("6 imported, 0 added, 0 changed, 0 destroyed");
     workspace.nothing_to_do();
     assert!(emulator.journal().iter().all(|call| call.method == "GET"), "{:?}", emulator.journal());
 }

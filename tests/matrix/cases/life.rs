@@ -291,8 +291,7 @@ pub(super) fn bad_input(cli: &Cli) {
     let emulator = emulator(0.2);
     let workspace = cli.workspace(&emulator);
     for (arguments, wrong, words) in [
-        ("  name = \"1st\"", "name = \"1st\"", "begin with a letter"),
-        ("  name = \"good-name\"\n  description = \"a<b\"", "description", "not allowed"),
+        ("  name = \"padded \"", "name = \"padded", "white space"),
         ("  name = \"good-name\"\n  on_destroy = \"keep\"", "on_destroy", "retain"),
         ("  name = \"good-name\"\n  timeouts {\n    create = \"soon\"\n  }", "create = \"soon\"", "30m"),
         ("  name = \"good-name\"\n  status = \"COMPLETED\"", "status", "status"),
@@ -306,6 +305,17 @@ pub(super) fn bad_input(cli: &Cli) {
         let told: Json = serde_json::from_str(&workspace.run(&["validate", "-json"]).failed().out).expect("it is JSON");
         assert_eq!(told["error_count"], 1, "{told}");
         assert_eq!(told["diagnostics"][0]["range"]["start"]["line"], line, "{told}");
+    }
+    // What exists may be called so; a create may not.
+    for (arguments, wrong, words) in [
+        ("  name = \"1st\"", "name = \"1st\"", "begin with a letter"),
+        ("  name = \"good-name\"\n  description = \"a<b\"", "description", "not allowed"),
+    ] {
+        workspace.configure(&backup(&emulator, arguments));
+        let main = workspace.read("main.tf");
+        let line = 1 + main.lines().position(|line| line.contains(wrong)).expect("it is in the file");
+        workspace.run(&["validate"]).succeeded();
+        workspace.run(&["plan"]).failed().says(words).says(&format!("main.tf line {line}"));
     }
     workspace.configure(&backup(&emulator, "  name = \"good-name\"\n  name_prefix = \"p-\""));
     workspace.run(&["plan"]).failed().says("exactly one");

@@ -87,12 +87,9 @@ async fn what_is_wrong_with_a_backups_arguments() {
     for (case, arguments) in [
         ("two names", json!({ "name_prefix": "nightly-" })),
         ("no name", json!({ "name": null })),
-        ("a short name", json!({ "name": "abc" })),
-        ("a name with a strange letter", json!({ "name": "nightly backup" })),
-        ("a name that begins with a digit", json!({ "name": "1st-backup" })),
+        ("a padded name", json!({ "name": "nightly " })),
+        ("a name of two lines", json!({ "name": "nightly\nbackup" })),
         ("a long prefix", json!({ "name": null, "name_prefix": "x".repeat(43) })),
-        ("a description with a strange letter", json!({ "description": "orders & customers" })),
-        ("a long description", json!({ "description": "x".repeat(257) })),
         ("no service", json!({ "service": null })),
         ("a service that is none", json!({ "service": "mysql" })),
         ("a service without manual backups", json!({ "service": "ddm", "instance_id": run.emulator.instance("ddm") })),
@@ -130,6 +127,17 @@ async fn what_is_wrong_with_a_backups_arguments() {
         ("a value that nobody sets", json!({ "status": "COMPLETED" })),
     ] {
         book.add(case, &run.validate(&over(&good, &arguments)).await);
+    }
+    for (case, arguments) in [
+        ("planned: a short name", json!({ "name": "abc" })),
+        ("planned: a name with a strange letter", json!({ "name": "nightly backup" })),
+        ("planned: a name that begins with a digit", json!({ "name": "1st-backup" })),
+        ("planned: a description with a strange letter", json!({ "description": "orders & customers" })),
+        ("planned: a long description", json!({ "description": "x".repeat(257) })),
+    ] {
+        let config = run.object(&over(&good, &arguments));
+        assert_eq!(run.validate(&over(&good, &arguments)).await, [], "{case}");
+        book.add(case, &run.plan(&config, &Value::Null, &config).await.diagnostics);
     }
     book.is("arguments");
 }
@@ -335,6 +343,8 @@ async fn what_data_sources_say() {
         ("huaweidb_backup", "an empty id", json!({ "service": "dds", "backup_id": "" })),
         ("huaweidb_backup", "a type that is none", json!({ "service": "dds", "type": "weekly" })),
         ("huaweidb_backups", "a name and a prefix", json!({ "service": "dds", "name": "nightly", "name_prefix": "n" })),
+        ("huaweidb_backups", "an empty name", json!({ "service": "dds", "name": "" })),
+        ("huaweidb_backups", "a padded instance id", json!({ "service": "dds", "instance_id": "i " })),
         ("huaweidb_backups", "a time that is none", json!({ "service": "dds", "begin_after": "yesterday" })),
         (
             "huaweidb_backups",
@@ -356,6 +366,9 @@ async fn what_data_sources_say() {
     book.add("nothing is there at all", &run.look_up(one, &json!({ "service": "dds" })).await);
     run.backups(7, "night-");
     book.add("several fit", &run.look_up(one, &json!({ "service": "dds", "instance_id": dds })).await);
+    let rows = json!({ "total_count": 2, "backups": [{ "id": FOREIGN, "name": "odd" }, { "name": "odd", "status": "COMPLETED" }] });
+    run.emulator.fault(Fault::status(200).on("dds").body(rows));
+    book.add("records that cannot be read", &run.look_up("huaweidb_backups", &json!({ "service": "dds" })).await);
     run.emulator.fault(Fault::refusal(403, "APIGW.0302").on("dds").times(20));
     for name in ["huaweidb_backup", "huaweidb_backups", "huaweidb_instances"] {
         book.add(&format!("{name}: refused"), &run.look_up(name, &json!({ "service": "dds" })).await);
@@ -583,7 +596,7 @@ async fn what_lists_links_imports_and_moves_say() {
         book.add(&format!("list: {case}"), &said);
     }
     run.emulator.clear_faults();
-    for (name, status) in [("broken", "FAILED"), ("每日备份", "COMPLETED")] {
+    for (name, status) in [("broken", "FAILED"), ("two\tlines", "COMPLETED")] {
         let one = NewBackups {
             instance_id: dds.clone(),
             name: Some(name.to_owned()),
@@ -634,6 +647,15 @@ async fn what_lists_links_imports_and_moves_say() {
     book.add("import: half an identity", &run.import("", Some(identity.clone())).await.diagnostics);
     let foreign = over(&identity, &json!({ "service": "mysql", "id": FOREIGN }));
     book.add("import: an identity of a service that is none", &run.import("", Some(foreign)).await.diagnostics);
+    for (case, part) in [
+        ("with white space", json!({ "id": format!("{FOREIGN} ") })),
+        ("with an empty part", json!({ "id": FOREIGN, "instance_id": "" })),
+        ("of a region that is none", json!({ "id": FOREIGN, "region": "eu_de" })),
+        ("of a service that takes no backups", json!({ "id": FOREIGN, "service": "ddm" })),
+    ] {
+        let said = run.import("", Some(over(&identity, &part))).await.diagnostics;
+        book.add(&format!("import: an identity {case}"), &said);
+    }
 
     let official = "registry.terraform.io/huaweicloud/huaweicloud";
     for (case, type_name, state) in [

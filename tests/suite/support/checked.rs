@@ -186,7 +186,10 @@ impl Checked {
                 same && !private.is_empty()
             });
             let first = again.map(|(.., planned)| planned.clone());
-            told.plans.push((name.clone(), prior.clone(), plan.planned_private.clone(), result.clone()));
+            // A plan with an error is none.
+            if plan.diagnostics.iter().all(|one| one.severity() != tf::diagnostic::Severity::Error) {
+                told.plans.push((name.clone(), prior.clone(), plan.planned_private.clone(), result.clone()));
+            }
             first
         };
         self.judge(Kind::Plan, &name, &plan.diagnostics, |answer| {

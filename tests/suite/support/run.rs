@@ -74,9 +74,15 @@ impl Run {
 
     /// As at the beginning of each walk of a CLI.
     pub(crate) async fn configure(&self) {
+        self.configure_with(&json!({})).await;
+    }
+
+    /// The same with these settings.
+    pub(crate) async fn configure_with(&self, settings: &Value) {
         let endpoints = self.emulator.ready()["endpoints"].clone();
+        let settings = over(&json!({ "endpoints": endpoints }), settings);
         let request = tf::configure_provider::Request {
-            config: wire(&whole(self.schema.provider.as_ref().unwrap(), &json!({ "endpoints": endpoints }))),
+            config: wire(&whole(self.schema.provider.as_ref().unwrap(), &settings)),
             terraform_version: "1.14.0".to_owned(),
             ..Default::default()
         };
