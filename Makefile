@@ -8,9 +8,8 @@ help:           ## list these words
 demo:           ## run the main job: real Terraform against the emulator
 	@bash examples/demo.sh
 
-# Tests wait for most of their time, so there are more of them at once than there are cores.
 test:           ## all tests; needs terraform or tofu on the PATH
-	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$((2 * $$(getconf _NPROCESSORS_ONLN)))} cargo test --workspace
+	cargo test --workspace
 
 matrix:         ## every case with real CLIs: make matrix CLIS="/path/to/terraform /path/to/tofu"
 	CLIS="$(CLIS)" KEEP="$(KEEP)" cargo test --workspace --test matrix

@@ -5,11 +5,14 @@ use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Once, mpsc};
+use std::thread;
 
 use huaweidb_emulator::Emulator;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::Value as Json;
 use tempfile::TempDir;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Head of every configuration: which provider is meant.
 const HEAD: &str = r#"
@@ -56,6 +59,26 @@ pub(crate) fn cli() -> &'static str {
     })
 }
 
+/// Lets what is started from now on be interrupted. A shell that starts something in the background has it ignore SIGINT, and so
+/// would every command of a test; what a process listens to, its children have at its default.
+fn undo_ignored_signals() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let (listens, told) = mpsc::channel();
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async {
+                let mut interrupts = signal(SignalKind::interrupt()).expect("SIGINT can be listened to");
+                listens.send(()).expect("the test waits");
+                interrupts.recv().await;
+                // As it would have ended the tests without us.
+                std::process::exit(130);
+            });
+        });
+        told.recv().expect("the thread listens");
+    });
+}
+
 impl Workspace {
     /// An empty folder whose commands talk to this emulator.
     pub(crate) fn new(emulator: &Emulator) -> Self {
@@ -82,6 +105,7 @@ impl Workspace {
 
     /// The same with a certain CLI.
     pub(crate) fn bare_of(cli: &Path) -> Self {
+        undo_ignored_signals();
         let folder = tempfile::tempdir().expect("a temporary folder");
         let binary = Path::new(env!("CARGO_BIN_EXE_terraform-provider-huaweidb"));
         let binaries = binary.parent().expect("a binary lies in a folder");
