@@ -45,6 +45,8 @@ pub struct Modes {
     pub locking: bool,
     /// How the metadata endpoints of a virtual machine behave.
     pub metadata: Metadata,
+    /// Seconds by which the cloud's clock is ahead of this machine's.
+    pub clock_ahead_seconds: i64,
 }
 
 impl Default for Modes {
@@ -69,6 +71,7 @@ impl Default for Modes {
             project_list_forbidden: false,
             locking: true,
             metadata: Metadata::Open,
+            clock_ahead_seconds: 0,
         }
     }
 }

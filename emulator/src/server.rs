@@ -68,7 +68,8 @@ async fn respond(door: &'static str, world: Shared, request: Request<Incoming>) 
         Ok(body) => body.to_bytes(),
         Err(error) => return Err(io::Error::other(error.to_string())),
     };
-    let now = clock::now();
+    let ahead = locked(&world).modes.clock_ahead_seconds * 1000;
+    let now = clock::now() + ahead;
     let path = head.uri.path().to_owned();
     let handled = catch_unwind(AssertUnwindSafe(|| {
         let mut world = locked(&world);
@@ -94,13 +95,14 @@ async fn respond(door: &'static str, world: Shared, request: Request<Incoming>) 
     if let Some((ms, ask)) = dispatch.late {
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_millis(ms)).await;
-            locked(&world).arrive(door, &ask, clock::now());
+            locked(&world).arrive(door, &ask, clock::now() + ahead);
         });
     }
     if dispatch.wait_ms > 0 {
         tokio::time::sleep(Duration::from_millis(dispatch.wait_ms)).await;
     }
     match dispatch.answer {
+        Some(answer) if ahead != 0 => sent(answer.with("Date", clock::http_date(now)), dispatch.manner),
         Some(answer) => sent(answer, dispatch.manner),
         // An error here makes the server close the connection without a word.
         None => Err(io::Error::other("closed on purpose")),

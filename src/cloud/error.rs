@@ -58,6 +58,11 @@ pub fn advice(refusal: &Refusal) -> Option<&'static str> {
             "The cloud answered with a redirect. It is not followed, because credentials go to nobody else: correct the \
              address in `endpoints` or `auth_url`, or look for a proxy in between."
         }
+        // What servers of TLS say, nginx and those written in Go.
+        (400, _) if says("plain HTTP request was sent to HTTPS port") || says("HTTP request to an HTTPS server") => {
+            "The address is called by plain http, and what listens there speaks TLS: write https:// in `endpoints` or \
+             `auth_url`."
+        }
         (_, Some("0301" | "0303")) if says("signature expired") => {
             "The clock of this machine and that of the cloud differ by more than 15 minutes: set the clock."
         }
@@ -210,6 +215,7 @@ mod tests {
             (401, "APIGW.0301", "verify aksk signature fail", "secret key"),
             (401, "APIG.0301", "calc aksk signature fail:signature expired, signature time:x,server time:y", "clock"),
             (401, "APIGW.0303", "signature expired", "clock"),
+            (400, "", "Client sent an HTTP request to an HTTPS server.", "https://"),
             (401, "APIGW.0301", "calc aksk signature fail:body too large", "too large"),
             (401, "APIGW.0301", "ak AKEXAMPLE not exist", "unknown"),
             (401, "APIGW.0301", "Get secretKey failed,ak:AKEXAMPLE,err:ak not exist", "unknown"),

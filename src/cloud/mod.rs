@@ -20,6 +20,7 @@ mod first_use;
 #[doc(hidden)]
 pub mod fuzz;
 mod hidden;
+mod identity;
 mod limiter;
 mod obstacle;
 mod patience;
@@ -45,6 +46,7 @@ pub use body::Body;
 pub use endpoint::{IAM, check_address};
 pub use error::{Error, Refusal, advice};
 pub use http::Method;
+pub use identity::{Identity, Known};
 pub use obstacle::Obstacle;
 pub use proxy::Proxy;
 pub use settings::{AssumeRole, Credentials, Settings};

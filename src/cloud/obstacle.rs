@@ -59,6 +59,16 @@ impl Obstacle {
         Obstacle { what, advice: SILENT.to_owned(), lasts: false }
     }
 
+    /// What was called by plain http answered something else.
+    pub(super) fn no_http(target: Target<'_>) -> Self {
+        let advice = format!(
+            "The address is called by plain http, and what listens there probably speaks TLS: write https:// in `{}`, or correct \
+             the port.",
+            target.given.unwrap_or("endpoints")
+        );
+        Obstacle { what: format!("{} did not answer in HTTP", target.host), advice, lasts: true }
+    }
+
     pub(super) fn found(error: &(dyn StdError + 'static), target: Target<'_>) -> Self {
         let host = target.host;
         let address = target.given.unwrap_or("endpoints");
@@ -232,6 +242,11 @@ fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (d
     })
 }
 
+/// Whether what came back is no HTTP: what a port of TLS says to plain http, for example.
+pub(super) fn is_no_http(error: &(dyn StdError + 'static)) -> bool {
+    chain(error).any(|link| link.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse))
+}
+
 fn cause(error: &(dyn StdError + 'static)) -> Cause {
     let mut is_lookup = false;
     let mut last = String::new();
@@ -390,6 +405,9 @@ mod tests {
             Duration::from_secs(10),
             Target { host: "dds.example.com", given: None, proxy: Some(&proxy) },
         );
+        let target = Target { host: "127.0.0.1:8443", given: Some("endpoints"), proxy: None };
+        let other = Obstacle::no_http(target);
+        let _ = writeln!(page, "## no HTTP, address by endpoints\n{}.\n{}\n", other.what, other.advice);
         let _ = writeln!(page, "## silence (tried again)\n{}.\n{}", silent.what, silent.advice);
         assert!(!page.contains("hush"), "{page}");
         insta::assert_snapshot!("obstacles", page);

@@ -5,8 +5,10 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde_json::Value as Json;
 use url::Url;
 
+use super::authentication::Authentication;
 use super::credentials::{self, Access, Credential, CredentialCache, TokenScope};
 use super::endpoint::{self, IAM};
 use super::patience::Patience;
@@ -144,6 +146,31 @@ impl Cloud {
         self.region.project_id.get(context, "GET /v3/projects", |_| true, |_| true, looked_up).await
     }
 
+    /// What requests carry now to be let in.
+    pub(super) async fn proof(&self, context: &Context) -> Result<Authentication, Error> {
+        self.held(context, "the sign-in").await.map(|held| held.proof)
+    }
+
+    /// What IAM answers to a question.
+    pub(super) async fn iam(&self, context: &Context, path: &str) -> Result<Json, Error> {
+        let url = endpoint::join(&endpoint::iam(&self.shared.settings)?, path, [])?;
+        Ok(self.ask(context, &Outgoing::get(IAM.key, url)).await?.body.json())
+    }
+
+    /// What IAM says about the token that is used.
+    pub(super) async fn about_token(&self, context: &Context) -> Result<Json, Error> {
+        let url = endpoint::join(&endpoint::iam(&self.shared.settings)?, "/v3/auth/tokens", [])?;
+        let ask = Outgoing { about_token: true, ..Outgoing::get(IAM.key, url) };
+        Ok(self.ask(context, &ask).await?.body.json())
+    }
+
+    /// What the token service answers, where the cloud has one.
+    pub(super) async fn sts(&self, context: &Context, path: &str) -> Result<Json, Error> {
+        let base = endpoint::sts(&self.shared.settings)
+            .unwrap_or_else(|| Err(Error::Setup("this cloud does not say whose temporary keys are".to_owned())))?;
+        Ok(self.ask(context, &Outgoing::get("sts", endpoint::join(&base, path, [])?)).await?.body.json())
+    }
+
     async fn look_up_project(&self, context: &Context) -> Result<String, Error> {
         let settings = &self.shared.settings;
         let TokenScope::ProjectName(name) = &self.region.scope else {
@@ -153,18 +180,14 @@ impl Cloud {
             |path: &str, query: &[(&str, &str)]| endpoint::join(&endpoint::iam(settings)?, path, query.iter().copied());
         let own = match (&settings.assume_role, &settings.credentials) {
             (None, Credentials::Password { .. }) => self.held(context, "POST /v3/auth/tokens").await?.project_id,
-            (None, Credentials::Token(_)) => {
-                let about_token =
-                    Outgoing { about_token: true, ..Outgoing::get(IAM.key, at_iam("/v3/auth/tokens", &[])?) };
-                match self.ask(context, &about_token).await {
-                    Ok(answer) => {
-                        let anywhere = self.region.name == settings.region && settings.project_name.is_none();
-                        project::of_token(&answer.body.json(), name, anywhere)?
-                    }
-                    Err(Error::Refused { refusal, .. }) if matches!(refusal.status, 403 | 404) => None,
-                    Err(error) => return Err(error),
+            (None, Credentials::Token(_)) => match self.about_token(context).await {
+                Ok(told) => {
+                    let anywhere = self.region.name == settings.region && settings.project_name.is_none();
+                    project::of_token(&told, name, anywhere)?
                 }
-            }
+                Err(Error::Refused { refusal, .. }) if matches!(refusal.status, 403 | 404) => None,
+                Err(error) => return Err(error),
+            },
             _ => None,
         };
         if let Some(id) = own {

@@ -23,7 +23,7 @@ use super::endpoint;
 use super::first_use::FirstUse;
 use super::hidden::Hidden;
 use super::limiter::{Limiter, NotAdmitted, Permit};
-use super::obstacle::{Obstacle, Target};
+use super::obstacle::{self, Obstacle, Target};
 use super::patience::Patience;
 use super::retry::{self, Outcome, Policy, Retry};
 use super::sign;
@@ -409,7 +409,10 @@ impl Sender {
         request: reqwest::Request,
         target: Target<'_>,
     ) -> Result<(Head, Vec<u8>), FailedAttempt> {
+        // Who cannot read a question has not done what it asks; but only of a question nobody needs to know.
+        let is_plain = request.url().scheme() == "http" && request.method() == Method::GET;
         let mut response = client.execute(request).await.map_err(|error| match error.is_connect() {
+            _ if is_plain && obstacle::is_no_http(&error) => FailedAttempt::NotSent(Obstacle::no_http(target)),
             true if error.is_timeout() => {
                 FailedAttempt::NotSent(Obstacle::time_out(rounded(self.patience.connect), target))
             }
@@ -529,15 +532,15 @@ impl FailedAttempt {
 
     /// Without our own secrets: some gateways repeat the request they refuse.
     fn shown(mut self, hidden: &Hidden) -> Self {
-        let texts: &mut [&mut String] = match &mut self {
-            FailedAttempt::NotSent(obstacle) => &mut [&mut obstacle.what],
-            FailedAttempt::Broken(text) => &mut [text],
-            FailedAttempt::Misread { reason, .. } => &mut [reason],
-            FailedAttempt::Refused(refusal) => &mut [&mut refusal.message, &mut refusal.code],
-            FailedAttempt::Stopped => &mut [],
+        let texts = match &mut self {
+            FailedAttempt::NotSent(obstacle) => vec![&mut obstacle.what],
+            FailedAttempt::Broken(text) => vec![text],
+            FailedAttempt::Misread { reason, request_id } => [reason].into_iter().chain(request_id).collect(),
+            FailedAttempt::Refused(refusal) => vec![&mut refusal.message, &mut refusal.code],
+            FailedAttempt::Stopped => Vec::new(),
         };
         for text in texts {
-            **text = hidden.scrub(std::mem::take(*text));
+            *text = hidden.scrub(std::mem::take(text));
         }
         self
     }

@@ -1,7 +1,7 @@
 //! `terraform-provider-huaweidb doctor`: which settings would be used, where they come from, and whether they work.
 //!
-//! It resolves what an empty provider block would resolve, signs in, and lists one instance of each service. Nothing is
-//! changed, and no secret is shown.
+//! It resolves what an empty provider block would resolve, signs in, asks IAM who that is, and lists an instance and a backup of
+//! each service. Nothing is changed, and no secret is shown.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,17 +12,17 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::settings::{self, Origins, ProviderBlock, Surroundings};
+use super::settings::{self, ProviderBlock, Surroundings};
 use super::{explain, services};
-use crate::backup::{ALL, Service, Verdict};
-use crate::cloud::{self, Cloud, Context, Credentials, IAM, Settings};
-use crate::plugin::{Attr, Diagnostics, Severity};
+use crate::backup::{ALL, Filter, Service, Verdict};
+use crate::cloud::{self, Cloud, Context, Credentials, IAM, Identity, Known, Settings};
+use crate::plugin::{Diagnostics, Severity, Value};
 
 /// How to use it.
 const USAGE: &str = "Usage: terraform-provider-huaweidb doctor [--region NAME] [--endpoint SERVICE=ADDRESS]...
 
-Shows which credentials, region, project and endpoints would be used with an empty provider block, where each comes
-from, and tries one read-only call per service. Secrets are never shown. The exit code is 0 if everything answered.
+Shows which credentials, account, user, region, project, proxy and endpoints would be used with an empty provider block,
+where each comes from, and whether each service lets them list instances and backups. Secrets are never shown. The exit code is 0 if everything answered.
 
   --region NAME               as `region` in the provider block
   --endpoint SERVICE=ADDRESS  as an entry of `endpoints` in the provider block
@@ -74,26 +74,26 @@ fn read(arguments: &[&str]) -> Result<Option<ProviderBlock>, String> {
         }
         let mut value = || inline.or_else(|| words.next().copied()).ok_or_else(|| format!("{name} needs a value."));
         match name {
-            "--region" => block.region = Attr::Known(value()?.to_owned()),
+            "--region" => block = block.with("region", value()?),
             "--endpoint" => {
                 let text = value()?;
                 let (key, address) = text
                     .split_once('=')
                     .ok_or_else(|| format!("--endpoint {text:?} is not of the form SERVICE=ADDRESS."))?;
-                endpoints.insert(key.to_owned(), Attr::Known(address.to_owned()));
+                endpoints.insert(key.to_owned(), Value::from(address));
             }
             _ => return Err(format!("doctor knows no {name:?}.")),
         }
     }
     if !endpoints.is_empty() {
-        block.endpoints = Attr::Known(endpoints);
+        block = block.with("endpoints", Value::Map(endpoints));
     }
     Ok(Some(block))
 }
 
 async fn examine(block: &ProviderBlock, around: &Surroundings) -> Report {
     let mut text = "Settings, as an empty provider block would find them:\n".to_owned();
-    let (mut settings, warnings) = match settings::resolve(block, around, "doctor") {
+    let settings::Resolved { mut settings, warnings, from } = match settings::resolve(block, around, "doctor") {
         Ok(resolved) => resolved,
         Err(problems) => {
             told(&mut text, &problems);
@@ -101,7 +101,7 @@ async fn examine(block: &ProviderBlock, around: &Surroundings) -> Report {
         }
     };
     settings.max_retries = settings.max_retries.min(1);
-    let origins = settings::origins(&settings, block, around);
+    let origins = Origins { from, given: block };
     let context = Context { deadline: Instant::now() + LIMIT, stop: CancellationToken::new() };
     text.push('\n');
     known(&mut text, &settings, &origins);
@@ -113,9 +113,16 @@ async fn examine(block: &ProviderBlock, around: &Surroundings) -> Report {
         }
     };
     let project_id = cloud.project_id(&context).await;
-    row(&mut text, "project id", project_id.as_deref().unwrap_or("not found"), &origins.project);
+    match &project_id {
+        Ok(id) => who(&mut text, &cloud.identity(&context, id).await, id, &origins),
+        Err(_) => row(&mut text, "project", "not found", &origins.project()),
+    }
     let iam = cloud.address(&IAM).map_or_else(|error| error.to_string(), |url| url.to_string());
-    row(&mut text, "IAM", &iam, &origins.auth_url);
+    row(&mut text, "IAM", &iam, &origins.address(IAM.key));
+    match &settings.proxy {
+        Some(proxy) => row(&mut text, "proxy", &proxy.host().unwrap_or_else(|why| why), proxy.named_by()),
+        None => text.push_str("  proxy        none\n"),
+    }
     told(&mut text, &warnings);
     let mut well = project_id.is_ok();
     if let Err(error) = project_id {
@@ -123,12 +130,14 @@ async fn examine(block: &ProviderBlock, around: &Surroundings) -> Report {
             writeln!(text, "\nError: The project id was not found\n  {}", explain::brief(&error).replace('\n', "\n  "));
     }
     if well {
-        text.push_str("\nOne read-only call per service, to list an instance:\n\n");
-        well = called(&mut text, &cloud, &context).await;
+        text.push_str("\nTwo read-only calls per service, to list an instance and a backup:\n\n");
+        well = called(&mut text, &cloud, &context, &origins).await;
     } else {
         text.push_str("\nNo service was called. They would be called at:\n\n");
         for service in ALL {
-            let _ = writeln!(text, "  {:<10} {}", service.facts().key(), address(&cloud, *service));
+            let key = service.facts().key();
+            let from = origins.address(service.facts().product.key);
+            let _ = writeln!(text, "  {key:<10} {}  (from {from})", address(&cloud, *service));
         }
     }
     let end = if well { "\nAll is well.\n" } else { "\nSomething does not work yet: see above.\n" };
@@ -136,16 +145,72 @@ async fn examine(block: &ProviderBlock, around: &Surroundings) -> Report {
     Report::new(text, u8::from(!well))
 }
 
+/// Where settings come from, in words that end "from …".
+struct Origins<'a> {
+    /// By the setting's name, for all that are set.
+    from: BTreeMap<&'static str, String>,
+    /// What stands for the provider block: the doctor's own arguments.
+    given: &'a ProviderBlock,
+}
+
+impl Origins<'_> {
+    fn named(&self, setting: &str) -> Option<String> {
+        let from = self.from.get(setting)?;
+        Some(if from == "`region`" { "the argument --region".to_owned() } else { from.clone() })
+    }
+
+    fn project(&self) -> String {
+        let by_name = || match self.named("project_name") {
+            Some(name) => format!("IAM, by the name in {name}"),
+            None => "IAM, by the region's name".to_owned(),
+        };
+        self.named("project_id").unwrap_or_else(by_name)
+    }
+
+    /// Who says where a product is.
+    fn address(&self, product: &str) -> String {
+        if self.given.endpoints().any(|(key, _)| key == product) {
+            return "the argument --endpoint".to_owned();
+        }
+        let own = if product == IAM.key { self.named("auth_url") } else { None };
+        own.or_else(|| self.named("cloud")).unwrap_or_else(|| "the region".to_owned())
+    }
+}
+
 /// What is known before anything is asked.
-fn known(text: &mut String, settings: &Settings, origins: &Origins) {
-    row(text, "region", &settings.region, &origins.region);
-    row(text, "credentials", &masked(&settings.credentials), &origins.credentials);
+fn known(text: &mut String, settings: &Settings, origins: &Origins<'_>) {
+    row(text, "region", &settings.region, &origins.named("region").unwrap_or_default());
+    row(text, "credentials", &masked(&settings.credentials), &origins.named("credentials").unwrap_or_default());
     if let Some(role) = &settings.assume_role {
         let account = role.domain_name.as_ref().or(role.domain_id.as_ref()).map_or("", String::as_str);
-        row(text, "acting for", &format!("the agency {} of {account}", role.agency_name), "assume_role");
+        let from = origins.named("assume_role.agency_name").unwrap_or_default();
+        row(text, "acting for", &format!("the agency {} of {account}", role.agency_name), &from);
     }
     if let Some(cloud) = &settings.cloud {
-        row(text, "cloud", cloud, &origins.cloud);
+        row(text, "cloud", cloud, &origins.named("cloud").unwrap_or_default());
+    }
+}
+
+/// Who acts, and for which project, as IAM knows them.
+fn who(text: &mut String, who: &Identity, project_id: &str, origins: &Origins<'_>) {
+    let unknown = |error: &cloud::Error| {
+        let said = explain::brief(error);
+        format!("not told: {}", said.lines().next().unwrap_or_default().trim_end_matches('.'))
+    };
+    for (what, found) in [("account", &who.account), ("user", &who.user)] {
+        match found {
+            Ok(Known { name, id, told_by }) => row(text, what, &format!("{name}, {id}"), &format!("IAM, {told_by}")),
+            Err(error) => {
+                let _ = writeln!(text, "  {what:<12} {}", unknown(error));
+            }
+        }
+    }
+    match &who.project {
+        Ok(Known { name, .. }) => row(text, "project", &format!("{name}, {project_id}"), &origins.project()),
+        Err(error) => {
+            row(text, "project", project_id, &origins.project());
+            let _ = writeln!(text, "  {:<12} its name is {}", "", unknown(error));
+        }
     }
 }
 
@@ -183,7 +248,34 @@ struct Answer {
     service: &'static dyn Service,
     address: String,
     took: Duration,
-    error: Option<cloud::Error>,
+    instances: Right,
+    backups: Right,
+}
+
+/// Whether something may be listed.
+enum Right {
+    Given,
+    Refused(cloud::Error),
+    /// Nobody could tell, and why.
+    NotAsked(String),
+}
+
+impl Right {
+    fn error(&self) -> Option<&cloud::Error> {
+        if let Right::Refused(error) = self { Some(error) } else { None }
+    }
+
+    fn told(&self, what: &str) -> String {
+        match self {
+            Right::Given => format!("may list {what}"),
+            Right::NotAsked(why) => format!("{what}: not asked, {why}"),
+            Right::Refused(error) => {
+                let why = explain::brief(error);
+                let cannot = if error.refusal().is_some() { "may not list" } else { "cannot list" };
+                format!("{cannot} {what}: {why}")
+            }
+        }
+    }
 }
 
 /// Where a service is, or why it is nowhere.
@@ -191,32 +283,58 @@ fn address(cloud: &Cloud, service: &dyn Service) -> String {
     cloud.address(service.facts().product).map_or_else(|error| error.to_string(), |url| url.to_string())
 }
 
-async fn called(text: &mut String, cloud: &Cloud, context: &Context) -> bool {
+/// Asks for one instance, and for one backup: of that instance, since some services list by instance only.
+async fn ask(cloud: Cloud, context: Context, service: &'static dyn Service) -> Answer {
+    let began = Instant::now();
+    let answered = cloud.send(&context, &service.instances(None, 0, 1)).await;
+    let took = began.elapsed();
+    let (instances, instance_id) = match answered {
+        Ok(reply) => {
+            (Right::Given, service.instances_read(&reply).ok().and_then(|page| Some(page.items.first()?.id.clone())))
+        }
+        Err(error) => (Right::Refused(error), None),
+    };
+    let reached = instances.error().is_none_or(|error| error.refusal().is_some());
+    let backups = match service.list(&Filter { instance_id, ..Filter::default() }, 0, 1) {
+        _ if !reached => Right::NotAsked("because it was not reached".to_owned()),
+        Err(_) => Right::NotAsked("because it lists those of one instance only, and none is known".to_owned()),
+        Ok(calls) => match calls.first() {
+            Some(call) => cloud.send(&context, call).await.map_or_else(Right::Refused, |_| Right::Given),
+            None => Right::NotAsked("because there is no such call".to_owned()),
+        },
+    };
+    Answer { service, address: address(&cloud, service), took, instances, backups }
+}
+
+async fn called(text: &mut String, cloud: &Cloud, context: &Context, origins: &Origins<'_>) -> bool {
     let mut calls = JoinSet::new();
     for service in ALL {
-        let (cloud, context) = (cloud.clone(), context.clone());
-        calls.spawn(async move {
-            let began = Instant::now();
-            let error = cloud.send(&context, &service.instances(None, 0, 1)).await.err();
-            Answer { service: *service, address: address(&cloud, *service), took: began.elapsed(), error }
-        });
+        calls.spawn(ask(cloud.clone(), context.clone(), *service));
     }
     let mut answers = calls.join_all().await;
     answers.sort_by_key(|answer| services::keys().iter().position(|key| *key == answer.service.facts().key()));
     let mut well = true;
-    for Answer { service, address, took, error } in answers {
+    for Answer { service, address, took, instances, backups } in answers {
         let key = service.facts().key();
-        let refusal = error.as_ref().and_then(cloud::Error::refusal);
+        let refusal = instances.error().and_then(cloud::Error::refusal);
         let not_offered = refusal.is_some_and(|refusal| service.verdict(refusal) == Verdict::NotOffered);
-        let word = match &error {
-            None => "ok",
-            Some(_) if not_offered => "not here",
-            Some(_) => "failed",
+        let good = instances.error().is_none() && backups.error().is_none();
+        let word = match (good, not_offered) {
+            (true, _) => "ok",
+            (false, true) => "not here",
+            (false, false) => "failed",
         };
-        let _ = writeln!(text, "  {key:<10} {word:<8} {address} ({} ms)", took.as_millis());
-        if let Some(error) = error.filter(|_| !not_offered) {
-            well = false;
-            let _ = writeln!(text, "             {}", explain::brief(&error).replace('\n', "\n             "));
+        let reached = match instances.error() {
+            Some(error) if error.refusal().is_none() => "not reached".to_owned(),
+            _ => format!("reached in {} ms", took.as_millis()),
+        };
+        let from = origins.address(service.facts().product.key);
+        let _ = writeln!(text, "  {key:<10} {word:<8} {address}  (from {from}), {reached}");
+        if !not_offered {
+            well &= good;
+            for told in [instances.told("instances"), backups.told("backups")] {
+                let _ = writeln!(text, "             {}", told.replace('\n', "\n               "));
+            }
         }
     }
     well
@@ -231,9 +349,9 @@ mod tests {
         let block =
             read(&["--region", "eu-de", "--endpoint=dds=http://127.0.0.1:1", "--endpoint", "iam=http://[::1]:2"]);
         let block = block.unwrap().unwrap();
-        assert_eq!(block.region, Attr::Known("eu-de".to_owned()));
-        assert_eq!(block.endpoints.known().unwrap()["dds"], Attr::Known("http://127.0.0.1:1".to_owned()));
-        assert_eq!(block.endpoints.known().unwrap()["iam"], Attr::Known("http://[::1]:2".to_owned()));
+        assert_eq!(block.text("region").as_deref(), Some("eu-de"));
+        let endpoints: BTreeMap<&str, &str> = block.endpoints().collect();
+        assert_eq!(endpoints, [("dds", "http://127.0.0.1:1"), ("iam", "http://[::1]:2")].into());
         assert!(read(&["--help"]).unwrap().is_none());
         for wrong in [vec!["--region"], vec!["--endpoint", "dds"], vec!["--verbose"], vec!["eu-de"]] {
             assert!(read(&wrong).is_err(), "{wrong:?}");

@@ -2,16 +2,13 @@
 
 use serde_json::Value as Json;
 
-use super::shared_config::Profile;
+use super::settings;
 
 /// The shared configuration file.
 pub fn shared_config(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let shown = match Profile::pick(text, None, "config.json") {
-        Ok(profile) => match profile.keys() {
-            Ok(keys) => format!("{profile:?} {keys:?}"),
-            Err(diagnostic) => format!("{profile:?} {diagnostic:?}"),
-        },
+    let shown = match settings::profile(text, None, "config.json") {
+        Ok(kept) => format!("{:?}", kept.unusable),
         Err(diagnostic) => format!("{diagnostic:?}"),
     };
     // A secret that occurs nowhere else in the file must not occur in anything that people get to see.

@@ -20,7 +20,6 @@ mod restore_times;
 mod runs;
 mod services;
 mod settings;
-mod shared_config;
 
 use std::time::Duration;
 
@@ -28,11 +27,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use doctor::{Report, doctor};
-pub use settings::{AssumeRoleBlock, ProviderBlock};
+pub use settings::{ProviderBlock, SETTINGS, Setting};
 
 use crate::backup::Backups;
 use crate::cloud::{Cloud, Context, Credentials, Error, Settings};
-use crate::plugin::{Attr, Catalogue, Diagnostics, Provider, Schema};
+use crate::plugin::{Catalogue, Diagnostics, Provider, Schema};
 
 /// How long the metadata service may take.
 const SIGN_IN_LIMIT: Duration = Duration::from_secs(10);
@@ -71,12 +70,12 @@ impl Provider for HuaweiDb {
         if block.has_unknown() {
             return None;
         }
-        let has_preflight = block.preflight != Attr::Known(false);
+        let has_preflight = block.text("preflight").as_deref() != Some("false");
         let found = settings::resolve(&block, &settings::Surroundings::process(), terraform_version);
         let settings = match found {
-            Ok((settings, warnings)) => {
-                diagnostics.extend(warnings);
-                settings
+            Ok(resolved) => {
+                diagnostics.extend(resolved.warnings);
+                resolved.settings
             }
             Err(problems) => {
                 diagnostics.extend(problems);

@@ -12,7 +12,8 @@ use crate::support::host::BINARY;
 fn binary() -> Command {
     let mut command = Command::new(BINARY);
     for (name, _) in std::env::vars() {
-        if ["HW_", "OS_", "TF_"].iter().any(|prefix| name.starts_with(prefix)) {
+        let is_proxy = name.to_ascii_uppercase().ends_with("_PROXY");
+        if is_proxy || ["HW_", "OS_", "TF_"].iter().any(|prefix| name.starts_with(prefix)) {
             command.env_remove(name);
         }
     }
@@ -49,7 +50,10 @@ fn the_doctor_names_every_setting_its_source_and_every_service() {
     for words in [
         "region       eu-de  (from OS_REGION_NAME)",
         "credentials  access key EMUL****, secret key ****  (from HW_ACCESS_KEY and HW_SECRET_KEY)",
-        &format!("project id   {}  (from IAM, by the region's name)", emulator.project_id()),
+        &format!("account      {}, ", emulator.domain_name()),
+        &format!("user         {}, ", emulator.user_name()),
+        &format!("project      eu-de, {}  (from IAM, by the region's name)", emulator.project_id()),
+        "proxy        none",
         "All is well.",
     ] {
         assert!(said.contains(words), "{words:?} is not in:\n{said}");
@@ -58,6 +62,10 @@ fn the_doctor_names_every_setting_its_source_and_every_service() {
         let line = said.lines().find(|line| line.trim_start().starts_with(&format!("{service} ")));
         let line = line.unwrap_or_else(|| panic!("{service} is not in:\n{said}"));
         assert!(line.contains(" ok ") && line.contains(&emulator.endpoint(service)), "{line}");
+        assert!(line.contains("(from the argument --endpoint), reached in "), "{line}");
+    }
+    for right in ["may list instances", "may list backups"] {
+        assert_eq!(said.matches(right).count(), 6, "{said}");
     }
     assert!(!said.contains(&secret) && !said.contains(&access), "{said}");
     assert!(emulator.journal().iter().all(|call| call.method == "GET"), "{:?}", emulator.journal());
@@ -85,7 +93,8 @@ fn the_doctor_says_what_is_missing_or_refused_and_what_to_do() {
     let ran = doctor(&emulator, &environment);
     let said = text(&ran);
     assert_eq!(ran.status.code(), Some(1), "{said}");
-    assert!(said.contains("rds        failed") && said.contains("status 403"), "{said}");
+    assert!(said.contains("rds        failed") && said.contains("may not list instances: "), "{said}");
+    assert!(said.contains("may not list backups: ") || said.contains("backups: not asked"), "{said}");
     assert!(said.contains("no permission for you") && said.contains("IAM permissions"), "{said}");
     assert!(said.contains("dds        ok"), "{said}");
 
@@ -93,6 +102,48 @@ fn the_doctor_says_what_is_missing_or_refused_and_what_to_do() {
     let said = text(&doctor(&emulator, &environment));
     assert!(said.contains("The secret key does not belong to the access key"), "{said}");
     assert!(!said.contains("not-the-secret-key"), "{said}");
+}
+
+/// Every way to sign in is told as who it is; a right that is missing is told as that one, and a proxy as what leads out.
+#[test]
+fn the_doctor_knows_who_acts_what_may_be_listed_and_what_leads_out() {
+    let emulator = Emulator::start_now(&Options::default()).expect("the emulator starts");
+    let (access, secret) = (emulator.access_key(), emulator.secret_key());
+    let (password, user, domain) = (emulator.password(), emulator.user_name(), emulator.domain_name());
+    let token = emulator.issue_token(3600.0);
+    let (target, _, agency) = emulator.delegation();
+    let region = ("HW_REGION_NAME", "eu-de");
+    let keys = [region, ("HW_ACCESS_KEY", access.as_str()), ("HW_SECRET_KEY", secret.as_str())];
+    let by_password = [
+        region,
+        ("OS_USERNAME", user.as_str()),
+        ("OS_PASSWORD", password.as_str()),
+        ("OS_DOMAIN_NAME", domain.as_str()),
+    ];
+    for environment in [keys.as_slice(), &by_password, &[region, ("OS_TOKEN", token.as_str())]] {
+        let said = text(&doctor(&emulator, environment));
+        let rows = [("account", &domain), ("user", &user)].map(|(what, name)| format!("  {what:<12} {name}, "));
+        for words in [&rows[0], &rows[1], "project      eu-de, ", "(from IAM, /v3/"] {
+            assert!(said.contains(words), "{words:?} is not in:\n{said}");
+        }
+    }
+    let role = [("HW_ASSUME_ROLE_AGENCY_NAME", agency.as_str()), ("HW_ASSUME_ROLE_DOMAIN_NAME", target.as_str())];
+    let said = text(&doctor(&emulator, &[keys.as_slice(), &role].concat()));
+    assert!(said.contains(&format!("acting for   the agency {agency} of {target}  (from HW_ASSUME_ROLE_AGENCY_NAME)")));
+    assert!(said.contains(&format!("account      {target}, ")) && said.contains("user         not told: "), "{said}");
+
+    let forbidden = json!({"error_code": "DBS.200001", "error_msg": "no permission for you"});
+    emulator.fault(Fault::status(403).on("dds").operation("list").times(9).body(forbidden));
+    let proxy = ("https_proxy", "http://me:hush-hush@proxy.example.com:3128");
+    let ran = doctor(&emulator, &[keys.as_slice(), &[proxy]].concat());
+    let said = text(&ran);
+    assert_eq!(ran.status.code(), Some(1), "{said}");
+    let dds = said.split("  dds ").nth(1).and_then(|rest| rest.split("  geminidb ").next()).unwrap_or_default();
+    assert!(dds.contains("may list instances\n") && dds.contains("may not list backups: "), "{said}");
+    assert!(said.contains("proxy        proxy.example.com:3128  (from https_proxy)"), "{said}");
+    for secret in [&password, &token, &secret, "hush-hush"] {
+        assert!(!said.contains(secret), "{said}");
+    }
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn workspace(emulator: &Emulator, by: By) -> (Workspace, Vec<String>) {
         By::Key => workspace.unset("HW_PROJECT_ID"),
         By::SecurityToken => {
             // Nobody knows it, so that every call is refused.
-            let token = "a-security-token-that-nobody-else-must-see".to_owned();
+            let token = "a/security+token=that/nobody+else/must=see".to_owned();
             workspace.set("HW_SECURITY_TOKEN", &token);
             secrets.push(token);
         }
@@ -66,6 +66,15 @@ fn workspace(emulator: &Emulator, by: By) -> (Workspace, Vec<String>) {
     }
     workspace.set("TF_LOG", "TRACE");
     (workspace, secrets)
+}
+
+/// As in an address.
+fn percent(secret: &str) -> String {
+    let one = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    secret.bytes().map(one).collect()
 }
 
 /// A gateway that repeats what it was sent.
@@ -105,35 +114,42 @@ fn flows(by: By) -> usize {
     assert_eq!(worked, !matches!(by, By::SecurityToken), "{by:?}: {}", last_words(&outputs));
     outputs.push(run(&["apply", "-auto-approve"]));
     outputs.push(run(&["show", "-json"]));
+    // What went to the cloud comes back in all kinds of answers. A secret key never goes there, and who logs in gets other
+    // tokens in every process.
+    let sent = if matches!(by, By::Token | By::SecurityToken) { secrets.clone() } else { Vec::new() };
+    let header = sent.first().cloned().unwrap_or_default();
+    let encoded: Vec<String> = sent.iter().map(|secret| STANDARD.encode(secret)).collect();
+    let escaped: Vec<String> = sent.iter().map(|secret| percent(secret)).collect();
+    let with_id = |id: &str| echo(&sent).header("X-Request-Id", id);
+    for fault in [
+        echo(&sent),
+        echo(&encoded),
+        echo(&escaped),
+        with_id(&header),
+        with_id(&STANDARD.encode(&header)),
+        with_id(&percent(&header)),
+        with_id(&format!("{}{header}", "r".repeat(90))),
+        Fault::status(500).body(json!(sent.join("\n"))),
+        Fault::status(200).body(json!(format!("not JSON: {}", sent.join(" ")))),
+        Fault::status(200).body(json!({ "backups": [{ "id": 1, "name": sent }] })),
+        Fault::new(FaultKind::Redirect),
+        Fault::new(FaultKind::CloseBefore),
+    ] {
+        emulator.fault(fault.on("dds").method("GET").times(2));
+        outputs.push(run(&["plan"]));
+        emulator.clear_faults();
+    }
     if worked {
         assert_eq!(outputs[2].code, 0, "{by:?}: {}", last_words(&outputs[..3]));
         outputs.push(run(&["show", "-json", "plan"]));
         outputs.push(run(&["providers", "schema", "-json"]));
-        // What went to the cloud comes back in all kinds of answers. A secret key never goes there, and who logs in gets
-        // other tokens in every process.
-        let sent = if matches!(by, By::Token) { secrets.clone() } else { Vec::new() };
-        let header = sent.first().cloned().unwrap_or_default();
-        let encoded: Vec<String> = sent.iter().map(|secret| STANDARD.encode(secret)).collect();
-        for fault in [
-            echo(&sent),
-            echo(&encoded),
-            echo(&sent).header("X-Request-Id", &format!("{}{header}", "r".repeat(90))),
-            Fault::status(500).body(json!(sent.join("\n"))),
-            Fault::status(200).body(json!(format!("not JSON: {}", sent.join(" ")))),
-            Fault::status(200).body(json!({ "backups": [{ "id": 1, "name": sent }] })),
-            Fault::new(FaultKind::Redirect),
-            Fault::new(FaultKind::CloseBefore),
-        ] {
-            emulator.fault(fault.on("dds").method("GET").times(2));
-            outputs.push(run(&["plan"]));
-            emulator.clear_faults();
-        }
         emulator.fault(echo(&sent).on("dds").operation("delete"));
         outputs.push(run(&["destroy", "-auto-approve"]));
         outputs.push(run(&["destroy", "-auto-approve"]));
     }
     secrets.extend(emulator.secrets());
     let encoded: Vec<String> = secrets.iter().map(|secret| STANDARD_NO_PAD.encode(secret)).collect();
+    secrets.extend(secrets.iter().map(|secret| percent(secret)).collect::<Vec<_>>());
     // Its last character is no secret of its own.
     secrets.extend(encoded.into_iter().map(|text| text[..text.len() - 1].to_owned()));
     assert!(!secrets.is_empty());

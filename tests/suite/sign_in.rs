@@ -229,3 +229,24 @@ fn only_regular_files_of_a_bearable_size_are_read() {
         }
     }
 }
+
+/// A profile's name that is no text is not as if there were none: then the environment's keys would act.
+#[test]
+fn a_variable_that_is_no_text_lets_nobody_else_act() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let emulator = emulator();
+    let (access, secret) = (emulator.access_key(), emulator.secret_key());
+    for name in ["HW_PROFILE", "HW_PROJECT_ID", "OS_CLOUD", "OS_USERNAME"] {
+        let ran = std::process::Command::new(crate::support::host::BINARY)
+            .arg("doctor")
+            .env_clear()
+            .envs([("HW_ACCESS_KEY", &*access), ("HW_SECRET_KEY", &*secret), ("HW_REGION_NAME", "eu-de")])
+            .env(name, std::ffi::OsStr::from_bytes(b"te\xffam"))
+            .output()
+            .expect("the binary runs");
+        let said = String::from_utf8_lossy(&ran.stdout).into_owned();
+        assert_eq!(ran.status.code(), Some(1), "{said}");
+        assert!(said.contains(&format!("{name} holds bytes that are no text (UTF-8).")), "{said}");
+    }
+    assert!(emulator.journal().is_empty(), "nothing was sent");
+}

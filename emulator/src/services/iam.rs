@@ -20,6 +20,8 @@ pub(crate) fn route(ask: &Ask) -> Option<Route> {
         ("GET", ["v3", "projects"]) => Route::new("projects", projects),
         ("GET", ["v3", "auth", "projects"]) => Route::new("own_projects", own_projects),
         ("GET", ["v3", "auth", "domains"]) => Route::new("domains", domains),
+        ("GET", ["v3.0", "OS-CREDENTIAL", "credentials", _]) => Route::new("key", key),
+        ("GET", ["v3", "users", _]) => Route::new("user", user),
         ("POST", ["v3.0", "OS-CREDENTIAL", "securitytokens"]) => Route::open("temporary_key", temporary_key),
         ("POST", ["v5", "agencies", "assume"]) => Route::new("assume", assume),
         ("GET", ["v5", "caller-identity"]) => Route::new("caller_identity", caller_identity),
@@ -287,6 +289,43 @@ fn domains(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
     };
     let own = format!("{}/v3/auth/domains", desk.endpoint("iam"));
     Ok(Answer::json(200, &json!({"domains": rows, "links": {"self": own, "previous": null, "next": null}})))
+}
+
+/// A permanent key, as its owner may look at it.
+fn key(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
+    let account = caller(desk)?.account;
+    let access = ask.segments.last().cloned().unwrap_or_default();
+    let own = desk.directory.key(&access).filter(|key| key.account == account && key.security_token.is_none());
+    if own.is_none() {
+        return Err(Refusal::keystone(404, "Not Found", &format!("Could not find credential: {access}.")));
+    }
+    let credential = json!({
+        "user_id": desk.directory.user_id,
+        "access": access,
+        "status": "active",
+        "create_time": clock::micros(0),
+        "description": "",
+    });
+    Ok(Answer::json(200, &json!({"credential": credential})))
+}
+
+/// A user, as it may look at itself.
+fn user(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
+    let account = &desk.directory.accounts[caller(desk)?.account];
+    let id = &desk.directory.user_id;
+    if ask.segments.last() != Some(id) {
+        return Err(Refusal::keystone(403, "Forbidden", "You are not authorized to perform the requested action."));
+    }
+    let own = format!("{}/v3/users/{id}", desk.endpoint("iam"));
+    let user = json!({
+        "id": id,
+        "name": desk.directory.user_name,
+        "domain_id": account.id,
+        "enabled": true,
+        "password_expires_at": null,
+        "links": {"self": own},
+    });
+    Ok(Answer::json(200, &json!({"user": user})))
 }
 
 fn lifetime(value: Option<&Value>) -> Result<Millis, Refusal> {

@@ -3,15 +3,11 @@
 //!
 //! Pure: texts in, entry out. What these clouds have no use for (`interface`, `identity_api_version`, …) is not looked at.
 
-use std::fmt::Write as _;
-
-use secrecy::SecretString;
 use yaml_rust2::parser::{Event, EventReceiver, Parser};
 use yaml_rust2::scanner::ScanError;
 use yaml_rust2::{Yaml, YamlLoader};
 
-use super::kept::{Kept, Source};
-use crate::cloud;
+use super::kept::Kept;
 use crate::plugin::{Diagnostic, Path};
 
 /// A file's text, and what it is called in messages.
@@ -77,74 +73,40 @@ struct Entry<'a> {
 }
 
 impl Entry<'_> {
-    /// The first of these fields that is there, in `auth` or beside it.
-    fn text(&self, names: &[&str]) -> String {
+    /// What is there under this name, in `auth` or beside it.
+    fn text(&self, name: &str) -> Option<String> {
         let places = self.hidden.into_iter().chain([self.public]);
-        let found = places.flat_map(|entry| names.iter().flat_map(move |name| [&entry["auth"][*name], &entry[*name]]));
-        found.filter_map(word).find(|text| !text.is_empty()).unwrap_or_default()
+        let mut found = places.flat_map(|entry| [&entry["auth"][name], &entry[name]]);
+        let text = found.find_map(|yaml| word(yaml).filter(|text| !text.is_empty()));
+        match name {
+            // The opposite of `insecure`.
+            "verify" => text.map(|text| if text.eq_ignore_ascii_case("false") { "true" } else { "false" }.to_owned()),
+            "region" => text.or_else(|| {
+                let first = self.public["regions"].as_vec()?.first()?;
+                word(first).or_else(|| word(&first["name"]))
+            }),
+            _ => text,
+        }
     }
 
     fn kept(&self) -> Kept {
-        let region = self.text(&["region_name", "region"]);
-        let first = self.public["regions"].as_vec().and_then(|regions| regions.first());
-        let first = first.and_then(|region| word(region).or_else(|| word(&region["name"])));
-        let verify = self.hidden.into_iter().chain([self.public]).find_map(|entry| entry["verify"].as_bool());
-        Kept {
-            source: Source::Entry,
-            region: if region.is_empty() { first.unwrap_or_default() } else { region },
-            project_id: self.text(&["project_id", "tenant_id"]),
-            project_name: self.text(&["project_name", "tenant_name"]),
-            auth_url: self.text(&["auth_url"]),
-            cacert: self.text(&["cacert"]),
-            verify,
-            agency_name: self.text(&["agency_name"]),
-            agency_domain_name: self.text(&["agency_domain_name"]),
-            agency_domain_id: self.text(&["agency_domain_id"]),
-            credentials: self.credentials(),
-        }
-    }
-
-    fn credentials(&self) -> Result<cloud::Credentials, Diagnostic> {
-        let some = |names: &[&str]| Some(self.text(names)).filter(|text| !text.is_empty());
-        let secret = |names: &[&str]| some(names).map(SecretString::from);
+        let whose = format!("the entry {:?} of {}", self.name, self.path);
+        let mut kept = Kept::of(whose, "cloud", |setting| setting.entry.to_vec(), |key| self.text(key));
+        let has = |name| self.text(name).is_some();
         let lacks = |what: &str| {
-            let mut detail = format!("The entry {:?} of {} {what}.", self.name, self.path);
-            if self.hidden.is_none() {
-                let _ = write!(detail, " Nothing is said of it in a `secure.yaml` beside it.");
-            }
-            problem(&detail)
+            let hint = if self.hidden.is_some() { "" } else { NOTHING_HIDDEN };
+            problem(&format!("The entry {:?} of {} {what}.{hint}", self.name, self.path))
         };
-        if some(&["application_credential_id", "application_credential_name"]).is_some() {
-            return Err(lacks("signs in with an application credential, which these clouds do not have"));
+        if has("application_credential_id") || has("application_credential_name") {
+            kept.unusable = Some(lacks("signs in with an application credential, which these clouds do not have"));
+        } else if ["token", "access_key", "secret_key", "password"].iter().all(|name| kept.text(name).is_none()) {
+            kept.unusable = Some(lacks("has no `token`, no `ak` and `sk`, and no `password`"));
         }
-        if let Some(token) = secret(&["token"]) {
-            return Ok(cloud::Credentials::Token(token));
-        }
-        let (access_key, secret_key) = (some(&["ak", "access_key"]), secret(&["sk", "secret_key"]));
-        match (access_key, secret_key) {
-            (Some(access_key), Some(secret_key)) => {
-                let security_token = secret(&["security_token"]);
-                return Ok(cloud::Credentials::Key { access_key, secret_key, security_token });
-            }
-            (Some(_), None) => return Err(lacks("has an access key (`ak`), but no secret key (`sk`)")),
-            (None, Some(_)) => return Err(lacks("has a secret key (`sk`), but no access key (`ak`)")),
-            (None, None) => {}
-        }
-        let Some(password) = secret(&["password"]) else {
-            return Err(lacks("has no `token`, no `ak` and `sk`, and no `password`"));
-        };
-        let (user_name, user_id) = (some(&["username", "user_name"]), some(&["user_id"]));
-        let domain_name = some(&["user_domain_name", "domain_name", "project_domain_name"]);
-        let domain_id = some(&["user_domain_id", "domain_id", "project_domain_id"]);
-        if user_name.is_none() && user_id.is_none() {
-            return Err(lacks("has a `password`, but neither `username` nor `user_id`"));
-        }
-        if user_id.is_none() && domain_name.is_none() && domain_id.is_none() {
-            return Err(lacks("has a `username`, but not the account it belongs to (`user_domain_name`)"));
-        }
-        Ok(cloud::Credentials::Password { user_name, user_id, password, domain_name, domain_id })
+        kept
     }
 }
+
+const NOTHING_HIDDEN: &str = " Nothing is said of it in a `secure.yaml`.";
 
 /// A text, also from what YAML takes for a number or a truth value.
 fn word(yaml: &Yaml) -> Option<String> {
@@ -162,8 +124,6 @@ pub(super) fn problem(detail: &str) -> Diagnostic {
 
 #[cfg(test)]
 mod tests {
-    use secrecy::ExposeSecret as _;
-
     use super::*;
 
     const CLOUDS: &str = "\
@@ -179,13 +139,12 @@ clouds:
     identity_api_version: 3
     verify: false
   keys:
-    auth: { ak: AK, sk: SK, project_id: 0123 }
+    auth: { ak: AK, sk: SK, project_id: '0123' }
     regions: [ { name: eu-nl } ]
     cacert: /etc/ssl/own.pem
   token: { auth: { token: t0ken } }
   app: { auth: { application_credential_id: a, application_credential_secret: hid-den } }
-  half: { auth: { ak: AK } }
-  nobody: { auth: { password: hid-den } }
+  empty: { auth: { username: me } }
 ";
     const SECURE: &str = "clouds: { otc: { auth: { password: pass-word } } }\n";
 
@@ -197,30 +156,44 @@ clouds:
 
     #[test]
     fn an_entry_is_read_with_its_secrets_from_beside_it() {
-        let otc = picked("otc");
-        assert_eq!((&*otc.region, &*otc.project_name, otc.verify), ("eu-de", "eu-de_team", Some(false)));
-        assert_eq!(otc.auth_url, "https://iam.eu-de.otc.t-systems.com/v3");
-        let Ok(cloud::Credentials::Password { user_name, password, domain_name, .. }) = otc.credentials else {
-            panic!("a password was expected");
-        };
-        assert_eq!(user_name.as_deref(), Some("me"));
-        assert_eq!(domain_name.as_deref(), Some("OTC-EU-DE-00000000001000000001"));
-        assert_eq!(password.expose_secret(), "pass-word");
-
-        let keys = picked("keys");
-        assert_eq!((&*keys.region, &*keys.cacert), ("eu-nl", "/etc/ssl/own.pem"));
-        assert!(matches!(&keys.credentials, Ok(cloud::Credentials::Key { access_key, .. }) if access_key == "AK"));
-        assert!(matches!(picked("token").credentials, Ok(cloud::Credentials::Token(_))));
+        for (name, expected) in [
+            (
+                "otc",
+                [
+                    ("region", "eu-de"),
+                    ("project_name", "eu-de_team"),
+                    ("insecure", "true"),
+                    ("auth_url", "https://iam.eu-de.otc.t-systems.com/v3"),
+                    ("user_name", "me"),
+                    ("domain_name", "OTC-EU-DE-00000000001000000001"),
+                    ("password", "pass-word"),
+                ]
+                .as_slice(),
+            ),
+            (
+                "keys",
+                &[
+                    ("region", "eu-nl"),
+                    ("cacert_file", "/etc/ssl/own.pem"),
+                    ("access_key", "AK"),
+                    ("secret_key", "SK"),
+                    ("project_id", "0123"),
+                ],
+            ),
+            ("token", &[("token", "t0ken")]),
+        ] {
+            let kept = picked(name);
+            assert!(kept.unusable.is_none(), "{name}");
+            let found = expected.iter().map(|(setting, _)| (*setting, kept.text(setting).unwrap_or_default()));
+            assert_eq!(found.collect::<Vec<_>>(), expected, "{name}");
+            assert_eq!(kept.texts.len(), expected.len(), "{name}");
+        }
     }
 
     #[test]
     fn what_is_wrong_with_an_entry_is_said_without_its_secrets() {
-        for (name, why) in [
-            ("app", "application credential"),
-            ("half", "no secret key"),
-            ("nobody", "neither `username` nor `user_id`"),
-        ] {
-            let said = picked(name).credentials.unwrap_err();
+        for (name, why) in [("app", "application credential"), ("empty", "no `password`. Nothing is said of it in a")] {
+            let said = picked(name).unusable.unwrap();
             assert!(said.detail.contains(why) && !said.detail.contains("hid-den"), "{}", said.detail);
         }
         for (text, why) in [

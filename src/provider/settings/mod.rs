@@ -1,297 +1,123 @@
-//! The provider block and the environment: who we are and where the cloud is.
+//! The provider block, the environment and files: who we are and where the cloud is.
 //!
-//! The only place that reads environment variables for the cloud. Names and order are those of the existing
-//! providers for Huawei Cloud and Open Telekom Cloud: argument, then `HW_*`, then `OS_*`, then the profile of the shared
-//! configuration file or the entry of `clouds.yaml`; an empty variable is unset.
+//! Names and order are those of the existing providers for Huawei Cloud and Open Telekom Cloud: argument, then `HW_*`, then
+//! `OS_*`, then the profile of the shared configuration file or the entry of `clouds.yaml`; an empty variable is unset.
+//! All settings are in one table.
 
+mod block;
+mod check;
 mod clouds;
 mod files;
 mod kept;
-mod schema;
+mod places;
+mod profile;
 mod sign_in;
+mod surroundings;
+mod table;
 
 use std::collections::BTreeMap;
-use std::path::Path as FilePath;
-use std::{env, io};
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret as _;
 
-use self::kept::{Kept, Source};
-use self::schema::{address, domain, odd_variables, wrong};
-pub(super) use self::schema::{schema, validate};
+pub use self::block::ProviderBlock;
+pub(super) use self::block::{schema, validate};
+use self::check::{address, truth, wrong};
+use self::kept::Kept;
+use self::places::{Found, Places};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) use self::profile::pick as profile;
+use self::sign_in::SignIn;
+pub(super) use self::surroundings::Surroundings;
+pub use self::table::{SETTINGS, Setting};
 use crate::cloud;
-use crate::plugin::{Attr, Diagnostic, Diagnostics, Field as _, Path, Value, model};
-
-model! {
-    /// The provider block as it was written.
-    pub struct ProviderBlock {
-        pub(super) region: Attr<String>,
-        pub(super) access_key: Attr<String>,
-        pub(super) secret_key: Attr<SecretString>,
-        pub(super) security_token: Attr<SecretString>,
-        pub(super) token: Attr<SecretString>,
-        pub(super) user_name: Attr<String>,
-        pub(super) user_id: Attr<String>,
-        pub(super) password: Attr<SecretString>,
-        pub(super) domain_name: Attr<String>,
-        pub(super) domain_id: Attr<String>,
-        pub(super) project_id: Attr<String>,
-        pub(super) project_name: Attr<String>,
-        pub(super) cloud: Attr<String>,
-        pub(super) endpoints: Attr<BTreeMap<String, Attr<String>>>,
-        pub(super) auth_url: Attr<String>,
-        pub(super) insecure: Attr<bool>,
-        pub(super) cacert_file: Attr<String>,
-        pub(super) max_retries: Attr<i64>,
-        pub(super) preflight: Attr<bool>,
-        pub(super) shared_config_file: Attr<String>,
-        pub(super) profile: Attr<String>,
-        pub(super) assume_role: Attr<AssumeRoleBlock>,
-    }
-}
-
-model! {
-    /// The `assume_role` block as it was written.
-    pub struct AssumeRoleBlock {
-        pub(super) agency_name: Attr<String>,
-        pub(super) domain_name: Attr<String>,
-        pub(super) domain_id: Attr<String>,
-        pub(super) duration: Attr<i64>,
-    }
-}
-
-type Variable = dyn Fn(&str) -> Option<String>;
-type TextFile = dyn Fn(&FilePath) -> io::Result<String>;
-
-/// Where settings that are not written down may come from. Values, so that tests can make their own.
-pub(super) struct Surroundings {
-    /// Reads an environment variable. What is no text in it is [`char::REPLACEMENT_CHARACTER`], and refused later.
-    pub(super) variable: Box<Variable>,
-    /// Reads a text file.
-    pub(super) file: Box<TextFile>,
-}
-
-impl Surroundings {
-    /// Those of this process.
-    pub(super) fn process() -> Self {
-        Surroundings {
-            variable: Box::new(|name| env::var_os(name).map(|value| value.to_string_lossy().into_owned())),
-            file: Box::new(files::small_text),
-        }
-    }
-
-    /// The first of these variables that is set and not empty, with its name.
-    fn first(&self, names: &[&'static str]) -> Option<(String, &'static str)> {
-        names.iter().find_map(|name| {
-            let value = (self.variable)(name).filter(|value| !value.is_empty())?;
-            Some((value, *name))
-        })
-    }
-
-    fn is_set(&self, name: &'static str) -> bool {
-        self.first(&[name]).is_some()
-    }
-
-    fn value(&self, names: &[&'static str]) -> Option<String> {
-        self.first(names).map(|(value, _)| value)
-    }
-}
-
-const REGION: &[&str] = &["HW_REGION_NAME", "OS_REGION_NAME", "OS_REGION"];
-const TOKEN: &[&str] = &["HW_AUTH_TOKEN", "OS_AUTH_TOKEN", "OS_TOKEN"];
-const USER_NAME: &[&str] = &["HW_USER_NAME", "OS_USERNAME"];
-const USER_ID: &[&str] = &["HW_USER_ID", "OS_USER_ID"];
-const PASSWORD: &[&str] = &["HW_USER_PASSWORD", "OS_PASSWORD"];
-const DOMAIN_NAME: &[&str] = &["HW_DOMAIN_NAME", "OS_DOMAIN_NAME", "OS_USER_DOMAIN_NAME", "OS_PROJECT_DOMAIN_NAME"];
-const DOMAIN_ID: &[&str] = &["HW_DOMAIN_ID", "OS_DOMAIN_ID", "OS_USER_DOMAIN_ID", "OS_PROJECT_DOMAIN_ID"];
-const PROJECT_ID: &[&str] = &["HW_PROJECT_ID", "OS_PROJECT_ID", "OS_TENANT_ID"];
-const PROJECT_NAME: &[&str] = &["HW_PROJECT_NAME", "OS_PROJECT_NAME", "OS_TENANT_NAME"];
-const AUTH_URL: &[&str] = &["HW_AUTH_URL", "OS_AUTH_URL"];
-const CLOUD: &[&str] = &["HW_CLOUD"];
-const INSECURE: &[&str] = &["HW_INSECURE", "OS_INSECURE"];
-const CACERT: &[&str] = &["OS_CACERT"];
-/// As every program understands them: in capitals or not.
-const PROXY: &[&str] = &["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
-const NO_PROXY: &[&str] = &["NO_PROXY", "no_proxy"];
-const MAX_RETRIES: &[&str] = &["HW_MAX_RETRIES"];
-const SHARED_CONFIG_FILE: &[&str] = &["HW_SHARED_CONFIG_FILE"];
-const PROFILE: &[&str] = &["HW_PROFILE"];
-/// The entry of `clouds.yaml`, and where that file and the secrets beside it are.
-const ENTRY: &[&str] = &["OS_CLOUD"];
-const CLOUDS_FILE: &[&str] = &["OS_CLIENT_CONFIG_FILE"];
-const SECURE_FILE: &[&str] = &["OS_CLIENT_SECURE_FILE"];
-/// Access key, secret key and security token belong together: one of these rows is taken as a whole.
-const KEY_SETS: &[[&str; 3]] =
-    &[["HW_ACCESS_KEY", "HW_SECRET_KEY", "HW_SECURITY_TOKEN"], ["OS_ACCESS_KEY", "OS_SECRET_KEY", "OS_SECURITY_TOKEN"]];
-
-const AGENCY_NAME: &[&str] = &["HW_ASSUME_ROLE_AGENCY_NAME"];
-const AGENCY_DOMAIN_NAME: &[&str] = &["HW_ASSUME_ROLE_DOMAIN_NAME"];
-const AGENCY_DOMAIN_ID: &[&str] = &["HW_ASSUME_ROLE_DOMAIN_ID"];
-
-/// The arguments whose variables hold one line of text. Certificates may be written out.
-const ONE_LINE: &[(&str, &[&str])] = &[
-    ("region", REGION),
-    ("token", TOKEN),
-    ("user_name", USER_NAME),
-    ("user_id", USER_ID),
-    ("password", PASSWORD),
-    ("domain_name", DOMAIN_NAME),
-    ("domain_id", DOMAIN_ID),
-    ("project_id", PROJECT_ID),
-    ("project_name", PROJECT_NAME),
-    ("auth_url", AUTH_URL),
-    ("cloud", CLOUD),
-    ("insecure", INSECURE),
-    ("max_retries", MAX_RETRIES),
-    ("shared_config_file", SHARED_CONFIG_FILE),
-    ("profile", PROFILE),
-    ("cloud", ENTRY),
-    ("cloud", CLOUDS_FILE),
-    ("cloud", SECURE_FILE),
-    ("assume_role", AGENCY_NAME),
-    ("assume_role", AGENCY_DOMAIN_NAME),
-    ("assume_role", AGENCY_DOMAIN_ID),
-];
+use crate::plugin::{Diagnostic, Diagnostics, Path};
 
 const DEFAULT_MAX_RETRIES: u32 = 5;
-const METADATA: &str = "http://169.254.169.254";
 
-/// Puts arguments, profile and environment together. The second part is warnings.
+/// Settings, and whatever there is to say about them.
+pub(super) struct Resolved {
+    pub(super) settings: cloud::Settings,
+    pub(super) warnings: Diagnostics,
+    /// Who says what each setting is, by its name, and `credentials`.
+    pub(super) from: BTreeMap<&'static str, String>,
+}
+
+/// Puts block, environment and file together.
 pub(super) fn resolve(
     block: &ProviderBlock,
     around: &Surroundings,
     terraform_version: &str,
-) -> Result<(cloud::Settings, Diagnostics), Diagnostics> {
+) -> Result<Resolved, Diagnostics> {
     let mut problems = validate(block);
     let mut warnings = Diagnostics::new();
-    odd_variables(around).for_each(|problem| problems.push(problem));
+    let mut places = Places { block, around, kept: None };
+    problems.extend(places.odd_variables());
     if problems.has_errors() {
         return Err(problems);
     }
-    let kept = files::kept(block, around)?;
-    let given = |argument: &Attr<String>, names: &[&'static str]| {
-        argument.known().filter(|value| !value.is_empty()).cloned().or_else(|| around.value(names))
-    };
-    let from_file = |pick: fn(&Kept) -> &String| kept.as_ref().map(pick).filter(|value| !value.is_empty()).cloned();
+    places.kept = files::kept(&places)?;
+    let mut find = |name| places.find(name).and_then(|found| noted(found.checked(), &mut problems));
+    let value = |found: Option<Found>| found.map(|found| found.value);
 
-    let region = given(&block.region, REGION).or_else(|| from_file(|kept| &kept.region));
-    let region = noted(region.ok_or_else(no_region), &mut problems);
-    let cloud = block.domain().or_else(|| around.value(CLOUD));
-    if let Some(Err(why)) = cloud.as_deref().map(domain) {
-        problems.push(wrong(Path::attribute("cloud"), &why));
+    let region = value(find("region"));
+    let cloud = value(find("cloud"));
+    let project_id = value(find("project_id"));
+    let project_name = value(find("project_name"));
+    let auth_url = find("auth_url").and_then(|found| address(&found.value).ok());
+    let insecure = find("insecure").and_then(|found| truth(&found.value)).unwrap_or_default();
+    let max_retries = find("max_retries").and_then(|found| found.value.parse().ok()).unwrap_or(DEFAULT_MAX_RETRIES);
+    let proxy = find("proxy");
+    let no_proxy = value(find("no_proxy")).unwrap_or_default();
+    let authorities = find("cacert_file").map(|found| files::certificates(&found.value, around));
+    let authorities = authorities.transpose().map_err(|why| wrong(Path::attribute("cacert_file"), why));
+    let authorities = noted(authorities, &mut problems).flatten().unwrap_or_default();
+    let assume_role = noted(sign_in::assume_role(&places), &mut problems).flatten();
+    let signed_in = noted(sign_in::credentials(&places), &mut problems);
+    if places.find("region").is_none() {
+        // What a broken file says of it, nobody knows: the file is what is wrong.
+        let broken = places.kept.as_ref().filter(|kept| kept.is_broken).and_then(|kept| kept.unusable.clone());
+        let problem = broken.unwrap_or_else(no_region);
+        if problems.iter().all(|known| *known != problem) {
+            problems.push(problem);
+        }
     }
-    let auth_url = given(&block.auth_url, AUTH_URL).or_else(|| from_file(|kept| &kept.auth_url)).map(|text| {
-        let cannot = |why| wrong(Path::attribute("auth_url"), &format!("The address of IAM cannot be used: {why}."));
-        address(&text).map_err(cannot)
-    });
-    let auth_url = noted(auth_url.transpose(), &mut problems).flatten();
-    let insecure = noted(insecure(block, kept.as_ref(), around), &mut problems).unwrap_or_default();
+    let (Some(region), Some(signed_in), false) = (region, signed_in, problems.has_errors()) else {
+        return Err(problems);
+    };
     if insecure {
         warnings.push(unchecked_certificates());
     }
-    let cacert = given(&block.cacert_file, CACERT).or_else(|| from_file(|kept| &kept.cacert));
-    let cacert = cacert
-        .map(|text| files::certificates(&text, around).map_err(|why| wrong(Path::attribute("cacert_file"), &why)));
-    let authorities = noted(cacert.transpose(), &mut problems).flatten().unwrap_or_default();
-    let max_retries = noted(max_retries(block, around), &mut problems).unwrap_or(DEFAULT_MAX_RETRIES);
-    let endpoints = block.endpoints.known().map_or_else(BTreeMap::new, |endpoints| {
-        endpoints.iter().filter_map(|(key, url)| Some((key.clone(), address(&filled(url)?).ok()?))).collect()
-    });
-    let assume_role = noted(sign_in::assume_role(block, kept.as_ref(), around), &mut problems).flatten();
-    let credentials = noted(sign_in::credentials(block, kept.as_ref(), around), &mut problems);
-    let (Some(region), Some(credentials), false) = (region, credentials, problems.has_errors()) else {
-        return Err(problems);
-    };
-    if let Some(kept) = &kept
-        && !kept.signs_in_with(&credentials)
-    {
-        warnings.push(another_identity(kept.source));
+    if let Some(kept) = places.kept.as_ref().filter(|kept| is_another(kept, &signed_in)) {
+        warnings.push(another_identity(kept));
     }
+    let mut from: BTreeMap<_, _> = SETTINGS
+        .iter()
+        .filter_map(|setting| Some((setting.name, places.find(setting.name)?.from.to_string())))
+        .collect();
+    from.insert("credentials", signed_in.from);
     let settings = cloud::Settings {
         region,
         cloud,
-        credentials,
+        credentials: signed_in.credentials,
         assume_role,
-        project_id: given(&block.project_id, PROJECT_ID).or_else(|| from_file(|kept| &kept.project_id)),
-        project_name: given(&block.project_name, PROJECT_NAME).or_else(|| from_file(|kept| &kept.project_name)),
-        endpoints,
+        project_id,
+        project_name,
+        endpoints: block.endpoints().filter_map(|(key, url)| Some((key.to_owned(), address(url).ok()?))).collect(),
         auth_url,
         insecure,
         authorities,
-        proxy: around
-            .first(PROXY)
-            .map(|(address, name)| cloud::Proxy::new(&address, name, &around.value(NO_PROXY).unwrap_or_default())),
+        proxy: proxy.map(|found| cloud::Proxy::new(&found.value, &found.from.to_string(), &no_proxy)),
         max_retries,
-        user_agent: user_agent(terraform_version, around),
+        user_agent: user_agent(terraform_version, &places),
     };
-    Ok((settings, warnings))
+    Ok(Resolved { settings, warnings, from })
 }
 
 /// Whether the block sets nothing, and nothing else names a region: then nobody may want to call the cloud.
 pub(super) fn says_nothing(block: &ProviderBlock, around: &Surroundings) -> bool {
-    let empty = |value: &Value| value.is_null() || value.as_list().is_some_and(<[Value]>::is_empty);
-    let is_empty = match block.clone().into_value() {
-        Value::Map(members) => members.values().all(empty),
-        _ => false,
-    };
-    let kept = || files::kept(block, around).ok().flatten();
-    is_empty && around.value(REGION).is_none() && kept().is_none_or(|kept| kept.region.is_empty())
-}
-
-/// Where settings come from, in words that end "from …".
-#[derive(Debug)]
-pub(super) struct Origins {
-    pub(super) region: String,
-    pub(super) credentials: String,
-    pub(super) project: String,
-    pub(super) cloud: String,
-    pub(super) auth_url: String,
-}
-
-/// Where resolved settings come from. The block is that of the doctor: it names no credentials.
-pub(super) fn origins(found: &cloud::Settings, block: &ProviderBlock, around: &Surroundings) -> Origins {
-    let kept = files::kept(block, around).ok().flatten();
-    let what = kept.as_ref().map_or("nowhere", |kept| kept.source.words()).to_owned();
-    let variable = |names: &[&'static str]| around.first(names).map_or("nowhere", |(_, name)| name).to_owned();
-    let from_file = |pick: fn(&Kept) -> &String| kept.as_ref().map(pick).is_some_and(|value| !value.is_empty());
-    let region = if filled(&block.region).is_some() {
-        "the argument --region".to_owned()
-    } else if around.value(REGION).is_some() || !from_file(|kept| &kept.region) {
-        variable(REGION)
-    } else {
-        what.clone()
-    };
-    let credentials = match &found.credentials {
-        cloud::Credentials::Metadata { .. } => "this machine".to_owned(),
-        used if kept.as_ref().is_some_and(|kept| kept.signs_in_with(used)) => what.clone(),
-        cloud::Credentials::Token(_) => variable(TOKEN),
-        cloud::Credentials::Key { .. } => KEY_SETS
-            .iter()
-            .find(|[access, secret, _]| around.is_set(access) && around.is_set(secret))
-            .map_or_else(|| "nowhere".to_owned(), |[access, secret, _]| format!("{access} and {secret}")),
-        cloud::Credentials::Password { .. } => variable(PASSWORD),
-    };
-    let project = if around.value(PROJECT_ID).is_some() {
-        variable(PROJECT_ID)
-    } else if from_file(|kept| &kept.project_id) {
-        what.clone()
-    } else if around.value(PROJECT_NAME).is_none() && from_file(|kept| &kept.project_name) {
-        format!("IAM, by the name in {what}")
-    } else if found.project_name.is_some() {
-        format!("IAM, by the name in {}", variable(PROJECT_NAME))
-    } else {
-        "IAM, by the region's name".to_owned()
-    };
-    let auth_url = if found.auth_url.is_some() && around.value(AUTH_URL).is_none() {
-        what
-    } else if found.auth_url.is_some() {
-        variable(AUTH_URL)
-    } else if found.endpoints.contains_key(cloud::IAM.key) {
-        "the argument --endpoint".to_owned()
-    } else {
-        "the region".to_owned()
-    };
-    Origins { region, credentials, project, cloud: variable(CLOUD), auth_url }
+    let mut places = Places { block, around, kept: None };
+    places.kept = files::kept(&places).ok().flatten();
+    block.is_empty() && places.find("region").is_none()
 }
 
 /// The value, or nothing and one problem more: a person wants to hear of all of them at once.
@@ -302,34 +128,38 @@ fn noted<T>(found: Result<T, Diagnostic>, problems: &mut Diagnostics) -> Option<
 fn no_region() -> Diagnostic {
     let detail = format!(
         "The provider does not know which region to call. Set `region` in the provider block, or one of {}.",
-        listed(REGION)
+        table::setting("region").listed()
     );
     Diagnostic::error("No region", detail).at(Path::attribute("region"))
 }
 
-fn insecure(block: &ProviderBlock, kept: Option<&Kept>, around: &Surroundings) -> Result<bool, Diagnostic> {
-    if let Some(insecure) = block.insecure.known() {
-        return Ok(*insecure);
-    }
-    let Some((value, name)) = around.first(INSECURE) else {
-        return Ok(kept.is_some_and(|kept| kept.verify == Some(false)));
+/// Whether somebody else acts than the file that was asked for says.
+fn is_another(kept: &Kept, used: &SignIn) -> bool {
+    use cloud::Credentials::{Key, Password, Token};
+    let says = |name: &str, value: &str| kept.text(name) == Some(value);
+    let is_same = match &used.credentials {
+        _ if used.is_kept => true,
+        Key { access_key, .. } => says("access_key", access_key),
+        Token(token) => says("token", token.expose_secret()),
+        Password { user_name, user_id, .. } => {
+            user_name.as_deref() == kept.text("user_name") && user_id.as_deref() == kept.text("user_id")
+        }
+        cloud::Credentials::Metadata { .. } => false,
     };
-    truth(&value).ok_or_else(|| {
-        wrong(Path::attribute("insecure"), &format!("{name} is {value:?}; allowed are true, false, 1, 0."))
-    })
+    !is_same
 }
 
-fn another_identity(source: Source) -> Diagnostic {
+fn another_identity(kept: &Kept) -> Diagnostic {
     Diagnostic::warning(
         "The file's credentials are not used",
         format!(
             "Credentials were to come from {}, but the provider block or the environment holds others, and those come first. \
              Remove either, so that nobody acts with another identity than was meant; `terraform-provider-huaweidb doctor` shows \
              which are used.",
-            source.words()
+            kept.whose
         ),
     )
-    .at(Path::attribute(source.argument()))
+    .at(Path::attribute(kept.argument))
 }
 
 fn unchecked_certificates() -> Diagnostic {
@@ -341,61 +171,13 @@ fn unchecked_certificates() -> Diagnostic {
     .at(Path::attribute("insecure"))
 }
 
-fn max_retries(block: &ProviderBlock, around: &Surroundings) -> Result<u32, Diagnostic> {
-    if let Some(count) = block.max_retries.known() {
-        return Ok(u32::try_from(*count).unwrap_or(DEFAULT_MAX_RETRIES));
-    }
-    let Some((value, name)) = around.first(MAX_RETRIES) else {
-        return Ok(DEFAULT_MAX_RETRIES);
-    };
-    value
-        .parse()
-        .ok()
-        .filter(|count| *count <= 100)
-        .ok_or_else(|| wrong(Path::attribute("max_retries"), &format!("{name} is {value:?}; allowed are 0 to 100.")))
-}
-
-fn user_agent(terraform_version: &str, around: &Surroundings) -> String {
+fn user_agent(terraform_version: &str, places: &Places<'_>) -> String {
     let mut name = format!("terraform-provider-huaweidb/{} Terraform/{terraform_version}", env!("CARGO_PKG_VERSION"));
-    for variable in ["HW_TF_CUSTOM_UA", "TF_APPEND_USER_AGENT"] {
-        if let Some(more) = around.value(&[variable]) {
-            name.push(' ');
-            name.extend(more.chars().filter(|c| c.is_ascii_graphic() || *c == ' '));
-        }
+    for more in ["user_agent", "user_agent_of_cli"].into_iter().filter_map(|name| places.find(name)) {
+        name.push(' ');
+        name.extend(more.value.chars().filter(|c| c.is_ascii_graphic() || *c == ' '));
     }
     name
-}
-
-impl ProviderBlock {
-    /// `cloud`, where it is a domain: an entry of `clouds.yaml` has no dot.
-    fn domain(&self) -> Option<String> {
-        filled(&self.cloud).filter(|cloud| cloud.contains('.'))
-    }
-
-    /// `cloud`, where it names an entry of `clouds.yaml`.
-    fn entry(&self) -> Option<String> {
-        filled(&self.cloud).filter(|cloud| !cloud.contains('.'))
-    }
-}
-
-fn filled(value: &Attr<String>) -> Option<String> {
-    value.known().filter(|value| !value.is_empty()).cloned()
-}
-
-fn secret(value: &Attr<SecretString>) -> Option<SecretString> {
-    value.known().filter(|value| !value.expose_secret().is_empty()).cloned()
-}
-
-fn listed(names: &[&str]) -> String {
-    names.join(", ")
-}
-
-fn truth(text: &str) -> Option<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "1" | "true" | "t" | "yes" => Some(true),
-        "0" | "false" | "f" | "no" => Some(false),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -1,180 +1,216 @@
 //! How to sign in, and for whom to act.
 
+use std::fmt::Write as _;
+
 use secrecy::SecretString;
 use url::Url;
 
-use super::kept::Kept;
-use super::schema::wrong;
-use super::{
-    AGENCY_DOMAIN_ID, AGENCY_DOMAIN_NAME, AGENCY_NAME, AssumeRoleBlock, DOMAIN_ID, DOMAIN_NAME, ENTRY, KEY_SETS,
-    METADATA, PASSWORD, ProviderBlock, Surroundings, TOKEN, USER_ID, USER_NAME, filled, listed, secret,
-};
-use crate::cloud;
-use crate::plugin::{Attr, Diagnostic, Path};
+use super::check::wrong;
+use super::places::{Found, Place, Places};
+use super::table::setting;
+use crate::cloud::{AssumeRole, Credentials};
+use crate::plugin::{Diagnostic, Path};
+
+const METADATA: &str = "http://169.254.169.254";
+/// Where the environment may hold credentials; each prefix is a place of its own.
+const ENVIRONMENT: [Place; 2] = [Place::Variables("HW_"), Place::Variables("OS_")];
+
+/// Credentials, and where all of them come from.
+pub(super) struct SignIn {
+    pub(super) credentials: Credentials,
+    pub(super) from: String,
+    /// Whether they are those of the file that was asked for.
+    pub(super) is_kept: bool,
+}
+
+type Answer = Option<Result<SignIn, Diagnostic>>;
 
 /// How to sign in: what is written in the block, else in the environment; in both a token before keys, keys before a
-/// password. Then the profile or the entry of `clouds.yaml`, if one was asked for, and the instance's own agency when there is nothing at all.
-pub(super) fn credentials(
-    block: &ProviderBlock,
-    kept: Option<&Kept>,
-    around: &Surroundings,
-) -> Result<cloud::Credentials, Diagnostic> {
-    if let Some(token) = secret(&block.token) {
-        return Ok(cloud::Credentials::Token(token));
-    }
-    if filled(&block.access_key).is_some() || secret(&block.secret_key).is_some() {
-        return key_from_block(block, around);
-    }
-    if secret(&block.password).is_some() {
-        return password(block, around);
-    }
-    if let Some(token) = around.value(TOKEN) {
-        return Ok(cloud::Credentials::Token(token.into()));
-    }
-    for (nth, [access, secret, token]) in KEY_SETS.iter().enumerate() {
-        let elsewhere = |half: usize| KEY_SETS[nth + 1..].iter().map(|set| set[half]).find(|name| around.is_set(name));
-        match (around.value(&[access]), around.value(&[secret])) {
-            (Some(access_key), Some(secret_key)) => {
-                let security_token = around.value(&[token]).map(SecretString::from);
-                return Ok(cloud::Credentials::Key { access_key, secret_key: secret_key.into(), security_token });
+/// password. Then the profile or the entry of `clouds.yaml`, if one was asked for, and the instance's own agency when there
+/// is nothing at all.
+pub(super) fn credentials(places: &Places<'_>) -> Result<SignIn, Diagnostic> {
+    let all = |at: &[Place]| token(places, at).or_else(|| keys(places, at)).or_else(|| password(places, at));
+    let written = Place::Block;
+    // A user alone is no way to sign in, but a password of another place must not be joined with it.
+    let user_alone = || user(places, written).map(|(found, _)| Err(half(places, written, &found, &["password"])));
+    all(&[written])
+        .or_else(|| token(places, &ENVIRONMENT))
+        .or_else(|| keys(places, &ENVIRONMENT))
+        .or_else(user_alone)
+        .or_else(|| password(places, &ENVIRONMENT))
+        .or_else(|| places.kept.as_ref()?.unusable.clone().map(Err))
+        .or_else(|| all(&[Place::File]))
+        .unwrap_or_else(|| {
+            let address = Url::parse(METADATA).expect("a constant address is one");
+            let credentials = Credentials::Metadata { address, looked_for: nothing_found() };
+            Ok(SignIn { credentials, from: "this machine".to_owned(), is_kept: false })
+        })
+}
+
+/// These credentials, if everything that they are made of is what it must be. The first words say where they come from.
+fn signed_in(
+    credentials: Credentials,
+    place: Place,
+    from: &[&Found],
+    more: &[&Option<Found>],
+) -> Result<SignIn, Diagnostic> {
+    let more = more.iter().filter_map(|found| found.as_ref());
+    let fault = from.iter().copied().chain(more).find_map(Found::fault);
+    let from = from.iter().map(|found| found.from.to_string()).collect::<Vec<_>>().join(" and ");
+    fault.map_or(Ok(SignIn { credentials, from, is_kept: place == Place::File }), Err)
+}
+
+fn token(places: &Places<'_>, at: &[Place]) -> Answer {
+    let (place, found) = at.iter().find_map(|place| Some((*place, places.within(*place, "token")?)))?;
+    Some(signed_in(Credentials::Token(found.value.clone().into()), place, &[&found], &[]))
+}
+
+fn keys(places: &Places<'_>, at: &[Place]) -> Answer {
+    for &place in at {
+        match (places.within(place, "access_key"), places.within(place, "secret_key")) {
+            (Some(access), Some(secret)) => {
+                let security = places.within(place, "security_token");
+                let credentials = Credentials::Key {
+                    access_key: access.value.clone(),
+                    secret_key: secret.value.clone().into(),
+                    security_token: security.as_ref().map(|token| SecretString::from(token.value.as_str())),
+                };
+                return Some(signed_in(credentials, place, &[&access, &secret], &[&security]));
             }
-            (Some(_), None) => return Err(half(access, secret, elsewhere(1)).at(Path::attribute("secret_key"))),
-            (None, Some(_)) => return Err(half(secret, access, elsewhere(0)).at(Path::attribute("access_key"))),
+            (Some(access), None) => return Some(Err(half(places, place, &access, &["secret_key"]))),
+            (None, Some(secret)) => return Some(Err(half(places, place, &secret, &["access_key"]))),
             (None, None) => {}
         }
     }
-    if around.value(PASSWORD).is_some() || filled(&block.user_name).is_some() || filled(&block.user_id).is_some() {
-        return password(block, around);
+    None
+}
+
+/// The user that this place names, by name or id.
+fn user(places: &Places<'_>, place: Place) -> Option<(Found, bool)> {
+    let name = places.within(place, "user_name").map(|found| (found, false));
+    name.or_else(|| places.within(place, "user_id").map(|found| (found, true)))
+}
+
+fn password(places: &Places<'_>, at: &[Place]) -> Answer {
+    // A user alone is no way to sign in.
+    at.iter().find_map(|place| places.within(*place, "password"))?;
+    for &place in at {
+        let (user, password) = (user(places, place), places.within(place, "password"));
+        let ((user, is_id), password) = match (user, password) {
+            (Some(user), Some(password)) => (user, password),
+            (Some((user, _)), None) => return Some(Err(half(places, place, &user, &["password"]))),
+            (None, Some(password)) => return Some(Err(half(places, place, &password, &["user_name", "user_id"]))),
+            (None, None) => continue,
+        };
+        // The account only says where the user is: like region and project, it may be named elsewhere.
+        let account = |name| if place == Place::File { places.within(place, name) } else { places.before_files(name) };
+        let (domain_name, domain_id) = (account("domain_name"), account("domain_id"));
+        if !is_id && domain_name.is_none() && domain_id.is_none() {
+            return Some(Err(no_account(places, place, &user)));
+        }
+        let id = places.within(place, "user_id");
+        let value = |found: &Option<Found>| found.as_ref().map(|found| found.value.clone());
+        let credentials = Credentials::Password {
+            user_name: (!is_id).then(|| user.value.clone()),
+            user_id: value(&id),
+            password: password.value.clone().into(),
+            domain_name: value(&domain_name),
+            domain_id: value(&domain_id),
+        };
+        return Some(signed_in(credentials, place, &[&user, &password], &[&id, &domain_name, &domain_id]));
     }
-    if let Some(kept) = kept {
-        return kept.credentials.clone();
+    None
+}
+
+fn incomplete(at: &str, what: String) -> Diagnostic {
+    Diagnostic::error("Credentials are incomplete", what).at(Path::attribute(at))
+}
+
+/// One half of a pair is there. A half from another place would make a pair of nobody's.
+fn half(places: &Places<'_>, place: Place, there: &Found, missing: &[&str]) -> Diagnostic {
+    let kept = places.kept.as_ref();
+    let names = |names: &[&str]| names.iter().map(|name| setting(name).called_in(place, kept)).collect::<Vec<_>>();
+    let mut said = format!("{} is set, but {} is not.", there.from, names(missing).join(" or "));
+    if place == Place::File {
+        said += " They go together; secrets may be in a `secure.yaml`.";
+        return incomplete(there.argument(), said);
     }
-    Ok(cloud::Credentials::Metadata {
-        address: Url::parse(METADATA).expect("a constant address is one"),
-        looked_for: nothing_found(),
-    })
+    let others = [Place::Block].into_iter().chain(ENVIRONMENT).filter(|other| *other != place);
+    let elsewhere = others.flat_map(|other| missing.iter().map(move |name| (other, *name)));
+    if let Some(found) = elsewhere.into_iter().find_map(|(other, name)| places.within(other, name)) {
+        let _ = write!(said, " {} is not taken for it: halves of different places do not make a pair.", found.from);
+    }
+    let pair = if missing == ["access_key"] || missing == ["secret_key"] {
+        ["access_key", "secret_key"]
+    } else {
+        ["user_name", "password"]
+    };
+    let [block, hw, os] = [Place::Block, ENVIRONMENT[0], ENVIRONMENT[1]]
+        .map(|place| pair.map(|name| setting(name).called_in(place, None)).join(" and "));
+    let _ = write!(
+        said,
+        " They go together: set {block} in the provider block, or the environment variables {hw}, or {os}."
+    );
+    // What is written can be pointed at.
+    incomplete(if place == Place::Block { there.argument() } else { missing[0] }, said)
+}
+
+fn no_account(places: &Places<'_>, place: Place, user: &Found) -> Diagnostic {
+    let (name, id) = (setting("domain_name"), setting("domain_id"));
+    let where_to = match place {
+        Place::File => format!("Add {} to it.", name.called_in(place, places.kept.as_ref())),
+        _ => format!(
+            "Set `domain_name` or `domain_id` in the provider block, or one of {}, {}.",
+            name.listed(),
+            id.listed()
+        ),
+    };
+    let what =
+        format!("{} is set, with a password, but not the account that the user belongs to. {where_to}", user.from);
+    incomplete("domain_name", what)
 }
 
 /// What to say when there are no credentials anywhere: what was looked for, and where.
 pub(super) fn nothing_found() -> String {
+    let both = |first: &str, second: &str| {
+        let rows =
+            ENVIRONMENT.map(|place| [first, second].map(|name| setting(name).called_in(place, None)).join(" and "));
+        rows.join(", or ")
+    };
     format!(
         "No credentials were found. Looked for, in this order: `token` ({}); `access_key` and `secret_key` ({}); \
-         `user_name` and `password` ({} and {}), all first in the provider block and then in these environment \
-         variables; a profile in `shared_config_file` (only if it or `profile` is set); an entry of \
-         clouds.yaml (only if `cloud` or {} names one); the agency of this ECS \
-         instance. Set one of them.",
-        listed(TOKEN),
-        KEY_SETS.iter().map(|[access, secret, _]| format!("{access} and {secret}")).collect::<Vec<_>>().join(", or "),
-        listed(USER_NAME),
-        listed(PASSWORD),
-        listed(ENTRY),
+         `user_name` and `password` ({}), all first in the provider block and then in these environment variables; a profile \
+         in `shared_config_file` (only if it or `profile` is set); an entry of clouds.yaml (only if `cloud` or {} names one); \
+         the agency of this ECS instance. Set one of them.",
+        setting("token").listed(),
+        both("access_key", "secret_key"),
+        both("user_name", "password"),
+        setting("clouds_entry").listed(),
     )
 }
 
-fn key_from_block(block: &ProviderBlock, around: &Surroundings) -> Result<cloud::Credentials, Diagnostic> {
-    let elsewhere = |half: usize| KEY_SETS.iter().map(|set| set[half]).find(|name| around.is_set(name));
-    match (filled(&block.access_key), secret(&block.secret_key)) {
-        // A security token from the environment belongs to the environment's keys, which are not used here.
-        (Some(access_key), Some(secret_key)) => {
-            Ok(cloud::Credentials::Key { access_key, secret_key, security_token: secret(&block.security_token) })
-        }
-        (Some(_), None) => Err(half("`access_key`", "`secret_key`", elsewhere(1)).at(Path::attribute("access_key"))),
-        (None, _) => Err(half("`secret_key`", "`access_key`", elsewhere(0)).at(Path::attribute("secret_key"))),
-    }
-}
-
-/// One half of a key pair is there. A half from another place would make a pair of nobody's.
-fn half(there: &str, missing: &str, elsewhere: Option<&str>) -> Diagnostic {
-    let others = KEY_SETS.iter().map(|[access, secret, _]| format!("{access} and {secret}")).collect::<Vec<_>>();
-    let but = elsewhere.map_or(String::new(), |name| {
-        format!(" {name} is not taken for it: halves of different places do not make a pair.")
-    });
-    Diagnostic::error(
-        "Credentials are incomplete",
-        format!(
-            "{there} is set, but {missing} is not.{but} They go together: set `access_key` and `secret_key` in the \
-             provider block, or the environment variables {}.",
-            others.join(", or ")
-        ),
-    )
-}
-
-fn password(block: &ProviderBlock, around: &Surroundings) -> Result<cloud::Credentials, Diagnostic> {
-    let incomplete =
-        |at: &str, what: &str| Diagnostic::error("Credentials are incomplete", what).at(Path::attribute(at));
-    let user_name = filled(&block.user_name).or_else(|| around.value(USER_NAME));
-    let user_id = filled(&block.user_id).or_else(|| around.value(USER_ID));
-    let domain_name = filled(&block.domain_name).or_else(|| around.value(DOMAIN_NAME));
-    let domain_id = filled(&block.domain_id).or_else(|| around.value(DOMAIN_ID));
-    let Some(password) = secret(&block.password).or_else(|| around.value(PASSWORD).map(SecretString::from)) else {
-        return Err(incomplete(
-            "password",
-            &format!(
-                "A user is set, but no password. Set `password` in the provider block, or one of {}.",
-                listed(PASSWORD)
-            ),
-        ));
-    };
-    if user_name.is_none() && user_id.is_none() {
-        return Err(incomplete(
-            "user_name",
-            &format!(
-                "A password is set, but no user. Set `user_name` or `user_id` in the provider block, or one of {}, {}.",
-                listed(USER_NAME),
-                listed(USER_ID)
-            ),
-        ));
-    }
-    if user_id.is_none() && domain_name.is_none() && domain_id.is_none() {
-        return Err(incomplete(
-            "domain_name",
-            &format!(
-                "A user name and a password are set, but not the account they belong to. Set `domain_name` or `domain_id` \
-             in the provider block, or one of {}, {}.",
-                listed(DOMAIN_NAME),
-                listed(DOMAIN_ID)
-            ),
-        ));
-    }
-    Ok(cloud::Credentials::Password { user_name, user_id, password, domain_name, domain_id })
-}
-
-pub(super) fn assume_role(
-    block: &ProviderBlock,
-    kept: Option<&Kept>,
-    around: &Surroundings,
-) -> Result<Option<cloud::AssumeRole>, Diagnostic> {
-    let written = block.assume_role.known();
-    let pick = |argument: fn(&AssumeRoleBlock) -> &Attr<String>, names: &[&'static str], from: fn(&Kept) -> &String| {
-        written
-            .and_then(|block| filled(argument(block)))
-            .or_else(|| around.value(names))
-            .or_else(|| kept.map(from).filter(|value| !value.is_empty()).cloned())
-    };
-    let lacks = |detail: &str| wrong(Path::attribute("assume_role"), detail);
-    let agency_name = pick(|b| &b.agency_name, AGENCY_NAME, |p| &p.agency_name);
-    let domain_name = pick(|b| &b.domain_name, AGENCY_DOMAIN_NAME, |p| &p.agency_domain_name);
-    let domain_id = pick(|b| &b.domain_id, AGENCY_DOMAIN_ID, |p| &p.agency_domain_id);
-    let Some(agency_name) = agency_name else {
-        return match written {
-            Some(_) => Err(lacks("`assume_role` names no agency. Set `agency_name`, or HW_ASSUME_ROLE_AGENCY_NAME.")),
-            None => Ok(None),
+/// The agency to act for, if one is named.
+pub(super) fn assume_role(places: &Places<'_>) -> Result<Option<AssumeRole>, Diagnostic> {
+    let lacks = |detail: String| wrong(Path::attribute("assume_role"), detail);
+    let find =
+        |name: &str| places.find(name).map(Found::checked).transpose().map(|found| found.map(|found| found.value));
+    let variable = |name: &str| setting(name).listed();
+    let domain_name = find("assume_role.domain_name")?;
+    let domain_id = find("assume_role.domain_id")?;
+    let Some(agency_name) = find("assume_role.agency_name")? else {
+        let lacking = || {
+            let variable = variable("assume_role.agency_name");
+            Err(lacks(format!("`assume_role` names no agency. Set `agency_name`, or {variable}.")))
         };
+        return if places.block.has_role() { lacking() } else { Ok(None) };
     };
     if domain_name.is_none() && domain_id.is_none() {
-        return Err(lacks(
-            "`assume_role` names an agency, but not the account it belongs to. Set `domain_name` or `domain_id`, or \
-             HW_ASSUME_ROLE_DOMAIN_NAME or HW_ASSUME_ROLE_DOMAIN_ID.",
-        ));
+        return Err(lacks(format!(
+            "`assume_role` names an agency, but not the account it belongs to. Set `domain_name` or `domain_id`, or {} or {}.",
+            variable("assume_role.domain_name"),
+            variable("assume_role.domain_id"),
+        )));
     }
-    let variable = "HW_ASSUME_ROLE_DURATION";
-    let duration_seconds = if let Some(seconds) = written.and_then(|block| block.duration.known()) {
-        u32::try_from(*seconds).ok()
-    } else if let Some(value) = around.value(&[variable]) {
-        let seconds = value.parse().ok().filter(|seconds| (900..=86_400).contains(seconds));
-        Some(seconds.ok_or_else(|| lacks(&format!("{variable} is {value:?}; allowed are 900 to 86400 seconds.")))?)
-    } else {
-        None
-    };
-    Ok(Some(cloud::AssumeRole { agency_name, domain_name, domain_id, duration_seconds }))
+    let duration_seconds = find("assume_role.duration")?.and_then(|seconds| seconds.parse().ok());
+    Ok(Some(AssumeRole { agency_name, domain_name, domain_id, duration_seconds }))
 }

@@ -59,7 +59,7 @@ pub(super) fn render(page: &str) -> String {
     between(&page, ("<!-- run -->\n", "<!-- end of run -->"), &run())
 }
 
-fn between(page: &str, (begin, end): (&str, &str), text: &str) -> String {
+pub(super) fn between(page: &str, (begin, end): (&str, &str), text: &str) -> String {
     let (before, rest) = page.split_once(begin).unwrap_or_else(|| panic!("{PAGE} lacks {begin}"));
     let (_, after) = rest.split_once(end).unwrap_or_else(|| panic!("{PAGE} lacks {end}"));
     format!("{before}{begin}\n{text}\n{end}{after}")

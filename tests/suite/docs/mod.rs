@@ -7,6 +7,8 @@ mod compatibility;
 mod links;
 mod messages;
 mod pages;
+mod security;
+mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -70,6 +72,7 @@ async fn the_reference_pages_are_what_the_schema_says() {
     let docs = root().join("docs");
     let mut wanted = pages::render(&sources().await);
     wanted.insert(compatibility::PAGE.to_owned(), compatibility::render(&read(&docs.join(compatibility::PAGE))));
+    wanted.insert(settings::PAGE.to_owned(), settings::render(&read(&docs.join(settings::PAGE))));
     wanted.insert(messages::PAGE.to_owned(), messages::render());
     let is_generated = |name: &str| !BY_HAND.iter().any(|folder| name.starts_with(&format!("{folder}/")));
     let there: BTreeSet<String> = files(&docs, &docs).into_keys().filter(|name| is_generated(name)).collect();

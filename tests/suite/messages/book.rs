@@ -90,8 +90,10 @@ impl Book {
         {
             return format!("{begin}<time and digits>");
         }
-        if word.contains('T') && word.ends_with('Z') && word.parse::<Timestamp>().is_ok() {
-            return "<time>".to_owned();
+        // Gateways write `server time:20260528T092752Z`.
+        let (before, time) = word.split_once("time:").map_or(("", word), |(_, time)| ("time:", time));
+        if time.contains('T') && time.ends_with('Z') && time.parse::<Timestamp>().is_ok() {
+            return format!("{before}<time>");
         }
         if word.starts_with("127.0.0.1:") {
             return "127.0.0.1:<port>".to_owned();

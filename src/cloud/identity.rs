@@ -1,0 +1,101 @@
+//! Who acts, in IAM's own words: for people who want to see it. Nothing else needs it.
+
+use serde_json::Value as Json;
+
+use super::authentication::Authentication;
+use super::transport::Cloud;
+use super::{Context, Error};
+
+/// Who acts and for what, each as far as IAM tells.
+#[derive(Debug)]
+pub struct Identity {
+    /// The account.
+    pub account: Result<Known, Error>,
+    /// The user in it, or the agency.
+    pub user: Result<Known, Error>,
+    /// The project.
+    pub project: Result<Known, Error>,
+}
+
+/// Somebody or something that IAM knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// What people call it.
+    pub name: String,
+    /// What the cloud calls it.
+    pub id: String,
+    /// The call that told it.
+    pub told_by: &'static str,
+}
+
+const TOKEN: &str = "/v3/auth/tokens";
+const ACCOUNTS: &str = "/v3/auth/domains";
+const PROJECTS: &str = "/v3/auth/projects";
+const KEYS: &str = "/v3.0/OS-CREDENTIAL/credentials";
+const USERS: &str = "/v3/users";
+const CALLER: &str = "/v5/caller-identity";
+
+impl Cloud {
+    /// Asks IAM who acts, and how the project is called. What may not be asked is an error in its place.
+    pub async fn identity(&self, context: &Context, project_id: &str) -> Identity {
+        let proof = match self.proof(context).await {
+            Ok(proof) => proof,
+            Err(why) => return Identity { account: Err(why.clone()), user: Err(why.clone()), project: Err(why) },
+        };
+        if let Authentication::Key { access_key, security_token, .. } = &proof {
+            return Identity {
+                account: self.iam(context, ACCOUNTS).await.and_then(|told| known(&told, "/domains/0", ACCOUNTS)),
+                user: match security_token {
+                    None => self.user_of_key(context, access_key).await,
+                    Some(_) => self.caller(context).await,
+                },
+                project: self.project(context, project_id).await,
+            };
+        }
+        let told = self.about_token(context).await;
+        let pick = |pointer| told.clone().and_then(|told| known(&told, pointer, TOKEN));
+        let project = match pick("/token/project") {
+            Ok(project) if project.id == project_id => Ok(project),
+            _ => self.project(context, project_id).await,
+        };
+        Identity { account: pick("/token/user/domain"), user: pick("/token/user"), project }
+    }
+
+    /// Whoever owns a permanent key.
+    async fn user_of_key(&self, context: &Context, access_key: &str) -> Result<Known, Error> {
+        let key = self.iam(context, &format!("{KEYS}/{access_key}")).await?;
+        let id = text(&key, "/credential/user_id").ok_or_else(|| silent(KEYS))?;
+        let user = self.iam(context, &format!("{USERS}/{id}")).await?;
+        known(&user, "/user", USERS)
+    }
+
+    /// Whoever holds temporary keys: the token service knows it.
+    async fn caller(&self, context: &Context) -> Result<Known, Error> {
+        let told = self.sts(context, CALLER).await?;
+        let [urn, id] = ["/principal_urn", "/principal_id"].map(|pointer| text(&told, pointer));
+        let (Some(urn), Some(id)) = (urn, id) else { return Err(silent(CALLER)) };
+        let name = urn.rsplit(':').next().unwrap_or_default().to_owned();
+        Ok(Known { name, id, told_by: CALLER })
+    }
+
+    async fn project(&self, context: &Context, id: &str) -> Result<Known, Error> {
+        let told = self.iam(context, PROJECTS).await?;
+        let own = told.get("projects").and_then(Json::as_array).into_iter().flatten();
+        let mut own = own.filter_map(|project| known(project, "", PROJECTS).ok());
+        own.find(|project| project.id == id).ok_or_else(|| silent(PROJECTS))
+    }
+}
+
+fn text(told: &Json, pointer: &str) -> Option<String> {
+    told.pointer(pointer).and_then(Json::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+fn known(told: &Json, pointer: &str, told_by: &'static str) -> Result<Known, Error> {
+    let [name, id] = ["name", "id"].map(|field| text(told, &format!("{pointer}/{field}")));
+    let (Some(name), Some(id)) = (name, id) else { return Err(silent(told_by)) };
+    Ok(Known { name, id, told_by })
+}
+
+fn silent(call: &str) -> Error {
+    Error::Setup(format!("the answer to GET {call} does not say it"))
+}
