@@ -67,7 +67,7 @@ impl Book {
                 rest = &rest[next..];
                 continue;
             }
-            let unit = rest[word.len()..].split([' ', '.', ',', ')']).nth(1).unwrap_or_default();
+            let unit = rest[word.len()..].split([' ', '.', ',', ')', '\n']).nth(1).unwrap_or_default();
             plain.push_str(&self.word(word, unit));
             rest = &rest[word.len()..];
         }
