@@ -96,7 +96,8 @@ impl Ledger {
         self.instances().iter().filter(fits).collect()
     }
 
-    /// The spans to which an instance can be brought back: from its oldest completed backup until now.
+    /// The spans to which an instance can be brought back: from its oldest completed backup until now, with `GeminiDB` the
+    /// moments at which its backups ended.
     pub(crate) fn spans(&self, instance: &Instance, now: Millis) -> Vec<(Millis, Millis)> {
         if let Some(spans) = &instance.data.spans {
             return spans.clone();
@@ -105,6 +106,9 @@ impl Ledger {
             .newest_first(instance.service, &instance.project_id)
             .filter(|backup| backup.instance_id == instance.id && backup.status(now) == Status::Completed)
             .filter_map(|backup| backup.ended(now));
+        if instance.service == Service::Geminidb {
+            return ends.map(|end| (end, end)).collect();
+        }
         ends.min().map(|from| (from, now)).into_iter().collect()
     }
 }

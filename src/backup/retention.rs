@@ -1,8 +1,8 @@
 //! Which backups rotation removes. One pure rule for everything that prunes: the resource's `keep_last`, the action and
 //! the function.
 //!
-//! Only completed manual backups are ever removed, each instance is looked at alone, and its last completed backup stays
-//! unless that is allowed expressly.
+//! Only manual backups are ever removed, each instance is looked at alone, and its last completed backup stays unless that is
+//! allowed expressly. Failed ones hold nothing: they do not count, and go where the rule says so.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +21,8 @@ pub struct Rule {
     pub begun_before: Option<Timestamp>,
     /// Whether even the last completed backup of an instance may go.
     pub allow_last: bool,
+    /// Whether failed ones go, however few others there are.
+    pub failed: bool,
 }
 
 /// What the rule needs to know of a backup.
@@ -32,6 +34,8 @@ pub struct Candidate {
     pub instance_id: String,
     /// Whether it is completed.
     pub completed: bool,
+    /// Whether it has failed.
+    pub failed: bool,
     /// Whether it was taken by hand.
     pub manual: bool,
     /// When it was begun. One that does not tell stays.
@@ -44,6 +48,7 @@ impl From<&Backup> for Candidate {
             id: backup.id.clone(),
             instance_id: backup.instance_id.clone(),
             completed: backup.status == Status::Completed,
+            failed: backup.status == Status::Failed,
             manual: backup.kind.as_deref().is_none_or(|kind| kind.eq_ignore_ascii_case("manual")),
             begin: backup.begin,
         }
@@ -63,12 +68,13 @@ pub fn prunable(candidates: &[Candidate], rule: Rule) -> Vec<String> {
             instances.entry(&one.instance_id).or_default().push((begin, &one.id));
         }
     }
-    let mut removed: Vec<(Timestamp, &str)> = Vec::new();
+    let old_enough = |(begin, _): &(Timestamp, &str)| rule.begun_before.is_none_or(|before| *begin < before);
+    let failed = candidates.iter().filter(|one| rule.failed && one.failed && one.manual);
+    let mut removed: Vec<_> = failed.filter_map(|one| Some((one.begin?, one.id.as_str()))).filter(old_enough).collect();
     for mut backups in instances.into_values() {
         backups.sort_unstable_by_key(|backup| Reverse(*backup));
         backups.dedup();
-        let surplus = backups.into_iter().skip(keep);
-        removed.extend(surplus.filter(|(begin, _)| rule.begun_before.is_none_or(|before| *begin < before)));
+        removed.extend(backups.into_iter().skip(keep).filter(old_enough));
     }
     removed.sort_unstable();
     let mut seen = BTreeSet::new();
@@ -110,6 +116,7 @@ mod tests {
             id: id.to_owned(),
             instance_id: "one".to_owned(),
             completed: true,
+            failed: false,
             manual: true,
             begin: Some(at(&format!("2026-01-{day:02}T00:00:00Z"))),
         }
@@ -135,7 +142,7 @@ mod tests {
             (Some(1), day(2), false, &["a"]),
             (Some(u64::MAX), day(9), true, &[]),
         ] {
-            let rule = Rule { keep_last, begun_before, allow_last };
+            let rule = Rule { keep_last, begun_before, allow_last, failed: false };
             assert_eq!(prunable(&three, rule), expected, "{rule:?}");
         }
     }
@@ -155,6 +162,21 @@ mod tests {
             assert_eq!(prunable(&[newer, other.clone(), old.clone()], rule), ["old"], "{other:?}");
         }
         assert_eq!(prunable(&[old.clone(), old.clone()], rule), [""; 0], "one that is listed twice is one");
+    }
+
+    #[test]
+    fn failed_ones_go_where_the_rule_says_so_and_never_count() {
+        let failed = |id: &str, day| Candidate { completed: false, failed: true, ..candidate(id, day) };
+        let all = [candidate("a", 1), failed("b", 2), candidate("c", 3), failed("d", 4)];
+        let keeps = |keep_last| Rule { keep_last: Some(keep_last), failed: true, ..Rule::default() };
+        assert_eq!(prunable(&all, keeps(1)), ["a", "b", "d"]);
+        assert_eq!(prunable(&all, keeps(2)), ["b", "d"]);
+        assert_eq!(prunable(&all, Rule { failed: false, ..keeps(1) }), ["a"]);
+        let before = Rule { begun_before: Some(at("2026-01-03T00:00:00Z")), ..keeps(2) };
+        assert_eq!(prunable(&all, before), ["b"]);
+        assert_eq!(prunable(&all, Rule { failed: true, ..Rule::default() }), [""; 0], "neither how many nor how old");
+        let automatic = [Candidate { manual: false, ..failed("b", 2) }, Candidate { begin: None, ..failed("d", 4) }];
+        assert_eq!(prunable(&automatic, keeps(1)), [""; 0]);
     }
 
     #[test]

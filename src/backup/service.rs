@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 use super::answers::{Codes, Idle, Job, Misread, Page, Started, Unsupported, Verdict};
 use super::services::{restoring, wire};
-use super::{Backup, BackupRef, Download, Filter, Instance, NewBackup, NewRestore, Span, Status};
+use super::{Backup, BackupRef, Datastore, Download, Filter, Instance, NewBackup, NewRestore, Span, Status};
 use crate::cloud::{Call, Product, Refusal, Reply, segment};
 
 /// A database service. Pure translation: builds calls and reads replies; never performs IO, waits or logs.
@@ -147,6 +147,17 @@ pub trait Service: Send + Sync {
     fn restore(&self, want: &NewRestore) -> Result<Call, Unsupported> {
         let _ = want;
         Err(Unsupported(format!("{} has no restore into an existing instance", self.facts().title)))
+    }
+
+    /// Whether the service waits for somebody to confirm the data of a restore over the source itself.
+    fn awaits_confirmation(&self) -> bool {
+        false
+    }
+
+    /// Whether data of that engine can be restored into an existing instance.
+    fn restores(&self, engine: &Datastore) -> Result<(), Unsupported> {
+        let _ = engine;
+        Ok(())
     }
 
     /// One page of the instances that can take a restore, where the service lists them.

@@ -99,10 +99,11 @@ impl Function for SelectPrunable {
             id: member(backup, "id"),
             instance_id: member(backup, "instance_id"),
             completed: member(backup, "status").eq_ignore_ascii_case("COMPLETED"),
+            failed: false,
             manual: member(backup, "type").eq_ignore_ascii_case("manual"),
             begin: backup::time(&member(backup, "begin_time")),
         });
-        let rule = Rule { keep_last, begun_before, allow_last: false };
+        let rule = Rule { keep_last, begun_before, allow_last: false, failed: false };
         Ok(retention::prunable(&candidates.collect::<Vec<_>>(), rule).into())
     }
 }

@@ -48,7 +48,8 @@ impl DataSource<Backups> for RestoreTimesDataSource {
 
     fn schema(&self) -> Schema {
         Schema::new(
-            "The moments to which an instance can be brought back, by day. Not for `ddm`. The action \
+            "The moments to which an instance can be brought back, by day. Not for `ddm`, and with `geminidb` for the engines \
+             `cassandra` and `influxdb` only, as windows of a single moment. The action \
              `huaweidb_restore_backup` and the restoring resources of other providers take one of them.",
         )
         .attribute(fields::service("Database service of the instance."))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use huaweidb_emulator::{Emulator, Fault, NewBackups, NewInstance, Options};
+use huaweidb_emulator::{Emulator, Fault, FaultKind, NewBackups, NewInstance, Options};
 
 use crate::support::cli::Workspace;
 
@@ -67,8 +67,28 @@ fn rotation_keeps_so_many_and_announces_what_goes() {
         next_second();
     }
 
-    // What cannot be pruned is a warning; the apply stays green.
+    // Failed ones go with the next that completes: another run's, and this one's own.
+    let failed = NewBackups {
+        name: Some("nightly-2026010203040511111111".to_owned()),
+        status: "FAILED".to_owned(),
+        ..NewBackups::of(&emulator.instance("dds"))
+    };
+    emulator.add_backups(&failed);
     rotating(5);
+    emulator.fault(Fault::new(FaultKind::FailBackup).on("dds"));
+    workspace.run(&["apply", "-auto-approve"]).failed().says("Backup failed");
+    assert_eq!(names(&emulator).len(), strangers.len() + 4, "a failed one replaces nothing");
+    workspace.run(&["plan"]).succeeded().says(", failed)");
+    next_second();
+    workspace.apply();
+    let left = names(&emulator);
+    assert_eq!(left.len(), strangers.len() + 2, "{left:?}");
+    assert!(emulator.backups().iter().all(|backup| backup.status == "COMPLETED"));
+    workspace.nothing_to_do();
+    next_second();
+
+    // What cannot be pruned is a warning; the apply stays green.
+    rotating(6);
     emulator.fault(Fault::status(403).on("dds").method("DELETE").times(20));
     let ran = workspace.apply();
     ran.says("Older backup was not deleted");

@@ -99,7 +99,19 @@ fn gaussdb(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
 }
 
 fn rds(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
-    recovery(desk, Service::Rds, ask, Value::as_i64)
+    let body = ask.json()?;
+    let engine = body["target"]["instance_id"].as_str().and_then(|id| engine_of(desk, Service::Rds, id));
+    let source = &body["source"];
+    let chosen = source["restore_all_database"] == json!(true) || source["database_name"].is_object();
+    match (ask.segments.first().map(String::as_str), engine.as_deref()) {
+        (Some("v3"), Some("PostgreSQL")) => Err(Refusal::parameter()),
+        (Some("v3.1"), Some("SQLServer")) if !chosen => Err(Refusal::parameter()),
+        _ => recovery(desk, Service::Rds, ask, Value::as_i64),
+    }
+}
+
+fn engine_of(desk: &Desk<'_>, service: Service, instance_id: &str) -> Option<String> {
+    desk.ledger.instance(service, desk.project_id, instance_id).map(|instance| instance.engine.clone())
 }
 
 fn taurusdb(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
@@ -119,6 +131,9 @@ fn taurusdb(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
 
 fn geminidb(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
     let body = ask.json()?;
+    if engine_of(desk, Service::Geminidb, ask.segment(1)).is_some_and(|engine| engine != "mongodb") {
+        return Err(Refusal::parameter());
+    }
     let order = Order {
         service: Service::Geminidb,
         project_id: desk.project_id,
@@ -136,8 +151,9 @@ fn spans(desk: &Desk<'_>, service: Service, ask: &Ask) -> Result<Vec<(Millis, Mi
     Ok(desk.ledger.spans(instance.ok_or_else(|| refuse(service, Unfit::NoInstance))?, desk.now))
 }
 
+/// What of them lies in a window; of a moment all that there is.
 fn clipped(spans: Vec<(Millis, Millis)>, (from, to): (Millis, Millis)) -> Vec<Value> {
-    let cut = spans.into_iter().map(|(begin, end)| (begin.max(from), end.min(to))).filter(|(begin, end)| begin < end);
+    let cut = spans.into_iter().map(|(begin, end)| (begin.max(from), end.min(to))).filter(|(begin, end)| begin <= end);
     cut.map(|(begin, end)| json!({"start_time": begin, "end_time": end})).collect()
 }
 
@@ -180,6 +196,16 @@ fn between(ask: &Ask, now: Millis) -> Result<(Millis, Millis), Refusal> {
     }
 }
 
+/// `start_time` and `end_time` with an offset; from yesterday until now.
+fn around(ask: &Ask, now: Millis) -> Result<(Millis, Millis), Refusal> {
+    let read = |name: &str, otherwise: Millis| match ask.param(name) {
+        Some(text) => clock::read_zoned(text).ok_or_else(Refusal::parameter),
+        None => Ok(otherwise),
+    };
+    let (from, to) = (read("start_time", now - DAY)?, read("end_time", now)?);
+    if from <= to { Ok((from, to)) } else { Err(Refusal::parameter()) }
+}
+
 fn taurusdb_times(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
     let window = ask.param("date").map_or_else(|| between(ask, desk.now), day)?;
     let spans = clipped(spans(desk, Service::Taurusdb, ask)?, window);
@@ -188,7 +214,11 @@ fn taurusdb_times(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
 
 fn geminidb_times(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
     let part = page(ask, 1000, 1000)?;
-    let all = clipped(spans(desk, Service::Geminidb, ask)?, between(ask, desk.now)?);
+    let spans = spans(desk, Service::Geminidb, ask)?;
+    if !matches!(engine_of(desk, Service::Geminidb, ask.segment(1)).as_deref(), Some("cassandra" | "influxdb")) {
+        return Err(Refusal::parameter());
+    }
+    let all = clipped(spans, around(ask, desk.now)?);
     let (rows, total) = paged(all.into_iter(), part, desk.modes);
     Ok(Answer::json(200, &Value::Object(list_body("restorable_time_periods", rows, "total_count", total, desk.modes))))
 }
@@ -198,6 +228,9 @@ fn geminidb_targets(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
     let part = page(ask, 100, 100)?;
     let found = desk.ledger.find(ME, desk.project_id, ask.segment(1)).filter(|backup| !backup.gone(desk.now));
     let backup = found.ok_or_else(|| refuse(ME, Unfit::NoBackup))?;
+    if backup.engine != "mongodb" {
+        return Err(Refusal::parameter());
+    }
     let fitting = desk.ledger.restorable(ME, desk.project_id, &backup.engine, backup.needs_gb);
     let row = |instance: &Instance| {
         json!({
@@ -217,22 +250,29 @@ fn geminidb_targets(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
 fn gaussdb_targets(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
     const ME: Service = Service::Gaussdb;
     let part = page(ask, 100, 100)?;
-    let source = ask.param("source_instance_id").ok_or_else(Refusal::parameter)?;
+    let source = ask.param("source_instance_id");
     let (engine, needs) = match (ask.param("backup_id"), ask.param("restore_time")) {
         (Some(id), _) => {
+            let of_source = |instance: &str| source.is_none_or(|source| source == instance);
             let backup = desk
                 .ledger
                 .find(ME, desk.project_id, id)
-                .filter(|backup| backup.instance_id == source && !backup.gone(desk.now));
+                .filter(|backup| of_source(&backup.instance_id) && !backup.gone(desk.now));
             let backup = backup.ok_or_else(|| refuse(ME, Unfit::NoBackup))?;
             (backup.engine.clone(), backup.needs_gb)
         }
         (None, Some(_)) => {
-            let source = desk.ledger.instance(ME, desk.project_id, source);
+            let source = desk.ledger.instance(ME, desk.project_id, source.ok_or_else(Refusal::parameter)?);
             let source = source.ok_or_else(|| refuse(ME, Unfit::NoInstance))?;
             (source.engine.clone(), source.size_gb)
         }
         (None, None) => return Err(Refusal::parameter()),
+    };
+    // The older call tells a number, as the vendor's clients read it.
+    let numbered = ask.segments.first().is_some_and(|version| version == "v3");
+    let version = |instance: &Instance| match instance.version.rsplit('-').next().map(str::parse::<f64>) {
+        Some(Ok(number)) if numbered => json!(number),
+        _ => json!(instance.version),
     };
     let row = |instance: &Instance| {
         json!({
@@ -240,7 +280,7 @@ fn gaussdb_targets(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
             "instance_name": instance.name,
             "volume_type": "ULTRAHIGH",
             "data_volume_size": instance.size_gb,
-            "version": instance.version,
+            "version": version(instance),
             "mode": instance.mode,
             "instance_mode": "enterprise",
         })

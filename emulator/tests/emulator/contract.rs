@@ -15,7 +15,9 @@ const WANTED: &[(&str, &str, &str, &str)] = &[
     ("geminidb", "list", "backups[].deletable", OTC_SAYS_SO),
     ("geminidb", "list_v3", "backups[].deletable", OTC_SAYS_SO),
     ("geminidb", "list_v31", "backups[].deletable", OTC_SAYS_SO),
+    ("gaussdb", "restorable_instances", "instances[].version is no str", SDK_FOR_GO_READS_SO),
 ];
+const SDK_FOR_GO_READS_SO: &str = "the vendor's example shows a number, and its SDK for Go refuses anything else";
 const OTC_SAYS_SO: &str = "the examples on the pages of Open Telekom Cloud have it, and only there is it sent";
 
 /// How a call differs from what is described: what, and where.
@@ -221,16 +223,30 @@ fn all_calls(contract: &mut Contract, service: &str) {
     }
 }
 
-/// The calls around a restore of that backup, into an instance that is made for it.
+/// The calls around a restore, into an instance that is made for it.
 fn restores(contract: &mut Contract, service: &str, engine: &str, ids: &[(&str, &str)], backup: &str) {
-    let source = ids[0].1;
-    let scratch = json!({"service": service, "name": "contract-scratch", "engine": engine});
-    let target =
-        contract.client.control("POST", "/instances", Some(&scratch)).json()["id"].as_str().unwrap().to_owned();
-    let when = if service == "geminidb" { "?start_time=0&end_time=1795305599999" } else { "?date=2026-11-21" };
+    let when = match service {
+        "geminidb" => "?start_time=2026-11-21T00:00:00%2B0000&end_time=2026-11-22T00:00:00%2B0000",
+        _ => "?date=2026-11-21",
+    };
     contract.ask(service, "restorable_times", ids, when, None);
+    let make = |contract: &Contract, name: &str, engine: &str| {
+        let wanted = json!({"service": service, "name": name, "engine": engine});
+        contract.client.control("POST", "/instances", Some(&wanted)).json()["id"].as_str().unwrap().to_owned()
+    };
+    // Not every engine can be restored by every call.
+    let (source, backup, target) = match service {
+        "geminidb" | "rds" => {
+            let engine = if service == "rds" { "MySQL" } else { "mongodb" };
+            let (source, target) =
+                (make(contract, "contract-source", engine), make(contract, "contract-scratch", engine));
+            let backup = contract.client.emulator.add_backups(&NewBackups::of(&source)).remove(0).id;
+            (source, backup, target)
+        }
+        _ => (ids[0].1.to_owned(), backup.to_owned(), make(contract, "contract-scratch", engine)),
+    };
     let by_query = format!("?source_instance_id={source}&backup_id={backup}");
-    let ids = [("instance_id", target.as_str()), ("backup_id", backup)];
+    let ids = [("instance_id", target.as_str()), ("backup_id", backup.as_str())];
     match service {
         "geminidb" => drop(contract.ask(service, "restorable_instances", &ids, "", None)),
         "gaussdb" => drop(contract.ask(service, "restorable_instances", &ids, &by_query, None)),
@@ -252,6 +268,12 @@ fn restores(contract: &mut Contract, service: &str, engine: &str, ids: &[(&str, 
         }
     };
     contract.ask(service, "restore_existing", &ids, "", Some(&body));
+    if service == "rds" {
+        let mut body = body;
+        body["target"]["instance_id"] = json!(make(contract, "contract-other", "MySQL"));
+        body["source"]["restore_all_database"] = json!(true);
+        contract.ask(service, "restore_existing_v31", &ids, "", Some(&body));
+    }
 }
 
 #[test]

@@ -70,6 +70,9 @@ async fn checked(client: Client<'_>, want: &NewRestore) -> Result<(), RestoreErr
             (source.datastore, source.size_gib)
         }
     };
+    if let Some(engine) = &engine {
+        client.service.restores(engine).map_err(Error::from)?;
+    }
     let target =
         lookup::instance(client, &want.target_instance_id).await?.ok_or(RestoreError::Unfit(Unfit::NoTarget))?;
     if target.idle == Some(false) {

@@ -185,7 +185,8 @@ fn requests(service: &dyn Service) -> Vec<(&'static str, Call)> {
         // Where the path has one instance, it is the target.
         let target_instance_id = INSTANCE.to_owned();
         let want = NewRestore { source_instance_id: "SOURCE".to_owned(), point, target_instance_id };
-        all.extend(service.restore(&want).ok().map(|call| ("restore_existing", call)));
+        let name = if key == "rds" { "restore_existing_v31" } else { "restore_existing" };
+        all.extend(service.restore(&want).ok().map(|call| (name, call)));
         all.extend(service.restorable(&want, 0, 10).map(|call| ("restorable_instances", call)));
     }
     let day = Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC).date();
@@ -298,7 +299,7 @@ fn every_field_that_is_read_is_one_that_the_vendor_describes() {
                 "instances" | "instance" | "instances_unified" => service.instances_read(&reply).map(drop),
                 "restorable_times" => service.restore_times_read(&reply).map(drop),
                 "restorable_instances" => service.restorable_read(&reply).map(drop),
-                "stop" | "delete" | "restore_existing" => {
+                "stop" | "delete" | "restore_existing" | "restore_existing_v31" => {
                     let says = fields(told, "reply").contains_key("job_id");
                     if service.job_id(&reply).is_some() != says {
                         wrong.push(format!("{key} {name}: the job"));

@@ -74,6 +74,10 @@ impl Service for GaussDb {
         Ok(FACTS.post(format!("{}/recovery", FACTS.instances), Some(body)))
     }
 
+    fn awaits_confirmation(&self) -> bool {
+        true
+    }
+
     fn restorable(&self, want: &NewRestore, offset: u64, limit: u64) -> Option<Call> {
         let path = "/v3/{project_id}/restorable-instances";
         let call = FACTS.get(path).with("source_instance_id", &*want.source_instance_id);

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{restoring, wire};
 use crate::backup::{
-    BackupRef, Choice, Codes, Database, Facts, Filter, Idle, Job, Misread, NewBackup, NewRestore, Page, RestorePoint,
+    BackupRef, Choice, Codes, Database, Datastore, Facts, Filter, Idle, Job, Misread, NewBackup, NewRestore, Page, RestorePoint,
     Service, Started, Unsupported, Verdict,
 };
 use crate::cloud::{Call, Product, Reply};
@@ -95,6 +95,16 @@ impl Service for GeminiDb {
         Ok(FACTS.post(path, Some(json!({ "backup_id": backup_id }))))
     }
 
+    fn restores(&self, engine: &Datastore) -> Result<(), Unsupported> {
+        if engine.kind.eq_ignore_ascii_case("mongodb") {
+            return Ok(());
+        }
+        Err(Unsupported(format!(
+            "GeminiDB restores an existing instance only if its engine is mongodb; this one is {}",
+            engine.kind
+        )))
+    }
+
     fn restorable(&self, want: &NewRestore, offset: u64, limit: u64) -> Option<Call> {
         let RestorePoint::Backup(id) = &want.point else { return None };
         Some(FACTS.get(format!("{}/restorable-instances", FACTS.backup(id))).page(offset, limit))
@@ -115,7 +125,7 @@ impl Service for GeminiDb {
 mod tests {
     use super::super::proofs::{example, json, line, lines, manual, of, reply, verdicts, want};
     use super::*;
-    use crate::backup::{Backup, Datastore, JobStatus, More, Status};
+    use crate::backup::{Backup, JobStatus, More, Status};
 
     const INSTANCE: &str = "a4d8ea2584e047439a667703c0684119in06";
     const BACKUP: &str = "646d88d0b03f4fd2ae944ae2a33bcb6ain06";

@@ -128,8 +128,12 @@ impl Service for Rds {
     }
 
     fn restore(&self, want: &NewRestore) -> Result<Call, Unsupported> {
-        let body = restoring::recovery(want, restoring::number);
-        Ok(FACTS.post(format!("{}/recovery", FACTS.instances), Some(body)))
+        let mut body = restoring::recovery(want, restoring::number);
+        // Without it SQL Server restores no database; the other engines have no choice.
+        body["source"]["restore_all_database"] = json!(true);
+        // The older call, the only one there is on Open Telekom Cloud, does not restore PostgreSQL.
+        let call = FACTS.post("/v3.1/{project_id}/instances/recovery", Some(body));
+        Ok(call.path_in("otc.t-systems.com", format!("{}/recovery", FACTS.instances)))
     }
 }
 

@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json, json};
@@ -49,10 +48,9 @@ pub(in crate::backup) fn backup_only<'a>(want: &'a NewRestore, title: &str) -> R
     }
 }
 
-/// The first and the last millisecond of a day in UTC, as texts.
+/// The first and the last second of a day in UTC, as `GeminiDB` wants times: with an offset.
 pub(in crate::backup) fn ends_of(day: Date) -> (String, String) {
-    let start = day.to_zoned(TimeZone::UTC).map_or(0, |midnight| midnight.timestamp().as_millisecond());
-    (start.to_string(), (start + 86_399_999).to_string())
+    (format!("{day}T00:00:00+0000"), format!("{day}T23:59:59+0000"))
 }
 
 /// A page of spans, which the service calls so.
@@ -100,7 +98,7 @@ mod tests {
     use super::super::proofs::{line, reply};
     use super::super::{ALL, named};
     use super::*;
-    use crate::backup::Service;
+    use crate::backup::{Datastore, Service};
 
     const SOURCE: &str = "SOURCE";
     const TARGET: &str = "TARGET";
@@ -134,10 +132,19 @@ mod tests {
             body["target_instance_id"] = json!(TARGET);
             body
         };
+        let whole = |mut source: Json| {
+            source["restore_all_database"] = json!(true);
+            both(source)
+        };
         let recovery = "POST /v3/{project_id}/instances/recovery";
         for (key, call, of_backup, of_time) in [
             ("dds", recovery, both(backup.clone()), Some(both(moment(json!(millis.to_string()))))),
-            ("rds", recovery, both(backup.clone()), Some(both(moment(json!(millis))))),
+            (
+                "rds",
+                "POST /v3.1/{project_id}/instances/recovery",
+                whole(backup.clone()),
+                Some(whole(moment(json!(millis)))),
+            ),
             ("gaussdb", recovery, both(backup), Some(both(moment(json!(millis.to_string()))))),
             (
                 "taurusdb",
@@ -154,6 +161,21 @@ mod tests {
             assert_eq!(sent.ok().and_then(|call| call.body), of_time, "{key}");
         }
         assert!(service("ddm").restore(&from_backup()).is_err());
+        let on_otc = service("rds").restore(&from_backup()).unwrap().path_in.unwrap();
+        assert_eq!(on_otc, ("otc.t-systems.com", "/v3/{project_id}/instances/recovery".to_owned()));
+    }
+
+    #[test]
+    fn geminidb_restores_one_engine() {
+        let engine = |kind: &str| Datastore { kind: kind.to_owned(), version: None };
+        for (key, kind, restores) in [
+            ("geminidb", "mongodb", true),
+            ("geminidb", "cassandra", false),
+            ("geminidb", "redis", false),
+            ("rds", "MySQL", true),
+        ] {
+            assert_eq!(service(key).restores(&engine(kind)).is_ok(), restores, "{key} {kind}");
+        }
     }
 
     #[test]
@@ -197,7 +219,7 @@ mod tests {
             (
                 "geminidb",
                 "GET /v3/{project_id}/instances/SOURCE/backups/restorable-time-periods?\
-                 start_time=1795219200000&end_time=1795305599999&offset=7&limit=1000",
+                 start_time=2026-11-21T00:00:00+0000&end_time=2026-11-21T23:59:59+0000&offset=7&limit=1000",
             ),
         ] {
             assert_eq!(line(&service(key).restore_times(SOURCE, day, 7).unwrap()), expected, "{key}");

@@ -14,13 +14,14 @@ pub(super) use self::create::CreateBackup;
 pub(super) use self::prune::{PruneBackups, before};
 pub(super) use self::restore::RestoreBackup;
 pub(super) use self::stop::StopBackup;
+use super::checks::check_region;
 use super::services;
 use crate::backup::{Backup, Progress, Service, Status};
 use crate::cloud::Context;
 use crate::plugin::{Attr, Attribute, Diagnostic, Path, Run, Teller, check_duration, parse_duration};
 
 fn region_attribute() -> Attribute {
-    Attribute::string("region").describe("Region of the instance. Default: the provider's region.")
+    Attribute::string("region").check(check_region).describe("Region of the instance. Default: the provider's region.")
 }
 
 /// How long the action may take. `default` is a duration too.

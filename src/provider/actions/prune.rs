@@ -93,6 +93,9 @@ impl Action<Backups> for PruneBackups {
         let about = About { service: key, id: None, name: None };
         let unfound = |error: backup::Error| explain(Doing::Search, about, &error);
         let found = client.list(&context, service, &filter).await.map_err(unfound)?;
+        if found.is_empty() && is_elsewhere(&client, &context, service, &config.instance_id).await {
+            return Err(not_there(service, config.instance_id.as_str().unwrap_or_default(), client.region()).into());
+        }
         // The filter has left only the kind that may go.
         let candidates = found.iter().map(|backup| Candidate { manual: true, ..Candidate::from(backup) });
         let leaving = retention::prunable(&candidates.collect::<Vec<_>>(), rule);
@@ -157,6 +160,32 @@ impl Action<Backups> for PruneBackups {
         run.tell(tally.counted());
         if tally.failed.is_empty() { Ok(()) } else { Err(tally.refused(key).into()) }
     }
+}
+
+/// Whether the cloud says that there is no such instance of the service. Where it says nothing of use, it is not.
+async fn is_elsewhere(
+    client: &Backups,
+    context: &Context,
+    service: &'static dyn Service,
+    instance_id: &Attr<String>,
+) -> bool {
+    let Some(id) = instance_id.as_str() else { return false };
+    matches!(client.instance(context, service, id, None).await, Ok(None) | Err(backup::Error::Doubtful { .. }))
+}
+
+fn not_there(service: &'static dyn Service, instance_id: &str, region: &str) -> Diagnostic {
+    let facts = service.facts();
+    let other = services::of_instance(instance_id).filter(|(other, _)| other.facts().key() != facts.key());
+    let looks = other.map_or(String::new(), |(other, _)| {
+        format!(" Its id ends like those of {} (`{}`).", other.facts().title, other.facts().key())
+    });
+    let detail = format!(
+        "The instance {instance_id} of {} (`{}`) is not in the project that the provider uses in {region}, and no backup of it fits.{looks} \
+         Nothing was deleted. Check `service`, `instance_id` and `region`; `terraform-provider-huaweidb doctor` shows the project.",
+        facts.title,
+        facts.key(),
+    );
+    Diagnostic::error("Instance was not found", detail).at(Path::attribute("instance_id"))
 }
 
 /// So many deletions wait side by side at most.
@@ -268,6 +297,7 @@ fn rule(config: &PruneConfig, now: Timestamp) -> Result<Rule, Diagnostics> {
         keep_last: config.keep_last.known().and_then(|keep| u64::try_from(*keep).ok()),
         begun_before,
         allow_last: config.allow_last == Attr::Known(true),
+        failed: false,
     })
 }
 

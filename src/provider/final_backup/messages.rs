@@ -40,12 +40,18 @@ pub(super) fn replica(net: &FinalBackup) -> Diagnostic {
 }
 
 pub(super) fn unseen(net: &FinalBackup, doubt: Doubt) -> Diagnostic {
-    let why = match doubt {
-        Doubt::OtherProject => "and the provider uses another project than the one in which it was last seen",
-        _ => "and nothing says that it was ever in the project that the provider uses",
+    let (why, state) = match doubt {
+        Doubt::OtherProject => {
+            ("and the provider uses another project than the one in which it was last seen", "the state keeps the net")
+        }
+        // As it is with an import.
+        _ => (
+            "and nothing says that it was ever in the project that the provider uses",
+            "what the state has stays as it is",
+        ),
     };
     let detail = format!(
-        "The cloud does not show the instance {} of {}, {why}.\n\nNothing was sent, and the state keeps the net.\n\nCheck the account, \
+        "The cloud does not show the instance {} of {}, {why}.\n\nNothing was sent, and {state}.\n\nCheck the account, \
          the project and the region: `terraform-provider-huaweidb doctor` shows them. If the instance is really gone, forget the net \
          with `terraform state rm` and the resource's address.",
         text(&net.instance_id),

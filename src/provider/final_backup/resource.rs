@@ -167,7 +167,6 @@ fn malformed(id: &str, why: &str) -> Diagnostics {
     Diagnostic::error("Invalid import id", detail).into()
 }
 
-/// RDS calls them so, and takes no backups of them.
 /// The net's instance; `None` on proof that it is gone.
 async fn instance(
     client: &Backups,

@@ -6,7 +6,7 @@
 use super::model::ManualBackup;
 use super::preflight;
 use crate::backup::retention::{self, Candidate, Rule};
-use crate::backup::{self, Backup, BackupRef, Backups, Claim, Filter, Service};
+use crate::backup::{self, Backup, BackupRef, Backups, Claim, Filter, Service, Status};
 use crate::cloud::Context;
 use crate::plugin::{Attr, Diagnostic, Diagnostics, Life, Path, Private};
 use crate::provider::explain::{About, Doing, explain};
@@ -45,12 +45,17 @@ async fn ours(client: &Backups, context: &Context, rotation: &Rotation<'_>) -> R
     Ok(found)
 }
 
-/// What a plan noted that the rotation will delete: ids, with names. Nothing else is deleted then.
+/// What of older backups goes once a new one has completed.
+fn rule(rotation: &Rotation<'_>) -> Rule {
+    Rule { keep_last: Some(rotation.keep_last - 1), allow_last: true, failed: true, ..Rule::default() }
+}
+
+/// What a plan noted that the rotation will delete: ids, with what each is called. Nothing else is deleted then.
 fn noted(notes: &Private) -> Option<Vec<(String, String)>> {
     serde_json::from_str(notes.0.get(LEAVING)?).ok()
 }
 
-/// What the rotation would delete now: ids, with names.
+/// What the rotation would delete now: ids, with what each is called.
 /// `replaced` goes out of the state, so that it counts as all the others.
 async fn leaving(
     client: &Backups,
@@ -58,13 +63,15 @@ async fn leaving(
     replaced: Option<&str>,
 ) -> Result<Vec<(String, String)>, Option<backup::Error>> {
     let found = client.ahead().ask(|context| async move { ours(client, &context, rotation).await }).await?;
-    // The new one counts too.
-    let rule = Rule { keep_last: Some(rotation.keep_last - 1), allow_last: true, ..Rule::default() };
     let candidates = found.iter().map(Candidate::from).collect::<Vec<_>>();
     let managed = |id: &String| Some(&**id) != replaced && client.claims().is_managed(id);
-    let leaving = retention::prunable(&candidates, rule).into_iter().filter(|id| !managed(id));
+    let leaving = retention::prunable(&candidates, rule(rotation)).into_iter().filter(|id| !managed(id));
     let named = leaving.filter_map(|id| found.iter().find(|backup| backup.id == id));
-    Ok(named.map(|backup| (backup.id.clone(), backup.name.clone())).collect())
+    let called = |backup: &Backup| match backup.status {
+        Status::Failed => format!("{:?} ({}, failed)", backup.name, backup.id),
+        _ => format!("{:?} ({})", backup.name, backup.id),
+    };
+    Ok(named.map(|backup| (backup.id.clone(), called(backup))).collect())
 }
 
 /// What a planned create will delete once it has completed. Without an answer of the cloud there is nothing to announce.
@@ -94,7 +101,7 @@ pub(super) async fn announced(
     if leaving.is_empty() {
         return announced;
     }
-    let names = leaving.iter().map(|(id, name)| format!("{name:?} ({id})")).collect::<Vec<_>>();
+    let names = leaving.iter().map(|(_, called)| called.as_str()).collect::<Vec<_>>();
     let announcement = Diagnostic::warning(
         "Older backups will be deleted",
         format!(
@@ -154,16 +161,16 @@ pub(super) async fn rotated(client: &Backups, new: &ManualBackup, life: &mut Lif
         id: new_id.to_owned(),
         instance_id: rotation.instance_id.to_owned(),
         completed: true,
+        failed: false,
         manual: true,
         begin: new.begin_time.as_str().and_then(backup::time),
     };
     let older = found.iter().filter(|backup| backup.id != new_id).map(Candidate::from);
     let older = older.filter(|one| own.begin.is_none() || one.begin <= own.begin).collect::<Vec<_>>();
-    let rule = Rule { keep_last: Some(rotation.keep_last - 1), allow_last: true, ..Rule::default() };
     let noted = noted(&life.notes);
     let agreed = |id: &String| noted.as_ref().is_none_or(|noted| noted.iter().any(|(noted, _)| noted == id));
     let free = |id: &String| !client.claims().is_managed(id);
-    for id in retention::prunable(&older, rule).into_iter().filter(agreed).filter(free) {
+    for id in retention::prunable(&older, rule(&rotation)).into_iter().filter(agreed).filter(free) {
         let name = found.iter().find(|backup| backup.id == id).map(|backup| backup.name.as_str());
         let reference = BackupRef::new(&*id, Some(rotation.instance_id.to_owned()));
         match client.delete(&context, rotation.service, &reference).await {

@@ -66,7 +66,7 @@ pub(super) fn schema() -> Schema {
     ))
     .attribute(Attribute::integer("keep_last").optional().between(1, 10_000).describe(
         "Rotation: once a new backup has completed, so many of the newest completed manual backups of this instance and \
-         exactly this `name_prefix` stay, and older ones are deleted. Planned deletions are announced as warnings, and with \
+         exactly this `name_prefix` stay, and older ones are deleted; failed ones, which hold nothing, do not count and go too. Planned deletions are announced as warnings, and with \
          Terraform 1.16 and newer nothing else is deleted; one that fails is a warning too. 1 to 10000. Default: none is \
          deleted. Needs `name_prefix`, `on_destroy = \"retain\"` and waiting for completion. Changed in place; counts from the next backup on.",
     ))

@@ -253,41 +253,102 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("create_backup", "service", "null"),
     ("create_backup", "service", "\"mainframe\""),
     ("create_backup", "instance_id", "null"),
+    ("create_backup", "instance_id", "tostring(null)"),
     ("create_backup", "instance_id", "\"\""),
     ("create_backup", "name_prefix", "null"),
     ("create_backup", "name_prefix", "\"1\""),
+    // Beside the prefix.
+    ("create_backup", "name", "\"second\""),
+    ("create_backup", "description", "\"a<b\""),
+    ("create_backup", "wait_for_completion", "\"maybe\""),
+    ("create_backup", "region", "\"eu_de\""),
     ("create_backup", "timeout", "\"5x\""),
     ("create_backup", "timeout", "\"-5m\""),
     ("prune_backups", "service", "null"),
     ("prune_backups", "service", "\"mongo\""),
     ("prune_backups", "instance_id", "null"),
+    ("prune_backups", "instance_id", "tostring(null)"),
     ("prune_backups", "instance_id", "\"\""),
     ("prune_backups", "name_prefix", "null"),
+    ("prune_backups", "name_prefix", "tostring(null)"),
     ("prune_backups", "keep_last", "null"),
+    ("prune_backups", "keep_last", "tonumber(null)"),
     ("prune_backups", "keep_last", "-1"),
     ("prune_backups", "keep_last", "1.5"),
     ("prune_backups", "older_than", "null"),
+    ("prune_backups", "older_than", "tostring(null)"),
     ("prune_backups", "older_than", "\"soon\""),
     ("prune_backups", "older_than", "\"-1d\""),
+    ("prune_backups", "dry_run", "\"maybe\""),
+    ("prune_backups", "allow_last", "\"maybe\""),
+    ("prune_backups", "region", "\"eu_de\""),
     ("prune_backups", "timeout", "\"5x\""),
     ("prune_backups", "timeout", "\"-5m\""),
     ("stop_backup", "service", "null"),
     ("stop_backup", "service", "\"taurusdb\""),
     ("stop_backup", "instance_id", "null"),
+    ("stop_backup", "instance_id", "tostring(null)"),
+    // Beside all of them.
+    ("stop_backup", "backup_id", "\"b1br02\""),
     ("stop_backup", "all_on_instance", "null"),
+    ("stop_backup", "all_on_instance", "tobool(null)"),
     ("stop_backup", "all_on_instance", "false"),
+    ("stop_backup", "ignore_if_not_running", "\"maybe\""),
+    ("stop_backup", "region", "\"eu_de\""),
     ("stop_backup", "timeout", "\"5x\""),
 ];
 
-/// The same wishes with one value replaced by a term.
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Literal,
+    Variable,
+    Local,
+    Object,
+}
+
+const SOURCES: [Source; 4] = [Source::Literal, Source::Variable, Source::Local, Source::Object];
+
+impl Source {
+    /// What has to be in the configuration so that the value is there under that name.
+    fn head(self, name: &str, value: &str) -> String {
+        // A variable's default calls no functions; its type makes the null what it is.
+        let typed = [("tostring", "string"), ("tonumber", "number"), ("tobool", "bool")];
+        let kind = typed.iter().find(|(call, _)| value.starts_with(call)).map(|(_, kind)| kind);
+        match (self, kind) {
+            (Source::Literal, _) => String::new(),
+            (Source::Variable, Some(kind)) => {
+                format!("variable \"{name}\" {{\n  type    = {kind}\n  default = null\n}}\n")
+            }
+            (Source::Variable, None) => format!("variable \"{name}\" {{\n  default = {value}\n}}\n"),
+            (Source::Local, _) => format!("locals {{\n  {name} = {value}\n}}\n"),
+            (Source::Object, _) => {
+                format!("resource \"terraform_data\" \"{name}\" {{\n  input = {{ v = {value} }}\n}}\n")
+            }
+        }
+    }
+
+    /// How it is written where it is used.
+    fn term(self, name: &str, value: &str) -> String {
+        match self {
+            Source::Literal => value.to_owned(),
+            Source::Variable => format!("var.{name}"),
+            Source::Local => format!("local.{name}"),
+            Source::Object => format!("terraform_data.{name}.output.v"),
+        }
+    }
+}
+
+/// The same wishes with one value replaced by a term, or added.
 fn with(
     wishes: &[(&'static str, Arguments<'static>); 3],
     kind: &str,
-    argument: &str,
+    argument: &'static str,
     term: &str,
 ) -> Arguments<'static> {
     let mut wish = wishes.iter().find(|(one, _)| *one == kind).expect("it is an action").1.clone();
-    term.clone_into(&mut wish.iter_mut().find(|(name, _)| *name == argument).expect("it is an argument").1);
+    wish.retain(|(name, _)| *name != argument);
+    wish.push((argument, term.to_owned()));
     wish
 }
 
@@ -314,41 +375,60 @@ pub(super) fn values(cli: &Cli) {
         assert!(written.is_none() && emulator.backups().len() == 3, "{what}: {written:?}");
     };
 
-    // By hand, from a variable.
-    let workspace = cli.workspace(&emulator);
-    for (kind, argument, wrong) in WRONG {
-        let config = action(kind, "a", &with(&wishes, kind, argument, "var.v"));
-        workspace.configure(&format!("variable \"v\" {{\n  default = {wrong}\n}}\n{config}"));
-        let ran = workspace.run(&["apply", "-auto-approve", &format!("-invoke=action.huaweidb_{kind}.a")]).failed();
-        assert!(ran.all().contains("Error: "), "{}", ran.all());
-        untouched(&format!("{kind} {argument} {wrong}"));
+    // By hand: planned, and invoked.
+    let by_hand = |from: Source| {
+        let workspace = cli.workspace(&emulator);
+        if from == Source::Object {
+            let objects = WRONG.iter().enumerate().map(|(nth, (.., wrong))| from.head(&format!("v{nth}"), wrong));
+            let objects: String = objects.collect();
+            workspace.write("objects.tf", &objects);
+            workspace.configure("");
+            workspace.apply();
+        }
+        for (nth, (kind, argument, wrong)) in WRONG.iter().enumerate() {
+            let name = format!("v{nth}");
+            let head = if from == Source::Object { String::new() } else { from.head(&name, wrong) };
+            let wish = with(&wishes, kind, argument, &from.term(&name, wrong));
+            workspace.configure(&format!("{head}{}", action(kind, "a", &wish)));
+            let invoke = format!("-invoke=action.huaweidb_{kind}.a");
+            // An apply plans too, and is the same with a value of any source.
+            let plan = (from == Source::Variable).then_some(&["plan", &invoke][..]);
+            for command in plan.into_iter().chain([&["apply", "-auto-approve", &invoke][..]]) {
+                let ran = workspace.run(command).failed();
+                let what = format!("{from:?} {kind} {argument} {wrong} {command:?}");
+                assert!(ran.all().contains("Error: ") && !ran.all().contains("panic"), "{what}: {}", ran.all());
+                untouched(&what);
+            }
+        }
+    };
+    let ended = std::thread::scope(|scope| {
+        let running = SOURCES.chunks(2).map(|pair| scope.spawn(|| pair.iter().for_each(|from| by_hand(*from))));
+        let running = running.collect::<Vec<_>>();
+        running.into_iter().map(std::thread::ScopedJoinHandle::join).collect::<Vec<_>>()
+    });
+    for panic in ended.into_iter().filter_map(Result::err) {
+        panic!("{}", panic.downcast_ref::<String>().map_or("it panicked", String::as_str));
     }
 
-    // All of them triggered: by locals in the plan, and by what an object turns out to be in the apply.
-    let (mut locals, mut objects) = (String::new(), String::new());
-    for (nth, (.., wrong)) in WRONG.iter().enumerate() {
-        locals.push_str(&line(&format!("v{nth}"), wrong));
-        let _ = write!(objects, "resource \"terraform_data\" \"v{nth}\" {{\n  input = {{ v = {wrong} }}\n}}\n");
-    }
-    for (source, head, fails_in) in
-        [("local.v", format!("locals {{\n{locals}}}\n"), "plan"), ("terraform_data.v", objects, "apply")]
-    {
+    // All of them triggered: by what is known in the plan, and by what an object turns out to be in the apply.
+    for from in SOURCES {
         let workspace = cli.workspace(&emulator);
-        let mut body = head;
-        for (nth, (kind, argument, _)) in WRONG.iter().enumerate() {
-            let term = if fails_in == "plan" { format!("{source}{nth}") } else { format!("{source}{nth}.output.v") };
-            let name = format!("a{nth}");
-            body.push_str(&action(kind, &name, &with(&wishes, kind, argument, &term)));
+        let mut body = String::new();
+        for (nth, (kind, argument, wrong)) in WRONG.iter().enumerate() {
+            let (name, value) = (format!("a{nth}"), format!("v{nth}"));
+            body.push_str(&from.head(&value, wrong));
+            body.push_str(&action(kind, &name, &with(&wishes, kind, argument, &from.term(&value, wrong))));
             body.push_str(&trigger(kind, &name));
         }
         workspace.configure(&body);
-        workspace.run(&["validate"]);
-        let planned = workspace.run(&["plan"]);
-        let ran = if fails_in == "plan" {
-            planned
-        } else {
-            planned.succeeded();
-            workspace.run(&["apply", "-auto-approve"])
+        let validated = workspace.run(&["validate"]);
+        let ran = match from {
+            Source::Literal => validated,
+            Source::Variable | Source::Local => workspace.run(&["plan"]),
+            Source::Object => {
+                workspace.run(&["plan"]).succeeded();
+                workspace.run(&["apply", "-auto-approve"])
+            }
         };
         let ran = ran.failed();
         for (nth, wrong) in WRONG.iter().enumerate() {
@@ -361,9 +441,10 @@ pub(super) fn values(cli: &Cli) {
             ];
             let all = ran.all();
             let errors = &all[all.find("\nError: ").unwrap_or(all.len())..];
-            assert!(lines.iter().any(|line| errors.contains(line)), "{named} ({wrong:?}):\n{errors}");
+            assert!(lines.iter().any(|line| errors.contains(line)), "{from:?}: {named} ({wrong:?}):\n{errors}");
         }
-        untouched(source);
+        workspace.run(&["apply", "-auto-approve"]).failed();
+        untouched(&format!("{from:?}, triggered"));
     }
 }
 

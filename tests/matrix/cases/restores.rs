@@ -19,7 +19,20 @@ struct Drill {
 
 impl Drill {
     fn of(emulator: &Emulator, service: &str) -> Self {
-        let source = emulator.instance(service);
+        // Not every engine can be restored.
+        let engine = match service {
+            "geminidb" => Some("mongodb"),
+            "rds" => Some("MySQL"),
+            _ => None,
+        };
+        let source = engine.map_or_else(
+            || emulator.instance(service),
+            |engine| {
+                let (service, engine) = (service.to_owned(), Some(engine.to_owned()));
+                let wanted = NewInstance { service, engine, name: "source".to_owned(), ..NewInstance::default() };
+                emulator.add_instance(&wanted).id
+            },
+        );
         let row = emulator.instances().into_iter().find(|row| row.id == source).expect("it exists");
         let (service, engine) = (service.to_owned(), Some(row.engine));
         let scratch = NewInstance { service, engine, name: "scratch".to_owned(), ..NewInstance::default() };
@@ -164,9 +177,12 @@ pub(super) fn triggered_by_changes(cli: &Cli) {
     workspace.nothing_to_do();
 }
 
-/// An interrupt at any point: no crash, and a restore that has begun is told as such.
+/// An interrupt, or the end of the provider, at any point: no crash, no second order, and a restore that has begun is told as
+/// such by whoever is left to tell.
 pub(super) fn interrupted(cli: &Cli) {
-    for calls in 1..=9 {
+    for (signal, calls) in
+        (1..=10).map(|calls| (Signal::INT, calls)).chain([3, 5, 7, 9].map(|calls| (Signal::KILL, calls)))
+    {
         let emulator = emulator(30.0);
         let workspace = cli.workspace(&emulator);
         let drill = Drill::of(&emulator, "dds");
@@ -174,19 +190,27 @@ pub(super) fn interrupted(cli: &Cli) {
         emulator.fault(Fault::delay(80));
         let mut running = workspace.start(&["apply", "-auto-approve"]);
         wait_until("the action asks", || emulator.journal().len() >= calls);
-        running.signal_if_there(Signal::INT);
+        if signal == Signal::KILL {
+            running.kill_provider();
+        } else {
+            running.signal_if_there(signal);
+        }
         let ran = running.finished();
-        let what = format!("after {calls} calls:\n{}", ran.all());
+        let what = format!("{signal:?} after {calls} calls:\n{}", ran.all());
         assert!(ran.code == 1 && !ran.all().contains("panic"), "exit code {}, {what}", ran.code);
         assert!(orders(&emulator) <= 1, "{what}");
         assert!(workspace.resource("terraform_data.after").is_none(), "{what}");
+        assert!(!ran.all().contains("The restore has completed"), "{what}");
         let goes_on = ran.all().contains("Restore goes on") || ran.all().contains("Restore may have begun");
         if emulator.totals().restored == 0 {
             assert!(!goes_on, "{what}");
         } else {
-            // Newer ones drop what an action says after a stop.
-            assert!(goes_on || cli.is_at_least("1.16"), "{what}");
+            // Newer ones drop what an action says after a stop, and a provider that was killed says nothing.
+            assert!(goes_on || signal == Signal::KILL || cli.is_at_least("1.16"), "{what}");
             assert_eq!(drill.holds(&emulator).1, "RESTORING", "{what}");
+            let again = workspace.run(&["apply", "-auto-approve"]).failed();
+            again.says("Restore was not begun: the target cannot take it");
+            assert_eq!(orders(&emulator), 1, "{what}");
         }
     }
 }

@@ -90,6 +90,12 @@ impl Book {
         {
             return format!("{begin}<time and digits>");
         }
+        if let Some((prefix, digits)) = word.split_once('-')
+            && digits.len() == 16
+            && is_hex(digits)
+        {
+            return format!("{prefix}-<digits>");
+        }
         // Gateways write `server time:20260528T092752Z`.
         let (before, time) = word.split_once("time:").map_or(("", word), |(_, time)| ("time:", time));
         if time.contains('T') && time.ends_with('Z') && time.parse::<Timestamp>().is_ok() {

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 pub(crate) mod book;
+mod final_backup;
 mod restores;
 
 use std::collections::BTreeSet;

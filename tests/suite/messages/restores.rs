@@ -28,7 +28,7 @@ impl Stage {
     async fn new() -> Self {
         let run = Run::start(0.3).await;
         let rows = run.emulator.instances();
-        let source = rows.iter().find(|row| row.service == "rds").unwrap().clone();
+        let source = rows.iter().find(|row| row.engine == "MySQL").unwrap().clone();
         let backup = run.emulator.add_backups(&NewBackups::of(&source.id)).remove(0).id;
         let mut stage = Stage { run, rows, source, wish: Value::Null, made: Cell::new(0) };
         stage.wish = json!({
@@ -122,6 +122,9 @@ async fn what_is_said_before_a_restore() {
     let of_other = stage.run.emulator.add_backups(&NewBackups::of(&stage.of("dds")[1].id)).remove(0).id;
     let cassandra = stage.of("geminidb")[0];
     let of_cassandra = stage.run.emulator.add_backups(&NewBackups::of(&cassandra.id)).remove(0).id;
+    let mongo = InstanceRow { engine: "mongodb".to_owned(), ..cassandra.clone() };
+    let mongo = InstanceRow { id: stage.scratch(None, &mongo), ..mongo };
+    let of_mongo = stage.run.emulator.add_backups(&NewBackups::of(&mongo.id)).remove(0).id;
     let busy = stage.scratch(None, &stage.source);
     stage.run.emulator.keep_busy(&busy, 600.0);
     let nobody = "0".repeat(32) + "in01";
@@ -142,8 +145,15 @@ async fn what_is_said_before_a_restore() {
         (
             "a target that is not listed",
             json!({
+                "service": "geminidb", "backup_id": of_mongo, "source_instance_id": mongo.id,
+                "target_instance_id": stage.scratch(Some(10), &mongo),
+            }),
+        ),
+        (
+            "an engine that is not restored",
+            json!({
                 "service": "geminidb", "backup_id": of_cassandra, "source_instance_id": cassandra.id,
-                "target_instance_id": stage.scratch(Some(10), cassandra),
+                "target_instance_id": stage.scratch(None, cassandra),
             }),
         ),
         ("no such source", over(&at("2026-01-31T01:00:00Z"), &json!({ "source_instance_id": nobody }))),
@@ -176,6 +186,14 @@ async fn what_is_said_of_a_restore_that_was_sent() {
         stage.run.emulator.clear_faults();
         book.add(case, &said);
     }
+    let gauss = stage.of("gaussdb")[0];
+    let backup = stage.run.emulator.add_backups(&NewBackups::of(&gauss.id)).remove(0).id;
+    let over_itself = json!({
+        "service": "gaussdb", "backup_id": backup, "source_instance_id": gauss.id, "target_instance_id": gauss.id,
+        "overwrite_source": true,
+    });
+    let (_, said) = stage.run.invoke_and_say(ACTION, &over(&stage.wish, &over_itself)).await;
+    book.add("over the source, with gaussdb", &said);
     stage.run.emulator.set_pace(|pace| *pace = Pace::of_backups(60.0));
     let fresh = stage.scratch(None, &stage.source);
     let (_, said) =

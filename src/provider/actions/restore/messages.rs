@@ -64,6 +64,16 @@ pub(super) fn restored(want: &NewRestore) -> String {
     format!("The restore has completed: {} holds {}", want.target_instance_id, what(want))
 }
 
+pub(super) fn to_confirm(target: &str) -> Diagnostic {
+    let detail = format!(
+        "GaussDB waits for somebody to confirm that the restored data of {target} are good. Until then it archives no logs, so \
+         that no later moment can be gone back to. Confirming deletes the logs that were archived after the restored moment: \
+         nobody can go forward again.\n\nLook at the data first, then confirm them in the console, or by the service's call \
+         `confirm-restore-data`. This provider never does that by itself."
+    );
+    Diagnostic::warning("Restored data wait to be confirmed", detail)
+}
+
 pub(super) fn explain(about: About<'_>, want: &NewRestore, error: &RestoreError) -> Diagnostic {
     let target = &want.target_instance_id;
     match error {

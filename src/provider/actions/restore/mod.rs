@@ -119,6 +119,9 @@ impl Action<Backups> for RestoreBackup {
         let restored = client.restore(&context, service, &want, &tell).await;
         restored.map_err(|error| messages::explain(about, &want, &error))?;
         run.tell(messages::restored(&want));
+        if service.awaits_confirmation() && want.source_instance_id == want.target_instance_id {
+            run.warn(messages::to_confirm(&want.target_instance_id));
+        }
         Ok(())
     }
 }
