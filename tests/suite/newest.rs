@@ -477,6 +477,43 @@ async fn pruning_of_ddm_takes_what_it_took_before_key_operations() {
     assert_eq!(ids(&run.emulator.backups()), staying);
 }
 
+/// Nothing to prune, because it is another service's instance or none: that is a mistake, and told as one.
+#[tokio::test]
+async fn pruning_of_an_instance_that_is_not_there_is_an_error() {
+    const PRUNE: &str = "huaweidb_prune_backups";
+    let run = Run::start(0.2).await;
+    let wish = json!({
+        "service": "dds", "instance_id": run.dds(), "name_prefix": "none-", "keep_last": 1, "older_than": "0s",
+    });
+    run.emulator.clear_journal();
+    let (progress, errors) = run.invoke(PRUNE, &wish).await;
+    assert_eq!((errors, progress.len()), (vec![], 1), "it is there");
+    let asked: Vec<_> = run.emulator.journal().into_iter().map(|call| call.operation).collect();
+    assert_eq!(asked, ["list", "instances"]);
+    run.backups(1, "none-");
+    run.emulator.clear_journal();
+    run.invoke(PRUNE, &wish).await;
+    assert_eq!(run.emulator.journal().len(), 1, "whoever has backups is there");
+    for (id, told) in [(run.emulator.instance("rds"), "`rds`"), (format!("{}in02", "0".repeat(32)), "`dds`")] {
+        let wish = over(&wish, &json!({ "instance_id": id }));
+        let request = tf::invoke_action::Request {
+            action_type: PRUNE.to_owned(),
+            config: wire(&run.action(PRUNE, &wish)),
+            ..Default::default()
+        };
+        let events = run.host.provider().invoke_action(request).await.unwrap().into_inner();
+        let (progress, said) = ended(events).await;
+        let error = said.iter().find(|one| one.severity == 1).expect("an error");
+        assert_eq!((error.summary.as_str(), progress.len()), ("Instance was not found", 0), "{id}");
+        assert!(error.detail.contains(told) && error.detail.contains(&id), "{}", error.detail);
+    }
+    // What says nothing of use is no word against it.
+    run.emulator.fault(Fault::status(403).on("dds").operation("instances").times(9));
+    let gone = over(&wish, &json!({ "instance_id": format!("{}in02", "0".repeat(32)) }));
+    let (progress, errors) = run.invoke(PRUNE, &gone).await;
+    assert_eq!((errors, progress.len()), (vec![], 1));
+}
+
 #[tokio::test]
 async fn pruning_lists_first_and_never_deletes_the_last() {
     let run = Run::start(0.2).await;

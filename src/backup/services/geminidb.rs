@@ -10,8 +10,8 @@ use serde_json::json;
 
 use super::{restoring, wire};
 use crate::backup::{
-    BackupRef, Choice, Codes, Database, Datastore, Facts, Filter, Idle, Job, Misread, NewBackup, NewRestore, Page, RestorePoint,
-    Service, Started, Unsupported, Verdict,
+    BackupRef, Choice, Codes, Database, Datastore, Facts, Filter, Idle, Job, Misread, NewBackup, NewRestore, Page,
+    RestorePoint, Service, Started, Unsupported, Verdict,
 };
 use crate::cloud::{Call, Product, Reply};
 

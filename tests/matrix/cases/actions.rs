@@ -1,6 +1,5 @@
 //! Actions: by hand, around changes, and around the end.
 
-use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use huaweidb_emulator::{Emulator, Fault, NewBackups};
@@ -392,9 +391,12 @@ pub(super) fn values(cli: &Cli) {
             workspace.configure(&format!("{head}{}", action(kind, "a", &wish)));
             let invoke = format!("-invoke=action.huaweidb_{kind}.a");
             // An apply plans too, and is the same with a value of any source.
-            let plan = (from == Source::Variable).then_some(&["plan", &invoke][..]);
-            for command in plan.into_iter().chain([&["apply", "-auto-approve", &invoke][..]]) {
-                let ran = workspace.run(command).failed();
+            let mut commands = vec![vec!["apply", "-auto-approve", &invoke]];
+            if from == Source::Variable {
+                commands.push(vec!["plan", &invoke]);
+            }
+            for command in commands {
+                let ran = workspace.run(&command).failed();
                 let what = format!("{from:?} {kind} {argument} {wrong} {command:?}");
                 assert!(ran.all().contains("Error: ") && !ran.all().contains("panic"), "{what}: {}", ran.all());
                 untouched(&what);
@@ -406,7 +408,7 @@ pub(super) fn values(cli: &Cli) {
         let running = running.collect::<Vec<_>>();
         running.into_iter().map(std::thread::ScopedJoinHandle::join).collect::<Vec<_>>()
     });
-    for panic in ended.into_iter().filter_map(Result::err) {
+    if let Some(panic) = ended.into_iter().find_map(Result::err) {
         panic!("{}", panic.downcast_ref::<String>().map_or("it panicked", String::as_str));
     }
 

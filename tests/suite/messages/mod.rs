@@ -446,6 +446,9 @@ async fn what_actions_say() {
 
     run.emulator.set_pace(|pace| *pace = Pace::of_backups(0.2));
     run.backups(3, "old-");
+    let nobody = over(&pruning, &json!({ "instance_id": format!("{}in02", "0".repeat(32)) }));
+    let (_, said) = run.invoke_and_say(prune, &nobody).await;
+    book.add("prune: an instance that is not there", &said);
     let (progress, _) = run.invoke_and_say(prune, &pruning).await;
     book.lines("progress of a pruning that only looks", &progress);
     let really = over(&pruning, &json!({ "dry_run": false }));
