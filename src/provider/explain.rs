@@ -194,6 +194,15 @@ fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String 
             about.name.unwrap_or_default()
         ),
         (Doing::Create, _) => "This run left nothing in the cloud.".to_owned(),
+        (
+            Doing::Final,
+            backup::Error::Stopped { id, .. }
+            | backup::Error::StillRunning { id, .. }
+            | backup::Error::OutOfSight { id, .. },
+        ) => {
+            let name = about.name.map_or(String::new(), |name| format!(" {name:?}"));
+            format!("The backup{name} ({id}) goes on in the cloud, as far as is known. {FINAL_IS_HELD}")
+        }
         (Doing::Final, _) => FINAL_IS_HELD.to_owned(),
         (Doing::Wait, backup::Error::Vanished { .. }) => {
             "The object stays in the state until the next refresh.".to_owned()

@@ -179,7 +179,7 @@ pub(super) fn database_attributes() -> Vec<Attribute> {
 pub(super) fn unread(service: &str, why: &[Misread]) -> Option<Diagnostic> {
     /// So many are quoted at most.
     const QUOTED: usize = 5;
-    let quoted = why.iter().take(QUOTED).map(|Misread(why)| format!("\n- {why}")).collect::<String>();
+    let quoted = why.iter().take(QUOTED).map(|Misread(why)| format!("\n- {why}")).collect::<Vec<_>>().concat();
     let more = match why.len().saturating_sub(QUOTED) {
         0 => String::new(),
         more => format!("\n- and {more} more"),

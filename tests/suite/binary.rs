@@ -199,7 +199,8 @@ async fn lines_21_23_24_25_the_schema_is_constant_and_nothing_depends_on_it() {
 
     // A process that is never asked for its schema works all the same.
     let other = Host::start().await;
-    let config = whole(&schema.resource_schemas[TYPE], &json!({ "service": "dds", "instance_id": "i", "name": "1st" }));
+    let config =
+        whole(&schema.resource_schemas[TYPE], &json!({ "service": "dds", "instance_id": "i", "name": " first" }));
     let request = tf::validate_resource_config::Request {
         type_name: TYPE.to_owned(),
         config: wire(&config),

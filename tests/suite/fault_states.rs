@@ -118,10 +118,12 @@ impl Cell {
         }
         match (self.doing, self.wrong) {
             // Whether it is the last backup is worth a warning, not an error; what is only slow comes, and what is called a
-            // picture may well be JSON; the lists tell what jobs do not; and the token itself comes in a header.
+            // picture may well be JSON; the lists tell what jobs do not; the token itself comes in a header; and what of a
+            // list can be read is there, while the rest is counted.
             (Doing::Plan | Doing::Job, _)
             | (_, Wrong::SlowBody | Wrong::OddContentType)
-            | (Doing::Token, Wrong::Empty | Wrong::OddType | Wrong::Nameless) => Ended::Done,
+            | (Doing::Token, Wrong::Empty | Wrong::OddType | Wrong::Nameless)
+            | (Doing::Backups, Wrong::Nested | Wrong::Nameless) => Ended::Done,
             (Doing::Search, Wrong::Redirect) => Ended::Unclear,
             (Doing::Search, _) if self.throughout => Ended::Unclear,
             // It is repeated until the time is over.
@@ -659,7 +661,8 @@ async fn look_up(stage: &Stage) -> Result<Ended, String> {
         Some(list) => {
             let wanted = if list == "backups" { &row.id } else { &row.instance_id };
             let count = |found: &&Json| found["id"] == wanted.as_str();
-            object[list].as_array().is_some_and(|found| found.iter().filter(count).count() == 1)
+            let seen = object[list].as_array().map_or(0, |found| found.iter().filter(count).count());
+            seen == 1 || seen == 0 && object["unreadable"] == 1
         }
     };
     if found { Ok(ended) } else { Err(format!("wrong state: {object} without {row:?}")) }

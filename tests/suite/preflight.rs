@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::cli::Workspace;
 use crate::support::host::proto::tfplugin6 as tf;
 use crate::support::run::{Run, plan_request, summaries, whole};
-use crate::support::value::{UNKNOWN, wire};
+use crate::support::value::{UNKNOWN, unwired, wire};
 
 const ADDRESS: &str = "huaweidb_manual_backup.b";
 
@@ -151,4 +151,23 @@ fn names_of_the_runs_own_backups_are_free() {
     workspace.apply().says("Resources: 1 added, 0 changed, 1 destroyed");
     workspace.nothing_to_do();
     workspace.destroy();
+}
+
+/// As a replacement with `create_before_destroy` meets it, or one that was renamed without a `moved` block.
+#[tokio::test]
+async fn a_name_that_the_state_itself_has_is_told_as_that_and_not_to_be_imported() {
+    let run = Run::start(0.2).await;
+    let config = run.object(&json!({ "service": "dds", "instance_id": run.dds(), "name": "nightly" }));
+    let planned = run.plan(&config, &Value::Null, &config).await.planned_state;
+    let applied = run.apply(&config, &Value::Null, &unwired(planned.as_ref())).await;
+    assert_eq!(summaries(&applied.diagnostics), [""; 0]);
+    let again = run.apply(&config, &Value::Null, &unwired(planned.as_ref())).await;
+    assert_eq!(summaries(&again.diagnostics), ["Backup was not created: the name is taken"]);
+    let detail = &again.diagnostics[0].detail;
+    let id = &run.emulator.backups()[0].id;
+    assert!(
+        detail.contains(id) && detail.contains("create_before_destroy") && !detail.contains("import {"),
+        "{detail}"
+    );
+    assert_eq!(run.emulator.backups().len(), 1);
 }

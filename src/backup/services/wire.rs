@@ -374,12 +374,15 @@ impl Item {
     }
 }
 
+/// The records of a list and how many there are in all, as far as its body has them.
+type Parts<T> = (Option<Vec<T>>, Option<f64>);
+
 /// Reads a page of backups: what of its body is the list, and what the total. Only a page that cannot be read as a whole is
 /// read record by record.
 pub(super) fn page<B: DeserializeOwned, T: DeserializeOwned>(
     reply: &Reply,
     total: &str,
-    parts: fn(B) -> (Option<Vec<T>>, Option<f64>),
+    parts: fn(B) -> Parts<T>,
 ) -> Result<Page<Result<T, Misread>>, Misread> {
     let whole = match read(reply, "the list of backups") {
         Ok(body) => body,

@@ -91,6 +91,22 @@ pub(super) fn applied_before(planned: &ManualBackup, existing: Option<&Backup>) 
     .at(Path::attribute("name_prefix"))
 }
 
+/// That what this very run has in its state has the name.
+pub(super) fn held_by_this_run(planned: &ManualBackup, holder: &Backup) -> Diagnostic {
+    let name = planned.name.known().map_or("", String::as_str);
+    Diagnostic::error(
+        "Backup was not created: the name is taken",
+        format!(
+            "The backup {} ({}) has the name {name:?}, names are unique, and that backup is in the state of this configuration.\n\n\
+             This run left nothing in the cloud.\n\nWith `create_before_destroy` the old backup has its name until the new one is \
+             there: use `name_prefix` in place of `name`, or leave `create_before_destroy` out. If the resource was renamed, a \
+             `moved` block keeps its backup, and no new one is taken.",
+            holder.id, holder.status
+        ),
+    )
+    .at(Path::attribute("name"))
+}
+
 /// That a backup without an answer was recognized, and by what.
 pub(super) fn compared(planned: &ManualBackup, id: &str) -> Diagnostic {
     let name = planned.name.known().map_or("", String::as_str);

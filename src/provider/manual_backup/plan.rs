@@ -13,55 +13,7 @@ use crate::provider::services;
 /// Adjusts a create or update plan.
 pub(super) async fn plan(client: Option<&Backups>, planning: &mut Planning<ManualBackup>) {
     let Some(prior) = &planning.prior else {
-        let unsendable = schema::unsendable(&planning.planned);
-        if unsendable.has_errors() {
-            return planning.diagnostics.extend(unsendable);
-        }
-        if planning.config.region.is_null()
-            && let Some(client) = client
-        {
-            planning.planned.region = Attr::Known(client.region().to_owned());
-        }
-        // A name that turns out null is chosen in the plan that follows.
-        if planning.config.name.is_null()
-            && let Some(notes) = &mut planning.notes
-        {
-            name_ahead(&mut planning.planned, notes);
-        }
-        if let Some(client) = client {
-            let client = services::regional(client, &planning.planned.region);
-            if let Some(error) = elsewhere(&client, &planning.planned) {
-                return planning.diagnostics.push(error);
-            }
-            if let Some(notes) = &planning.notes
-                && let Some(error) = place::changed(&client, notes).await
-            {
-                return planning.diagnostics.push(error);
-            }
-            let replaced = memory::id(&planning.private);
-            if let Some(id) = replaced {
-                client.claims().manage(id);
-            }
-            if let Some(overlap) = rotation::overlap(&client, &planning.planned, replaced) {
-                return planning.diagnostics.push(overlap);
-            }
-            let has_asked = planning.notes.as_ref().is_some_and(|notes| notes.0.contains_key(ASKED));
-            if !has_asked {
-                let met = preflight::met(&client, &planning.planned, planning.notes.as_mut()).await;
-                let refused = met.has_errors();
-                planning.diagnostics.extend(met);
-                if refused {
-                    return;
-                }
-            }
-            let announced = rotation::announced(&client, &planning.planned, replaced, planning.notes.as_mut()).await;
-            planning.diagnostics.extend(announced);
-            if let Some(notes) = &mut planning.notes {
-                place::note_region(&client, notes);
-                notes.0.insert(ASKED.to_owned(), "1".to_owned());
-            }
-        }
-        return;
+        return create(client, planning).await;
     };
     if planning.private.is_adopted() {
         // No service tells these, and not every service tells descriptions.
@@ -113,6 +65,58 @@ pub(super) async fn plan(client: Option<&Backups>, planning: &mut Planning<Manua
                     planning.diagnostics.extend(rotation::announced(&client, planned, None, Some(notes)).await);
                 }
             }
+        }
+    }
+}
+
+/// Adjusts the plan of a create, and asks what that will meet.
+async fn create(client: Option<&Backups>, planning: &mut Planning<ManualBackup>) {
+    let unsendable = schema::unsendable(&planning.planned);
+    if unsendable.has_errors() {
+        return planning.diagnostics.extend(unsendable);
+    }
+    if planning.config.region.is_null()
+        && let Some(client) = client
+    {
+        planning.planned.region = Attr::Known(client.region().to_owned());
+    }
+    // A name that turns out null is chosen in the plan that follows.
+    if planning.config.name.is_null()
+        && let Some(notes) = &mut planning.notes
+    {
+        name_ahead(&mut planning.planned, notes);
+    }
+    if let Some(client) = client {
+        let client = services::regional(client, &planning.planned.region);
+        if let Some(error) = elsewhere(&client, &planning.planned) {
+            return planning.diagnostics.push(error);
+        }
+        if let Some(notes) = &planning.notes
+            && let Some(error) = place::changed(&client, notes).await
+        {
+            return planning.diagnostics.push(error);
+        }
+        let replaced = memory::id(&planning.private);
+        if let Some(id) = replaced {
+            client.claims().manage(id);
+        }
+        if let Some(overlap) = rotation::overlap(&client, &planning.planned, replaced) {
+            return planning.diagnostics.push(overlap);
+        }
+        let has_asked = planning.notes.as_ref().is_some_and(|notes| notes.0.contains_key(ASKED));
+        if !has_asked {
+            let met = preflight::met(&client, &planning.planned, planning.notes.as_mut()).await;
+            let refused = met.has_errors();
+            planning.diagnostics.extend(met);
+            if refused {
+                return;
+            }
+        }
+        let announced = rotation::announced(&client, &planning.planned, replaced, planning.notes.as_mut()).await;
+        planning.diagnostics.extend(announced);
+        if let Some(notes) = &mut planning.notes {
+            place::note_region(&client, notes);
+            notes.0.insert(ASKED.to_owned(), "1".to_owned());
         }
     }
 }

@@ -97,6 +97,9 @@ impl Resource<Backups> for ManualBackupResource {
             backup::Error::NameTaken { existing, .. } if name_origin == NameOrigin::Planned => {
                 certainty::applied_before(&planned, existing.as_deref())
             }
+            backup::Error::NameTaken { existing: Some(holder), .. } if client.claims().is_managed(&holder.id) => {
+                certainty::held_by_this_run(&planned, holder)
+            }
             _ => explain(Doing::Create, about(&planned), &error),
         })?;
         if started.certainty == Certainty::Compared {

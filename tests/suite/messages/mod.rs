@@ -671,6 +671,12 @@ async fn what_lists_links_imports_and_moves_say() {
         book.add(&format!("move: {case}"), &run.move_from(official, type_name, &state).await.diagnostics);
     }
 
+    functions(&run, &mut book).await;
+    book.is("lists-links-imports-moves-functions");
+}
+
+/// What functions refuse.
+async fn functions(run: &Run, book: &mut Book) {
     let now = json!("2026-02-01T00:00:00Z");
     for (name, case, arguments) in [
         ("backup_name", "a prefix that is none", vec![json!("1st"), now.clone()]),
@@ -688,7 +694,6 @@ async fn what_lists_links_imports_and_moves_say() {
         let at = argument.map_or(String::new(), |argument| format!(" [at argument {argument}]"));
         book.lines(&format!("{name}: {case}{at}"), [&text]);
     }
-    book.is("lists-links-imports-moves-functions");
 }
 
 #[tokio::test]
