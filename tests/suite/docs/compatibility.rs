@@ -48,7 +48,7 @@ fn run() -> String {
             let _ = writeln!(text, "| {case} | {} |", cells.collect::<Vec<_>>().join(" | "));
         }
         let oldest = rows.iter().map(|row| &*row[2]).min().unwrap_or("never");
-        let _ = writeln!(text, "\n–: not offered by this version. No result is older than {oldest}.\n");
+        let _ = writeln!(text, "\n–: not offered by this version. ?: not run yet. No result is older than {oldest}.\n");
     }
     text.trim_end().to_owned() + "\n"
 }
