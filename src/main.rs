@@ -22,7 +22,7 @@ const USAGE: &str = concat!(
 Terraform and OpenTofu start this program themselves, without arguments.
 
   doctor     show which credentials, region, project and endpoints would be
-             used, and whether each service lets them in; `doctor --help`
+             used, and what each service allows; `doctor --help`
   --debug    serve in the foreground, for a debugger: prints the value of
              TF_REATTACH_PROVIDERS to set where Terraform runs. Ctrl-C ends it
              when the connected runs have ended, a second Ctrl-C at once. On

@@ -1,7 +1,7 @@
 //! Which backups rotation removes. One pure rule for everything that prunes: the resource's `keep_last`, the action and
 //! the function.
 //!
-//! Only manual backups are ever removed, each instance is looked at alone, and its last completed backup stays unless that is
+//! Only backups of the kind that the service keeps are ever removed, each instance is looked at alone, and its last completed backup stays unless that is
 //! allowed expressly. Failed ones hold nothing: they do not count, and go where the rule says so.
 
 use std::cmp::Reverse;
@@ -36,20 +36,21 @@ pub struct Candidate {
     pub completed: bool,
     /// Whether it has failed.
     pub failed: bool,
-    /// Whether it was taken by hand.
-    pub manual: bool,
+    /// Whether it is of the kind that the service keeps until somebody deletes it: [`super::Facts::kept_kind`].
+    pub kept: bool,
     /// When it was begun. One that does not tell stays.
     pub begin: Option<Timestamp>,
 }
 
-impl From<&Backup> for Candidate {
-    fn from(backup: &Backup) -> Self {
+impl Candidate {
+    /// A backup of a service that keeps those of `kept_kind`.
+    pub fn of(backup: &Backup, kept_kind: &str) -> Self {
         Candidate {
             id: backup.id.clone(),
             instance_id: backup.instance_id.clone(),
             completed: backup.status == Status::Completed,
             failed: backup.status == Status::Failed,
-            manual: backup.kind.as_deref().is_none_or(|kind| kind.eq_ignore_ascii_case("manual")),
+            kept: backup.kind.as_deref().is_none_or(|kind| kind.eq_ignore_ascii_case(kept_kind)),
             begin: backup.begin,
         }
     }
@@ -63,13 +64,13 @@ pub fn prunable(candidates: &[Candidate], rule: Rule) -> Vec<String> {
     let keep = usize::try_from(rule.keep_last.unwrap_or(0)).unwrap_or(usize::MAX);
     let keep = if rule.allow_last { keep } else { keep.max(1) };
     let mut instances: BTreeMap<&str, Vec<(Timestamp, &str)>> = BTreeMap::new();
-    for one in candidates.iter().filter(|one| one.completed && one.manual) {
+    for one in candidates.iter().filter(|one| one.completed && one.kept) {
         if let Some(begin) = one.begin {
             instances.entry(&one.instance_id).or_default().push((begin, &one.id));
         }
     }
     let old_enough = |(begin, _): &(Timestamp, &str)| rule.begun_before.is_none_or(|before| *begin < before);
-    let failed = candidates.iter().filter(|one| rule.failed && one.failed && one.manual);
+    let failed = candidates.iter().filter(|one| rule.failed && one.failed && one.kept);
     let mut removed: Vec<_> = failed.filter_map(|one| Some((one.begin?, one.id.as_str()))).filter(old_enough).collect();
     for mut backups in instances.into_values() {
         backups.sort_unstable_by_key(|backup| Reverse(*backup));
@@ -117,7 +118,7 @@ mod tests {
             instance_id: "one".to_owned(),
             completed: true,
             failed: false,
-            manual: true,
+            kept: true,
             begin: Some(at(&format!("2026-01-{day:02}T00:00:00Z"))),
         }
     }
@@ -153,7 +154,7 @@ mod tests {
         let old = candidate("old", 1);
         for other in [
             Candidate { completed: false, ..candidate("other", 5) },
-            Candidate { manual: false, ..candidate("other", 5) },
+            Candidate { kept: false, ..candidate("other", 5) },
             Candidate { begin: None, ..candidate("other", 5) },
             Candidate { instance_id: "two".to_owned(), ..candidate("other", 5) },
         ] {
@@ -175,7 +176,7 @@ mod tests {
         let before = Rule { begun_before: Some(at("2026-01-03T00:00:00Z")), ..keeps(2) };
         assert_eq!(prunable(&all, before), ["b"]);
         assert_eq!(prunable(&all, Rule { failed: true, ..Rule::default() }), [""; 0], "neither how many nor how old");
-        let automatic = [Candidate { manual: false, ..failed("b", 2) }, Candidate { begin: None, ..failed("d", 4) }];
+        let automatic = [Candidate { kept: false, ..failed("b", 2) }, Candidate { begin: None, ..failed("d", 4) }];
         assert_eq!(prunable(&automatic, keeps(1)), [""; 0]);
     }
 

@@ -83,11 +83,6 @@ pub trait Service: Send + Sync {
         self.facts().delete(self.facts().backup(id))
     }
 
-    /// The kind of its backups that stay until somebody deletes them.
-    fn lasting(&self) -> &'static str {
-        "manual"
-    }
-
     /// The call that deletes several at once, at most [`Facts::batch_limit`].
     fn delete_many(&self, ids: &[String]) -> Option<Call> {
         let facts = self.facts();
@@ -219,6 +214,8 @@ pub struct Facts {
     pub page_limit: u64,
     /// Whether lists tell the descriptions of backups.
     pub tells_descriptions: bool,
+    /// The kind of its backups that it keeps until somebody deletes them.
+    pub kept_kind: &'static str,
     /// How many backups one batch delete takes; 0 where there is none.
     pub batch_limit: usize,
     /// What a stop ends.
@@ -265,6 +262,7 @@ impl Facts {
             names_are_unique: true,
             page_limit: 100,
             tells_descriptions: true,
+            kept_kind: "manual",
             batch_limit: 0,
             stop: StopScope::Backup,
             stops_unseen: None,

@@ -92,7 +92,7 @@ pub(super) struct Access<'a> {
 }
 
 impl Access<'_> {
-    fn iam(&self, path: &str, query: &[(&str, &str)]) -> Result<Url, Error> {
+    pub(super) fn iam(&self, path: &str, query: &[(&str, &str)]) -> Result<Url, Error> {
         endpoint::join(&endpoint::iam(self.settings)?, path, query.iter().copied())
     }
 }

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::authentication::Authentication;
 use super::transport::Cloud;
-use super::{Context, Error};
+use super::{Context, Error, project};
 
 /// Who acts and for what, each as far as IAM tells.
 #[derive(Debug)]
@@ -80,9 +80,8 @@ impl Cloud {
 
     async fn project(&self, context: &Context, id: &str) -> Result<Known, Error> {
         let told = self.iam(context, PROJECTS).await?;
-        let own = told.get("projects").and_then(Json::as_array).into_iter().flatten();
-        let mut own = own.filter_map(|project| known(project, "", PROJECTS).ok());
-        own.find(|project| project.id == id).ok_or_else(|| silent(PROJECTS))
+        let name = project::by_id(&told, id).filter(|name| !name.is_empty()).ok_or_else(|| silent(PROJECTS))?;
+        Ok(Known { name, id: id.to_owned(), told_by: PROJECTS })
     }
 }
 
@@ -97,5 +96,5 @@ fn known(told: &Json, pointer: &str, told_by: &'static str) -> Result<Known, Err
 }
 
 fn silent(call: &str) -> Error {
-    Error::Setup(format!("the answer to GET {call} does not say it"))
+    Error::Setup(format!("the answer to GET {call} lacks the name or the id"))
 }

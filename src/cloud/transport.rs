@@ -146,6 +146,10 @@ impl Cloud {
         self.region.project_id.get(context, "GET /v3/projects", |_| true, |_| true, looked_up).await
     }
 
+    fn access(&self) -> Access<'_> {
+        Access { wire: &self.shared.wire, settings: &self.shared.settings }
+    }
+
     /// What requests carry now to be let in.
     pub(super) async fn proof(&self, context: &Context) -> Result<Authentication, Error> {
         self.held(context, "the sign-in").await.map(|held| held.proof)
@@ -153,21 +157,22 @@ impl Cloud {
 
     /// What IAM answers to a question.
     pub(super) async fn iam(&self, context: &Context, path: &str) -> Result<Json, Error> {
-        let url = endpoint::join(&endpoint::iam(&self.shared.settings)?, path, [])?;
+        let url = self.access().iam(path, &[])?;
         Ok(self.ask(context, &Outgoing::get(IAM.key, url)).await?.body.json())
     }
 
     /// What IAM says about the token that is used.
     pub(super) async fn about_token(&self, context: &Context) -> Result<Json, Error> {
-        let url = endpoint::join(&endpoint::iam(&self.shared.settings)?, "/v3/auth/tokens", [])?;
+        let url = self.access().iam("/v3/auth/tokens", &[])?;
         let ask = Outgoing { about_token: true, ..Outgoing::get(IAM.key, url) };
         Ok(self.ask(context, &ask).await?.body.json())
     }
 
     /// What the token service answers, where the cloud has one.
     pub(super) async fn sts(&self, context: &Context, path: &str) -> Result<Json, Error> {
-        let base = endpoint::sts(&self.shared.settings)
-            .unwrap_or_else(|| Err(Error::Setup("this cloud does not say whose temporary keys are".to_owned())))?;
+        let base = endpoint::sts(&self.shared.settings).unwrap_or_else(|| {
+            Err(Error::Setup("this cloud does not tell whose temporary keys these are".to_owned()))
+        })?;
         Ok(self.ask(context, &Outgoing::get("sts", endpoint::join(&base, path, [])?)).await?.body.json())
     }
 
@@ -176,8 +181,6 @@ impl Cloud {
         let TokenScope::ProjectName(name) = &self.region.scope else {
             return Err(Error::Setup("a region's project has a name or an id".to_owned()));
         };
-        let at_iam =
-            |path: &str, query: &[(&str, &str)]| endpoint::join(&endpoint::iam(settings)?, path, query.iter().copied());
         let own = match (&settings.assume_role, &settings.credentials) {
             (None, Credentials::Password { .. }) => self.held(context, "POST /v3/auth/tokens").await?.project_id,
             (None, Credentials::Token(_)) => match self.about_token(context).await {
@@ -193,11 +196,11 @@ impl Cloud {
         if let Some(id) = own {
             return Ok(id);
         }
-        let by_name = Outgoing::get(IAM.key, at_iam("/v3/projects", &[("name", name)])?);
+        let by_name = Outgoing::get(IAM.key, self.access().iam("/v3/projects", &[("name", name)])?);
         let answer = match self.ask(context, &by_name).await {
             Err(Error::Refused { refusal, .. }) if refusal.status == 403 => {
-                // Everybody may list the projects of his own.
-                let all = Outgoing::get(IAM.key, at_iam("/v3/auth/projects", &[])?);
+                // Every user may list the user's own projects.
+                let all = Outgoing::get(IAM.key, self.access().iam("/v3/auth/projects", &[])?);
                 match self.ask(context, &all).await {
                     Err(Error::Refused { refusal, .. }) if matches!(refusal.status, 401 | 403 | 404) => {
                         let request = refusal.request_id.map(|id| format!(" (request {id})")).unwrap_or_default();
@@ -222,9 +225,9 @@ impl Cloud {
         if self.region.fits.swap(true, Ordering::Relaxed) {
             return None;
         }
-        let all = Outgoing::get(IAM.key, endpoint::join(&endpoint::iam(settings).ok()?, "/v3/auth/projects", []).ok()?);
+        let all = Outgoing::get(IAM.key, self.access().iam("/v3/auth/projects", &[]).ok()?);
         let theirs = self.ask(context, &all).await.ok()?;
-        let own = source.own(Access { wire, settings }, context, &all.named()).await.ok()?;
+        let own = source.own(self.access(), context, &all.named()).await.ok()?;
         let ours = wire.ask(context, &all, &own.proof, &mut Tries::default()).await.ok()?;
         if project::by_id(&theirs.body.json(), id).is_some() {
             return None;

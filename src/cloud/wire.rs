@@ -134,7 +134,7 @@ enum Route {
 
 impl fmt::Debug for Sender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wire").field("policy", &self.policy).field("patience", &self.patience).finish_non_exhaustive()
+        f.debug_struct("Sender").field("policy", &self.policy).field("patience", &self.patience).finish_non_exhaustive()
     }
 }
 
@@ -409,7 +409,7 @@ impl Sender {
         request: reqwest::Request,
         target: Target<'_>,
     ) -> Result<(Head, Vec<u8>), FailedAttempt> {
-        // Who cannot read a question has not done what it asks; but only of a question nobody needs to know.
+        // A server that cannot parse a GET has done nothing for it. Of a change that is not certain, so it stays `Broken`.
         let is_plain = request.url().scheme() == "http" && request.method() == Method::GET;
         let mut response = client.execute(request).await.map_err(|error| match error.is_connect() {
             _ if is_plain && obstacle::is_no_http(&error) => FailedAttempt::NotSent(Obstacle::no_http(target)),

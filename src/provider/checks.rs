@@ -22,12 +22,9 @@ pub(super) fn check_region(name: &str) -> Result<(), String> {
 /// What a text to search for can be: an empty one would fit nothing, or everything.
 pub(super) fn check_sought(text: &str) -> Result<(), String> {
     if text.is_empty() {
-        Err("it is empty; leave it out to search without it".to_owned())
-    } else if text.trim() != text {
-        Err("it begins or ends with white space, which nothing in the cloud does".to_owned())
-    } else {
-        Ok(())
+        return Err("it is empty; leave it out to search without it".to_owned());
     }
+    check_given(text)
 }
 
 /// What somebody may have called something that exists. What we send ourselves has a narrower rule.

@@ -21,8 +21,9 @@ use crate::plugin::{Diagnostics, Severity, Value};
 /// How to use it.
 const USAGE: &str = "Usage: terraform-provider-huaweidb doctor [--region NAME] [--endpoint SERVICE=ADDRESS]...
 
-Shows which credentials, account, user, region, project, proxy and endpoints would be used with an empty provider block,
-where each comes from, and whether each service lets them list instances and backups. Secrets are never shown. The exit code is 0 if everything answered.
+Shows which credentials, account, user, region, project, proxy and endpoints an empty provider block would use, where each
+comes from, and whether each service allows listing instances and backups. Secrets are never shown. The exit code is 0 if
+nothing failed.
 
   --region NAME               as `region` in the provider block
   --endpoint SERVICE=ADDRESS  as an entry of `endpoints` in the provider block
@@ -156,7 +157,8 @@ struct Origins<'a> {
 impl Origins<'_> {
     fn named(&self, setting: &str) -> Option<String> {
         let from = self.from.get(setting)?;
-        Some(if from == "`region`" { "the argument --region".to_owned() } else { from.clone() })
+        let is_given = setting == "region" && self.given.text("region").is_some();
+        Some(if is_given { "the argument --region".to_owned() } else { from.clone() })
     }
 
     fn project(&self) -> String {
@@ -255,21 +257,21 @@ struct Answer {
 /// Whether something may be listed.
 enum Right {
     Given,
-    Refused(cloud::Error),
+    Failed(cloud::Error),
     /// Nobody could tell, and why.
     NotAsked(String),
 }
 
 impl Right {
     fn error(&self) -> Option<&cloud::Error> {
-        if let Right::Refused(error) = self { Some(error) } else { None }
+        if let Right::Failed(error) = self { Some(error) } else { None }
     }
 
     fn told(&self, what: &str) -> String {
         match self {
             Right::Given => format!("may list {what}"),
             Right::NotAsked(why) => format!("{what}: not asked, {why}"),
-            Right::Refused(error) => {
+            Right::Failed(error) => {
                 let why = explain::brief(error);
                 let cannot = if error.refusal().is_some() { "may not list" } else { "cannot list" };
                 format!("{cannot} {what}: {why}")
@@ -292,14 +294,14 @@ async fn ask(cloud: Cloud, context: Context, service: &'static dyn Service) -> A
         Ok(reply) => {
             (Right::Given, service.instances_read(&reply).ok().and_then(|page| Some(page.items.first()?.id.clone())))
         }
-        Err(error) => (Right::Refused(error), None),
+        Err(error) => (Right::Failed(error), None),
     };
     let reached = instances.error().is_none_or(|error| error.refusal().is_some());
     let backups = match service.list(&Filter { instance_id, ..Filter::default() }, 0, 1) {
         _ if !reached => Right::NotAsked("because it was not reached".to_owned()),
         Err(_) => Right::NotAsked("because it lists those of one instance only, and none is known".to_owned()),
         Ok(calls) => match calls.first() {
-            Some(call) => cloud.send(&context, call).await.map_or_else(Right::Refused, |_| Right::Given),
+            Some(call) => cloud.send(&context, call).await.map_or_else(Right::Failed, |_| Right::Given),
             None => Right::NotAsked("because there is no such call".to_owned()),
         },
     };

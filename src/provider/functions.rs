@@ -100,7 +100,7 @@ impl Function for SelectPrunable {
             instance_id: member(backup, "instance_id"),
             completed: member(backup, "status").eq_ignore_ascii_case("COMPLETED"),
             failed: false,
-            manual: member(backup, "type").eq_ignore_ascii_case("manual"),
+            kept: member(backup, "type").eq_ignore_ascii_case("manual"),
             begin: backup::time(&member(backup, "begin_time")),
         });
         let rule = Rule { keep_last, begun_before, allow_last: false, failed: false };

@@ -75,6 +75,18 @@ pub(super) fn context<M>(life: &Life<M>) -> cloud::Context {
     cloud::Context { deadline: life.deadline(), stop: life.stop().clone() }
 }
 
+/// That the project lacks an instance. `undone`: what was not done for that reason.
+pub(super) fn no_such_instance(service: &str, id: &str, region: &str, undone: &str) -> Diagnostic {
+    let other = of_instance(id).map(|(other, _)| other.facts()).filter(|other| other.key() != service);
+    let other =
+        other.map_or(String::new(), |other| format!("Its id ends like those of {} (`{}`). ", other.title, other.key()));
+    let detail = format!(
+        "The instance {id} of `{service}` is not in the project that the provider uses in {region}. {undone} {other}Check \
+         `service`, `instance_id` and `region`; `terraform-provider-huaweidb doctor` shows the project."
+    );
+    Diagnostic::error("Instance was not found", detail).at(Path::attribute("instance_id"))
+}
+
 /// What to say when a service cannot look anything up without an instance.
 pub(super) fn lacks_instance(why: &Unsupported) -> Diagnostic {
     Diagnostic::error("Missing argument", format!("{why}.")).at(Path::attribute("instance_id"))

@@ -247,7 +247,7 @@ fn judge(stage: &Stage, said: &[tf::Diagnostic]) -> Result<Ended, String> {
         let damaged = target.contents == "damaged" || target.status != "IDLE";
         (Ended::Failed, restored == 1 && damaged && names_target)
     } else {
-        (Ended::NotBegun, restored == 0 && doubtful <= 1)
+        (Ended::NotBegun, restored == 0)
     };
     if said.len() == 1 && fits { Ok(ended) } else { Err(format!("unexpected: {}", seen())) }
 }

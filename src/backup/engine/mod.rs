@@ -252,14 +252,9 @@ impl Backups {
         context: &Context,
         service: &'static dyn Service,
         filter: &Filter,
-        mut each: impl FnMut(Result<Backup, Misread>) -> ControlFlow<()> + Send,
+        each: impl FnMut(Result<Backup, Misread>) -> ControlFlow<()> + Send,
     ) -> Result<(), Error> {
-        pages::records(self.client(context, service), filter, |record| {
-            let matches = record.as_ref().map_or(true, |backup| pages::matches(filter, backup));
-            if matches { each(record) } else { ControlFlow::Continue(()) }
-        })
-        .await
-        .map(drop)
+        pages::records(self.client(context, service), filter, each).await.map(drop)
     }
 
     /// Links to the files of a completed backup.

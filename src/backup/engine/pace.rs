@@ -99,6 +99,14 @@ pub(super) const MAX_PAGES: u32 = 1000;
 /// or more records than this, however long its pages are: what goes on is a server that repeats itself.
 pub(super) const MAX_RECORDS: usize = 100_000;
 
+/// A wait is told of first after so long,
+pub(super) const TOLD_FIRST: Duration = Duration::from_secs(10);
+
+/// and again when it has lasted twice as long, but once a minute at least.
+pub(super) fn told_again(waited: Duration) -> Duration {
+    waited + waited.clamp(TOLD_FIRST, Duration::from_mins(1))
+}
+
 /// How long to wait before the next look after so long a wait.
 pub(super) fn interval(waited: Duration) -> Duration {
     let [shortest, longest] = BETWEEN_LOOKS;

@@ -57,8 +57,7 @@ pub(super) async fn matching_readable(
     let (mut found, mut unread) = (Vec::new(), Vec::new());
     records(client, filter, |record| {
         match record {
-            Ok(backup) if matches(filter, &backup) => found.push(backup),
-            Ok(_) => {}
+            Ok(backup) => found.push(backup),
             Err(why) => unread.push(why),
         }
         ControlFlow::Continue(())
@@ -126,21 +125,22 @@ pub(super) async fn backups(
     backups_up_to(client, filter, None, each).await
 }
 
-/// The same for each record of the list, those too that cannot be read.
+/// Hands each record that matches, or that cannot be read, to `each` until it breaks off.
 pub(super) async fn records(
     client: Client<'_>,
     filter: &Filter,
-    each: impl FnMut(Result<Backup, Misread>) -> ControlFlow<()>,
+    mut each: impl FnMut(Result<Backup, Misread>) -> ControlFlow<()>,
 ) -> Result<Walked, Error> {
-    let service = client.service;
-    let limit = service.facts().page_limit;
     walk(
         client,
-        |offset| service.list(filter, offset, limit),
-        |reply| service.records(reply),
+        calls(client, filter),
+        |reply| client.service.records(reply),
         |record: &Result<Backup, Misread>| record.as_ref().ok().map(|backup| &backup.id),
         None,
-        each,
+        |record| match &record {
+            Ok(backup) if !matches(filter, backup) => ControlFlow::Continue(()),
+            _ => each(record),
+        },
     )
     .await
 }
@@ -153,17 +153,21 @@ async fn backups_up_to(
     most: Option<u64>,
     each: impl FnMut(Backup) -> ControlFlow<()>,
 ) -> Result<Walked, Error> {
-    let service = client.service;
-    let limit = service.facts().page_limit;
     walk(
         client,
-        |offset| service.list(filter, offset, limit),
-        |reply| service.listed(reply),
+        calls(client, filter),
+        |reply| client.service.listed(reply),
         |backup: &Backup| Some(&backup.id),
         most,
         each,
     )
     .await
+}
+
+/// The calls for the pages of a list from a record on, one for each kind.
+fn calls(client: Client<'_>, filter: &Filter) -> impl Fn(u64) -> Result<Vec<Call>, Unsupported> {
+    let limit = client.service.facts().page_limit;
+    move |offset| client.service.list(filter, offset, limit)
 }
 
 /// Whether a backup is what the filter asks for.

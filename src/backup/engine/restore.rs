@@ -1,8 +1,6 @@
 //! Bringing an instance back: what can be known is asked before, the order is sent once, and it is over when its job has
 //! completed and the target is idle again.
 
-use std::time::Duration;
-
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -179,7 +177,7 @@ struct Wait<'a> {
 impl Wait<'_> {
     async fn ended(mut self, tell: Tell<'_>) -> Result<(), RestoreError> {
         let mut nonsense_since = None;
-        let mut tell_at = Duration::from_secs(10);
+        let mut tell_at = pace::TOLD_FIRST;
         let mut running: Option<Job> = None;
         loop {
             let looked = match self.settling {
@@ -208,7 +206,7 @@ impl Wait<'_> {
             }
             let waited = self.since.elapsed();
             if waited >= tell_at {
-                tell_at = waited + waited.clamp(Duration::from_secs(10), Duration::from_mins(1));
+                tell_at = pace::told_again(waited);
                 let progress = running.as_ref().and_then(|job| job.progress.as_deref());
                 tell(match &self.settling {
                     None => RestoreStep::Runs { waited, progress },

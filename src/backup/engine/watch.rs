@@ -66,7 +66,7 @@ impl<'a> Watch<'a> {
             alone: true,
             fresh_since: now,
             nonsense_since: None,
-            tell_at: Duration::from_secs(10),
+            tell_at: pace::TOLD_FIRST,
         }
     }
 
@@ -197,7 +197,7 @@ impl<'a> Watch<'a> {
         if waited < self.tell_at {
             return;
         }
-        self.tell_at = waited + waited.clamp(Duration::from_secs(10), Duration::from_mins(1));
+        self.tell_at = pace::told_again(waited);
         let status = self.last.as_ref().map(|last| &last.status);
         let word = status.map_or("not listed yet".to_owned(), |status| status.word().to_lowercase());
         info!(backup_id = self.backup.id, "waiting for the backup: {} s, {word}", waited.as_secs());

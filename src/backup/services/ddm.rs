@@ -26,6 +26,8 @@ static FACTS: Facts = Facts {
     no_create: Some(NO_CREATE),
     page_limit: 128,
     tells_descriptions: false,
+    // Those of key operations. The daily ones, `auto_metadata`, it removes itself.
+    kept_kind: "metadata",
     stop: StopScope::Never,
     instances: "/v1/{project_id}/instances",
     kinds: &[],
@@ -178,11 +180,6 @@ impl Service for Ddm {
         });
         backup.data_nodes = nodes.collect::<Result<_, _>>()?;
         Ok(backup)
-    }
-
-    /// Those of key operations; the daily ones (`auto_metadata`) are the service's own to keep.
-    fn lasting(&self) -> &'static str {
-        "metadata"
     }
 
     fn job(&self, job_id: &str) -> Option<Call> {

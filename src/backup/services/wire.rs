@@ -121,7 +121,6 @@ pub(in crate::backup) fn downloaded(reply: &Reply) -> Result<Download, Misread> 
     }
     let body: Body = read(reply, "the list of files")?;
     let files = body.files.ok_or_else(|| Misread("the list of files has no `files`".to_owned()))?;
-    let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
     let files = files.into_iter().map(|file| {
         let link = file.download_link.filter(|link| !link.expose_secret().is_empty());
         Ok(DownloadFile {

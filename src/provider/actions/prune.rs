@@ -86,18 +86,19 @@ impl Action<Backups> for PruneBackups {
         let filter = Filter {
             instance_id: config.instance_id.known().cloned(),
             name_prefix: config.name_prefix.into_known(),
-            kind: Some(service.lasting().to_owned()),
+            kind: Some(service.facts().kept_kind.to_owned()),
             ..Filter::default()
         };
-        let (key, kind) = (service.facts().key(), service.lasting());
+        let (key, kind) = (service.facts().key(), service.facts().kept_kind);
         let about = About { service: key, id: None, name: None };
         let unfound = |error: backup::Error| explain(Doing::Search, about, &error);
         let found = client.list(&context, service, &filter).await.map_err(unfound)?;
-        if found.is_empty() && is_elsewhere(&client, &context, service, &config.instance_id).await {
-            return Err(not_there(service, config.instance_id.as_str().unwrap_or_default(), client.region()).into());
+        if found.is_empty() && is_missing(&client, &context, service, &config.instance_id).await {
+            let id = config.instance_id.as_str().unwrap_or_default();
+            let undone = "No backup of it fits, and nothing was deleted.";
+            return Err(services::no_such_instance(key, id, client.region(), undone).into());
         }
-        // The filter has left only the kind that may go.
-        let candidates = found.iter().map(|backup| Candidate { manual: true, ..Candidate::from(backup) });
+        let candidates = found.iter().map(|backup| Candidate::of(backup, kind));
         let leaving = retention::prunable(&candidates.collect::<Vec<_>>(), rule);
         let leaving = leaving.iter().filter(|id| !client.claims().is_managed(id));
         let leaving = leaving.filter_map(|id| found.iter().find(|backup| backup.id == *id)).collect::<Vec<_>>();
@@ -163,7 +164,7 @@ impl Action<Backups> for PruneBackups {
 }
 
 /// Whether the cloud says that there is no such instance of the service. Where it says nothing of use, it is not.
-async fn is_elsewhere(
+async fn is_missing(
     client: &Backups,
     context: &Context,
     service: &'static dyn Service,
@@ -171,21 +172,6 @@ async fn is_elsewhere(
 ) -> bool {
     let Some(id) = instance_id.as_str() else { return false };
     matches!(client.instance(context, service, id, None).await, Ok(None) | Err(backup::Error::Doubtful { .. }))
-}
-
-fn not_there(service: &'static dyn Service, instance_id: &str, region: &str) -> Diagnostic {
-    let facts = service.facts();
-    let other = services::of_instance(instance_id).filter(|(other, _)| other.facts().key() != facts.key());
-    let looks = other.map_or(String::new(), |(other, _)| {
-        format!(" Its id ends like those of {} (`{}`).", other.facts().title, other.facts().key())
-    });
-    let detail = format!(
-        "The instance {instance_id} of {} (`{}`) is not in the project that the provider uses in {region}, and no backup of it fits.{looks} \
-         Nothing was deleted. Check `service`, `instance_id` and `region`; `terraform-provider-huaweidb doctor` shows the project.",
-        facts.title,
-        facts.key(),
-    );
-    Diagnostic::error("Instance was not found", detail).at(Path::attribute("instance_id"))
 }
 
 /// So many deletions wait side by side at most.

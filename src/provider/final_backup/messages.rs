@@ -8,7 +8,7 @@ use super::model::{FinalBackup, text};
 use crate::backup::{Backup, Doubt};
 use crate::plugin::{Diagnostic, Path};
 use crate::provider::manual_backup::age;
-use crate::provider::services::import_block;
+use crate::provider::services::{import_block, no_such_instance};
 
 fn instance(net: &FinalBackup) -> String {
     format!("The instance {} of {}", text(&net.instance_id), text(&net.service))
@@ -22,13 +22,7 @@ fn begun(backup: &Backup, now: Timestamp) -> String {
 }
 
 pub(super) fn not_found(net: &FinalBackup) -> Diagnostic {
-    let detail = format!(
-        "{} is not in the project that the provider uses in {}. Nothing was created. Check `service`, `instance_id` and `region`; \
-         `terraform-provider-huaweidb doctor` shows the project.",
-        instance(net),
-        text(&net.region),
-    );
-    Diagnostic::error("Instance was not found", detail).at(Path::attribute("instance_id"))
+    no_such_instance(text(&net.service), text(&net.instance_id), text(&net.region), "Nothing was created.")
 }
 
 pub(super) fn replica(net: &FinalBackup) -> Diagnostic {

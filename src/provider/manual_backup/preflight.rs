@@ -73,8 +73,8 @@ fn label(instance: &Instance) -> String {
 
 fn absent(client: &Backups, service: &'static dyn Service, instance_id: &str, named: &[String]) -> Diagnostic {
     let meant = match named {
-        [] => "Check `service`, the region and the project: a saved plan is applied with those that it was made with. The data source `huaweidb_instances` lists what is there. If the \
-               credentials may use what they may not see, set `preflight = false` in the provider block."
+        [] => "Check `service`, the region and the project: a saved plan must be applied with the same ones. The data source \
+               `huaweidb_instances` lists what is there. If the credentials may use what they may not see, set `preflight = false` in the provider block."
             .to_owned(),
         [id] => format!("That is the name of an instance. Write its id: `instance_id = \"{id}\"`."),
         ids => format!("That is the name of several instances. Write the id of one of them: {}.", ids.join(", ")),

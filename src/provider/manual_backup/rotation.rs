@@ -23,6 +23,12 @@ struct Rotation<'a> {
     keep_last: u64,
 }
 
+impl Rotation<'_> {
+    fn candidate(&self, backup: &Backup) -> Candidate {
+        Candidate::of(backup, self.service.facts().kept_kind)
+    }
+}
+
 fn rotation(backup: &ManualBackup) -> Option<Rotation<'_>> {
     Some(Rotation {
         service: backup::named(backup.service.as_str()?)?,
@@ -63,7 +69,7 @@ async fn leaving(
     replaced: Option<&str>,
 ) -> Result<Vec<(String, String)>, Option<backup::Error>> {
     let found = client.ahead().ask(|context| async move { ours(client, &context, rotation).await }).await?;
-    let candidates = found.iter().map(Candidate::from).collect::<Vec<_>>();
+    let candidates = found.iter().map(|backup| rotation.candidate(backup)).collect::<Vec<_>>();
     let managed = |id: &String| Some(&**id) != replaced && client.claims().is_managed(id);
     let leaving = retention::prunable(&candidates, rule(rotation)).into_iter().filter(|id| !managed(id));
     let named = leaving.filter_map(|id| found.iter().find(|backup| backup.id == id));
@@ -162,10 +168,10 @@ pub(super) async fn rotated(client: &Backups, new: &ManualBackup, life: &mut Lif
         instance_id: rotation.instance_id.to_owned(),
         completed: true,
         failed: false,
-        manual: true,
+        kept: true,
         begin: new.begin_time.as_str().and_then(backup::time),
     };
-    let older = found.iter().filter(|backup| backup.id != new_id).map(Candidate::from);
+    let older = found.iter().filter(|backup| backup.id != new_id).map(|backup| rotation.candidate(backup));
     let older = older.filter(|one| own.begin.is_none() || one.begin <= own.begin).collect::<Vec<_>>();
     let noted = noted(&life.notes);
     let agreed = |id: &String| noted.as_ref().is_none_or(|noted| noted.iter().any(|(noted, _)| noted == id));

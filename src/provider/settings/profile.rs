@@ -8,9 +8,8 @@ use serde_json::{Map, Value as Json};
 use super::kept::Kept;
 use crate::plugin::{Diagnostic, Path};
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default)]
-#[derive(Default)]
 struct File {
     current: String,
     profiles: Vec<Map<String, Json>>,

@@ -4,7 +4,11 @@ use super::{read, root};
 
 /// Whether a file holds a test of that name, written out or by a macro of the file.
 fn has_test(text: &str, name: &str) -> bool {
-    let is_test = |before: &str| before.trim_end().ends_with("test]") || before.trim_end().ends_with("async");
+    let is_test = |before: &str| {
+        let before = before.trim_end();
+        let before = before.strip_suffix("async").unwrap_or(before).trim_end();
+        before.lines().last().is_some_and(|line| line.trim().starts_with("#[") && line.contains("test"))
+    };
     let written = text.split_once(&format!("fn {name}()")).is_some_and(|(before, _)| is_test(before));
     written || text.contains(&format!("{name}: By::"))
 }
