@@ -5,7 +5,7 @@ use super::explain::{About, Doing, explain};
 use super::fields::{self, DataNodeObject, DatabaseObject, DatastoreObject};
 use super::services::{self, context};
 use crate::backup::{self, Backup, BackupRef, Backups, Filter, Status};
-use crate::plugin::{Attr, Attribute, DataSource, Diagnostic, Diagnostics, Life, Path, Schema, model};
+use crate::plugin::{Attr, Attribute, DataSource, Diagnostic, Diagnostics, Life, Path, Schema, Severity, model};
 
 model! {
     /// What was asked and what was found.
@@ -176,6 +176,12 @@ impl DataSource<Backups> for BackupDataSource {
         if found.is_empty() {
             return Err(none(service.facts().title, client.region(), &filter).into());
         }
+        if let Some(doubt) = uncertain(&found) {
+            match found[0].begin {
+                Some(_) => life.warn(doubt),
+                None => return Err(Diagnostic { severity: Severity::Error, ..doubt }.into()),
+            }
+        }
         let mut newest = found.swap_remove(0);
         if service.details(&newest).is_some() {
             let found = client.find(&context, service, &BackupRef::from(&newest)).await;
@@ -230,6 +236,23 @@ fn none(title: &str, region: &str, filter: &Filter) -> Diagnostic {
             fields::searched(filter)
         ),
     )
+}
+
+/// Of several, in order, those that have no begin may be newer than the others.
+fn uncertain(found: &[Backup]) -> Option<Diagnostic> {
+    let timeless: Vec<_> = found.iter().filter(|backup| backup.begin.is_none()).map(|backup| &*backup.id).collect();
+    if timeless.is_empty() || found.len() == 1 {
+        return None;
+    }
+    let detail = format!(
+        "The cloud does not say, in a way that can be read, when {} of the {} backups that fit {}: {}. A newer one than any other may \
+         be among them. Narrow the filters, or name one by `backup_id`.",
+        timeless.len(),
+        found.len(),
+        if timeless.len() == 1 { "was begun" } else { "were begun" },
+        timeless[..timeless.len().min(5)].join(", "),
+    );
+    Some(Diagnostic::warning("Newest backup cannot be told", detail).at(Path::attribute("most_recent")))
 }
 
 fn several(found: &[Backup]) -> Diagnostic {

@@ -188,7 +188,8 @@ fn unmanageable(backup: &Backup) -> Option<String> {
         Status::Deleting => Some("it is being deleted".to_owned()),
         Status::Other(word) => Some(format!("its status is {word}")),
     };
-    why.or_else(|| checks::check_given(&backup.name).err().map(|why| format!("its name does not fit: {why}")))
+    why.or_else(|| backup.name.is_empty().then(|| "it has no name".to_owned()))
+        .or_else(|| checks::check_given(&backup.name).err().map(|why| format!("its name does not fit: {why}")))
 }
 
 /// Searches one service: all at once, or instance by instance where it lists only so.
@@ -289,10 +290,12 @@ async fn completed(
     client.find(context, service, &BackupRef::from(&backup)).await.ok().flatten().unwrap_or(backup)
 }
 
+/// What a terminal can show.
 fn label(backup: &Backup) -> String {
+    let name = backup.name.replace(char::is_control, "\u{FFFD}");
     match fields::time(backup.begin).as_str() {
-        Some(begun) => format!("{} ({}, {begun})", backup.name, backup.status),
-        None => format!("{} ({})", backup.name, backup.status),
+        Some(begun) => format!("{name} ({}, {begun})", backup.status),
+        None => format!("{name} ({})", backup.status),
     }
 }
 

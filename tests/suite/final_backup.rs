@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use huaweidb::backup::{ALL, Service};
 use huaweidb::plugin::{Attached, attach};
-use huaweidb_emulator::{BackupRow, Emulator, Fault, FaultKind, Options};
+use huaweidb_emulator::{BackupRow, Emulator, Fault, FaultKind, Options, Pace};
 use rustix::process::Signal;
 use serde_json::{Value as Json, json};
 
@@ -19,6 +19,7 @@ use crate::faults::{AT_ONCE, Wrong, settings};
 use crate::support::cli::Workspace;
 use crate::support::core::{Core, Held, Said};
 use crate::support::host::Host;
+use crate::support::host::proto::tfplugin6 as tf;
 use crate::support::matrix;
 
 const KIND: &str = "huaweidb_final_backup";
@@ -252,6 +253,34 @@ async fn one_that_failed_or_is_old_is_followed_by_another() {
         let said = run(&emulator, 1).await.core.reach(&Json::Null, &mut held).await;
         judge(&emulator, &held, &said).unwrap_or_else(|why| panic!("{key}: {why}"));
         assert_eq!(taken(&emulator)[0].name, format!("{}-2", failed.name), "{key}");
+    }
+}
+
+/// Somebody deleted the backup that an interrupted destroy had begun and seen: nothing is left to wait for.
+#[tokio::test]
+async fn one_that_vanished_is_followed_by_another() {
+    for service in services() {
+        let key = service.facts().key();
+        let emulator = Emulator::start(Options::with_backups_of(600.0)).await.expect("the emulator starts");
+        let mut held = Held::default();
+        let said = run(&emulator, 1).await.core.reach(&arguments(&emulator, key, LIMIT), &mut held).await;
+        assert!(!said.is_red(), "{}", red(&said));
+        let first = run(&emulator, 1).await;
+        let looks = || emulator.journal().iter().rev().take_while(|call| call.method == "GET").count();
+        let interrupted = async {
+            while emulator.totals().created == 0 || looks() < 4 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            first.core.host.provider().stop_provider(tf::stop_provider::Request {}).await.expect("an answer");
+        };
+        let (said, ()) = tokio::join!(first.core.reach(&Json::Null, &mut held), interrupted);
+        let id = emulator.backups().remove(0).id;
+        assert_eq!(held.object["last_backup_id"], id.as_str(), "{key}: {}", red(&said));
+        assert!(emulator.vanish(&id));
+        emulator.set_pace(|pace| *pace = Pace::of_backups(0.2));
+        let said = run(&emulator, 1).await.core.reach(&Json::Null, &mut held).await;
+        judge(&emulator, &held, &said).unwrap_or_else(|why| panic!("{key}: {why}"));
+        assert!(held.object.is_null(), "{key}: {}", red(&said));
     }
 }
 

@@ -619,7 +619,13 @@ async fn a_list_hands_on_whole_only_what_can_be_managed() {
     // A name that no create would send.
     let chinese = NewBackups { instance_id: run.dds(), name: Some("每日备份".to_owned()), ..NewBackups::default() };
     made.extend(run.emulator.add_backups(&chinese));
-    for (name, status) in [("failed", "FAILED"), ("leaving", "DELETING"), ("padded ", "COMPLETED")] {
+    for (name, status) in [
+        ("failed", "FAILED"),
+        ("leaving", "DELETING"),
+        ("padded ", "COMPLETED"),
+        ("", "COMPLETED"),
+        ("red\u{1b}[31m", "COMPLETED"),
+    ] {
         let one = NewBackups {
             instance_id: run.dds(),
             name: Some(name.to_owned()),
@@ -629,7 +635,9 @@ async fn a_list_hands_on_whole_only_what_can_be_managed() {
         run.emulator.add_backups(&one);
     }
     let wish = json!({ "service": "dds" });
-    assert_eq!(run.list(&wish, 100, false).await.len(), 7, "all are there to be seen");
+    let shown = run.list(&wish, 100, false).await;
+    assert_eq!(shown.len(), 9, "all are there to be seen");
+    assert!(shown.iter().all(|event| !event.display_name.contains(char::is_control)), "a terminal is not coloured");
     for (limit, noted_at) in [(100, 4), (4, 3)] {
         let events = run.list(&wish, limit, true).await;
         assert_eq!(events.len(), 5);
@@ -639,7 +647,7 @@ async fn a_list_hands_on_whole_only_what_can_be_managed() {
         // A host does not read on after the last object that it wants.
         let noted = &events[noted_at].diagnostic;
         assert_eq!(summaries(noted), ["Backups were left out"]);
-        for name in ["failed", "leaving", "padded "] {
+        for name in ["failed", "leaving", "padded ", "it has no name", "red\u{fffd}[31m"] {
             assert!(noted[0].detail.contains(name), "{}", noted[0].detail);
         }
     }

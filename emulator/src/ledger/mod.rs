@@ -350,14 +350,16 @@ impl Ledger {
         }
     }
 
-    /// Takes a backup away, as if someone else had deleted it.
+    /// Takes a backup away, as if someone else had deleted it; one that ran was stopped before.
     pub(crate) fn vanish(&mut self, id: &str, pace: &Pace, now: Millis) -> bool {
-        let there = self.backup(id).is_some_and(|backup| !backup.gone(now));
-        if there {
+        let Some(backup) = self.backup(id).filter(|backup| !backup.gone(now)) else { return false };
+        if backup.status(now) == Status::Building {
+            self.cut_short(id, now, true, pace);
+        } else {
             self.end(id, now, pace);
-            self.settle(now);
         }
-        there
+        self.settle(now);
+        true
     }
 
     /// Lets lists lack a backup for a while.

@@ -193,6 +193,17 @@ impl Backups {
         Ok(Some(operation.read(&call, |reply| service.detailed(found.clone(), reply)).await?))
     }
 
+    /// A backup that was begun, once it can be seen: waits while it may be on its way. `None` only on proof that it is gone; a record
+    /// that is not that backup is an error.
+    pub async fn find_begun(
+        &self,
+        context: &Context,
+        service: &'static dyn Service,
+        backup: &BackupRef,
+    ) -> Result<Option<Backup>, Error> {
+        remove::itself(self.operation(context, service), backup).await
+    }
+
     /// The project in which calls of this region are made.
     pub async fn project_id(&self, context: &Context) -> Result<String, Error> {
         Ok(self.cloud.project_id(context).await?)

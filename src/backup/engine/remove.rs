@@ -45,7 +45,7 @@ pub(super) async fn stop(operation: Operation<'_>, backup: &BackupRef, others: O
 
 /// The backup that is meant, once it can be seen; `None` only on proof that it is gone. A record that is not that backup is
 /// an error: nothing is sent for it.
-async fn itself(operation: Operation<'_>, backup: &BackupRef) -> Result<Option<Backup>, Error> {
+pub(super) async fn itself(operation: Operation<'_>, backup: &BackupRef) -> Result<Option<Backup>, Error> {
     let since = tokio::time::Instant::now();
     loop {
         match operation.find(backup).await {

@@ -10,6 +10,7 @@ const PROJECT: &str = "project";
 const BEGUN: &str = "begun";
 const JOB: &str = "job";
 const NAME: &str = "name";
+const LISTED: &str = "listed";
 
 /// The net was made, or its instance was seen, in that project. What an earlier net knew does not count.
 pub(super) fn made(private: &mut Private, project_id: &str) {
@@ -33,10 +34,16 @@ pub(super) fn project_id(private: &Private) -> Option<&str> {
 pub(super) fn begun(private: &mut Private, started: &Started, name: &str) {
     private.0.insert(BEGUN.to_owned(), Timestamp::now().to_string());
     private.0.insert(NAME.to_owned(), name.to_owned());
+    private.0.remove(LISTED);
     match &started.job_id {
         Some(job_id) => private.0.insert(JOB.to_owned(), job_id.clone()),
         None => private.0.remove(JOB),
     };
+}
+
+/// A list has shown it: lists that lack it from now on are not late.
+pub(super) fn listed(private: &mut Private) {
+    private.0.insert(LISTED.to_owned(), String::new());
 }
 
 /// The backup that was begun last, with all that speaks for it while the cloud does not show it.
@@ -45,7 +52,11 @@ pub(super) fn begun_last(private: &Private, id: &str, instance_id: &str) -> Back
     BackupRef {
         name: kept(NAME),
         project_id: kept(PROJECT),
-        begun: Some(BegunBackup { job_id: kept(JOB), at: kept(BEGUN).and_then(|at| at.parse().ok()), listed: false }),
+        begun: Some(BegunBackup {
+            job_id: kept(JOB),
+            at: kept(BEGUN).and_then(|at| at.parse().ok()),
+            listed: private.0.contains_key(LISTED),
+        }),
         ..BackupRef::new(id, Some(instance_id.to_owned()))
     }
 }

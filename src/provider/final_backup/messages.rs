@@ -74,7 +74,17 @@ pub(super) fn missing(net: &FinalBackup) -> Diagnostic {
 }
 
 pub(super) fn skipped(net: &FinalBackup) -> Diagnostic {
-    let detail = format!("`skip` is true, so no final backup of the instance {} was taken.", text(&net.instance_id));
+    let mut detail =
+        format!("`skip` is true, so no final backup of the instance {} was taken.", text(&net.instance_id));
+    if let Some(id) = net.last_backup_id.as_str() {
+        let _ = write!(
+            detail,
+            " An earlier destroy began the backup {id}. It was not awaited, is in no state any more and goes on costing. To manage it, \
+             import it as {}/{}/{id}.",
+            text(&net.service),
+            text(&net.instance_id),
+        );
+    }
     Diagnostic::warning("No final backup was taken", detail).at(Path::attribute("skip"))
 }
 
@@ -162,6 +172,7 @@ mod tests {
         };
         let kept = FinalBackup { service: "rds".into(), ..net.clone() };
         let skips = FinalBackup { skip: Attr::Known(true), ..net.clone() };
+        let begun = FinalBackup { last_backup_id: "b1br02".into(), ..skips.clone() };
         let backup = Backup {
             begin: Some("2026-11-26T10:00:00Z".parse().unwrap()),
             ..Backup::sample("b1br02", "i1in02", "final-0123456789abcdef", Status::Completed)
@@ -180,6 +191,7 @@ mod tests {
             taken(&kept, &Backup { begin: None, ..backup.clone() }, now),
             taken_twice(&net, &backup, "b2br02"),
             skipped(&skips),
+            skipped(&begun),
             nothing_left(&net),
             missing(&net),
         ];

@@ -80,7 +80,7 @@ impl Taking<'_> {
     }
 
     /// The backups of this net, and the number of an attempt that is known to have ended without one.
-    async fn found(&self, life: &Life<FinalBackup>) -> Result<(Vec<Backup>, u32), Diagnostics> {
+    async fn found(&mut self, life: &mut Life<FinalBackup>) -> Result<(Vec<Backup>, u32), Diagnostics> {
         let context = context(life);
         let instance_id = text(&self.net.instance_id);
         let filter =
@@ -99,14 +99,10 @@ impl Taking<'_> {
         // It was begun, and the list does not show it.
         let last = memory::begun_last(&life.private, last, instance_id);
         let number = last.name.as_ref().and_then(|name| attempt::number(name, &self.digits)).unwrap_or_default();
-        match self.client.find(&context, self.service, &last).await {
+        match self.client.find_begun(&context, self.service, &last).await {
             Ok(Some(backup)) => found.push(backup),
             Ok(None) => return Ok((found, number)),
-            // Nothing says that it has ended: it will be listed.
-            Err(backup::Error::Doubtful { doubt, .. }) if doubt.passes() => {
-                found.push(unlisted(&last));
-            }
-            Err(error) => return Err(self.failed(last.name.as_deref(), &error)),
+            Err(error) => return Err(self.learned(last.name.as_deref(), &error, life)),
         }
         Ok((found, 0))
     }
@@ -162,15 +158,24 @@ impl Taking<'_> {
         }
         life.checkpoint(self.net.clone());
         let settled = self.client.settled(&context(life), self.service, started, &()).await;
-        settled.map_err(|error| {
-            let said = self.failed(Some(name), &error);
-            if let backup::Error::Foreign { .. } = error {
-                // The id is somebody else's: it is none of ours.
+        settled.map_err(|error| self.learned(Some(name), &error, life))
+    }
+
+    /// Why the backup that was begun is not known to have completed; what was learned of it goes into the state.
+    fn learned(&mut self, name: Option<&str>, error: &backup::Error, life: &mut Life<FinalBackup>) -> Diagnostics {
+        let said = self.failed(name, error);
+        match error {
+            // The id is somebody else's: it is none of ours.
+            backup::Error::Foreign { .. } => {
                 self.net.last_backup_id = Attr::Null;
                 life.checkpoint(self.net.clone());
             }
-            said
-        })
+            backup::Error::Stopped { last: Some(_), .. } | backup::Error::StillRunning { last: Some(_), .. } => {
+                memory::listed(&mut life.private);
+            }
+            _ => {}
+        }
+        said
     }
 
     /// Says so if a create that had an unclear moment was carried out twice.
@@ -189,10 +194,4 @@ impl Taking<'_> {
             Err(error) => tracing::warn!("whether the backup was taken twice cannot be told: {error}"),
         }
     }
-}
-
-/// One that was begun and that no list shows yet.
-fn unlisted(begun: &BackupRef) -> Backup {
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    Backup::unlisted(begun.id.clone(), text(&begun.instance_id), text(&begun.name))
 }

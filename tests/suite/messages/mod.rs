@@ -370,6 +370,13 @@ async fn what_data_sources_say() {
     let rows = json!({ "total_count": 2, "backups": [{ "id": FOREIGN, "name": "odd" }, { "name": "odd", "status": "COMPLETED" }] });
     run.emulator.fault(Fault::status(200).on("dds").body(rows));
     book.add("records that cannot be read", &run.look_up("huaweidb_backups", &json!({ "service": "dds" })).await);
+    let newest = json!({ "service": "dds", "most_recent": true });
+    for (case, time) in [("one of several has no time", json!("2026-01-31T10:11:12+0000")), ("none has", Value::Null)] {
+        let row = |id: char, begin: &Value| json!({ "id": format!("{}br02", id.to_string().repeat(32)), "instance_id": dds, "name": "odd", "status": "COMPLETED", "begin_time": begin });
+        let rows = json!({ "total_count": 2, "backups": [row('1', &time), row('2', &json!("soon"))] });
+        run.emulator.fault(Fault::status(200).on("dds").body(rows));
+        book.add(&format!("the newest, of which {case}"), &run.look_up(one, &newest).await);
+    }
     run.emulator.fault(Fault::refusal(403, "APIGW.0302").on("dds").times(20));
     for name in ["huaweidb_backup", "huaweidb_backups", "huaweidb_instances"] {
         book.add(&format!("{name}: refused"), &run.look_up(name, &json!({ "service": "dds" })).await);
