@@ -16,6 +16,29 @@ pub struct Claims(Mutex<Managed>);
 struct Managed {
     ids: HashSet<String>,
     planned: Vec<Claim>,
+    /// Whose deletion is planned.
+    leaving: HashSet<String>,
+    /// Which are being deleted.
+    deleted: Vec<String>,
+    /// How many deletions have ended.
+    deletions: u64,
+}
+
+/// A deletion of this run, until it is dropped.
+#[derive(Debug)]
+pub(super) struct UnderDeletion<'a> {
+    claims: &'a Claims,
+    id: String,
+}
+
+impl Drop for UnderDeletion<'_> {
+    fn drop(&mut self) {
+        let mut known = self.claims.known();
+        if let Some(at) = known.deleted.iter().position(|id| *id == self.id) {
+            known.deleted.swap_remove(at);
+        }
+        known.deletions += 1;
+    }
 }
 
 /// A backup that is planned to be kept or taken.
@@ -35,9 +58,37 @@ pub struct Claim {
 }
 
 impl Claims {
-    /// This run manages that backup.
+    /// This run manages that backup, and has not planned its deletion yet.
     pub fn manage(&self, id: &str) {
-        self.known().ids.insert(id.to_owned());
+        let mut known = self.known();
+        known.ids.insert(id.to_owned());
+        known.leaving.remove(id);
+    }
+
+    /// This run plans to delete that backup.
+    pub fn leave(&self, id: &str) {
+        self.known().leaving.insert(id.to_owned());
+    }
+
+    /// Whether this run plans to delete that backup.
+    pub fn is_leaving(&self, id: &str) -> bool {
+        self.known().leaving.contains(id)
+    }
+
+    /// This run deletes that backup, as long as what comes back lives.
+    pub(super) fn deleting(&self, id: &str) -> UnderDeletion<'_> {
+        self.known().deleted.push(id.to_owned());
+        UnderDeletion { claims: self, id: id.to_owned() }
+    }
+
+    /// Whether this run is deleting that backup.
+    pub(super) fn is_deleting(&self, id: &str) -> bool {
+        self.known().deleted.iter().any(|deleted| deleted == id)
+    }
+
+    /// How many deletions of this run have ended.
+    pub(super) fn deletions(&self) -> u64 {
+        self.known().deletions
     }
 
     /// It does so no more, and the backup stays in the cloud.
@@ -121,6 +172,20 @@ mod tests {
             assert_eq!(claims.plan(claim("i1", "nightly-", true, Some("b1"))), None);
         }
         assert!(claims.plan(claim("i1", "nightly-", true, Some("b2"))).is_some());
+    }
+
+    #[test]
+    fn a_deletion_is_planned_until_it_is_managed_again_and_under_way_until_it_ends() {
+        let claims = Claims::default();
+        claims.leave("b1");
+        assert!(claims.is_leaving("b1") && !claims.is_deleting("b1"));
+        claims.manage("b1");
+        assert!(!claims.is_leaving("b1"));
+        let (first, second) = (claims.deleting("b1"), claims.deleting("b1"));
+        drop(first);
+        assert!(claims.is_deleting("b1") && claims.deletions() == 1);
+        drop(second);
+        assert!(!claims.is_deleting("b1") && claims.deletions() == 2);
     }
 
     #[test]

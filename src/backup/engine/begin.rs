@@ -17,12 +17,15 @@ use super::proof::{self, Before, Whose};
 use super::queue::{Begun, Queues};
 use super::watch::runs;
 use super::{pace, pages};
-use crate::backup::{Backup, Certainty, Error, Filter, Misread, NameOrigin, NewBackup, Progress, Started, Verdict};
+use crate::backup::{
+    Backup, Certainty, Claims, Error, Filter, Misread, NameOrigin, NewBackup, Progress, Started, Verdict,
+};
 use crate::cloud::{self, Call, Context};
 
 pub(super) async fn begin(
     operation: Operation<'_>,
     queues: &Queues,
+    claims: &Claims,
     want: &NewBackup,
     progress: &dyn Progress,
 ) -> Result<Started, Error> {
@@ -33,7 +36,8 @@ pub(super) async fn begin(
         NameOrigin::Random | NameOrigin::Kept => None,
     };
     let begun = &turn.begun;
-    let mut creation = Creation { operation, want, call: &call, progress, begun, listed, lost: None, busy: None };
+    let mut creation =
+        Creation { operation, claims, want, call: &call, progress, begun, listed, lost: None, busy: None };
     let started = creation.run().await?;
     turn.begun.insert(started.backup_id.clone());
     Ok(started)
@@ -42,6 +46,8 @@ pub(super) async fn begin(
 /// A create under way.
 struct Creation<'a> {
     operation: Operation<'a>,
+    /// What this run deletes.
+    claims: &'a Claims,
     want: &'a NewBackup,
     call: &'a Call,
     progress: &'a dyn Progress,
@@ -64,6 +70,7 @@ struct Busy {
 impl Creation<'_> {
     async fn run(&mut self) -> Result<Started, Error> {
         loop {
+            let deletions = self.claims.deletions();
             let error = match self.send().await? {
                 Ok(started) => return Ok(started),
                 Err(error) => error,
@@ -98,7 +105,11 @@ impl Creation<'_> {
                 continue;
             }
             match verdict {
-                Some(Verdict::NameTaken) => return self.taken(error).await,
+                Some(Verdict::NameTaken) => {
+                    if let Some(started) = self.taken(error, deletions).await? {
+                        return Ok(started);
+                    }
+                }
                 Some(Verdict::Busy) => {
                     if let Some(started) = self.wait(error).await? {
                         return Ok(started);
@@ -143,23 +154,33 @@ impl Creation<'_> {
     }
 
     /// The name is taken: by ourselves, if it is our own, or after an answer was lost. Then the list will show it at last.
-    async fn taken(&mut self, error: cloud::Error) -> Result<Started, Error> {
+    /// `None` if this run has deleted the backup that had it since `deletions` had ended.
+    async fn taken(&mut self, error: cloud::Error, deletions: u64) -> Result<Option<Started>, Error> {
         let had_before = self.listed.as_ref().is_some_and(|listed| !listed.is_empty());
         let may_be_anothers = !self.want.name_origin.is_random() || had_before;
         if may_be_anothers && self.lost.is_none() {
-            return Err(Error::NameTaken { existing: self.holder().await.map(Box::new), cause: error });
+            let holder = self.holder().await;
+            let is_free = match &holder {
+                Some(holder) => self.has_left(holder).await?,
+                None => self.claims.deletions() != deletions,
+            };
+            return if is_free {
+                Ok(None)
+            } else {
+                Err(Error::NameTaken { existing: holder.map(Box::new), cause: error })
+            };
         }
         self.lost.get_or_insert((error.clone(), 1));
         let since = Instant::now();
         loop {
             if let Some(started) = self.look(&[Duration::ZERO], 1).await? {
-                return Ok(started);
+                return Ok(Some(started));
             }
             // Somebody else's has the name: then it is not on its way.
             if may_be_anothers && let Some(holder) = self.holder().await {
                 // It may have been listed only now, and be what was asked for.
                 if let Some(started) = self.look(&[Duration::ZERO], 1).await? {
-                    return Ok(started);
+                    return Ok(Some(started));
                 }
                 return Err(Error::NameTaken { existing: Some(Box::new(holder)), cause: error });
             }
@@ -167,6 +188,32 @@ impl Creation<'_> {
                 return Err(self.unclear(Vec::new()));
             }
         }
+    }
+
+    /// Waits while this run deletes the backup that has the name; false if it does not.
+    async fn has_left(&self, holder: &Backup) -> Result<bool, Error> {
+        let since = Instant::now();
+        while !self.claims.is_deleting(&holder.id) {
+            if since.elapsed() >= pace::BEGUN_TOGETHER {
+                return Ok(false);
+            }
+            self.rest(since).await?;
+        }
+        info!(name = self.want.name, "the backup {} has the name and is being deleted, waiting for that", holder.id);
+        while self.claims.is_deleting(&holder.id) {
+            self.rest(since).await?;
+        }
+        Ok(true)
+    }
+
+    async fn rest(&self, since: Instant) -> Result<(), Error> {
+        let call = || label(self.call);
+        self.operation.rest(pace::interval(since.elapsed())).await.map_err(|end| {
+            Error::Cloud(match end {
+                Interruption::Stop => cloud::Error::Stopped { call: call() },
+                Interruption::Deadline => cloud::Error::DeadlinePassed { call: call(), last: None },
+            })
+        })
     }
 
     /// Looks for the backup that a create without an answer may have begun. `None`: no list shows it, which proves
@@ -291,6 +338,9 @@ impl Creation<'_> {
             let running = self.running().await;
             let twin = running.as_ref().filter(|running| self.lost.is_none() && self.is_foreign_twin(running));
             if let Some(twin) = twin {
+                if self.has_left(twin).await? {
+                    return Ok(None);
+                }
                 return Err(Error::NameTaken { existing: Some(Box::new(twin.clone())), cause });
             }
             let what =

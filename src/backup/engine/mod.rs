@@ -139,8 +139,8 @@ impl Backups {
 
     /// Takes a backup: returns as soon as the cloud has begun it.
     ///
-    /// Creates on one instance take turns in this process; while something else runs on the instance, this waits. A create
-    /// whose answer is lost is never sent again before a look at the cloud showed that it did not arrive.
+    /// Creates on one instance take turns in this process; while something else runs on the instance, or this run deletes the
+    /// backup that has the name, this waits. A create whose answer is lost is never sent again before a look at the cloud showed that it did not arrive.
     pub async fn begin(
         &self,
         context: &Context,
@@ -158,7 +158,8 @@ impl Backups {
         want: &NewBackup,
         progress: &dyn Progress,
     ) -> Result<Started, Error> {
-        let started = begin::begin(self.operation(context, service), &self.queues, want, progress).await?;
+        let started =
+            begin::begin(self.operation(context, service), &self.queues, &self.claims, want, progress).await?;
         self.claims.manage(&started.backup_id);
         Ok(started)
     }
@@ -338,6 +339,7 @@ impl Backups {
         service: &'static dyn Service,
         backup: &BackupRef,
     ) -> Result<(), Error> {
+        let _deleting = self.claims.deleting(&backup.id);
         remove::delete(self.operation(context, service), backup).await
     }
 

@@ -105,7 +105,7 @@ async fn create(client: Option<&Backups>, planning: &mut Planning<ManualBackup>)
         }
         let has_asked = planning.notes.as_ref().is_some_and(|notes| notes.0.contains_key(ASKED));
         if !has_asked {
-            let met = preflight::met(&client, &planning.planned, planning.notes.as_mut()).await;
+            let met = preflight::met(&client, &planning.planned, replaced, planning.notes.as_mut()).await;
             let refused = met.has_errors();
             planning.diagnostics.extend(met);
             if refused {

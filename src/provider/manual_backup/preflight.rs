@@ -21,7 +21,13 @@ const ONE_BY_ONE: &[&str] = &["postgresql", "sqlserver"];
 const PLANNED_WITHIN: Duration = Duration::from_secs(2);
 
 /// What the apply of a planned create would meet, as far as the cloud tells.
-pub(super) async fn met(client: &Backups, planned: &ManualBackup, notes: Option<&mut Private>) -> Diagnostics {
+/// `replaced` is the backup in whose place it comes.
+pub(super) async fn met(
+    client: &Backups,
+    planned: &ManualBackup,
+    replaced: Option<&str>,
+    notes: Option<&mut Private>,
+) -> Diagnostics {
     let mut said = Diagnostics::new();
     let service = planned.service.as_str().and_then(backup::named);
     let (Some(service), Some(instance_id)) = (service, planned.instance_id.as_str()) else { return said };
@@ -43,24 +49,35 @@ pub(super) async fn met(client: &Backups, planned: &ManualBackup, notes: Option<
         }
         None => {}
     }
-    if let Some(holder) = outlook.holder
-        && !is_managed(client, &holder.id).await
-    {
-        said.push(taken(service, client.region(), &holder));
+    if let Some(holder) = outlook.holder.filter(|holder| replaced != Some(&*holder.id)) {
+        said.extend(match fate(client, &holder.id).await {
+            Fate::Leaves => Some(leaves(&holder)),
+            Fate::Stays => None,
+            Fate::NotOurs => Some(taken(service, client.region(), &holder)),
+        });
     }
     said
 }
 
-/// Whether this run has that backup in its state: then its own plan decides what becomes of the name.
-async fn is_managed(client: &Backups, id: &str) -> bool {
+/// What becomes of a backup, as far as this run has planned it.
+enum Fate {
+    /// It is deleted.
+    Leaves,
+    /// It is in the state, and no deletion was planned so far: its own plan decides what becomes of its name.
+    Stays,
+    /// It is not in the state.
+    NotOurs,
+}
+
+async fn fate(client: &Backups, id: &str) -> Fate {
     let until = Instant::now() + PLANNED_WITHIN;
-    while !client.claims().is_managed(id) {
+    while !client.claims().is_leaving(id) {
         if Instant::now() >= until {
-            return false;
+            return if client.claims().is_managed(id) { Fate::Stays } else { Fate::NotOurs };
         }
         sleep(Duration::from_millis(50)).await;
     }
-    true
+    Fate::Leaves
 }
 
 fn at_instance(diagnostic: Diagnostic) -> Diagnostic {
@@ -135,6 +152,16 @@ fn busy(instance: &Instance) -> Diagnostic {
         instance.status
     );
     at_instance(Diagnostic::warning("Instance is busy", detail))
+}
+
+fn leaves(holder: &Backup) -> Diagnostic {
+    let detail = format!(
+        "The backup {} has the name {:?}, and this run deletes it; the new one is taken after that. If the resource only has another \
+         address now, this keeps its backup, with the old and the new address:\n\nmoved {{\n  from = huaweidb_manual_backup.old\n  \
+         to   = huaweidb_manual_backup.new\n}}",
+        holder.id, holder.name
+    );
+    Diagnostic::warning("Backup of the same name is deleted first", detail).at(Path::attribute("name"))
 }
 
 fn taken(service: &'static dyn Service, region: &str, holder: &Backup) -> Diagnostic {

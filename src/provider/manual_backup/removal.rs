@@ -158,6 +158,9 @@ impl Leaving {
     /// What to say about a planned deletion.
     pub(super) async fn planned(&self, client: &Backups, prior: &ManualBackup) -> Diagnostics {
         let mut said = Diagnostics::new();
+        if let Some(id) = prior.id.as_str().filter(|_| refused(prior).is_none() && !is_retained(prior)) {
+            client.claims().leave(id);
+        }
         let loses = refused(prior).is_none() && is_lost(prior);
         let last = loses && self.is_last(client, prior, &mut said).await;
         said.extend(planned(prior, last));

@@ -2,7 +2,7 @@
 
 use huaweidb_emulator::{NewBackups, NewInstance};
 
-use super::{ADDRESS, backup, emulator};
+use super::{ADDRESS, SERVICES, backup, emulator, resource};
 use crate::offers::Cli;
 
 pub(super) fn preflight(cli: &Cli) {
@@ -48,6 +48,33 @@ pub(super) fn preflight(cli: &Cli) {
     workspace.apply().says("Resources: 1 added, 0 changed, 1 destroyed");
     workspace.nothing_to_do();
     workspace.destroy();
+}
+
+/// A new address for the same fixed name, and no `moved` block: the old backup goes, then the new one is taken.
+pub(super) fn renamed(cli: &Cli) {
+    let emulator = emulator(0.2);
+    let workspace = cli.workspace(&emulator);
+    let all = |address: &str| {
+        SERVICES
+            .iter()
+            .map(|service| resource(&emulator, service, &format!("{address}_{service}"), "  name = \"nightly\""))
+            .collect::<String>()
+    };
+    workspace.configure(&all("old"));
+    workspace.apply();
+    let before: Vec<_> = emulator.backups().into_iter().map(|row| row.id).collect();
+    workspace.configure(&all("new"));
+    let plan = workspace.run(&["plan"]).succeeded().says("5 to add, 0 to change, 5 to destroy");
+    if cli.offers("planned destroys") {
+        plan.says("Backup of the same name is deleted first").says("moved {");
+    }
+    emulator.set_pace(|pace| pace.delete_seconds = Some(3.0));
+    workspace.apply().says("Resources: 5 added, 0 changed, 5 destroyed");
+    let after: Vec<_> = emulator.backups().into_iter().map(|row| row.id).collect();
+    assert!(after.len() == 5 && after.iter().all(|id| !before.contains(id)), "{before:?} {after:?}");
+    workspace.nothing_to_do();
+    workspace.destroy();
+    assert!(emulator.backups().is_empty());
 }
 
 /// A saved plan that is applied with other settings than it was made with takes no backup, and nobody blames the provider.

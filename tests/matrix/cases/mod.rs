@@ -40,6 +40,7 @@ pub(crate) const CASES: &[Case] = &[
     case(EVERYWHERE, "bad input with its line", life::bad_input),
     case(EVERYWHERE, "what a plan asks ahead", ahead::preflight),
     case(EVERYWHERE, "a saved plan applied elsewhere", ahead::applied_elsewhere),
+    case(EVERYWHERE, "a new address without `moved`", ahead::renamed),
     case(EVERYWHERE, "protection and warnings", life::protection),
     case(EVERYWHERE, "rotation", life::rotation),
     case(EVERYWHERE, "a net under all five services", net::all_services),

@@ -115,7 +115,8 @@ impl Book {
 /// The house rules that a test can check: whole sentences, and no language of machines.
 #[track_caller]
 fn proofread(case: &str, summary: &str, detail: &str) {
-    let prose = detail.split("\n\nimport {").next().unwrap_or_default();
+    let block = ["\n\nimport {", "\n\nmoved {"].iter().find_map(|begin| detail.find(begin));
+    let prose = &detail[..block.unwrap_or(detail.len())];
     assert!(!summary.ends_with('.') && !summary.contains('\n'), "{case}: {summary}");
     let all = format!("{summary}\n{prose}");
     for word in ["None", "Some(", "null", " nil", "unwrap", "..", "Err(", "{ ", "  ", "\u{1b}", "true)", "gRPC"] {

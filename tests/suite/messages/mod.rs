@@ -255,6 +255,12 @@ async fn what_a_plan_says_of_what_its_creates_will_meet() {
     let taken =
         run.emulator.add_backups(&NewBackups { name: Some("nightly".to_owned()), ..NewBackups::of(&run.dds()) });
     book.add("a name that a backup has", &said(&json!({})).await);
+    run.configure().await;
+    let leaving = run.known(&json!({})).await;
+    run.plan(&Value::Null, &leaving, &Value::Null).await;
+    let config = run.object(&json!({ "service": "dds", "instance_id": run.dds(), "name": leaving["name"] }));
+    let planned = run.plan(&config, &Value::Null, &config).await;
+    book.add("a name of a backup that the same plan deletes", &planned.diagnostics);
     run.emulator.set_status(&taken[0].id, "BUILDING");
     book.add(
         "an instance of which a backup is taken",

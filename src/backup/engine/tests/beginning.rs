@@ -267,6 +267,44 @@ async fn a_taken_name_tells_who_has_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_name_that_this_run_frees_is_awaited() {
+    let freed_after = seconds(6);
+    for (what, answer) in [("the name is taken", TAKEN), ("the instance is busy with it", BUSY)] {
+        let status = if what.contains("busy") { "BUILDING" } else { "COMPLETED" };
+        let script = Script::new()
+            .on(POST, move |_, elapsed| if elapsed < freed_after { answer.clone() } else { begun("b1") })
+            .says(OF_INSTANCE, [list(&[item("b0", status, -90)])]);
+        let backups = script.backups();
+        let (context, want) = (within(seconds(60)), fixed("nightly"));
+        // The host begins the deletion a little later.
+        let deletion = async {
+            tokio::time::sleep(seconds(1)).await;
+            let _deleting = backups.claims().deleting("b0");
+            tokio::time::sleep(freed_after).await;
+        };
+        let (started, ()) = tokio::join!(backups.begin(&context, dds(), &want), deletion);
+        assert_eq!(id(started), "b1", "{what}");
+        assert_eq!(script.count(POST), 2, "{what}");
+    }
+    // It is gone before anybody looks who has the name.
+    let backups = std::sync::Arc::new(std::sync::OnceLock::<Backups>::new());
+    let freed = std::sync::Arc::clone(&backups);
+    let script = Script::new()
+        .on(POST, move |nth, _| {
+            if nth > 0 {
+                return begun("b1");
+            }
+            drop(freed.get().expect("it was made").claims().deleting("b0"));
+            TAKEN
+        })
+        .says(OF_INSTANCE, [empty()])
+        .says("GET /v3/{project_id}/backups?backup_type=Manual", [empty()]);
+    let backups = backups.get_or_init(|| script.backups());
+    let started = backups.begin(&within(seconds(60)), dds(), &fixed("nightly")).await;
+    assert_eq!((id(started), script.count(POST)), ("b1".to_owned(), 2));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_name_of_a_plan_that_was_applied_before_is_not_taken_over() {
     let planned = NewBackup { name_origin: NameOrigin::Planned, ..want("nightly") };
     let begin = async |script: &Script| script.backups().begin(&within(seconds(60)), service("dds"), &planned).await;
@@ -346,7 +384,7 @@ async fn a_running_twin_of_an_earlier_run_is_not_doubled() {
         panic!()
     };
     assert_eq!(existing.id, "b0");
-    assert!(script.elapsed() < seconds(1), "no use waiting");
+    assert!(script.elapsed() < seconds(3), "no use waiting for what this run does not delete");
 }
 
 #[tokio::test(start_paused = true)]
