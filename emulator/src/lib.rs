@@ -243,6 +243,13 @@ impl Emulator {
         token.expect("the default project exists")
     }
 
+    /// A temporary key of the user that lives this many seconds: access key, secret and security token.
+    pub fn issue_temporary_key(&self, seconds: f64) -> (String, String, String) {
+        let expires = clock::now() + clock::millis(seconds);
+        let key = locked(&self.world).directory.lend(HOME, expires);
+        (key.access, key.secret, key.security_token)
+    }
+
     /// Everything that is not for other eyes, as far as it is still good: secret keys, password, tokens.
     pub fn secrets(&self) -> Vec<String> {
         locked(&self.world).directory.secrets()

@@ -398,10 +398,17 @@ fn assume(desk: &mut Desk<'_>, ask: &Ask) -> Outcome {
 }
 
 fn caller_identity(desk: &mut Desk<'_>, _: &Ask) -> Outcome {
-    let account = &desk.directory.accounts[caller(desk)?.account];
-    let user = &desk.directory.user_id;
-    let urn = format!("iam::{}:user:{}", account.id, desk.directory.user_name);
-    Ok(Answer::json(200, &json!({"account_id": account.id, "principal_id": user, "principal_urn": urn})))
+    let account = caller(desk)?.account;
+    let (directory, account_id) = (&desk.directory, &desk.directory.accounts[account].id);
+    let (id, urn) = if account == HOME {
+        (directory.user_id.clone(), format!("iam::{account_id}:user:{}", directory.user_name))
+    } else {
+        // Nobody acts for another account but by its agency.
+        let agency = &directory.agency_name;
+        let id = mint::stable_hex(&["agency", &format!("iam::{account_id}:agency:{agency}")]);
+        (format!("{id}:{agency}"), format!("sts::{account_id}:assumed-agency:{agency}/{agency}"))
+    };
+    Ok(Answer::json(200, &json!({"account_id": account_id, "principal_id": id, "principal_urn": urn})))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "every operation has the same signature")]
