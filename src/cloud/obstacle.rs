@@ -27,7 +27,7 @@ pub(super) struct Target<'a> {
     /// Host and port.
     pub(super) host: &'a str,
     /// The setting that gave the address, if one did.
-    pub(super) given: Option<&'static str>,
+    pub(super) given: Option<&'a str>,
     /// The proxy on the way.
     pub(super) proxy: Option<&'a Proxy>,
 }
@@ -62,16 +62,16 @@ impl Obstacle {
     /// What was called by plain http answered something else.
     pub(super) fn no_http(target: Target<'_>) -> Self {
         let advice = format!(
-            "The address is called by plain http, and what listens there probably speaks TLS: write https:// in `{}`, or correct \
+            "The address is called by plain http, and what listens there probably speaks TLS: write https:// in {}, or correct \
              the port.",
-            target.given.unwrap_or("endpoints")
+            target.given.unwrap_or("`endpoints`")
         );
         Obstacle { what: format!("{} did not answer in HTTP", target.host), advice, lasts: true }
     }
 
     pub(super) fn found(error: &(dyn StdError + 'static), target: Target<'_>) -> Self {
         let host = target.host;
-        let address = target.given.unwrap_or("endpoints");
+        let address = target.given.unwrap_or("`endpoints`");
         let passing = |what: String, advice: &str| Obstacle { what, advice: advice.to_owned(), lasts: false };
         let lasting = |what: String, advice: String| Obstacle { what, advice, lasts: true };
         let proxy = || {
@@ -83,7 +83,7 @@ impl Obstacle {
             Cause::NoSuchHost => lasting(
                 format!("there is no host {host}"),
                 match target.given {
-                    Some(setting) => format!("Check the address in `{setting}`. {LOOKED_UP_BY_PROXY}"),
+                    Some(setting) => format!("Check the address in {setting}. {LOOKED_UP_BY_PROXY}"),
                     None => format!(
                         "Check `region` and `cloud`; where the cloud has other addresses, name them in `endpoints`. \
                          {LOOKED_UP_BY_PROXY}"
@@ -98,20 +98,20 @@ impl Obstacle {
             Cause::Refused => match target.given {
                 Some(setting) => lasting(
                     format!("{host} refused the connection"),
-                    format!("Nothing listens there. Check host and port of the address in `{setting}`."),
+                    format!("Nothing listens there. Check host and port of the address in {setting}."),
                 ),
                 None => passing(format!("{host} refused the connection"), SILENT),
             },
             Cause::NoTls => lasting(
                 format!("{host} answered without TLS"),
                 format!(
-                    "The address is called by https. Correct its port in `{address}`; what speaks plain http on this \
+                    "The address is called by https. Correct its port in {address}; what speaks plain http on this \
                      machine has an address with http://."
                 ),
             ),
             Cause::OtherTls(why) => lasting(
                 format!("{host} and this program agree on no form of TLS: {why}"),
-                format!("TLS 1.2 or 1.3 is needed. Check the address in `{address}`, and what is on the way to it."),
+                format!("TLS 1.2 or 1.3 is needed. Check the address in {address}, and what is on the way to it."),
             ),
             Cause::Certificate(why) => {
                 let (what, advice) = certificate(host, address, &why);
@@ -209,7 +209,7 @@ fn certificate(host: &str, address: &str, why: &CertificateError) -> (String, St
             };
             (
                 format!("the certificate of {host} is not for this name{others}"),
-                format!("Check the address in `{address}`: it must be a name that the certificate holds."),
+                format!("Check the address in {address}: it must be a name that the certificate holds."),
             )
         }
         CertificateError::UnknownIssuer => (
@@ -385,7 +385,7 @@ mod tests {
         let mut page = String::new();
         for (name, error) in &errors {
             let is_proxys = name.contains("proxy");
-            for given in [None, Some("endpoints")] {
+            for given in [None, Some("`endpoints`")] {
                 if is_proxys && given.is_some() {
                     continue;
                 }
@@ -405,7 +405,7 @@ mod tests {
             Duration::from_secs(10),
             Target { host: "dds.example.com", given: None, proxy: Some(&proxy) },
         );
-        let target = Target { host: "127.0.0.1:8443", given: Some("endpoints"), proxy: None };
+        let target = Target { host: "127.0.0.1:8443", given: Some("`endpoints`"), proxy: None };
         let other = Obstacle::no_http(target);
         let _ = writeln!(page, "## no HTTP, address by endpoints\n{}.\n{}\n", other.what, other.advice);
         let _ = writeln!(page, "## silence (tried again)\n{}.\n{}", silent.what, silent.advice);

@@ -33,9 +33,9 @@ enum Exception {
 impl Proxy {
     /// The proxy at this address, which `named_by` names, for everything but what `no_proxy` lists.
     pub fn new(address: &str, named_by: &str, no_proxy: &str) -> Self {
-        let entries = no_proxy.split([',', ' ', '\t']).map(|entry| entry.trim().to_ascii_lowercase());
+        let entries = no_proxy.split(|c: char| c == ',' || c.is_ascii_whitespace()).map(str::to_ascii_lowercase);
         Proxy {
-            address: address.trim().into(),
+            address: address.into(),
             named_by: named_by.to_owned(),
             except: entries.filter(|entry| !entry.is_empty()).map(|entry| Exception::read(&entry)).collect(),
         }
@@ -69,7 +69,7 @@ impl Proxy {
     }
 
     /// Whether this address is reached through it.
-    pub(super) fn serves(&self, url: &Url) -> bool {
+    pub fn serves(&self, url: &Url) -> bool {
         !self.except.iter().any(|exception| exception.covers(url))
     }
 }

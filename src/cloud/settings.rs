@@ -26,6 +26,8 @@ pub struct Settings {
     pub endpoints: BTreeMap<String, Url>,
     /// IAM's address, with or without `/v3`.
     pub auth_url: Option<Url>,
+    /// Who names it, for messages: an argument in backticks, a variable, or a key and its file.
+    pub auth_url_from: String,
     /// Accept any TLS certificate.
     pub insecure: bool,
     /// More certificate authorities.

@@ -33,6 +33,7 @@ pub(super) fn settings() -> Settings {
         project_name: None,
         endpoints: std::collections::BTreeMap::new(),
         auth_url: None,
+        auth_url_from: String::new(),
         insecure: false,
         authorities: Authorities::default(),
         proxy: None,

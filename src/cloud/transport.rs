@@ -131,6 +131,11 @@ impl Cloud {
         endpoint::base(&self.shared.settings, self.region(), product)
     }
 
+    /// Whether a product of this region is called through the proxy.
+    pub fn is_proxied(&self, product: &Product) -> bool {
+        self.address(product).is_ok_and(|url| self.shared.wire.is_proxied(&url))
+    }
+
     /// Makes sure that there is something to sign in with, before any product is called.
     pub async fn sign_in(&self, context: &Context) -> Result<(), Error> {
         self.held(context, "the sign-in").await.map(drop)

@@ -117,7 +117,7 @@ pub(super) struct Sender {
     authorities: Authorities,
     proxy: Option<Proxy>,
     /// The setting that gave a product's address.
-    given: HashMap<String, &'static str>,
+    given: HashMap<String, String>,
     first_use: FirstUse,
 }
 
@@ -141,8 +141,8 @@ impl fmt::Debug for Sender {
 impl Sender {
     /// Checks only; connections are made when there is something to send.
     pub(super) fn new(settings: &Settings, patience: Patience) -> Result<Self, Error> {
-        let auth_url = settings.auth_url.iter().map(|_| (IAM.key.to_owned(), "auth_url"));
-        let endpoints = settings.endpoints.keys().map(|key| (key.clone(), "endpoints"));
+        let auth_url = settings.auth_url.iter().map(|_| (IAM.key.to_owned(), settings.auth_url_from.clone()));
+        let endpoints = settings.endpoints.keys().map(|key| (key.clone(), "`endpoints`".to_owned()));
         let user_agent = HeaderValue::from_str(&settings.user_agent)
             .map_err(|_| Error::Setup(format!("{:?} cannot be sent as user agent", settings.user_agent)))?;
         Ok(Sender {
@@ -323,7 +323,7 @@ impl Sender {
         }
         let target = Target {
             host: ask.url.authority(),
-            given: self.given.get(ask.product).copied(),
+            given: self.given.get(ask.product).map(String::as_str),
             proxy: self.proxy.as_ref().filter(|_| matches!(route, Route::Proxied)),
         };
         let begun = Instant::now();
@@ -493,6 +493,11 @@ impl Sender {
         let url = self.proxy.as_ref().map_or(Err("no proxy is known".to_owned()), Proxy::url);
         let proxy = url.and_then(|url| reqwest::Proxy::all(url).map_err(|why| reason(&why)));
         proxy.map_err(Error::Setup)
+    }
+
+    /// Whether this address is called through the proxy.
+    pub(super) fn is_proxied(&self, url: &Url) -> bool {
+        matches!(self.route(url), Route::Proxied)
     }
 
     fn route(&self, url: &Url) -> Route {

@@ -120,10 +120,7 @@ async fn examine(block: &ProviderBlock, around: &Surroundings) -> Report {
     }
     let iam = cloud.address(&IAM).map_or_else(|error| error.to_string(), |url| url.to_string());
     row(&mut text, "IAM", &iam, &origins.address(IAM.key));
-    match &settings.proxy {
-        Some(proxy) => row(&mut text, "proxy", &proxy.host().unwrap_or_else(|why| why), proxy.named_by()),
-        None => text.push_str("  proxy        none\n"),
-    }
+    let way_out = way_out(&mut text, &settings, &cloud);
     told(&mut text, &warnings);
     let mut well = project_id.is_ok();
     if let Err(error) = project_id {
@@ -141,9 +138,44 @@ async fn examine(block: &ProviderBlock, around: &Surroundings) -> Report {
             let _ = writeln!(text, "  {key:<10} {}  (from {from})", address(&cloud, *service));
         }
     }
-    let end = if well { "\nAll is well.\n" } else { "\nSomething does not work yet: see above.\n" };
-    text.push_str(end);
+    well &= way_out != WayOut::Unusable;
+    text.push_str(match way_out {
+        _ if !well => "\nSomething does not work yet: see above.\n",
+        WayOut::Untried => "\nAll is well, but the proxy was not tried.\n",
+        _ => "\nAll is well.\n",
+    });
     Report::new(text, u8::from(!well))
+}
+
+/// What the proxy is good for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WayOut {
+    /// There is none, or calls show whether it works.
+    Tried,
+    /// Nothing that is called here is called through it.
+    Untried,
+    /// Not even its address is one, and `NO_PROXY` does not say that nobody needs it.
+    Unusable,
+}
+
+/// Tells of the proxy.
+fn way_out(text: &mut String, settings: &Settings, cloud: &Cloud) -> WayOut {
+    let Some(proxy) = &settings.proxy else {
+        text.push_str("  proxy        none\n");
+        return WayOut::Tried;
+    };
+    let products = || ALL.iter().map(|service| service.facts().product).chain([&IAM]);
+    let host = proxy.host();
+    let is_usable = host.is_ok();
+    row(text, "proxy", &host.unwrap_or_else(|why| format!("cannot be used: {why}")), proxy.named_by());
+    if products().any(|product| cloud.is_proxied(product)) && is_usable {
+        return WayOut::Tried;
+    }
+    if !is_usable && products().any(|product| cloud.address(product).is_ok_and(|url| proxy.serves(&url))) {
+        return WayOut::Unusable;
+    }
+    let _ = writeln!(text, "  {:<12} not tried: none of the addresses shown here is called through it", "");
+    WayOut::Untried
 }
 
 /// Where settings come from, in words that end "from …".

@@ -25,8 +25,12 @@ fn text(output: &Output) -> String {
 }
 
 fn doctor(emulator: &Emulator, environment: &[(&str, &str)]) -> Output {
+    doctor_with(emulator, &[], environment)
+}
+
+fn doctor_with(emulator: &Emulator, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     let mut command = binary();
-    command.arg("doctor");
+    command.arg("doctor").args(arguments);
     let ready = emulator.ready();
     for (key, address) in ready["endpoints"].as_object().expect("endpoints by service") {
         command.arg("--endpoint").arg(format!("{key}={}", address.as_str().expect("an address")));
@@ -146,6 +150,108 @@ fn the_doctor_knows_who_acts_what_may_be_listed_and_what_leads_out() {
     }
 }
 
+/// The token service knows whose temporary keys are; where it is not known, nobody does.
+#[test]
+fn the_doctor_asks_the_token_service_whose_temporary_keys_are() {
+    let emulator = Emulator::start_now(&Options::default()).expect("the emulator starts");
+    let (access, secret, security_token) = emulator.issue_temporary_key(3600.0);
+    let temporary = [
+        ("HW_REGION_NAME", "eu-de"),
+        ("HW_ACCESS_KEY", access.as_str()),
+        ("HW_SECRET_KEY", secret.as_str()),
+        ("HW_SECURITY_TOKEN", security_token.as_str()),
+    ];
+    let sts = format!("sts={}", emulator.endpoint("iam"));
+    let ran = doctor_with(&emulator, &["--endpoint", &sts], &temporary);
+    let said = text(&ran);
+    assert_eq!(ran.status.code(), Some(0), "{said}");
+    for words in [
+        "secret key ****, temporary, with a security token  (from HW_ACCESS_KEY and HW_SECRET_KEY)",
+        &format!("user         {}, ", emulator.user_name()),
+        "(from IAM, /v5/caller-identity)",
+        "All is well.",
+    ] {
+        assert!(said.contains(words), "{words:?} is not in:\n{said}");
+    }
+    assert!(!said.contains(&secret) && !said.contains(&security_token), "{said}");
+    assert!(text(&doctor(&emulator, &temporary)).contains("user         not told: "));
+
+    let (access, secret) = (emulator.access_key(), emulator.secret_key());
+    let (target, target_id, agency) = emulator.delegation();
+    let role = [
+        ("HW_REGION_NAME", "eu-de"),
+        ("HW_ACCESS_KEY", access.as_str()),
+        ("HW_SECRET_KEY", secret.as_str()),
+        ("HW_ASSUME_ROLE_AGENCY_NAME", agency.as_str()),
+        ("HW_ASSUME_ROLE_DOMAIN_ID", target_id.as_str()),
+    ];
+    emulator.clear_journal();
+    let said = text(&doctor_with(&emulator, &["--endpoint", &sts], &role));
+    for words in [format!("account      {target}, "), format!("user         {agency}/{agency}, ")] {
+        assert!(said.contains(&words), "{words:?} is not in:\n{said}");
+    }
+    let asked = emulator.journal().iter().filter(|call| call.path.ends_with("/v5/agencies/assume")).count();
+    assert_eq!(asked, 1, "{said}");
+}
+
+/// Each value is told as from the file that it is in.
+#[test]
+fn the_doctor_tells_secure_yaml_from_clouds_yaml() {
+    let emulator = Emulator::start_now(&Options::default()).expect("the emulator starts");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("a temporary path is text").to_owned();
+    let (clouds, hidden) = (path("clouds.yaml"), path("hidden.yaml"));
+    let (user, account, password) = (emulator.user_name(), emulator.domain_name(), emulator.password());
+    let entry = format!("clouds: {{ here: {{ auth: {{ username: {user}, user_domain_name: {account} }} }} }}\n");
+    std::fs::write(&clouds, entry).expect("it can be written");
+    let secret = format!("clouds: {{ here: {{ auth: {{ password: {password} }}, region_name: eu-de }} }}\n");
+    std::fs::write(&hidden, secret).expect("it can be written");
+    let variables =
+        [("OS_CLOUD", "here"), ("OS_CLIENT_CONFIG_FILE", clouds.as_str()), ("OS_CLIENT_SECURE_FILE", hidden.as_str())];
+    let ran = doctor(&emulator, &variables);
+    let said = text(&ran);
+    assert_eq!(ran.status.code(), Some(0), "{said}");
+    for words in [
+        format!("region       eu-de  (from `region_name` of the entry \"here\" of {hidden})"),
+        format!(
+            "password ****  (from `username` of the entry \"here\" of {clouds} and `password` of the entry \"here\" of {hidden})"
+        ),
+    ] {
+        assert!(said.contains(&words), "{words:?} is not in:\n{said}");
+    }
+    let (access, secret) = (emulator.access_key(), emulator.secret_key());
+    let other = [variables.as_slice(), &[("HW_ACCESS_KEY", &*access), ("HW_SECRET_KEY", &*secret)]].concat();
+    let said = text(&doctor(&emulator, &other));
+    let both = format!(
+        "Credentials were to come from the entry \"here\" of {clouds} and {hidden}, but those of HW_ACCESS_KEY"
+    );
+    assert!(said.contains(&both), "{said}");
+}
+
+/// A proxy that cannot be used is no good sign, although nothing on this machine is called through it; nor is one that nobody tried.
+#[test]
+fn the_doctor_says_what_it_knows_of_the_proxy() {
+    let emulator = Emulator::start_now(&Options::default()).expect("the emulator starts");
+    let (access, secret) = (emulator.access_key(), emulator.secret_key());
+    for (variables, code, words) in [
+        ([("HTTPS_PROXY", "socks5://me:hush@127.0.0.1:1080"), ("NO_PROXY", "")], 1, "proxy        cannot be used: "),
+        ([("ALL_PROXY", "http://"), ("NO_PROXY", "example.com")], 1, "proxy        cannot be used: "),
+        ([("ALL_PROXY", "socks5://127.0.0.1:1080"), ("NO_PROXY", "127.0.0.0/8,\n example.com")], 0, "was not tried"),
+        (
+            [("HTTPS_PROXY", "http://proxy.example.com:3128"), ("NO_PROXY", "")],
+            0,
+            "All is well, but the proxy was not tried.",
+        ),
+    ] {
+        let keys = [("HW_REGION_NAME", "eu-de"), ("HW_ACCESS_KEY", &*access), ("HW_SECRET_KEY", &*secret)];
+        let ran = doctor(&emulator, &[keys.as_slice(), &variables].concat());
+        let said = text(&ran);
+        assert_eq!(ran.status.code(), Some(code), "{variables:?}: {said}");
+        assert!(said.contains(words) && !said.contains("hush"), "{words:?} is not in:\n{said}");
+        assert!(said.contains("All is well.") == (words == "All is well."), "{said}");
+    }
+}
+
 #[test]
 fn by_hand_the_binary_explains_itself() {
     for (arguments, code, words) in [
@@ -186,6 +292,8 @@ fn what_the_binary_prints_by_hand() {
         ),
         ("an agency without an account", with(&[region, ("HW_ASSUME_ROLE_AGENCY_NAME", "ops")])),
         ("certificates are not checked", with(&[region, ("HW_INSECURE", "true")])),
+        ("a proxy of another kind", with(&[region, ("ALL_PROXY", "socks5://127.0.0.1:1080")])),
+        ("a proxy that nothing is called through", with(&[region, ("HTTPS_PROXY", "proxy.example.com:3128")])),
     ] {
         book.text(&format!("doctor: {case}"), &text(&doctor(&emulator, &environment)));
     }

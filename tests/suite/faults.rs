@@ -325,6 +325,7 @@ pub(crate) fn settings(emulator: &Emulator, signs_in: bool, knows_project: bool)
         project_name: None,
         endpoints: endpoints.collect(),
         auth_url: None,
+        auth_url_from: String::new(),
         insecure: false,
         authorities: Authorities::default(),
         proxy: None,

@@ -141,6 +141,7 @@ fn begun(emulator: &Emulator, workspace: &Workspace) -> BackupRow {
             .map(|(key, url)| (key.clone(), url.as_str().expect("text").parse().expect("a URL")))
             .collect(),
         auth_url: None,
+        auth_url_from: String::new(),
         insecure: false,
         authorities: Authorities::default(),
         proxy: None,

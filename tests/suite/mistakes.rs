@@ -113,11 +113,121 @@ fn said(workspace: &Workspace, case: &str) -> String {
     told + "\n"
 }
 
+/// Entries of `clouds.yaml`, each wrong in its way.
+const CLOUDS: &str = "\
+clouds:
+  here: { region_name: eu-de }
+  odd: { region_name: 'eu-de ' }
+  half: { auth: { ak: AK } }
+  list: { auth: { ak: AK, sk: [hush] } }
+  map: { auth: { ak: AK, sk: { hush: hush } } }
+  number: { auth: { ak: AK, sk: 0123 } }
+  truth: { auth: { ak: AK, sk: true } }
+  unseen: { auth: { username: me, domain_name: acme, password: \"hu\u{200b}sh\" } }
+  text: { auth: hush }
+  verify: { verify: maybe, auth: { ak: AK, sk: hush } }
+  authority: { cacert: /no/ca.pem, auth: { ak: AK, sk: hush } }
+  word: hush
+  nothing: { auth: { username: me } }
+";
+
+/// What `secure.yaml` says of some of them.
+const SECURE: &str =
+    "clouds: { odd: { auth: { ak: AK } }, half: { auth: { sk: 'hush ' } }, list: { auth: { ak: 7 } } }\n";
+
+/// Profiles of KooCLI, each wrong in its way.
+const PROFILES: &str = r#"{"current": "break", "profiles": [
+    {"name": "break", "mode": "AKSK", "accessKeyId": "AK", "secretAccessKey": "hush\n"},
+    {"name": "unseen", "mode": "AKSK", "accessKeyId": "\ufeffAK", "secretAccessKey": "hush"},
+    {"name": "quotes", "mode": "AKSK", "accessKeyId": "AK", "secretAccessKey": "'hush'"},
+    {"name": "list", "mode": "AKSK", "accessKeyId": "AK", "secretAccessKey": ["hush"]},
+    {"name": "number", "mode": "SSO", "ssoAuth": {"stsToken": {"accessKeyId": 1234, "secretAccessKey": "hush"}}},
+    {"name": "half", "mode": "AKSK", "accessKeyId": "AK"},
+    {"name": "locked", "mode": "AKSK", "accessKeyId": "9f3c==:ab", "secretAccessKey": "hush=by=koocli"}
+]}"#;
+
 #[test]
 fn every_mistake_in_the_settings_is_told_at_once_as_what_it_is() {
     let emulator = Emulator::start_now(&Options::default()).expect("the emulator starts");
     let mut book = Book::default();
     let role = "assume_role {\n    agency_name = \"ops\"\n  }";
+    let region = ("HW_REGION_NAME", "eu-de");
+    let no_keys = [region, ("HW_ACCESS_KEY", ""), ("HW_SECRET_KEY", "")];
+    let clouds = [no_keys.as_slice(), &[("OS_CLIENT_CONFIG_FILE", "clouds.yaml")]].concat();
+    let secure = [clouds.as_slice(), &[("OS_CLIENT_SECURE_FILE", "hidden.yaml")]].concat();
+    let profile = |name| [no_keys.as_slice(), &[("HW_SHARED_CONFIG_FILE", "koo.json"), ("HW_PROFILE", name)]].concat();
+    let without_keys = |more: &[(&'static str, &'static str)]| [no_keys.as_slice(), more].concat();
+    for (case, block, variables) in [
+        ("an odd value in secure.yaml", "cloud = \"half\"", secure.clone()),
+        ("half a key pair in secure.yaml", "cloud = \"odd\"", secure.clone()),
+        ("a number in secure.yaml", "cloud = \"list\"", secure.clone()),
+        ("nothing in either of them", "cloud = \"nothing\"", clouds.clone()),
+        ("half a key pair in clouds.yaml, half in a variable", "", {
+            let more = [("OS_CLOUD", "half"), ("HW_SECRET_KEY", "hush")];
+            [clouds.as_slice(), &more].concat()
+        }),
+        ("a user in clouds.yaml, a password in a variable", "", {
+            let more = [("OS_CLOUD", "nothing"), ("OS_PASSWORD", "hush")];
+            [clouds.as_slice(), &more].concat()
+        }),
+        ("half a key pair in a profile, half in the block", "secret_key = \"hush\"", profile("half")),
+        ("a list for a secret key", "cloud = \"list\"", clouds.clone()),
+        ("a map for a secret key", "cloud = \"map\"", clouds.clone()),
+        ("a number for a secret key", "cloud = \"number\"", clouds.clone()),
+        ("a truth for a secret key", "cloud = \"truth\"", clouds.clone()),
+        ("a text for all settings", "cloud = \"text\"", clouds.clone()),
+        ("a text for an entry", "cloud = \"word\"", clouds.clone()),
+        ("neither on nor off in clouds.yaml", "cloud = \"verify\"", clouds.clone()),
+        ("no such file of certificates, in clouds.yaml", "cloud = \"authority\"", clouds.clone()),
+        ("an invisible character in clouds.yaml", "cloud = \"unseen\"", clouds.clone()),
+        ("a line break in a profile", "", profile("break")),
+        ("an invisible character in a profile", "", profile("unseen")),
+        ("quotes in a profile", "", profile("quotes")),
+        ("a list in a profile", "", profile("list")),
+        ("a number in a profile", "", profile("number")),
+        ("a profile that is encrypted", "", profile("locked")),
+        ("no such profile", "", profile("nowhere")),
+        ("an invisible character in a secret key", "", vec![("HW_SECRET_KEY", "hush\u{200b}")]),
+        ("an invisible character in an access key", "", vec![("HW_ACCESS_KEY", "\u{feff}AK")]),
+        ("an invisible character in a token", "", without_keys(&[("OS_TOKEN", "hu\u{ad}sh")])),
+        ("an invisible character in a security token", "", vec![("HW_SECURITY_TOKEN", "hush\u{2060}")]),
+        (
+            "an invisible character in a password",
+            "",
+            without_keys(&[("OS_USERNAME", "me"), ("OS_DOMAIN_NAME", "acme"), ("OS_PASSWORD", "\u{a0}hush")]),
+        ),
+        ("an invisible character in the block", "token = \"hush\u{200b}\"", without_keys(&[])),
+        ("an invisible character in an address", "", vec![("OS_AUTH_URL", "https://iam.\u{200b}example.com")]),
+        (
+            "an invisible character in the address of a service",
+            "",
+            vec![("TF_VAR_endpoints", "{\"dds\": \"https://dds.\u{200b}example.com\"}")],
+        ),
+        ("a letter that no key has", "", vec![("HW_SECRET_KEY", "hush\u{435}")]),
+        ("a header in the user agent", "", vec![("HW_TF_CUSTOM_UA", "ci/1\r\nX-Evil: 1")]),
+        ("a line break in the CLI's user agent", "", vec![("TF_APPEND_USER_AGENT", "ci/1\n")]),
+        ("bytes that are no text in the user agent", "", vec![("TF_APPEND_USER_AGENT", "ci/\u{fffd}")]),
+        ("a letter that no header has", "", vec![("HW_TF_CUSTOM_UA", "büro/1")]),
+        ("a line break in the proxy's address", "", vec![("HTTPS_PROXY", "http://me:hush@proxy\n:3128")]),
+        ("bytes that are no text in a list of hosts", "", vec![("NO_PROXY", "example.com,\u{fffd}.example.org")]),
+        ("an agency of the environment without an account", "", vec![("HW_ASSUME_ROLE_AGENCY_NAME", "ops")]),
+        (
+            "keys of an agency that are to live too long",
+            "",
+            vec![
+                ("HW_ASSUME_ROLE_AGENCY_NAME", "ops"),
+                ("HW_ASSUME_ROLE_DOMAIN_ID", "0123"),
+                ("HW_ASSUME_ROLE_DURATION", "86400"),
+                ("TF_VAR_endpoints", "{\"sts\": \"https://sts.example.com\"}"),
+            ],
+        ),
+    ] {
+        let workspace = workspace(&emulator, block, &variables);
+        workspace.write("clouds.yaml", CLOUDS);
+        workspace.write("hidden.yaml", SECURE);
+        workspace.write("koo.json", PROFILES);
+        book.text(case, &said(&workspace, case));
+    }
     for (case, block, variables) in [
         ("no region", "", [("HW_REGION_NAME", "")].as_slice()),
         ("an access key alone", "", &[("HW_SECRET_KEY", "")]),
@@ -199,7 +309,7 @@ fn every_mistake_in_the_settings_is_told_at_once_as_what_it_is() {
         ("a region that is no name", "", &[("HW_REGION_NAME", "cn north 4")]),
     ] {
         let workspace = workspace(&emulator, block, variables);
-        workspace.write("clouds.yaml", "clouds:\n  here: { region_name: eu-de }\n  odd: { region_name: 'eu-de ' }\n");
+        workspace.write("clouds.yaml", CLOUDS);
         workspace.write("broken.yaml", "clouds: [hush");
         book.text(case, &said(&workspace, case));
     }
@@ -239,7 +349,7 @@ fn a_cloud_that_cannot_be_reached_is_told_at_once_with_the_reason() {
             vec![
                 ("TF_VAR_endpoints", "{}".to_owned()),
                 ("HW_PROJECT_ID", String::new()),
-                ("HW_AUTH_URL", format!("http://{}/v3", nobody())),
+                ("OS_AUTH_URL", format!("http://{}/v3", nobody())),
             ],
         ),
         ("a proxy that wants a login", through(proxy("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"))),

@@ -50,6 +50,7 @@ impl Bench {
             project_name: None,
             endpoints,
             auth_url: None,
+            auth_url_from: String::new(),
             insecure: false,
             authorities: cloud::Authorities::default(),
             proxy: None,

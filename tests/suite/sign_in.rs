@@ -87,7 +87,7 @@ fn an_entry_of_clouds_yaml_signs_in() {
                 emulator.region()
             ),
         );
-        workspace.write("hidden.yaml", &format!("clouds: {{ here: {{ auth: {{ {secret} }} }} }}\n"));
+        workspace.write("hidden.yaml", &format!("\u{feff}clouds: {{ here: {{ auth: {{ {secret} }} }} }}\n"));
         workspace.set("OS_CLIENT_SECURE_FILE", "hidden.yaml");
         workspace.set("OS_CLOUD", "there");
         let said = workspace.run(&["plan"]).failed().says("has no cloud \"there\"; it has: here.");
@@ -164,7 +164,8 @@ fn a_koocli_profile_gives_keys_and_region() {
         ] })
         .to_string()
     };
-    workspace.write("config.json", &file(&emulator.access_key(), &emulator.secret_key()));
+    // Windows puts a mark before a text.
+    workspace.write("config.json", &format!("\u{feff}{}", file(&emulator.access_key(), &emulator.secret_key())));
     workspace.set("HW_SHARED_CONFIG_FILE", "config.json");
     workspace.run(&["plan"]).failed().says("no profile \"other\"; it has: ci");
     workspace.set("HW_PROFILE", "ci");
@@ -236,7 +237,17 @@ fn a_variable_that_is_no_text_lets_nobody_else_act() {
     use std::os::unix::ffi::OsStrExt as _;
     let emulator = emulator();
     let (access, secret) = (emulator.access_key(), emulator.secret_key());
-    for name in ["HW_PROFILE", "HW_PROJECT_ID", "OS_CLOUD", "OS_USERNAME"] {
+    for name in [
+        "HW_PROFILE",
+        "HW_PROJECT_ID",
+        "OS_CLOUD",
+        "OS_USERNAME",
+        "OS_CLIENT_SECURE_FILE",
+        "HTTPS_PROXY",
+        "NO_PROXY",
+        "HW_TF_CUSTOM_UA",
+        "TF_APPEND_USER_AGENT",
+    ] {
         let ran = std::process::Command::new(crate::support::host::BINARY)
             .arg("doctor")
             .env_clear()

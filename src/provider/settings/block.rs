@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::check::{address, fault, wrong};
-use super::table::{Kind, SETTINGS, Setting, service_keys};
+use super::check::{fault, wrong};
+use super::table::{Kind, SETTINGS, Setting, endpoint_keys};
 use crate::plugin::{
     Attribute, Diagnostics, Field, Form, Members, Mismatch, Model, NestedBlock, Path, Schema, Type, Value,
 };
@@ -113,7 +113,7 @@ pub(in crate::provider) fn schema() -> Schema {
             _ => Attribute::string(name),
         };
         let attribute = attribute.optional().describe(setting.description());
-        if setting.kind == Kind::Secret { attribute.sensitive() } else { attribute }
+        if matches!(setting.kind, Kind::Secret | Kind::Key) { attribute.sensitive() } else { attribute }
     };
     let role = of_role().fold(
         NestedBlock::single(
@@ -154,11 +154,11 @@ pub(in crate::provider) fn validate(block: &ProviderBlock) -> Diagnostics {
     }
     for (key, url) in block.endpoints() {
         let at = Path::attribute("endpoints").key(key);
-        if key != "iam" && service_keys().all(|known| known != key) {
-            let keys = service_keys().collect::<Vec<_>>().join(", ");
-            found.push(wrong(at, format!("There is no service {key:?}. Allowed are: {keys}, iam.")));
-        } else if let Err(why) = address(url) {
-            found.push(wrong(at, format!("The address of {key:?} cannot be used: {why}.")));
+        if endpoint_keys().all(|known| known != key) {
+            let keys = endpoint_keys().collect::<Vec<_>>().join(", ");
+            found.push(wrong(at, format!("There is no service {key:?}. Allowed are: {keys}.")));
+        } else if let Some(why) = fault(Kind::Address, url) {
+            found.push(wrong(at, format!("The address of {key:?} {why}.")));
         }
     }
     found

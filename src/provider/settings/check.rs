@@ -9,12 +9,14 @@ use crate::plugin::{Diagnostic, Path};
 /// Why this is no value of that kind, as the end of a sentence that begins with where it is from; no secret is repeated.
 pub(super) fn fault(kind: Kind, value: &str) -> Option<String> {
     if let Some(why) = odd(kind, value) {
-        return Some(why.to_owned());
+        return Some(why);
     }
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-';
     let may = |fits: bool, why: &str| (!fits).then(|| format!("is {value:?}; {why}"));
     match kind {
-        Kind::Line | Kind::Secret | Kind::Certificates | Kind::Addresses | Kind::Any => None,
+        Kind::Line | Kind::Secret | Kind::Key | Kind::Words | Kind::Names | Kind::Certificates | Kind::Addresses => {
+            None
+        }
         Kind::Region => may(value.chars().all(is_name), "a region is called eu-de or cn-north-4, for example"),
         Kind::Id => may(
             value.chars().all(|c| is_name(c) || c == '_'),
@@ -35,18 +37,50 @@ pub(super) fn fault(kind: Kind, value: &str) -> Option<String> {
     }
 }
 
-/// Why a value is surely not what somebody meant: it came with what a file or a shell put around it.
-pub(super) fn odd(kind: Kind, value: &str) -> Option<&'static str> {
+/// Why a value is surely not what somebody meant: it came with what a file, a shell or a page put into it.
+pub(super) fn odd(kind: Kind, value: &str) -> Option<String> {
+    if kind == Kind::Certificates && value.contains("-----BEGIN") {
+        return None;
+    }
+    if kind == Kind::Names {
+        return odd(Kind::Line, &value.split_ascii_whitespace().collect::<Vec<_>>().join(" "));
+    }
     let quoted = |mark: char| value.len() > 1 && value.starts_with(mark) && value.ends_with(mark);
-    match value {
-        _ if kind == Kind::Any || kind == Kind::Certificates && value.contains("-----BEGIN") => None,
-        _ if value.contains(char::REPLACEMENT_CHARACTER) => Some("holds bytes that are no text (UTF-8)"),
-        _ if value.contains(['\n', '\r']) => Some("holds a line break; remove it"),
-        _ if value.chars().any(char::is_control) => Some("holds a control character; remove it"),
-        _ if value.trim() != value => Some("begins or ends with white space; remove it"),
-        _ if quoted('"') || quoted('\'') => Some("is in quotes; remove them"),
+    let said = match value {
+        _ if value.contains(char::REPLACEMENT_CHARACTER) => "holds bytes that are no text (UTF-8)",
+        _ if value.contains(['\n', '\r']) => "holds a line break; remove it",
+        _ if value.chars().any(char::is_control) => "holds a control character; remove it",
+        _ if value.trim_matches(' ') != value => "begins or ends with white space; remove it",
+        _ if quoted('"') || quoted('\'') => "is in quotes; remove them",
+        _ => {
+            let unseen = value.chars().find(|c| is_invisible(*c));
+            let unseen = unseen.map(|c| format!("holds an invisible character (U+{:04X}); remove it", u32::from(c)));
+            return unseen.or_else(|| foreign(kind, value));
+        }
+    };
+    Some(said.to_owned())
+}
+
+/// Why a value cannot be a part of a header, if it is to become one.
+fn foreign(kind: Kind, value: &str) -> Option<String> {
+    let (at, other) =
+        value.chars().enumerate().find(|(_, c)| !c.is_ascii_graphic() && (kind == Kind::Key || *c != ' '))?;
+    match kind {
+        // Not even a part of it is shown.
+        Kind::Key => Some(format!("holds a character that keys and tokens do not have, in place {}", at + 1)),
+        Kind::Words => Some(format!("holds {other:?}, which cannot be sent; write it in ASCII")),
         _ => None,
     }
+}
+
+/// Whether nobody sees that a character is there: spaces other than the usual one, and what Unicode lets programs ignore.
+fn is_invisible(c: char) -> bool {
+    let is_space = c != ' ' && c.is_whitespace();
+    is_space
+        || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}')
+        || matches!(c, '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
+        || matches!(c, '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 pub(super) fn wrong(path: Path, detail: impl Into<String>) -> Diagnostic {

@@ -7,7 +7,8 @@ use yaml_rust2::parser::{Event, EventReceiver, Parser};
 use yaml_rust2::scanner::ScanError;
 use yaml_rust2::{Yaml, YamlLoader};
 
-use super::kept::Kept;
+use super::check::truth;
+use super::kept::{self, Kept, Said, no_text};
 use crate::plugin::{Diagnostic, Path};
 
 /// A file's text, and what it is called in messages.
@@ -19,16 +20,20 @@ pub(super) struct Text<'a> {
 /// Picks an entry. What `secure` says of it comes first.
 pub(super) fn pick(clouds: &Text<'_>, secure: Option<&Text<'_>>, name: &str) -> Result<Kept, Diagnostic> {
     let public = entries(clouds)?;
-    let found = public.iter().find(|(known, _)| known == name);
-    let Some((_, public)) = found else {
+    let Some(entry) = public.iter().find(|(known, _)| known == name) else {
         let known = public.iter().map(|(known, _)| known.as_str()).collect::<Vec<_>>().join(", ");
         return Err(problem(&format!("{} has no cloud {name:?}; it has: {known}.", clouds.path)));
     };
-    let hidden = match secure {
-        Some(secure) => entries(secure)?.into_iter().find(|(known, _)| known == name).map(|(_, entry)| entry),
-        None => None,
-    };
-    Ok(Entry { name, path: clouds.path, public, hidden: hidden.as_ref() }.kept())
+    let hidden = secure.map(entries).transpose()?.unwrap_or_default();
+    let hidden = hidden.iter().find(|(known, _)| known == name).zip(secure);
+    let layer = |path: &str, yaml| Layer::new(format!("the entry {name:?} of {path}"), yaml);
+    let public = layer(clouds.path, &entry.1)?;
+    match hidden {
+        None => kept(public.whose.clone(), &[public]),
+        Some(((_, yaml), secure)) => {
+            kept(format!("{} and {}", public.whose, secure.path), &[layer(secure.path, yaml)?, public])
+        }
+    }
 }
 
 /// The entries of a file, by name.
@@ -48,7 +53,11 @@ fn entries(file: &Text<'_>) -> Result<Vec<(String, Yaml)>, Diagnostic> {
     let Some(clouds) = clouds else {
         return Err(problem(&format!("{} has no `clouds` with entries.", file.path)));
     };
-    Ok(clouds.iter().filter_map(|(name, entry)| Some((word(name)?, entry.clone()))).collect())
+    let label = |name: &Yaml| match name {
+        Yaml::Integer(number) => Some(number.to_string()),
+        name => name.as_str().map(str::to_owned),
+    };
+    Ok(clouds.iter().filter_map(|(name, entry)| Some((label(name)?, entry.clone()))).collect())
 }
 
 /// What a text is made of, before it is built up.
@@ -64,57 +73,76 @@ impl EventReceiver for Form {
     }
 }
 
-/// One cloud as two files tell of it.
-struct Entry<'a> {
-    name: &'a str,
-    path: &'a str,
-    public: &'a Yaml,
-    hidden: Option<&'a Yaml>,
+/// One cloud as one file tells of it.
+struct Layer<'a> {
+    /// It, in words that follow "of".
+    whose: String,
+    yaml: &'a Yaml,
 }
 
-impl Entry<'_> {
-    /// What is there under this name, in `auth` or beside it.
-    fn text(&self, name: &str) -> Option<String> {
-        let places = self.hidden.into_iter().chain([self.public]);
-        let mut found = places.flat_map(|entry| [&entry["auth"][name], &entry[name]]);
-        let text = found.find_map(|yaml| word(yaml).filter(|text| !text.is_empty()));
-        match name {
-            // The opposite of `insecure`.
-            "verify" => text.map(|text| if text.eq_ignore_ascii_case("false") { "true" } else { "false" }.to_owned()),
-            "region" => text.or_else(|| {
-                let first = self.public["regions"].as_vec()?.first()?;
-                word(first).or_else(|| word(&first["name"]))
-            }),
-            _ => text,
+impl<'a> Layer<'a> {
+    fn new(whose: String, yaml: &'a Yaml) -> Result<Self, Diagnostic> {
+        for (part, yaml) in [("", yaml), ("`auth` of ", &yaml["auth"])] {
+            if !matches!(yaml, Yaml::Hash(_) | Yaml::Null | Yaml::BadValue) {
+                let detail = format!("A map of settings is expected, but {part}{whose} is {}.", what(yaml));
+                return Err(problem(&detail));
+            }
         }
+        Ok(Layer { whose, yaml })
     }
 
-    fn kept(&self) -> Kept {
-        let whose = format!("the entry {:?} of {}", self.name, self.path);
-        let mut kept = Kept::of(whose, "cloud", |setting| setting.entry.to_vec(), |key| self.text(key));
-        let has = |name| self.text(name).is_some();
-        let lacks = |what: &str| {
-            let hint = if self.hidden.is_some() { "" } else { NOTHING_HIDDEN };
-            problem(&format!("The entry {:?} of {} {what}.{hint}", self.name, self.path))
-        };
-        if has("application_credential_id") || has("application_credential_name") {
-            kept.unusable = Some(lacks("signs in with an application credential, which these clouds do not have"));
-        } else if ["token", "access_key", "secret_key", "password"].iter().all(|name| kept.text(name).is_none()) {
-            kept.unusable = Some(lacks("has no `token`, no `ak` and `sk`, and no `password`"));
+    /// What is there under this key, in `auth` or beside it.
+    fn said(&self, key: &'static str) -> Result<Option<Said>, Diagnostic> {
+        let mut places = vec![&self.yaml["auth"][key], &self.yaml[key]];
+        if key == "region" {
+            let regions = &self.yaml["regions"];
+            let first = if regions.is_array() { &regions[0] } else { regions };
+            places.push(if first["name"].is_badvalue() { first } else { &first["name"] });
         }
-        kept
+        for yaml in places {
+            let text = match (key, yaml) {
+                (_, Yaml::Null | Yaml::BadValue) => continue,
+                (_, Yaml::String(text)) if text.is_empty() => continue,
+                // The opposite of `insecure`.
+                ("verify", Yaml::Boolean(checks)) => (!checks).to_string(),
+                ("verify", Yaml::String(text)) => {
+                    truth(text).map_or_else(|| text.clone(), |checks| (!checks).to_string())
+                }
+                (_, Yaml::String(text)) => text.clone(),
+                (_, other) => return Err(problem(&no_text(key, &self.whose, what(other)))),
+            };
+            return Ok(Some(Said { key, whose: self.whose.clone(), text }));
+        }
+        Ok(None)
     }
+}
+
+/// What the layers say together, the first before the others.
+fn kept(whose: String, layers: &[Layer<'_>]) -> Result<Kept, Diagnostic> {
+    let said = |key| layers.iter().find_map(|layer| layer.said(key).transpose()).transpose();
+    let mut kept = Kept::of(whose, "cloud", |setting| setting.entry.to_vec(), said)?;
+    let has = |key| layers.iter().any(|layer| layer.said(key).is_ok_and(|said| said.is_some()));
+    let hint = if layers.len() > 1 { "" } else { NOTHING_HIDDEN };
+    let lacks = |what: &str| problem(&format!("{} {what}.{hint}", kept.whose.replacen('t', "T", 1)));
+    if has("application_credential_id") || has("application_credential_name") {
+        kept.unusable = Some(lacks("signs in with an application credential, which these clouds do not have"));
+    } else if ["token", "access_key", "secret_key", "password"].iter().all(|name| kept.text(name).is_none()) {
+        kept.unusable = Some(lacks("has no `token`, no `ak` and `sk`, and no `password`"));
+    }
+    Ok(kept)
 }
 
 const NOTHING_HIDDEN: &str = " Nothing is said of it in a `secure.yaml`.";
 
-/// A text, also from what YAML takes for a number or a truth value.
-fn word(yaml: &Yaml) -> Option<String> {
+/// What is there, in a word.
+fn what(yaml: &Yaml) -> &'static str {
     match yaml {
-        Yaml::String(text) | Yaml::Real(text) => Some(text.clone()),
-        Yaml::Integer(number) => Some(number.to_string()),
-        Yaml::Boolean(truth) => Some(truth.to_string()),
-        _ => None,
+        Yaml::Integer(_) | Yaml::Real(_) => kept::NUMBER,
+        Yaml::Boolean(_) => kept::TRUTH,
+        Yaml::Array(_) => kept::LIST,
+        Yaml::Hash(_) => kept::MAP,
+        Yaml::String(_) => "a text",
+        Yaml::Alias(_) | Yaml::Null | Yaml::BadValue => "nothing",
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::io;
 
+use super::check::wrong;
 use super::clouds::{self, Text};
 use super::kept::Kept;
-use super::places::{Place, Places};
+use super::places::{Found, Place, Places};
 use super::profile;
 use super::surroundings::{Surroundings, unreadable};
 use super::table::setting;
@@ -12,12 +13,15 @@ use crate::cloud::Authorities;
 use crate::plugin::{Diagnostic, Path};
 
 /// Certificate authorities, from a file or as they are.
-pub(super) fn certificates(text: &str, around: &Surroundings) -> Result<Authorities, String> {
-    if text.contains("-----BEGIN") {
-        return Authorities::read(text).map_err(|why| format!("The certificates cannot be used: {why}."));
+pub(super) fn certificates(found: &Found, around: &Surroundings) -> Result<Authorities, Diagnostic> {
+    let Found { value, from, .. } = found;
+    let cannot = |detail: String| wrong(Path::attribute("cacert_file"), detail);
+    if value.contains("-----BEGIN") {
+        return Authorities::read(value)
+            .map_err(|why| cannot(format!("The certificates in {from} cannot be used: {why}.")));
     }
-    let path = around.expanded(text);
-    let cannot = |why: &str| format!("The certificates in {} cannot be read: {why}.", path.display());
+    let path = around.expanded(value);
+    let cannot = |why: &str| cannot(format!("{} cannot be read: {why}. {from} names it.", path.display()));
     let text = (around.file)(&path).map_err(|why| match why.kind() {
         io::ErrorKind::InvalidData => cannot("it is no text; `openssl x509 -inform der` writes such a file as PEM"),
         _ => cannot(&unreadable(&why)),
@@ -37,18 +41,28 @@ pub(super) fn kept(places: &Places<'_>) -> Result<Option<Kept>, Diagnostic> {
         (None, None) => (around, asked(around)),
         written => (Place::Block, written),
     };
-    match asked {
-        (Some(profile), Some(entry)) => Err(clouds::problem(&format!(
-            "{} names an entry of it, and {} a profile of KooCLI. Remove either.",
-            entry.from, profile.from
-        ))),
-        (Some(_), None) => koo_cli(places).map(Some),
-        (None, Some(entry)) => match entry_of_clouds(&entry.value, places) {
-            // Other programs read that variable too: it must not be in the way of credentials that come before it.
-            Err(why) if place == around => Ok(Some(Kept::broken("cloud", why))),
-            found => found.map(Some),
-        },
-        (None, None) => Ok(None),
+    let (found, names) = match asked {
+        (Some(profile), Some(entry)) => {
+            return Err(clouds::problem(&format!(
+                "{} names an entry of it, and {} a profile of KooCLI. Remove either.",
+                entry.from, profile.from
+            )));
+        }
+        (Some(_), None) => (koo_cli(places), ["shared_config_file", "profile"].as_slice()),
+        (None, Some(entry)) => {
+            (entry_of_clouds(&entry.value, places), ["clouds_entry", "clouds_file", "secure_file"].as_slice())
+        }
+        (None, None) => return Ok(None),
+    };
+    let told = |problem: Diagnostic| {
+        let asked = names.iter().filter_map(|name| Some(places.find(name)?.from.to_string())).collect::<Vec<_>>();
+        Diagnostic { detail: format!("{} It was asked for by {}.", problem.detail, asked.join(" and ")), ..problem }
+    };
+    match found.map_err(told) {
+        Ok(kept) => Ok(Some(Kept { unusable: kept.unusable.map(told), ..kept })),
+        // Other programs read `OS_CLOUD` too: it must not be in the way of credentials that come before it.
+        Err(why) if place == around && names.contains(&"clouds_entry") => Ok(Some(Kept::broken("cloud", why))),
+        Err(why) => Err(why),
     }
 }
 
@@ -58,17 +72,13 @@ fn koo_cli(places: &Places<'_>) -> Result<Kept, Diagnostic> {
     let name = places.find("profile");
     let path = places.around.expanded(file.as_ref().map_or("~/.hcloud/config.json", |file| &file.value));
     let text = (places.around.file)(&path).map_err(|why| {
-        let asked = [&file, &name].into_iter().flatten().map(|found| found.from.to_string()).collect::<Vec<_>>();
-        Diagnostic::error(
-            "The shared configuration file cannot be used",
-            format!(
-                "{} cannot be read: {}. It was asked for by {}: correct the path, or remove what asks for it.",
-                path.display(),
-                unreadable(&why),
-                asked.join(" and ")
-            ),
-        )
-        .at(Path::attribute("shared_config_file"))
+        let detail = format!(
+            "{} cannot be read: {}. Correct the path, or remove what asks for it.",
+            path.display(),
+            unreadable(&why)
+        );
+        Diagnostic::error("The shared configuration file cannot be used", detail)
+            .at(Path::attribute("shared_config_file"))
     })?;
     profile::pick(&text, name.map(|name| name.value).as_deref(), &path.display().to_string())
 }
@@ -77,10 +87,8 @@ fn koo_cli(places: &Places<'_>) -> Result<Kept, Diagnostic> {
 fn entry_of_clouds(name: &str, places: &Places<'_>) -> Result<Kept, Diagnostic> {
     let Some((path, text)) = first_file("clouds_file", "clouds.yaml", places)? else {
         return Err(clouds::problem(&format!(
-            "There is none in this folder, in ~/.config/openstack or in /etc/openstack, and {} names none. {name:?} was asked \
-             for by `cloud` or {}.",
+            "There is none in this folder, in ~/.config/openstack or in /etc/openstack, and {} names none.",
             setting("clouds_file").listed(),
-            setting("clouds_entry").listed(),
         )));
     };
     let secure = first_file("secure_file", "secure.yaml", places)?;
@@ -99,8 +107,7 @@ fn first_file(setting: &str, name: &str, places: &Places<'_>) -> Result<Option<(
             Ok(text) => return Ok(Some((path.display().to_string(), text))),
             Err(why) if named.is_none() && why.kind() == io::ErrorKind::NotFound => {}
             Err(why) => {
-                let from = named.map_or(String::new(), |found| format!(" {} names it.", found.from));
-                let detail = format!("{} cannot be read: {}.{from}", path.display(), unreadable(&why));
+                let detail = format!("{} cannot be read: {}.", path.display(), unreadable(&why));
                 return Err(clouds::problem(&detail));
             }
         }

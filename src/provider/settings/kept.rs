@@ -12,12 +12,21 @@ pub(in crate::provider) struct Kept {
     pub(super) whose: String,
     /// The argument that names it.
     pub(super) argument: &'static str,
-    /// Values by the setting's name, each with its key.
-    pub(super) texts: BTreeMap<&'static str, (&'static str, String)>,
+    /// What it says, by the setting's name.
+    pub(super) texts: BTreeMap<&'static str, Said>,
     /// Why its credentials are not to be had. Only who needs them hears of it.
     pub(in crate::provider) unusable: Option<Diagnostic>,
     /// Whether the file itself could not be used, so that nobody knows what it says.
     pub(super) is_broken: bool,
+}
+
+/// A text in a file, and where it is. There is no `Debug`: it may be secret.
+#[derive(Clone)]
+pub(super) struct Said {
+    pub(super) key: &'static str,
+    /// The part of a file that has the key, in words that follow "of".
+    pub(super) whose: String,
+    pub(super) text: String,
 }
 
 impl Kept {
@@ -26,14 +35,14 @@ impl Kept {
         whose: String,
         argument: &'static str,
         keys: impl Fn(&'static Setting) -> Vec<&'static str>,
-        text: impl Fn(&'static str) -> Option<String>,
-    ) -> Self {
+        said: impl Fn(&'static str) -> Result<Option<Said>, Diagnostic>,
+    ) -> Result<Self, Diagnostic> {
         let texts = SETTINGS.iter().filter_map(|setting| {
-            let found =
-                keys(setting).into_iter().find_map(|key| Some((key, text(key).filter(|text| !text.is_empty())?)));
-            Some((setting.name, found?))
+            let found = keys(setting).into_iter().find_map(|key| said(key).transpose())?;
+            Some(found.map(|said| (setting.name, said)))
         });
-        Kept { whose, argument, texts: texts.collect(), unusable: None, is_broken: false }
+        let texts = texts.collect::<Result<_, _>>()?;
+        Ok(Kept { whose, argument, texts, unusable: None, is_broken: false })
     }
 
     /// A file that could not be used.
@@ -43,6 +52,18 @@ impl Kept {
     }
 
     pub(super) fn text(&self, name: &str) -> Option<&str> {
-        self.texts.get(name).map(|(_, text)| text.as_str())
+        self.texts.get(name).map(|said| said.text.as_str())
     }
 }
+
+/// Why what is there under a key is no text, which `what` says.
+pub(super) fn no_text(key: &str, whose: &str, what: &str) -> String {
+    let quotes = if what == NUMBER || what == TRUTH { ": put it in quotes" } else { "" };
+    format!("`{key}` of {whose} is {what}, not text{quotes}.")
+}
+
+/// What files hold instead of texts.
+pub(super) const NUMBER: &str = "a number";
+pub(super) const TRUTH: &str = "true or false";
+pub(super) const LIST: &str = "a list";
+pub(super) const MAP: &str = "a map";

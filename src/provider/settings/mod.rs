@@ -21,7 +21,7 @@ use secrecy::ExposeSecret as _;
 
 pub use self::block::ProviderBlock;
 pub(super) use self::block::{schema, validate};
-use self::check::{address, truth, wrong};
+use self::check::{address, truth};
 use self::kept::Kept;
 use self::places::{Found, Places};
 #[cfg(any(test, feature = "fuzzing"))]
@@ -63,13 +63,12 @@ pub(super) fn resolve(
     let cloud = value(find("cloud"));
     let project_id = value(find("project_id"));
     let project_name = value(find("project_name"));
-    let auth_url = find("auth_url").and_then(|found| address(&found.value).ok());
-    let insecure = find("insecure").and_then(|found| truth(&found.value)).unwrap_or_default();
+    let auth_url = find("auth_url");
+    let insecure = find("insecure").filter(|found| truth(&found.value) == Some(true));
     let max_retries = find("max_retries").and_then(|found| found.value.parse().ok()).unwrap_or(DEFAULT_MAX_RETRIES);
     let proxy = find("proxy");
     let no_proxy = value(find("no_proxy")).unwrap_or_default();
-    let authorities = find("cacert_file").map(|found| files::certificates(&found.value, around));
-    let authorities = authorities.transpose().map_err(|why| wrong(Path::attribute("cacert_file"), why));
+    let authorities = find("cacert_file").map(|found| files::certificates(&found, around)).transpose();
     let authorities = noted(authorities, &mut problems).flatten().unwrap_or_default();
     let assume_role = noted(sign_in::assume_role(&places), &mut problems).flatten();
     let signed_in = noted(sign_in::credentials(&places), &mut problems);
@@ -84,11 +83,11 @@ pub(super) fn resolve(
     let (Some(region), Some(signed_in), false) = (region, signed_in, problems.has_errors()) else {
         return Err(problems);
     };
-    if insecure {
-        warnings.push(unchecked_certificates());
+    if let Some(found) = &insecure {
+        warnings.push(unchecked_certificates(&found.from.to_string()));
     }
     if let Some(kept) = places.kept.as_ref().filter(|kept| is_another(kept, &signed_in)) {
-        warnings.push(another_identity(kept));
+        warnings.push(another_identity(kept, &signed_in.from));
     }
     let mut from: BTreeMap<_, _> = SETTINGS
         .iter()
@@ -103,8 +102,9 @@ pub(super) fn resolve(
         project_id,
         project_name,
         endpoints: block.endpoints().filter_map(|(key, url)| Some((key.to_owned(), address(url).ok()?))).collect(),
-        auth_url,
-        insecure,
+        auth_url: auth_url.as_ref().and_then(|found| address(&found.value).ok()),
+        auth_url_from: auth_url.map(|found| found.from.to_string()).unwrap_or_default(),
+        insecure: insecure.is_some(),
         authorities,
         proxy: proxy.map(|found| cloud::Proxy::new(&found.value, &found.from.to_string(), &no_proxy)),
         max_retries,
@@ -149,12 +149,11 @@ fn is_another(kept: &Kept, used: &SignIn) -> bool {
     !is_same
 }
 
-fn another_identity(kept: &Kept) -> Diagnostic {
+fn another_identity(kept: &Kept, used: &str) -> Diagnostic {
     Diagnostic::warning(
         "The file's credentials are not used",
         format!(
-            "Credentials were to come from {}, but the provider block or the environment holds others, and those come first. \
-             Remove either, so that nobody acts with another identity than was meant; `terraform-provider-huaweidb doctor` shows \
+            "Credentials were to come from {}, but those of {used} come first. Remove either, so that nobody acts with another identity than was meant; `terraform-provider-huaweidb doctor` shows \
              which are used.",
             kept.whose
         ),
@@ -162,11 +161,13 @@ fn another_identity(kept: &Kept) -> Diagnostic {
     .at(Path::attribute(kept.argument))
 }
 
-fn unchecked_certificates() -> Diagnostic {
+fn unchecked_certificates(from: &str) -> Diagnostic {
     Diagnostic::warning(
         "TLS certificates are not checked",
-        "`insecure` is on: anybody on the way to the cloud can read and change what is sent, credentials included. Use \
-         `cacert_file` to trust a private authority instead.",
+        format!(
+            "{from} switches the check off: anybody on the way to the cloud can read and change what is sent, credentials \
+             included. Use `cacert_file` to trust a private authority instead."
+        ),
     )
     .at(Path::attribute("insecure"))
 }
@@ -175,7 +176,7 @@ fn user_agent(terraform_version: &str, places: &Places<'_>) -> String {
     let mut name = format!("terraform-provider-huaweidb/{} Terraform/{terraform_version}", env!("CARGO_PKG_VERSION"));
     for more in ["user_agent", "user_agent_of_cli"].into_iter().filter_map(|name| places.find(name)) {
         name.push(' ');
-        name.extend(more.value.chars().filter(|c| c.is_ascii_graphic() || *c == ' '));
+        name.push_str(&more.value);
     }
     name
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::block::{ProviderBlock, path};
 use super::check::{fault, odd, wrong};
-use super::kept::Kept;
+use super::kept::{Kept, Said};
 use super::surroundings::Surroundings;
 use super::table::{Kind, SETTINGS, Setting, setting};
 use crate::plugin::{Diagnostic, Path};
@@ -137,8 +137,7 @@ impl Places<'_> {
     }
 
     fn kept(&self, setting: &'static Setting) -> Option<Found> {
-        let kept = self.kept.as_ref()?;
-        let (key, value) = kept.texts.get(setting.name)?;
-        Some(Found { value: value.clone(), from: From::File { key, whose: kept.whose.clone() }, setting })
+        let Said { key, whose, text } = self.kept.as_ref()?.texts.get(setting.name)?.clone();
+        Some(Found { value: text, from: From::File { key, whose }, setting })
     }
 }

@@ -5,7 +5,9 @@
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
-use super::kept::Kept;
+use super::check::odd;
+use super::kept::{self, Kept, Said};
+use super::table::Kind;
 use crate::plugin::{Diagnostic, Path};
 
 #[derive(Default, Deserialize)]
@@ -33,46 +35,51 @@ pub(in crate::provider) fn pick(text: &str, name: Option<&str>, path: &str) -> R
     if name.is_empty() {
         return Err(problem(format!("{path} has no current profile; set `profile` or HW_PROFILE.")));
     }
-    let called = |profile: &Map<String, Json>| profile.get("name").and_then(word).unwrap_or_default();
-    let Some(profile) = file.profiles.iter().find(|profile| called(profile) == name) else {
-        let known = file.profiles.iter().map(called).collect::<Vec<_>>().join(", ");
+    let word =
+        |profile: &Map<String, Json>, key| profile.get(key).and_then(Json::as_str).unwrap_or_default().to_owned();
+    let Some(profile) = file.profiles.iter().find(|profile| word(profile, "name") == name) else {
+        let known = file.profiles.iter().map(|profile| word(profile, "name")).collect::<Vec<_>>().join(", ");
         return Err(problem(format!("{path} has no profile {name:?}; it has: {known}.")));
     };
-    let mode = profile.get("mode").and_then(word).unwrap_or_default();
+    let mode = word(profile, "mode");
     let signs_on = mode.eq_ignore_ascii_case("SSO");
-    let text = |key: &str| match key {
-        "accessKeyId" | "secretAccessKey" | "securityToken" if signs_on => {
-            profile.get("ssoAuth")?.get("stsToken")?.get(key).and_then(word)
-        }
-        _ => profile.get(key).and_then(word),
+    let session = profile.get("ssoAuth").and_then(|sso| sso.get("stsToken"));
+    let has_session = session.is_some_and(Json::is_object);
+    let whose = format!("the profile {name:?} of {path}");
+    let said = |key| {
+        let found = match key {
+            "accessKeyId" | "secretAccessKey" | "securityToken" if signs_on => {
+                session.and_then(|session| session.get(key))
+            }
+            _ => profile.get(key),
+        };
+        let what = match found {
+            None | Some(Json::Null) => return Ok(None),
+            Some(Json::String(text)) => {
+                let said = Said { key, whose: whose.clone(), text: text.clone() };
+                return Ok(Some(said).filter(|said| !said.text.is_empty()));
+            }
+            Some(Json::Number(_)) => kept::NUMBER,
+            Some(Json::Bool(_)) => kept::TRUTH,
+            Some(Json::Array(_)) => kept::LIST,
+            Some(Json::Object(_)) => kept::MAP,
+        };
+        Err(problem(kept::no_text(key, &whose, what)))
     };
-    let mut kept = Kept::of(
-        format!("the profile {name:?} of {path}"),
-        "profile",
-        |setting| setting.profile.into_iter().collect(),
-        text,
-    );
-    let has_session = profile.get("ssoAuth").and_then(|sso| sso.get("stsToken")).is_some_and(Json::is_object);
+    let mut kept = Kept::of(whose.clone(), "profile", |setting| setting.profile.into_iter().collect(), said)?;
     let keys = [kept.text("access_key"), kept.text("secret_key")];
     let why = match keys {
         _ if signs_on && !has_session => {
             Some(format!("The profile {name:?} signs in through SSO and holds no keys yet; sign in with KooCLI first."))
         }
         [Some(access), Some(secret)] if is_readable(access) && is_readable(secret) => None,
+        // What is wrong with these is said like of any other setting.
+        [Some(access), Some(secret)] if [access, secret].iter().any(|key| odd(Kind::Key, key).is_some()) => None,
         [Some(_), Some(_)] => Some(format!("The keys of the profile {name:?} are encrypted. {READABLE}.")),
         _ => Some(format!("The profile {name:?} (mode {mode:?}) holds no access key and secret key. {READABLE}.")),
     };
     kept.unusable = why.map(problem);
     Ok(kept)
-}
-
-/// A text, also from what somebody wrote as a number.
-fn word(json: &Json) -> Option<String> {
-    match json {
-        Json::String(text) => Some(text.clone()),
-        Json::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
 }
 
 /// Whether a key looks like a key. Access and secret keys are short and made of letters and digits (old ones also of

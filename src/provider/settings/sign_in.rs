@@ -131,14 +131,14 @@ fn half(places: &Places<'_>, place: Place, there: &Found, missing: &[&str]) -> D
     let kept = places.kept.as_ref();
     let names = |names: &[&str]| names.iter().map(|name| setting(name).called_in(place, kept)).collect::<Vec<_>>();
     let mut said = format!("{} is set, but {} is not.", there.from, names(missing).join(" or "));
-    if place == Place::File {
-        said += " They go together; secrets may be in a `secure.yaml`.";
-        return incomplete(there.argument(), said);
-    }
-    let others = [Place::Block].into_iter().chain(ENVIRONMENT).filter(|other| *other != place);
+    let others = [Place::Block].into_iter().chain(ENVIRONMENT).chain([Place::File]).filter(|other| *other != place);
     let elsewhere = others.flat_map(|other| missing.iter().map(move |name| (other, *name)));
     if let Some(found) = elsewhere.into_iter().find_map(|(other, name)| places.within(other, name)) {
         let _ = write!(said, " {} is not taken for it: halves of different places do not make a pair.", found.from);
+    }
+    if place == Place::File {
+        said += " They go together; secrets may be in a `secure.yaml`.";
+        return incomplete(there.argument(), said);
     }
     let pair = if missing == ["access_key"] || missing == ["secret_key"] {
         ["access_key", "secret_key"]
@@ -192,12 +192,12 @@ pub(super) fn nothing_found() -> String {
 /// The agency to act for, if one is named.
 pub(super) fn assume_role(places: &Places<'_>) -> Result<Option<AssumeRole>, Diagnostic> {
     let lacks = |detail: String| wrong(Path::attribute("assume_role"), detail);
-    let find =
-        |name: &str| places.find(name).map(Found::checked).transpose().map(|found| found.map(|found| found.value));
+    let find = |name: &str| places.find(name).map(Found::checked).transpose();
+    let value = |name: &str| find(name).map(|found| found.map(|found| found.value));
     let variable = |name: &str| setting(name).listed();
-    let domain_name = find("assume_role.domain_name")?;
-    let domain_id = find("assume_role.domain_id")?;
-    let Some(agency_name) = find("assume_role.agency_name")? else {
+    let domain_name = value("assume_role.domain_name")?;
+    let domain_id = value("assume_role.domain_id")?;
+    let Some(agency) = find("assume_role.agency_name")? else {
         let lacking = || {
             let variable = variable("assume_role.agency_name");
             Err(lacks(format!("`assume_role` names no agency. Set `agency_name`, or {variable}.")))
@@ -206,11 +206,13 @@ pub(super) fn assume_role(places: &Places<'_>) -> Result<Option<AssumeRole>, Dia
     };
     if domain_name.is_none() && domain_id.is_none() {
         return Err(lacks(format!(
-            "`assume_role` names an agency, but not the account it belongs to. Set `domain_name` or `domain_id`, or {} or {}.",
+            "{} names an agency, but nothing names the account that it belongs to. Set `domain_name` or `domain_id` in \
+             `assume_role`, or {} or {}.",
+            agency.from,
             variable("assume_role.domain_name"),
             variable("assume_role.domain_id"),
         )));
     }
-    let duration_seconds = find("assume_role.duration")?.and_then(|seconds| seconds.parse().ok());
-    Ok(Some(AssumeRole { agency_name, domain_name, domain_id, duration_seconds }))
+    let duration_seconds = value("assume_role.duration")?.and_then(|seconds| seconds.parse().ok());
+    Ok(Some(AssumeRole { agency_name: agency.value, domain_name, domain_id, duration_seconds }))
 }

@@ -63,7 +63,9 @@ fn small_text(path: &FilePath) -> io::Result<String> {
     if bytes.len() as u64 > LARGEST_FILE {
         return Err(too_large());
     }
-    String::from_utf8(bytes).map_err(|_| io::ErrorKind::InvalidData.into())
+    let text = String::from_utf8(bytes).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+    // The mark that some editors put before a text is no part of it.
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 fn too_large() -> io::Error {

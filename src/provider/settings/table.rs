@@ -32,6 +32,12 @@ pub(super) enum Kind {
     Line,
     /// One line of text that nobody is to see.
     Secret,
+    /// A secret of the cloud's own making, which becomes a part of headers.
+    Key,
+    /// Words that become a part of a header.
+    Words,
+    /// Names, with commas or white space in between.
+    Names,
     /// A region's name.
     Region,
     /// An id, which becomes a part of addresses.
@@ -48,8 +54,6 @@ pub(super) enum Kind {
     Truth,
     /// A number.
     Count { least: i64, most: i64, of: &'static str },
-    /// Whatever it is.
-    Any,
 }
 
 /// All of them, in the order in which pages show them.
@@ -58,19 +62,19 @@ pub static SETTINGS: &[Setting] = &[
         .variables(&["HW_REGION_NAME", "OS_REGION_NAME", "OS_REGION"])
         .profile("region")
         .entry(&["region_name", "region"]),
-    argument("access_key", Kind::Secret, "Access key id; goes with `secret_key`. Key, secret and security token are taken together, from the first of these places that has them.")
+    argument("access_key", Kind::Key, "Access key id; goes with `secret_key`. Key, secret and security token are taken together, from the first of these places that has them.")
         .variables(&["HW_ACCESS_KEY", "OS_ACCESS_KEY"])
         .profile("accessKeyId")
         .entry(&["ak", "access_key"]),
-    argument("secret_key", Kind::Secret, "Secret access key; goes with `access_key`.")
+    argument("secret_key", Kind::Key, "Secret access key; goes with `access_key`.")
         .variables(&["HW_SECRET_KEY", "OS_SECRET_KEY"])
         .profile("secretAccessKey")
         .entry(&["sk", "secret_key"]),
-    argument("security_token", Kind::Secret, "Security token of a temporary access key.")
+    argument("security_token", Kind::Key, "Security token of a temporary access key.")
         .variables(&["HW_SECURITY_TOKEN", "OS_SECURITY_TOKEN"])
         .profile("securityToken")
         .entry(&["security_token"]),
-    argument("token", Kind::Secret, "Ready IAM token of the project, instead of keys; it cannot be renewed when it expires.")
+    argument("token", Kind::Key, "Ready IAM token of the project, instead of keys; it cannot be renewed when it expires.")
         .variables(&["HW_AUTH_TOKEN", "OS_AUTH_TOKEN", "OS_TOKEN"])
         .entry(&["token"]),
     argument("user_name", Kind::Line, "IAM user's name, instead of keys; goes with `password`, which is taken from the same place, and the account (`domain_name` or `domain_id`).")
@@ -145,17 +149,17 @@ pub static SETTINGS: &[Setting] = &[
         .otherwise("the first of `clouds.yaml`, `~/.config/openstack/clouds.yaml`, `/etc/openstack/clouds.yaml`"),
     variable("secure_file", Kind::Line, &["OS_CLIENT_SECURE_FILE"], "Path of `secure.yaml`.")
         .otherwise("the first of `secure.yaml`, `~/.config/openstack/secure.yaml`, `/etc/openstack/secure.yaml`"),
-    variable("proxy", Kind::Any, &["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"], "Proxy that leads out.")
+    variable("proxy", Kind::Line, &["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"], "Proxy that leads out.")
         .otherwise("none"),
-    variable("no_proxy", Kind::Any, &["NO_PROXY", "no_proxy"], "Who is reached without the proxy.")
+    variable("no_proxy", Kind::Names, &["NO_PROXY", "no_proxy"], "Who is reached without the proxy.")
         .otherwise("nobody but this machine"),
-    variable("user_agent", Kind::Any, &["HW_TF_CUSTOM_UA"], "Words to add to what the provider calls itself."),
-    variable("user_agent_of_cli", Kind::Any, &["TF_APPEND_USER_AGENT"], "The same, as Terraform itself knows it."),
+    variable("user_agent", Kind::Words, &["HW_TF_CUSTOM_UA"], "Words to add to what the provider calls itself."),
+    variable("user_agent_of_cli", Kind::Words, &["TF_APPEND_USER_AGENT"], "The same, as Terraform itself knows it."),
 ];
 
 /// The keys that `endpoints` knows.
-pub(super) fn service_keys() -> impl Iterator<Item = &'static str> {
-    backup::ALL.iter().map(|service| service.facts().product.key)
+pub(super) fn endpoint_keys() -> impl Iterator<Item = &'static str> {
+    backup::ALL.iter().map(|service| service.facts().product.key).chain(["iam", "sts"])
 }
 
 /// The setting of that name.
@@ -211,8 +215,8 @@ impl Setting {
         let places = if places.is_empty() { last } else { format!("{}, or {last}", places.join(", ")) };
         let keys = match self.kind {
             Kind::Addresses => {
-                let keys = service_keys().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
-                format!(" Services are {keys} and `iam`.")
+                let keys = endpoint_keys().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+                format!(" Services are {keys}.")
             }
             _ => String::new(),
         };
