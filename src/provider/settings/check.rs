@@ -89,7 +89,6 @@ pub(super) fn wrong(path: Path, detail: impl Into<String>) -> Diagnostic {
 
 /// An address as people write it: the scheme may be missing.
 pub(super) fn address(text: &str) -> Result<Url, String> {
-    let text = text.trim();
     let text = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
     let url = Url::parse(&text).map_err(|why| format!("{text:?} is no address ({why})"))?;
     cloud::check_address(&url)?;

@@ -47,7 +47,7 @@ impl Kept {
 
     /// A file that could not be used.
     pub(super) fn broken(argument: &'static str, why: Diagnostic) -> Self {
-        let whose = "a file that cannot be used".to_owned();
+        let whose = format!("a file that cannot be used ({})", why.detail.trim_end_matches('.'));
         Kept { whose, argument, texts: BTreeMap::new(), unusable: Some(why), is_broken: true }
     }
 

@@ -307,6 +307,11 @@ fn what_is_wrong_with_settings_is_said_in_one_way() {
         ("an entry beside other credentials", empty(), with(&[region, ("OS_CLOUD", "half")])),
         ("a broken clouds.yaml", empty(), vec![region, ("OS_CLOUD", "app"), ("OS_CLIENT_CONFIG_FILE", "/cut.yaml")]),
         (
+            "a broken clouds.yaml beside other credentials",
+            empty(),
+            with(&[region, ("OS_CLOUD", "app"), ("OS_CLIENT_CONFIG_FILE", "/cut.yaml")]),
+        ),
+        (
             "a broken clouds.yaml, which may name the region",
             empty(),
             vec![("OS_CLOUD", "app"), ("OS_CLIENT_CONFIG_FILE", "/cut.yaml")],
