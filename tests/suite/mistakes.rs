@@ -66,10 +66,13 @@ fn proxy(answer: &'static str) -> String {
     })
 }
 
-/// A port where nobody listens.
+/// A port where nobody listens, now or later: it is taken, so that no other test gets it.
 fn nobody() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("it has one").to_string()
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    socket.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+    let address = socket.local_addr().expect("it has one").to_string();
+    std::mem::forget(socket);
+    address
 }
 
 /// A folder whose provider block holds this, and a plan that asks for the instances of a service.
