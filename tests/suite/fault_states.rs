@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use huaweidb::backup::{ALL, Backups, Service, Status, StopScope};
 use huaweidb::cloud::{Cloud, Settings};
@@ -14,7 +13,7 @@ use serde_json::{Value as Json, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::binary::{proposed, whole};
-use crate::faults::{AT_ONCE, Gate, HASTE, HOSTILE, WRONGS, Wrong, hides_deletions, settings};
+use crate::faults::{AT_ONCE, HASTE, HOSTILE, WRONGS, Wrong, hides_deletions, refusing, settings};
 use crate::support::host::Host;
 use crate::support::host::proto::tfplugin6 as tf;
 use crate::support::matrix;
@@ -356,11 +355,7 @@ impl Stage {
         let mut settings = self.settings();
         let door = if matches!(doing, Doing::Token | Doing::Project) { "iam" } else { self.cell.key() };
         match wrong.fault() {
-            None => {
-                let gate = Gate::to(&self.emulator.endpoint(door));
-                settings.endpoints.insert(door.to_owned(), gate.url().parse().expect("a URL"));
-                gate.open_after((!throughout).then_some(Duration::from_millis(30)));
-            }
+            None => _ = settings.endpoints.insert(door.to_owned(), refusing()),
             Some(fault) => {
                 if doing == Doing::Search {
                     self.emulator.fault(Fault::new(FaultKind::CloseAfter).on(door).operation("create"));
@@ -676,6 +671,10 @@ fn cells() -> Vec<Cell> {
         let wrongs = WRONGS.into_iter().chain(HOSTILE).enumerate();
         for (mth, wrong) in wrongs.filter(|(_, wrong)| doing.can_have(*wrong)) {
             for throughout in [false, true] {
+                // At a host that refuses, nobody ever listens.
+                if !throughout && wrong == Wrong::Refused {
+                    continue;
+                }
                 if throughout && wrong == Wrong::Oversized && doing != Doing::Read {
                     // Again and again it only shows how fast this machine copies memory.
                     continue;

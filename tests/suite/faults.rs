@@ -10,8 +10,7 @@ use huaweidb::backup::{
 use huaweidb::cloud::{Authorities, Cloud, Context, Credentials, Settings};
 use huaweidb_emulator::{BackupRow, Emulator, Fault, FaultKind, NewBackups, Options};
 use serde_json::Value as Json;
-use tokio::io::copy_bidirectional;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpSocket;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -201,8 +200,8 @@ impl Cell {
         let at_iam = matches!(self.doing, Doing::Token | Doing::Project);
         possible
             && !(at_iam && self.wrong.is_busy())
-            // Refused is a whole host, not an operation of it.
-            && !(matches!(self.doing, Doing::Job | Doing::Search) && self.wrong == Wrong::Refused)
+            // Refused is a whole host at which nobody ever listens, not an operation of it.
+            && (self.wrong != Wrong::Refused || self.throughout && !matches!(self.doing, Doing::Job | Doing::Search))
     }
 
     /// How it has to end.
@@ -232,8 +231,6 @@ impl Cell {
     fn expected_once(self) -> Ended {
         let reads = matches!(self.doing, Doing::Read | Doing::List | Doing::Token | Doing::Project);
         match (self.doing, self.wrong) {
-            // Nobody listens at an address that the user gave, and nobody ever has: that is told at once.
-            (doing, Wrong::Refused) if !matches!(doing, Doing::Job | Doing::Search) => Ended::Error,
             // Of one look that fails for good nobody can tell what became of the create.
             (Doing::Search, Wrong::Redirect) => Ended::Unclear,
             // The token itself comes in a header.
@@ -261,39 +258,16 @@ pub(crate) fn hides_deletions(service: &dyn Service) -> bool {
     matches!(service.facts().key(), "geminidb" | "taurusdb" | "ddm")
 }
 
-/// A host that refuses connections for a while, and then leads to the emulator.
-pub(crate) struct Gate {
-    /// It has its port, so that nobody else gets it, and does not listen: that is a refusal.
-    socket: TcpSocket,
-    target: SocketAddr,
-}
-
-impl Gate {
-    pub(crate) fn to(url: &str) -> Self {
-        let target = Url::parse(url).expect("a URL").socket_addrs(|| None).expect("an address")[0];
-        let socket = TcpSocket::new_v4().expect("a socket");
-        socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
-        Gate { socket, target }
-    }
-
-    pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.socket.local_addr().expect("it is bound"))
-    }
-
-    /// Opens after a while; never, if none is given.
-    pub(crate) fn open_after(self, wait: Option<Duration>) {
-        tokio::spawn(async move {
-            match wait {
-                Some(wait) => tokio::time::sleep(wait).await,
-                None => std::future::pending().await,
-            }
-            let listener = self.socket.listen(64).expect("the port is its own");
-            while let Ok((mut inner, _)) = listener.accept().await {
-                let mut outer = TcpStream::connect(self.target).await.expect("the emulator listens");
-                tokio::spawn(async move { copy_bidirectional(&mut inner, &mut outer).await });
-            }
-        });
-    }
+/// An address at which nobody listens for as long as the test runs, nor ever will: a connection is refused.
+pub(crate) fn refusing() -> Url {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
+    let url = format!("http://{}", socket.local_addr().expect("it is bound"));
+    tokio::spawn(async move {
+        let _is_taken = socket;
+        std::future::pending::<()>().await;
+    });
+    url.parse().expect("a URL")
 }
 
 /// What leads to an emulator: with a password or with a key, with or without the project's id.
@@ -381,11 +355,7 @@ impl Stage {
         let mut settings = self.settings();
         let door = if matches!(doing, Doing::Token | Doing::Project) { "iam" } else { self.cell.key() };
         match wrong.fault() {
-            None => {
-                let gate = Gate::to(&self.emulator.endpoint(door));
-                settings.endpoints.insert(door.to_owned(), gate.url().parse().expect("a URL"));
-                gate.open_after((!throughout).then_some(Duration::from_millis(30)));
-            }
+            None => _ = settings.endpoints.insert(door.to_owned(), refusing()),
             Some(fault) => {
                 if doing == Doing::Search {
                     self.emulator.fault(Fault::new(FaultKind::CloseAfter).on(door).operation("create"));
