@@ -244,12 +244,21 @@ pub enum Unfit {
     NoTarget,
     /// Something runs on the target.
     Busy(Box<Instance>),
+    /// The target only follows another instance.
+    Replica,
     /// The data are of another engine than the target.
     OtherEngine {
         /// The engine of the data.
         data: Datastore,
         /// That of the target.
         target: Datastore,
+    },
+    /// The data are of an instance of another mode than the target, and fit into the same only.
+    OtherMode {
+        /// The mode of the instance that the data are of.
+        data: String,
+        /// That of the target.
+        target: String,
     },
     /// The target is too small; both in GiB.
     TooSmall {

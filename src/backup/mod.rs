@@ -71,6 +71,8 @@ pub struct More {
     pub minutes: Option<u64>,
     /// How it was taken, in the service's own word: `Physical`, ….
     pub method: Option<String>,
+    /// The mode that its instance had: [`Instance::mode`].
+    pub mode: Option<String>,
 }
 
 /// A database of an instance.

@@ -242,6 +242,8 @@ pub struct Facts {
     pub status: fn(&str) -> Status,
     /// How it says that nothing runs on an instance.
     pub idle: Idle,
+    /// Whether the data of an instance fit into one of the same mode only.
+    pub keeps_mode: bool,
     /// How it calls the list of times to which it can restore, if it has one by day.
     pub restore_times: Option<&'static str>,
     /// What its own refusals mean.
@@ -276,6 +278,7 @@ impl Facts {
             unit: wire::KB,
             status: wire::status,
             idle: Idle::Status(&["ACTIVE"]),
+            keeps_mode: false,
             restore_times: Some("restore_time"),
             codes: &[],
         }

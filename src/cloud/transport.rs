@@ -105,8 +105,7 @@ impl Cloud {
         let regional = call.product.key != IAM.key && credentials::signs(settings);
         let project_id =
             if regional || call.path.contains(PROJECT_ID) { Some(self.project_id(context).await?) } else { None };
-        let path = call.path_there(endpoint::partition(settings, self.region()));
-        let path = path.replace(PROJECT_ID, &sign::escape(project_id.as_deref().unwrap_or_default()));
+        let path = self.path(call).replace(PROJECT_ID, &sign::escape(project_id.as_deref().unwrap_or_default()));
         let query = call.query.iter().map(|(name, value)| (*name, value.as_str()));
         let ask = Outgoing {
             method: call.method.clone(),
@@ -124,6 +123,11 @@ impl Cloud {
             Err(error) => return Err(self.other_accounts_project(context).await.unwrap_or(error)),
         };
         Ok(Reply { status: head.status, body, date: head.date, request_id: head.request_id })
+    }
+
+    /// The path of a call here.
+    pub fn path<'a>(&self, call: &'a Call) -> &'a str {
+        call.path_there(endpoint::partition(&self.shared.settings, self.region()))
     }
 
     /// Where a product of this region is called.

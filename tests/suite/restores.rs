@@ -13,6 +13,7 @@ use crate::support::value::{unwired, wire};
 
 const ACTION: &str = "huaweidb_restore_backup";
 const RESTORING: [&str; 5] = ["dds", "geminidb", "taurusdb", "rds", "gaussdb"];
+const LOST: &str = "Restore may have begun: the answer was lost";
 const NOBODY: &str = "0000000000000000000000000000000000";
 
 impl Run {
@@ -131,6 +132,62 @@ async fn rds_restores_what_the_cloud_restores() {
     }
 }
 
+/// What is told of an order is what was called.
+#[tokio::test]
+async fn a_lost_order_is_told_with_the_path_that_was_called() {
+    for (cloud, version) in [("myhuaweicloud.com", "/v3.1/"), ("otc.t-systems.com", "/v3/")] {
+        let run = Run::unconfigured(0.2).await;
+        run.configure_with(&json!({ "cloud": cloud })).await;
+        let wish = run.drill("rds");
+        for kind in [FaultKind::CloseBefore, FaultKind::Empty, FaultKind::Garbage] {
+            run.emulator.fault(Fault::new(kind).on("rds").operation("restore"));
+            let (_, said) = run
+                .invoke_and_say(
+                    ACTION,
+                    &over(
+                        &wish,
+                        &json!({ "target_instance_id": run.scratch(&text(&wish, "source_instance_id"), None) }),
+                    ),
+                )
+                .await;
+            assert_eq!(summaries(&said), [LOST], "{cloud}: {kind:?}");
+            let detail = &said[0].detail;
+            assert!(detail.contains(&format!("POST {version}")), "{cloud}: {kind:?}: {detail}");
+            let called = run.emulator.journal().into_iter().rfind(|call| call.operation == "restore").unwrap();
+            assert!(called.path.starts_with(version), "{cloud}: {}", called.path);
+        }
+    }
+}
+
+/// Data of a replica set do not fit into a cluster.
+#[tokio::test]
+async fn dds_restores_into_the_same_mode_only() {
+    let run = Run::start(0.3).await;
+    for (data, target, fits) in
+        [("ReplicaSet", "Sharding", false), ("Single", "ReplicaSet", false), ("Sharding", "Sharding", true)]
+    {
+        let (source, target_id) = (run.instance_of("dds", data), run.instance_of("dds", target));
+        let backup = run.emulator.add_backups(&NewBackups::of(&source)).remove(0).id;
+        let wish = json!({
+            "service": "dds", "backup_id": backup, "source_instance_id": source, "target_instance_id": target_id,
+            "overwrite": true,
+        });
+        let then = Timestamp::now() - SignedDuration::from_mins(30);
+        let moment = over(&wish, &json!({ "backup_id": null, "restore_time": then.to_string() }));
+        for wish in [wish, moment] {
+            let orders = run.orders();
+            let (_, said) = run.invoke_and_say(ACTION, &wish).await;
+            if fits {
+                assert_eq!(said, [], "{data} into {target}");
+            } else {
+                assert_eq!(summaries(&said), ["Restore was not begun: the target cannot take it"]);
+                assert!(said[0].detail.contains(data) && said[0].detail.contains(target), "{}", said[0].detail);
+            }
+            assert_eq!(run.orders() - orders, usize::from(fits), "{data} into {target}: what cannot be is not sent");
+        }
+    }
+}
+
 #[tokio::test]
 async fn over_the_source_only_if_that_is_written_too() {
     let run = Run::start(0.3).await;
@@ -203,7 +260,6 @@ async fn what_does_not_fit_is_refused_before_anything_is_sent() {
 
 #[tokio::test]
 async fn an_order_is_sent_once_whatever_becomes_of_its_answer() {
-    const LOST: &str = "Restore may have begun: the answer was lost";
     let run = Run::start(0.3).await;
     for service in RESTORING {
         for (fault, summary) in [

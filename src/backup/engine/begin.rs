@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::client::{Client, Interruption, interruption_of, label, misread};
+use super::client::{Client, Interruption, interruption_of};
 use super::operation::Operation;
 use super::proof::{self, Before, Whose};
 use super::queue::{Begun, Queues};
@@ -138,7 +138,7 @@ impl Creation<'_> {
         };
         let mut started = match self.operation.service.started(&reply) {
             Ok(started) => started,
-            Err(Misread(reason)) => return Ok(Err(misread(self.call, &reply, reason))),
+            Err(Misread(reason)) => return Ok(Err(self.operation.misread(self.call, &reply, reason))),
         };
         let differs = |told: &Option<String>, wanted: &str| told.as_ref().is_some_and(|told| told != wanted);
         if differs(&started.instance_id, &self.want.instance_id) || differs(&started.name, &self.want.name) {
@@ -207,7 +207,7 @@ impl Creation<'_> {
     }
 
     async fn rest(&self, since: Instant) -> Result<(), Error> {
-        let call = || label(self.call);
+        let call = || self.operation.label(self.call);
         self.operation.rest(pace::interval(since.elapsed())).await.map_err(|end| {
             Error::Cloud(match end {
                 Interruption::Stop => cloud::Error::Stopped { call: call() },
@@ -296,7 +296,7 @@ impl Creation<'_> {
 
     /// That nobody can say what became of the create.
     fn unclear(&self, candidates: Vec<Backup>) -> Error {
-        let stopped = || cloud::Error::Stopped { call: label(self.call) };
+        let stopped = || cloud::Error::Stopped { call: self.operation.label(self.call) };
         let cause = self.lost.as_ref().map_or_else(stopped, |(cause, _)| cause.clone());
         Error::Unclear { candidates, cause }
     }
@@ -364,7 +364,9 @@ impl Creation<'_> {
                 // At the deadline the next send says so, and then we say what the instance was busy with.
                 Ok(()) | Err(Interruption::Deadline) => return Ok(None),
                 Err(Interruption::Stop) if self.lost.is_some() => return Err(self.unclear(Vec::new())),
-                Err(Interruption::Stop) => return Err(cloud::Error::Stopped { call: label(self.call) }.into()),
+                Err(Interruption::Stop) => {
+                    return Err(cloud::Error::Stopped { call: self.operation.label(self.call) }.into());
+                }
             }
         }
     }

@@ -19,6 +19,11 @@ pub(super) trait Ask: Send + Sync {
     fn in_region(&self, region: &str) -> Arc<dyn Ask>;
     fn region(&self) -> &str;
 
+    /// A call in messages.
+    fn label(&self, call: &Call) -> String {
+        format!("{} {}", call.method, call.path)
+    }
+
     /// Whether the region is one of the cloud's, as far as can be told without a call.
     fn check_region(&self, product: &Product) -> Result<(), cloud::Error> {
         let _ = product;
@@ -43,6 +48,10 @@ impl Ask for Cloud {
 
     fn region(&self) -> &str {
         Cloud::region(self)
+    }
+
+    fn label(&self, call: &Call) -> String {
+        format!("{} {}", call.method, self.path(call))
     }
 
     fn check_region(&self, product: &Product) -> Result<(), cloud::Error> {
@@ -77,7 +86,18 @@ impl Client<'_> {
         read: impl FnOnce(&Reply) -> Result<T, Misread>,
     ) -> Result<T, cloud::Error> {
         let reply = self.send(call).await?;
-        read(&reply).map_err(|Misread(reason)| misread(call, &reply, reason))
+        read(&reply).map_err(|Misread(reason)| self.misread(call, &reply, reason))
+    }
+
+    /// A call in messages.
+    pub(super) fn label(&self, call: &Call) -> String {
+        self.cloud.label(call)
+    }
+
+    /// That a reply cannot be what it should be.
+    pub(super) fn misread(&self, call: &Call, reply: &Reply, reason: String) -> cloud::Error {
+        let request_id = reply.request_id.clone();
+        cloud::Error::Misread { product: call.product.key, call: self.label(call), reason, request_id }
     }
 
     /// How far a job is; `None` if that cannot be told.
@@ -171,13 +191,4 @@ pub(super) fn interruption_of(error: &cloud::Error) -> Option<Interruption> {
         cloud::Error::DeadlinePassed { .. } => Some(Interruption::Deadline),
         _ => None,
     }
-}
-
-/// A call in messages.
-pub(super) fn label(call: &Call) -> String {
-    format!("{} {}", call.method, call.path)
-}
-
-pub(super) fn misread(call: &Call, reply: &Reply, reason: String) -> cloud::Error {
-    cloud::Error::Misread { product: call.product.key, call: label(call), reason, request_id: reply.request_id.clone() }
 }

@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
-use super::client::{Client, misread};
+use super::client::Client;
 use super::pace;
 use crate::backup::{Backup, Error, Filter, Instance, Misread, NewRestore, Page, Unsupported};
 use crate::cloud::{Call, Reply};
@@ -199,7 +199,7 @@ async fn walk<T>(
         let mut offset = 0;
         while let Some(call) = calls(offset)?.into_iter().nth(kind) {
             let reply = client.send(&call).await?;
-            let page = read(&reply).map_err(|Misread(reason)| misread(&call, &reply, reason))?;
+            let page = read(&reply).map_err(|Misread(reason)| client.misread(&call, &reply, reason))?;
             walked.pages += 1;
             let total = page.total.filter(|_| most.is_some());
             walked.is_too_long |= total > most;
@@ -226,14 +226,14 @@ async fn walk<T>(
                 // A server that ignores the offset sends its first page for ever.
                 if let Some(total) = page.total.filter(|total| length >= limit && *total > seen.len() as u64) {
                     let reason = format!("the list repeats itself: {} of {total} records came", seen.len());
-                    return Err(misread(&call, &reply, reason).into());
+                    return Err(client.misread(&call, &reply, reason).into());
                 }
                 break;
             }
             if walked.pages >= pace::MAX_PAGES || seen.len() > pace::MAX_RECORDS {
                 let reason =
                     format!("the list has no end: {} pages with {} records were read", walked.pages, seen.len());
-                return Err(misread(&call, &reply, reason).into());
+                return Err(client.misread(&call, &reply, reason).into());
             }
         }
     }

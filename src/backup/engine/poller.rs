@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::client::{Ask, Client, Interruption, interruption_of, label, misread};
+use super::client::{Ask, Client, Interruption, interruption_of};
 use super::lookup::{self, sweep};
 use super::next::{Answer, Cursor, NextStep, Question, Scope, State, Sweep, Ticket};
 use super::pace;
@@ -339,12 +339,12 @@ async fn together(client: Client<'_>, ids: &[String]) -> BatchEnd {
                 None => Answer::Accepted,
                 Some((_, refusal)) => Answer::Failed(cloud::Error::Refused {
                     product: call.product.key,
-                    call: label(&call),
+                    call: client.label(&call),
                     refusal: Box::new(refusal.clone()),
                 }),
             });
             BatchEnd::Each(told.collect())
         }
-        Err(Misread(reason)) => BatchEnd::Lost(misread(&call, &reply, reason)),
+        Err(Misread(reason)) => BatchEnd::Lost(client.misread(&call, &reply, reason)),
     }
 }

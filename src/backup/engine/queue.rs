@@ -9,7 +9,7 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::time::sleep_until;
 use tracing::info;
 
-use super::client::{Client, label};
+use super::client::Client;
 use crate::backup::{Error, NewBackup, Progress};
 use crate::cloud::{self, Call, Context};
 
@@ -64,10 +64,10 @@ impl Queues {
         let Context { deadline, stop } = client.context;
         tokio::select! {
             biased;
-            () = stop.cancelled() => Err(cloud::Error::Stopped { call: label(call) }.into()),
+            () = stop.cancelled() => Err(cloud::Error::Stopped { call: client.label(call) }.into()),
             begun = Arc::clone(&line.turn).lock_owned() => Ok(Front { begun, _place: place }),
             () = sleep_until(*deadline) => {
-                let cause = cloud::Error::DeadlinePassed { call: label(call), last: None };
+                let cause = cloud::Error::DeadlinePassed { call: client.label(call), last: None };
                 Err(Error::Busy { running: None, cause })
             }
         }

@@ -1,6 +1,8 @@
 //! Bringing an instance back: what can be known is asked before, the order is sent once, and it is over when its job has
 //! completed and the target is idle again.
 
+use std::collections::BTreeSet;
+
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -8,12 +10,13 @@ use jiff::tz::TimeZone;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::client::{Client, Interruption, interruption_of, misread};
+use super::client::{Client, Interruption, interruption_of};
 use super::{lookup, pace, pages};
 use crate::backup::restore::joined;
+use crate::backup::services::restoring;
 use crate::backup::{
-    Backup, BackupRef, Datastore, Error, Instance, Job, JobStatus, NewRestore, RestoreError, RestorePoint, RestoreStep,
-    Span, Status, Unawaited, Unfit, Verdict,
+    Backup, BackupRef, Datastore, Error, Instance, Job, JobStatus, Misread, NewRestore, RestoreError, RestorePoint,
+    RestoreStep, Span, Status, Unawaited, Unfit, Verdict,
 };
 use crate::cloud;
 
@@ -25,7 +28,7 @@ pub(super) async fn restore(client: Client<'_>, want: &NewRestore, tell: Tell<'_
     let sent = client.send(&call).await;
     let named = sent.and_then(|reply| {
         let job_id = client.service.job_id(&reply);
-        job_id.ok_or_else(|| misread(&call, &reply, "the answer names no job".to_owned()))
+        job_id.ok_or_else(|| client.misread(&call, &reply, "the answer names no job".to_owned()))
     });
     let job_id = match named {
         Ok(job_id) => job_id,
@@ -49,13 +52,20 @@ fn not_offered(client: Client<'_>, operation: &'static str, cause: cloud::Error)
     cause.into()
 }
 
+/// What the target must have for the data, as far as the service tells.
+struct Needs {
+    engine: Option<Datastore>,
+    mode: Option<String>,
+    size_gib: Option<u64>,
+}
+
 /// Everything that can be known before anything is sent.
 async fn checked(client: Client<'_>, want: &NewRestore) -> Result<(), RestoreError> {
-    let (engine, needed) = match &want.point {
+    let mut needs = match &want.point {
         RestorePoint::Backup(id) => {
-            let backup = backup(client, id, &want.source_instance_id).await?;
-            let needed = backup.more.restore_size_gib.max(backup.size_bytes.map(|bytes| bytes.div_ceil(1 << 30)));
-            (backup.datastore, needed)
+            let Backup { datastore, more, size_bytes, .. } = backup(client, id, &want.source_instance_id).await?;
+            let size_gib = more.restore_size_gib.max(size_bytes.map(|bytes| bytes.div_ceil(1 << 30)));
+            Needs { engine: datastore, mode: more.mode, size_gib }
         }
         RestorePoint::Time(at) => {
             let source = lookup::instance(client, &want.source_instance_id).await?;
@@ -65,10 +75,10 @@ async fn checked(client: Client<'_>, want: &NewRestore) -> Result<(), RestoreErr
             {
                 return Err(RestoreError::Unfit(Unfit::NoSuchTime(spans)));
             }
-            (source.datastore, source.size_gib)
+            Needs { engine: source.datastore, mode: source.mode, size_gib: source.size_gib }
         }
     };
-    if let Some(engine) = &engine {
+    if let Some(engine) = &needs.engine {
         client.service.restores(engine).map_err(Error::from)?;
     }
     let target =
@@ -76,21 +86,27 @@ async fn checked(client: Client<'_>, want: &NewRestore) -> Result<(), RestoreErr
     if target.idle == Some(false) {
         return Err(RestoreError::Unfit(Unfit::Busy(Box::new(target))));
     }
+    if target.is_replica() {
+        return Err(RestoreError::Unfit(Unfit::Replica));
+    }
     // What an instance held once, it can hold again; and whether lists name the source itself is not written anywhere.
     if want.target_instance_id == want.source_instance_id {
         return Ok(());
     }
-    let unfit = unfit(engine.as_ref(), needed, &target);
     let listed = match pages::lists_target(client, want).await {
         Err(error) if verdict(client, &error) == Some(Verdict::NotOffered) => None,
         listed => listed?,
     };
-    let unfit = match listed {
-        // The service knows best.
-        Some(true) => None,
-        Some(false) => Some(unfit.unwrap_or(Unfit::NotListed)),
-        None => unfit,
-    };
+    // The service knows best.
+    if listed == Some(true) {
+        return Ok(());
+    }
+    if client.service.facts().keeps_mode && needs.mode.is_none() {
+        // Not every backup tells it. Without the source it stays unknown.
+        let source = lookup::instance(client, &want.source_instance_id).await;
+        needs.mode = source.ok().flatten().and_then(|source| source.mode);
+    }
+    let unfit = unfit(client, &needs, &target).or_else(|| listed.map(|_| Unfit::NotListed));
     unfit.map_or(Ok(()), |unfit| Err(RestoreError::Unfit(unfit)))
 }
 
@@ -115,14 +131,19 @@ async fn backup(client: Client<'_>, id: &str, source: &str) -> Result<Backup, Re
     }
 }
 
-/// What speaks against the target as far as its engine and its size tell.
-fn unfit(engine: Option<&Datastore>, needed: Option<u64>, target: &Instance) -> Option<Unfit> {
-    if let (Some(data), Some(engine)) = (engine, &target.datastore)
+/// What speaks against the target as far as its engine, its mode and its size tell.
+fn unfit(client: Client<'_>, needs: &Needs, target: &Instance) -> Option<Unfit> {
+    if let (Some(data), Some(engine)) = (&needs.engine, &target.datastore)
         && !data.kind.eq_ignore_ascii_case(&engine.kind)
     {
         return Some(Unfit::OtherEngine { data: data.clone(), target: engine.clone() });
     }
-    match (needed, target.size_gib) {
+    if let (true, Some(data), Some(mode)) = (client.service.facts().keeps_mode, &needs.mode, &target.mode)
+        && !data.eq_ignore_ascii_case(mode)
+    {
+        return Some(Unfit::OtherMode { data: data.clone(), target: mode.clone() });
+    }
+    match (needs.size_gib, target.size_gib) {
         (Some(needed), Some(has)) if needed > has => Some(Unfit::TooSmall { needed, has }),
         _ => None,
     }
@@ -150,15 +171,26 @@ pub(super) async fn times(
 }
 
 async fn times_of_day(client: Client<'_>, instance_id: &str, day: Date) -> Result<Vec<Span>, Error> {
-    let mut spans = Vec::new();
-    for _ in 0..pace::MAX_PAGES {
+    let (mut spans, mut seen) = (Vec::new(), BTreeSet::new());
+    for pages in 1.. {
         let call = client.service.restore_times(instance_id, day, spans.len() as u64)?;
-        let page = client.read(&call, |reply| client.service.restore_times_read(reply)).await;
-        let page = page.map_err(|cause| not_offered(client, "times to restore to", cause))?;
-        let was_empty = page.items.is_empty();
+        let sent = client.send(&call).await;
+        let reply = sent.map_err(|cause| not_offered(client, "times to restore to", cause))?;
+        let misread = |reason| client.misread(&call, &reply, reason);
+        let page = client.service.restore_times_read(&reply).map_err(|Misread(reason)| misread(reason))?;
+        let is_full = page.items.len() as u64 >= restoring::PERIODS;
+        let new = page.items.iter().filter(|span| seen.insert(**span)).count();
         spans.extend(page.items);
-        if was_empty || page.total.is_none_or(|total| spans.len() as u64 >= total) {
+        let count = spans.len() as u64;
+        let is_whole = page.total.map_or(!is_full || new == 0, |total| count >= total);
+        if is_whole {
             break;
+        }
+        // What is cut off must not pass for the whole: times would be called impossible that are not.
+        if new == 0 || pages >= pace::MAX_PAGES {
+            let of = page.total.map_or(String::new(), |total| format!(" of {total}"));
+            let reason = format!("the list of times breaks off after {count}{of}");
+            return Err(misread(reason).into());
         }
     }
     Ok(spans)

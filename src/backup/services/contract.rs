@@ -27,17 +27,17 @@ const READ_BUT_NOT_TOLD: &[(&str, &str, &str, &str)] = &[
     ("dds", "instances", "instances[].type instances[].volume", SHAPE),
     ("dds", "job", "job.process", SHAPE),
     ("dds", "download", "files[].database_name", SHAPE),
-    ("geminidb", "list", "backups[].backup_method backups[].databases", SHAPE),
+    ("geminidb", "list", "backups[].backup_method backups[].databases backups[].instance_mode", SHAPE),
     ("geminidb", "list", "backups[].min_data_volume_capacity_for_restore backups[].take_up_time", SHAPE),
     ("geminidb", "instances", "instances[].type instances[].volume", SHAPE),
     ("geminidb", "job", "jobs[].process", SHAPE),
-    ("taurusdb", "list", "backups[].backup_method backups[].databases", SHAPE),
+    ("taurusdb", "list", "backups[].backup_method backups[].databases backups[].instance_mode", SHAPE),
     ("taurusdb", "list", "backups[].database_tables backups[].min_data_volume_capacity_for_restore", SHAPE),
     ("taurusdb", "create", CREATED, SHAPE),
     ("taurusdb", "instances", "instances[].actions instances[].groups instances[].mode", SHAPE),
     ("taurusdb", "instances_unified", "instances[].actions instances[].groups instances[].mode", SHAPE),
     ("taurusdb", "job", "job.progress", SHAPE),
-    ("rds", "list", "backups[].backup_method backups[].database_tables", SHAPE),
+    ("rds", "list", "backups[].backup_method backups[].database_tables backups[].instance_mode", SHAPE),
     ("rds", "list", "backups[].description backups[].instance_name backups[].take_up_time", SHAPE),
     ("rds", "create", "job_id", SHAPE),
     ("rds", "create", CREATED_OF_RDS, SHAPE),
@@ -51,19 +51,18 @@ const READ_BUT_NOT_TOLD: &[(&str, &str, &str, &str)] = &[
     ("gaussdb", "job", "job.process", SHAPE),
     ("ddm", "instances", DDM_INSTANCES, SHAPE),
     ("ddm", "instance", "actions datastore groups mode type volume", SHAPE),
-    ("ddm", "instance", "instances total_record", "one reader for the list and for one instance"),
     ("ddm", "job", "job.fail_reason job.progress", SHAPE),
 ];
 
 /// One shape reads what several services answer alike; what this one leaves out stays empty.
 const SHAPE: &str = "one shape for several services";
 const CREATED: &str = "backup.backup_method backup.database_tables backup.databases backup.datastore backup.end_time \
-                       backup.instance_name backup.min_data_volume_capacity_for_restore backup.size backup.take_up_time";
+                       backup.instance_mode backup.instance_name backup.min_data_volume_capacity_for_restore backup.size backup.take_up_time";
 const CREATED_OF_RDS: &str = "backup.backup_method backup.database_tables backup.datastore backup.end_time \
-                              backup.instance_name backup.min_data_volume_capacity_for_restore backup.size \
+                              backup.instance_mode backup.instance_name backup.min_data_volume_capacity_for_restore backup.size \
                               backup.take_up_time";
 const GAUSSDB_LIST: &str = "backups[].backup_method backups[].database_tables backups[].databases \
-                            backups[].instance_name backups[].min_data_volume_capacity_for_restore \
+                            backups[].instance_mode backups[].instance_name backups[].min_data_volume_capacity_for_restore \
                             backups[].take_up_time";
 const DDM_INSTANCES: &str = "instances[].actions instances[].datastore instances[].groups instances[].mode \
                              instances[].type instances[].volume";

@@ -25,6 +25,7 @@ static FACTS: Facts = Facts {
     headers: &[],
     status,
     idle: Idle::StatusAndActions("normal"),
+    keeps_mode: true,
     codes: CODES,
     ..Facts::usual(
         &PRODUCT,
@@ -152,7 +153,7 @@ mod tests {
             end: Some("2025-06-03T08:19:02Z".parse().unwrap()),
             size_bytes: Some(2803 * 1024),
             data_nodes: Vec::new(),
-            more: More { method: Some("Physical".into()), ..More::default() },
+            more: More { method: Some("Physical".into()), mode: Some("ReplicaSet".into()), ..More::default() },
         };
         assert_eq!(page.items, std::slice::from_ref(&expected));
         let building = Dds.listed(&reply(example!("dds.list.building.response"))).unwrap().items;

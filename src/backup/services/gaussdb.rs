@@ -22,6 +22,7 @@ static FACTS: Facts = Facts {
     stops_unseen: Some("differential backups, which its list does not show"),
     list: "/v3.1/{project_id}/backups",
     unit: wire::MB,
+    keeps_mode: true,
     codes: CODES,
     ..Facts::usual(&PRODUCT, "GaussDB (openGauss)", "https://support.huaweicloud.com/intl/en-us/gaussdb/index.html")
 };

@@ -88,7 +88,8 @@ fn page<R: DeserializeOwned, T>(
     let rows = body.remove(name).ok_or_else(|| Misread(format!("the answer has no `{name}`")))?;
     let rows: Vec<R> = serde_json::from_value(rows).map_err(|error| Misread(format!("`{name}`: {error}")))?;
     let items = rows.into_iter().map(read).collect::<Result<_, _>>()?;
-    Ok(Page { items, total: body.get("total_count").and_then(Json::as_u64) })
+    let total = body.get("total_count").and_then(|total| wire::number(total).ok().flatten());
+    Ok(Page { items, total: wire::count(total) })
 }
 
 #[cfg(test)]

@@ -294,6 +294,9 @@ struct Item {
     /// DDS.
     #[serde(deserialize_with = "text")]
     backup_method: Option<String>,
+    /// DDS.
+    #[serde(deserialize_with = "text")]
+    instance_mode: Option<String>,
 }
 
 /// A database in a backup, as RDS writes it.
@@ -366,6 +369,7 @@ impl Item {
                 restore_size_gib: count(self.min_data_volume_capacity_for_restore).filter(|size| *size > 0),
                 minutes: count(self.take_up_time),
                 method: filled(self.backup_method),
+                mode: filled(self.instance_mode),
             },
             status: Status::Other(word),
             id,

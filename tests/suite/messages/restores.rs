@@ -107,6 +107,13 @@ async fn what_is_wrong_with_the_arguments_of_a_restore() {
         );
         stage.run.emulator.clear_faults();
     }
+    stage
+        .run
+        .emulator
+        .fault(Fault::replace(&[("total_count", "5000")]).on("geminidb").operation("restore_times").times(9));
+    let cassandra =
+        json!({ "service": "geminidb", "instance_id": stage.of("geminidb")[0].id, "start_date": "2026-01-31" });
+    book.add(&format!("{TIMES}: a list that breaks off"), &stage.run.look_up(TIMES, &cassandra).await);
     book.is("restore-arguments");
 }
 
@@ -142,6 +149,13 @@ async fn what_is_said_before_a_restore() {
         ("a busy target", into(&busy)),
         ("a small target", into(&stage.scratch(Some(10), &stage.source))),
         ("another engine", into(&stage.other().id)),
+        (
+            "another mode",
+            json!({
+                "service": "dds", "backup_id": of_other, "source_instance_id": stage.of("dds")[1].id,
+                "target_instance_id": stage.of("dds")[0].id,
+            }),
+        ),
         (
             "a target that is not listed",
             json!({

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::Backups;
-use super::client::{Ask, Pending, label};
+use super::client::{Ask, Pending};
 use crate::backup::{Backup, BackupRef, NameOrigin, NewBackup, Service, named};
 use crate::cloud::{self, Body, Call, Context, Refusal, Reply};
 
@@ -142,13 +142,13 @@ impl Ask for Script {
     fn ask<'a>(&'a self, context: &'a Context, call: &'a Call) -> Pending<'a> {
         Box::pin(async move {
             if context.stop.is_cancelled() {
-                return Err(cloud::Error::Stopped { call: label(call) });
+                return Err(cloud::Error::Stopped { call: self.label(call) });
             }
             if Instant::now() >= context.deadline {
-                return Err(cloud::Error::DeadlinePassed { call: label(call), last: None });
+                return Err(cloud::Error::DeadlinePassed { call: self.label(call), last: None });
             }
             let query: Vec<_> = call.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            let line = format!("{}{}{}", label(call), if query.is_empty() { "" } else { "?" }, query.join("&"));
+            let line = format!("{}{}{}", self.label(call), if query.is_empty() { "" } else { "?" }, query.join("&"));
             self.0.calls.lock().unwrap().push((self.elapsed(), line.clone()));
             let ids = call.body.as_ref().and_then(|body| body.get("backup_ids")).and_then(Json::as_array);
             let ids = ids.map(|ids| ids.iter().filter_map(Json::as_str).collect::<Vec<_>>().join(","));
@@ -184,7 +184,7 @@ impl Ask for Script {
             let product = if iam { "iam" } else { call.product.key };
             let unanswered = |may_be_applied| cloud::Error::Unanswered {
                 product,
-                call: label(call),
+                call: self.label(call),
                 reason: "connection closed".to_owned(),
                 may_be_applied,
                 obstacle: None,
@@ -201,7 +201,7 @@ impl Ask for Script {
                 Say::Unreachable => Err(unanswered(false)),
                 Say::No(status, code) | Say::IamNo(status, code) => Err(cloud::Error::Refused {
                     product,
-                    call: label(call),
+                    call: self.label(call),
                     refusal: Box::new(Refusal {
                         status,
                         code: code.to_owned(),

@@ -227,6 +227,93 @@ async fn an_instance_that_is_not_listed_takes_nothing() {
     }
 }
 
+/// Not every backup tells the mode of its instance: then the source is asked, unless the service itself lists the target.
+#[tokio::test(start_paused = true)]
+async fn data_fit_into_an_instance_of_their_own_mode() {
+    const THE_LIST: &str = "GET /v3/{project_id}/restorable-instances";
+    let instance =
+        |id: &str, mode: &str| Say::Ok(json!({ "instances": [{ "id": id, "status": "ACTIVE", "type": mode }] }));
+    let listed = |ids: &[&str]| {
+        let rows = ids.iter().map(|id| json!({ "instance_id": id })).collect::<Vec<_>>();
+        Say::Ok(json!({ "instances": rows, "total_count": ids.len() }))
+    };
+    let not_offered = || Say::No(404, "APIGW.0101");
+    for (list, source, fits) in [
+        (listed(&["i2"]), "Enterprise", None),
+        (listed(&["i7"]), "Enterprise", Some("other mode")),
+        (listed(&["i7"]), "Ha", Some("not listed")),
+        (not_offered(), "Enterprise", Some("other mode")),
+        (not_offered(), "Ha", None),
+    ] {
+        let script = Script::new()
+            .says("GET /v3.1/{project_id}/backups?", [b1_is("COMPLETED")])
+            .says(THE_LIST, [list.clone()])
+            .says("GET /v3/{project_id}/instances?id=i1", [instance("i1", source)])
+            .says(THE_TARGET, [instance(TARGET, "Ha")])
+            .says(ORDER, [accepted()])
+            .says(THE_JOB, [job("Completed", "")]);
+        let ended = script.backups().restore(&within(seconds(600)), service("gaussdb"), &wish(), &|_| ()).await;
+        let said = match &ended {
+            Ok(()) => None,
+            Err(RestoreError::Unfit(Unfit::OtherMode { .. })) => Some("other mode"),
+            Err(RestoreError::Unfit(Unfit::NotListed)) => Some("not listed"),
+            Err(error) => panic!("{list:?} {source}: {error:?}"),
+        };
+        assert_eq!((said, script.count(ORDER)), (fits, usize::from(fits.is_none())), "{list:?} {source}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_replica_takes_nothing() {
+    let replica = json!({ "instances": [{ "id": TARGET, "status": "ACTIVE", "type": "Replica" }] });
+    let script =
+        Script::new().says("GET /v3/{project_id}/backups?", [b1_is("COMPLETED")]).says(THE_TARGET, [Say::Ok(replica)]);
+    let ended = script.backups().restore(&within(seconds(600)), service("rds"), &wish(), &|_| ()).await;
+    assert!(matches!(&ended, Err(RestoreError::Unfit(Unfit::Replica))), "{ended:?}");
+    assert_eq!(script.count("POST"), 0);
+}
+
+/// A list that is cut off must not pass for the whole.
+#[tokio::test(start_paused = true)]
+async fn times_end_where_the_service_says_so() {
+    const PERIODS: &str = "GET /v3/{project_id}/instances/i1/backups/restorable-time-periods";
+    let page = |from: u64, count: u64, total: Option<u64>| {
+        let rows = (from..from + count).map(|nth| json!({ "start_time": nth * 60_000, "end_time": nth * 60_000 }));
+        let mut body = json!({ "restorable_time_periods": rows.collect::<Vec<_>>() });
+        if let Some(total) = total {
+            body["total_count"] = json!(total);
+        }
+        Say::Ok(body)
+    };
+    let offset = |call: &str| {
+        let text = call.split("offset=").nth(1).unwrap_or_default().split('&').next().unwrap_or_default();
+        text.parse::<u64>().unwrap()
+    };
+    let day = "1970-01-01".parse().unwrap();
+    for (what, total, (rows, per_page), repeats, expected) in [
+        ("three pages", Some(2500), (2500, 1000), false, Some(2500)),
+        ("three pages without a total", None, (2500, 1000), false, Some(2500)),
+        ("one page that always comes", None, (1000, 1000), true, Some(1000)),
+        ("less than is promised", Some(2500), (2000, 1000), false, None),
+        ("one page again and again", Some(2500), (1000, 1000), true, None),
+        ("no end", Some(u64::MAX), (u64::MAX, 1), false, None),
+    ] {
+        let script = Script::new().heard(PERIODS, move |call| {
+            let from = if repeats { 0 } else { offset(call) };
+            page(from, per_page.min(rows - from), total)
+        });
+        let context = within(seconds(3600));
+        let times = script.backups().restore_times(&context, service("geminidb"), INSTANCE, (day, day)).await;
+        match (times, expected) {
+            (Ok(spans), Some(count)) => assert_eq!(spans.len(), count, "{what}"),
+            (Err(Error::Cloud(cloud::Error::Misread { reason, .. })), None) => {
+                assert!(reason.starts_with("the list of times breaks off after"), "{what}: {reason}");
+            }
+            (other, _) => panic!("{what}: {other:?}"),
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn times_of_many_days_are_one_list() {
     let day = 86_400_000_i64;

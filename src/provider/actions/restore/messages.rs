@@ -192,10 +192,23 @@ fn unfitting(want: &NewRestore, unfit: &Unfit) -> Diagnostic {
             format!("Something runs on the instance {target}: {}.", told(instance)),
             "Invoke the action again when it is idle.".to_owned(),
         ),
+        Unfit::Replica => (
+            "target_instance_id",
+            format!("The instance {target} is a read replica: it holds what its primary instance holds."),
+            "Choose the primary instance.".to_owned(),
+        ),
         Unfit::OtherEngine { data, target: engine } => (
             "target_instance_id",
             format!("The data are of {}, and the instance {target} runs {}.", data.kind, engine.kind),
             "Choose a target with the same engine.".to_owned(),
+        ),
+        Unfit::OtherMode { data, target: mode } => (
+            "target_instance_id",
+            format!(
+                "The data are of an instance of the mode {data}, and the mode of the instance {target} is {mode}. They fit \
+                 into an instance of their own mode only."
+            ),
+            format!("Choose a target of the mode {data}."),
         ),
         Unfit::TooSmall { needed, has } => (
             "target_instance_id",
