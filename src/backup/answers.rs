@@ -66,6 +66,18 @@ pub struct Page<T> {
     pub total: Option<u64>,
 }
 
+impl<T> Page<Result<T, Misread>> {
+    /// The same, what could be read of it made into something else.
+    pub(super) fn each<U>(self, read: impl Fn(T) -> Result<U, Misread>) -> Page<Result<U, Misread>> {
+        Page { items: self.items.into_iter().map(|item| item.and_then(&read)).collect(), total: self.total }
+    }
+
+    /// The page, if all of it can be read.
+    pub(super) fn all(self) -> Result<Page<T>, Misread> {
+        Ok(Page { items: self.items.into_iter().collect::<Result<_, _>>()?, total: self.total })
+    }
+}
+
 /// The cloud's asynchronous task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {

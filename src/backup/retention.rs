@@ -83,6 +83,13 @@ pub fn prunable(candidates: &[Candidate], rule: Rule) -> Vec<String> {
     removed.into_iter().map(|(_, id)| id.to_owned()).collect()
 }
 
+/// The backups that the rule would look at if it were known when they were begun. What cannot be ordered stays, and does not
+/// count.
+pub fn undated(candidates: &[Candidate], rule: Rule) -> impl Iterator<Item = &str> {
+    let is_meant = move |one: &&Candidate| one.kept && (one.completed || rule.failed && one.failed);
+    candidates.iter().filter(is_meant).filter(|one| one.begin.is_none()).map(|one| one.id.as_str())
+}
+
 /// Reads an age: `0s` for any, a whole number of days or weeks (`30d`, `4w`), or a duration that `fine` can read.
 pub fn age(text: &str, fine: impl FnOnce(&str) -> Result<Duration, String>) -> Result<Duration, String> {
     const CENTURY_DAYS: u64 = 36_600;
@@ -176,6 +183,15 @@ mod tests {
         let before = Rule { begun_before: Some(at("2026-01-03T00:00:00Z")), ..keeps(2) };
         assert_eq!(prunable(&all, before), ["b"]);
         assert_eq!(prunable(&all, Rule { failed: true, ..Rule::default() }), [""; 0], "neither how many nor how old");
+        let undated_ones = [
+            candidate("a", 1),
+            Candidate { begin: None, ..failed("b", 2) },
+            Candidate { begin: None, ..candidate("c", 3) },
+            Candidate { begin: None, kept: false, ..candidate("d", 4) },
+        ];
+        assert_eq!(prunable(&undated_ones, Rule { allow_last: true, ..keeps(0) }), ["a"]);
+        let undated_ids = |rule| undated(&undated_ones, rule).collect::<Vec<_>>();
+        assert_eq!((undated_ids(keeps(1)), undated_ids(Rule::default())), (vec!["b", "c"], vec!["c"]));
         let automatic = [Candidate { kept: false, ..failed("b", 2) }, Candidate { begin: None, ..failed("d", 4) }];
         assert_eq!(prunable(&automatic, keeps(1)), [""; 0]);
     }

@@ -52,8 +52,7 @@ pub trait Service: Send + Sync {
     /// Reads a page of backups. Who goes by what a list does not show needs all of it: one record that cannot be read is an
     /// error.
     fn listed(&self, reply: &Reply) -> Result<Page<Backup>, Misread> {
-        let Page { items, total } = self.records(reply)?;
-        Ok(Page { items: items.into_iter().collect::<Result<_, _>>()?, total })
+        self.records(reply)?.all()
     }
 
     /// The call that completes what the list does not tell of a backup, if there is one.
@@ -133,9 +132,14 @@ pub trait Service: Send + Sync {
         self.facts().get(self.facts().instances).with_some("name", name).page(offset, limit)
     }
 
-    /// Reads a page of instances.
-    fn instances_read(&self, reply: &Reply) -> Result<Page<Instance>, Misread> {
+    /// Reads a page of instances, each of its records for itself.
+    fn instance_records(&self, reply: &Reply) -> Result<Page<Result<Instance, Misread>>, Misread> {
         wire::instances(reply, self.facts().idle)
+    }
+
+    /// Reads a page of instances; one record that cannot be read is an error.
+    fn instances_read(&self, reply: &Reply) -> Result<Page<Instance>, Misread> {
+        self.instance_records(reply)?.all()
     }
 
     /// The call that restores into an existing instance. The reply carries a job id: see [`Self::job_id`].

@@ -86,11 +86,7 @@ impl DataSource<Backups> for BackupsDataSource {
             )
             .attribute(fields::region())
             .attribute(Attribute::integer("total").computed().describe("How many backups fit."))
-            .attribute(
-                Attribute::integer("unreadable")
-                    .computed()
-                    .describe("How many records of the list cannot be read, whatever backups they are; a warning says why."),
-            )
+            .attribute(fields::unreadable("backups"))
             .attribute(
                 Attribute::computed_list_of(
                     "backups",

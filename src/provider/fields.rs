@@ -175,6 +175,31 @@ pub(super) fn database_attributes() -> Vec<Attribute> {
     ]
 }
 
+/// How many records of a data source's list are missing.
+pub(super) fn unreadable(what: &str) -> Attribute {
+    Attribute::integer("unreadable")
+        .computed()
+        .describe(format!("How many records of the list cannot be read, whatever {what} they are; a warning says why."))
+}
+
+/// That backups are left out where old ones go, because they cannot be ordered, if there are such.
+pub(super) fn undated<'a>(found: &[Backup], ids: impl Iterator<Item = &'a str>) -> Option<Diagnostic> {
+    /// So many are named at most.
+    const NAMED: usize = 50;
+    let left_out = ids.filter_map(|id| found.iter().find(|backup| backup.id == id)).collect::<Vec<_>>();
+    let each = left_out.iter().take(NAMED).map(|backup| format!("\n- {:?} ({})", backup.name, backup.id));
+    let each = each.collect::<String>();
+    let more = match left_out.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!("\n- and {more} more"),
+    };
+    let detail = format!(
+        "Which backups are old cannot be told of those whose begin the cloud does not tell, or tells in a form that cannot be \
+         read:{each}{more}\n\nThey are not deleted, and do not count among those that stay. Delete by hand what is not needed."
+    );
+    (!left_out.is_empty()).then(|| Diagnostic::warning("Backups without a begin are left out", detail))
+}
+
 /// That records of a service's list could not be read, if so.
 pub(super) fn unread(service: &str, why: &[Misread]) -> Option<Diagnostic> {
     /// So many are quoted at most.

@@ -70,7 +70,8 @@ impl Function for SelectPrunable {
             "The ids of the backups that a pruning would delete",
             "Applies the rule of `keep_last` and of the action `huaweidb_prune_backups` to a list of backups, such as the \
              `backups` of the data source `huaweidb_backups`. Only completed manual backups are selected, each instance is \
-             looked at alone, and its last completed one is never selected. Oldest first, each once. No element may be null.",
+             looked at alone, and its last completed one is never selected. One whose `begin_time` is null or no time stays, and does not count. Oldest first, \
+             each once. No element may be null.",
             Type::list(Type::String),
         )
         .parameter("backups", Type::list(Type::Object(members.into())), "The backups. Other attributes are ignored.")

@@ -13,6 +13,7 @@ model! {
         pub(super) service: Attr<String>,
         pub(super) name: Attr<String>,
         pub(super) region: Attr<String>,
+        pub(super) unreadable: Attr<i64>,
         pub(super) instances: Attr<Vec<InstanceObject>>,
     }
 }
@@ -45,6 +46,7 @@ impl DataSource<Backups> for InstancesDataSource {
                     .describe("Only instances with exactly this name. Default: all."),
             )
             .attribute(fields::region())
+            .attribute(fields::unreadable("instances"))
             .attribute(
                 Attribute::computed_list_of(
                     "instances",
@@ -70,10 +72,14 @@ impl DataSource<Backups> for InstancesDataSource {
         let client = services::regional(client, &config.region);
         let name = config.name.known().map(String::as_str);
         let about = About { service: service.facts().product.key, id: None, name };
-        let mut found = client
-            .instances(&context(life), service, name)
+        let (mut found, unread) = client
+            .instances_readable(&context(life), service, name)
             .await
             .map_err(|error| explain(Doing::Search, about, &error))?;
+        if let Some(warning) = fields::unread(service.facts().title, &unread) {
+            life.warn(warning);
+        }
+        config.unreadable = fields::count(u64::try_from(unread.len()).ok());
         found.sort_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
         config.instances = Attr::Known(found.iter().map(object).collect());
         if config.region.is_null() {

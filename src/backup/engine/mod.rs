@@ -311,6 +311,16 @@ impl Backups {
         pages::instances(self.client(context, service), name).await
     }
 
+    /// The same of a list in which some records cannot be read, and why those cannot.
+    pub async fn instances_readable(
+        &self,
+        context: &Context,
+        service: &'static dyn Service,
+        name: Option<&str>,
+    ) -> Result<(Vec<Instance>, Vec<Misread>), Error> {
+        pages::instances_readable(self.client(context, service), name).await
+    }
+
     /// Stops a running backup and waits until it runs no more.
     pub async fn stop(
         &self,

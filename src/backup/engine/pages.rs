@@ -71,7 +71,7 @@ fn newest_first(found: &mut [Backup]) {
     found.sort_by_cached_key(|backup| (Reverse(backup.begin), backup.id.clone()));
 }
 
-/// All instances, or those with exactly that name.
+/// All instances, or those with exactly that name. One record that cannot be read is an error.
 pub(super) async fn instances(client: Client<'_>, name: Option<&str>) -> Result<Vec<Instance>, Error> {
     let service = client.service;
     let limit = service.facts().page_limit;
@@ -91,6 +91,33 @@ pub(super) async fn instances(client: Client<'_>, name: Option<&str>) -> Result<
     )
     .await?;
     Ok(found)
+}
+
+/// The same of a list in which some records cannot be read, and why those cannot.
+pub(super) async fn instances_readable(
+    client: Client<'_>,
+    name: Option<&str>,
+) -> Result<(Vec<Instance>, Vec<Misread>), Error> {
+    let service = client.service;
+    let limit = service.facts().page_limit;
+    let (mut found, mut unread) = (Vec::new(), Vec::new());
+    walk(
+        client,
+        |offset| Ok(vec![service.instances(name, offset, limit)]),
+        |reply| service.instance_records(reply),
+        |record: &Result<Instance, Misread>| record.as_ref().ok().map(|instance| &instance.id),
+        None,
+        |record| {
+            match record {
+                Ok(instance) if name.is_none_or(|name| instance.name == name) => found.push(instance),
+                Ok(_) => {}
+                Err(why) => unread.push(why),
+            }
+            ControlFlow::Continue(())
+        },
+    )
+    .await?;
+    Ok((found, unread))
 }
 
 /// Whether the service lists the target among the instances that can take the restore; `None` where it lists none at all.

@@ -158,9 +158,8 @@ impl Service for Ddm {
     }
 
     fn records(&self, reply: &Reply) -> Result<Page<Result<Backup, Misread>>, Misread> {
-        let page = wire::page(reply, "total", |body: DdmList| (body.backups, body.total))?;
-        let items = page.items.into_iter().map(|item: Result<DdmBackup, _>| item.and_then(DdmBackup::backup)).collect();
-        Ok(Page { items, total: page.total })
+        let page = wire::page(reply, "backup", "total", |body: DdmList| (body.backups, body.total))?;
+        Ok(page.each(DdmBackup::backup))
     }
 
     fn details(&self, backup: &Backup) -> Option<Call> {
@@ -195,15 +194,15 @@ impl Service for Ddm {
     }
 
     /// One instance comes without a list around it.
-    fn instances_read(&self, reply: &Reply) -> Result<Page<Instance>, Misread> {
-        let body: DdmInstances = wire::read(reply, "the list of instances")?;
-        let items = match body.instances {
-            Some(items) => items,
-            None if reply.body.json().get("id").is_some() => vec![wire::read(reply, "the instance")?],
-            None => return Err(Misread("the list of instances has no `instances`".to_owned())),
-        };
-        let items = items.into_iter().map(|item| item.instance(FACTS.idle)).collect::<Result<_, _>>()?;
-        Ok(Page { items, total: wire::count(body.total_record) })
+    fn instance_records(&self, reply: &Reply) -> Result<Page<Result<Instance, Misread>>, Misread> {
+        let body = reply.body.json();
+        if body.get("instances").is_none() && body.get("id").is_some() {
+            let item: wire::InstanceItem = wire::read(reply, "the instance")?;
+            return Ok(Page { items: vec![item.instance(FACTS.idle)], total: None });
+        }
+        let page =
+            wire::page(reply, "instance", "total_record", |body: DdmInstances| (body.instances, body.total_record))?;
+        Ok(page.each(|item: wire::InstanceItem| item.instance(FACTS.idle)))
     }
 }
 

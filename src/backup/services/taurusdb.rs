@@ -78,10 +78,10 @@ impl Service for TaurusDb {
         body.failed_results.unwrap_or_default().into_iter().map(|item| item.refusal(reply)).collect()
     }
 
-    fn instances_read(&self, reply: &Reply) -> Result<Page<Instance>, Misread> {
+    fn instance_records(&self, reply: &Reply) -> Result<Page<Result<Instance, Misread>>, Misread> {
         let mut page = wire::instances(reply, FACTS.idle)?;
         // Its storage is shared and grows: what is told is no limit.
-        page.items.iter_mut().for_each(|instance| instance.size_gib = None);
+        page.items.iter_mut().flatten().for_each(|instance| instance.size_gib = None);
         Ok(page)
     }
 

@@ -380,31 +380,32 @@ impl Item {
 /// The records of a list and how many there are in all, as far as its body has them.
 type Parts<T> = (Option<Vec<T>>, Option<f64>);
 
-/// Reads a page of backups: what of its body is the list, and what the total. Only a page that cannot be read as a whole is
-/// read record by record.
+/// Reads a page of backups or instances, as `noun` says: what of its body is the list, and what the total. Only a page that
+/// cannot be read as a whole is read record by record.
 pub(super) fn page<B: DeserializeOwned, T: DeserializeOwned>(
     reply: &Reply,
+    noun: &str,
     total: &str,
     parts: fn(B) -> Parts<T>,
 ) -> Result<Page<Result<T, Misread>>, Misread> {
-    let whole = match read(reply, "the list of backups") {
+    let whole = match read(reply, &format!("the list of {noun}s")) {
         Ok(body) => body,
-        Err(fault) => return in_part(&reply.body.json(), total).ok_or(fault),
+        Err(fault) => return in_part(&reply.body.json(), noun, total).ok_or(fault),
     };
     let (items, total) = parts(whole);
-    let items = items.ok_or_else(|| Misread("the list of backups has no `backups`".to_owned()))?;
+    let items = items.ok_or_else(|| Misread(format!("the list of {noun}s has no `{noun}s`")))?;
     Ok(Page { items: items.into_iter().map(Ok).collect(), total: count(total) })
 }
 
 /// The same record by record; `None` if there are none.
-fn in_part<T: DeserializeOwned>(body: &Json, total: &str) -> Option<Page<Result<T, Misread>>> {
+fn in_part<T: DeserializeOwned>(body: &Json, noun: &str, total: &str) -> Option<Page<Result<T, Misread>>> {
     let one = |record: &Json| {
         T::deserialize(record).map_err(|why| {
             let id = record.get("id").and_then(Json::as_str).map_or(String::new(), |id| format!(" {id}"));
-            Misread(format!("the backup{id}: {}", brief(&why)))
+            Misread(format!("the {noun}{id}: {}", brief(&why)))
         })
     };
-    let items = body.get("backups")?.as_array()?.iter().map(one).collect();
+    let items = body.get(format!("{noun}s"))?.as_array()?.iter().map(one).collect();
     let total = body.get(total).and_then(|total| number(total).ok()).flatten();
     Some(Page { items, total: count(total) })
 }
@@ -415,9 +416,8 @@ pub(in crate::backup) fn records(
     unit: f64,
     status: fn(&str) -> Status,
 ) -> Result<Page<Result<Backup, Misread>>, Misread> {
-    let page = page(reply, "total_count", |body: Listed| (body.backups, body.total_count))?;
-    let items = page.items.into_iter().map(|row: Result<Row, _>| row.and_then(|row| row.backup(unit, status)));
-    Ok(Page { items: items.collect(), total: page.total })
+    let page = page(reply, "backup", "total_count", |body: Listed| (body.backups, body.total_count))?;
+    Ok(page.each(|row: Row| row.backup(unit, status)))
 }
 
 /// What became of one backup of a batch delete.
@@ -564,11 +564,9 @@ fn room(volume: &Json, groups: &Json) -> Option<u64> {
 }
 
 /// Reads a page of instances.
-pub(in crate::backup) fn instances(reply: &Reply, idle: Idle) -> Result<Page<Instance>, Misread> {
-    let body: Instances = read(reply, "the list of instances")?;
-    let items = body.instances.ok_or_else(|| Misread("the list of instances has no `instances`".to_owned()))?;
-    let items = items.into_iter().map(|item| item.instance(idle)).collect::<Result<_, _>>()?;
-    Ok(Page { items, total: count(body.total_count) })
+pub(in crate::backup) fn instances(reply: &Reply, idle: Idle) -> Result<Page<Result<Instance, Misread>>, Misread> {
+    let page = page(reply, "instance", "total_count", |body: Instances| (body.instances, body.total_count))?;
+    Ok(page.each(|item: InstanceItem| item.instance(idle)))
 }
 
 /// What refusals mean in every service that has the code at all.

@@ -41,7 +41,8 @@ impl Action<Backups> for PruneBackups {
     fn schema(&self) -> Schema {
         Schema::new(
             "Deletes old manual backups of one instance, or, as long as `dry_run` is not `false`, only lists them. Automatic \
-             backups, and those that are not `COMPLETED`, are never touched. DDM has no manual ones: there those go that it \
+             backups, and those that are not `COMPLETED`, are never touched, nor are those whose begin is not told: a warning names \
+             them. DDM has no manual ones: there those go that it \
              took before key operations (`metadata`), never the daily ones. Backups that a state tracks are spared only as \
              far as the same run has planned or taken them: give them another prefix.\n\nWhat says which backups go must all be given, and a null is an error: it is never taken for \
              \"all\".",
@@ -98,8 +99,12 @@ impl Action<Backups> for PruneBackups {
             let undone = "No backup of it fits, and nothing was deleted.";
             return Err(services::no_such_instance(key, id, client.region(), undone).into());
         }
-        let candidates = found.iter().map(|backup| Candidate::of(backup, kind));
-        let leaving = retention::prunable(&candidates.collect::<Vec<_>>(), rule);
+        let candidates = found.iter().map(|backup| Candidate::of(backup, kind)).collect::<Vec<_>>();
+        let undated = retention::undated(&candidates, rule).filter(|id| !client.claims().is_managed(id));
+        if let Some(warning) = fields::undated(&found, undated) {
+            run.warn(warning);
+        }
+        let leaving = retention::prunable(&candidates, rule);
         let leaving = leaving.iter().filter(|id| !client.claims().is_managed(id));
         let leaving = leaving.filter_map(|id| found.iter().find(|backup| backup.id == *id)).collect::<Vec<_>>();
         let dry_run = config.dry_run != Attr::Known(false);

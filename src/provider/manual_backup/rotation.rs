@@ -10,6 +10,7 @@ use crate::backup::{self, Backup, BackupRef, Backups, Claim, Filter, Service, St
 use crate::cloud::Context;
 use crate::plugin::{Attr, Diagnostic, Diagnostics, Life, Path, Private};
 use crate::provider::explain::{About, Doing, explain};
+use crate::provider::fields;
 use crate::provider::services::context;
 
 /// Under what a plan notes the backups that it announced.
@@ -61,23 +62,25 @@ fn noted(notes: &Private) -> Option<Vec<(String, String)>> {
     serde_json::from_str(notes.0.get(LEAVING)?).ok()
 }
 
-/// What the rotation would delete now: ids, with what each is called.
+/// What the rotation would delete now: ids, with what each is called; and a warning about what cannot be ordered.
 /// `replaced` goes out of the state, so that it counts as all the others.
 async fn leaving(
     client: &Backups,
     rotation: &Rotation<'_>,
     replaced: Option<&str>,
-) -> Result<Vec<(String, String)>, Option<backup::Error>> {
+) -> Result<(Vec<(String, String)>, Option<Diagnostic>), Option<backup::Error>> {
     let found = client.ahead().ask(|context| async move { ours(client, &context, rotation).await }).await?;
     let candidates = found.iter().map(|backup| rotation.candidate(backup)).collect::<Vec<_>>();
-    let managed = |id: &String| Some(&**id) != replaced && client.claims().is_managed(id);
+    let managed = |id: &str| Some(id) != replaced && client.claims().is_managed(id);
     let leaving = retention::prunable(&candidates, rule(rotation)).into_iter().filter(|id| !managed(id));
     let named = leaving.filter_map(|id| found.iter().find(|backup| backup.id == id));
     let called = |backup: &Backup| match backup.status {
         Status::Failed => format!("{:?} ({}, failed)", backup.name, backup.id),
         _ => format!("{:?} ({})", backup.name, backup.id),
     };
-    Ok(named.map(|backup| (backup.id.clone(), called(backup))).collect())
+    let undated = retention::undated(&candidates, rule(rotation)).filter(|id| !managed(id));
+    let undated = fields::undated(&found, undated);
+    Ok((named.map(|backup| (backup.id.clone(), called(backup))).collect(), undated))
 }
 
 /// What a planned create will delete once it has completed. Without an answer of the cloud there is nothing to announce.
@@ -93,7 +96,10 @@ pub(super) async fn announced(
     let leaving = match notes.as_deref().and_then(noted) {
         Some(agreed) => agreed,
         None => match leaving(client, &rotation, replaced).await {
-            Ok(leaving) => leaving,
+            Ok((leaving, undated)) => {
+                announced.extend(undated);
+                leaving
+            }
             Err(why) => {
                 announced.extend(why.as_ref().map(preflight::unasked));
                 Vec::new()
@@ -162,20 +168,24 @@ pub(super) async fn rotated(client: &Backups, new: &ManualBackup, life: &mut Lif
             return life.warn(kept(&said.detail, rotation.prefix));
         }
     };
-    // The list may be behind: what we saw complete is complete, and it is the newest.
-    let own = Candidate {
-        id: new_id.to_owned(),
-        instance_id: rotation.instance_id.to_owned(),
-        completed: true,
-        failed: false,
-        kept: true,
-        begin: new.begin_time.as_str().and_then(backup::time),
+    // Older by what the new one itself says: the list may be behind.
+    let Some(begin) = new.begin_time.as_str().and_then(backup::time) else {
+        return life.warn(not_deleted(format!(
+            "The new backup is complete. Nothing else of the prefix {:?} was deleted: the cloud does not tell when the new one was \
+             begun, so that nobody can say which ones are older.",
+            rotation.prefix
+        )));
     };
     let older = found.iter().filter(|backup| backup.id != new_id).map(|backup| rotation.candidate(backup));
-    let older = older.filter(|one| own.begin.is_none() || one.begin <= own.begin).collect::<Vec<_>>();
+    let older = older.filter(|one| one.begin.is_none_or(|begun| begun <= begin)).collect::<Vec<_>>();
+    let managed = |id: &str| client.claims().is_managed(id);
+    let undated = retention::undated(&older, rule(&rotation)).filter(|id| !managed(id));
+    if let Some(warning) = fields::undated(&found, undated) {
+        life.warn(warning);
+    }
     let noted = noted(&life.notes);
     let agreed = |id: &String| noted.as_ref().is_none_or(|noted| noted.iter().any(|(noted, _)| noted == id));
-    let free = |id: &String| !client.claims().is_managed(id);
+    let free = |id: &String| !managed(id);
     for id in retention::prunable(&older, rule(&rotation)).into_iter().filter(agreed).filter(free) {
         let name = found.iter().find(|backup| backup.id == id).map(|backup| backup.name.as_str());
         let reference = BackupRef::new(&*id, Some(rotation.instance_id.to_owned()));
@@ -191,9 +201,11 @@ pub(super) async fn rotated(client: &Backups, new: &ManualBackup, life: &mut Lif
 }
 
 fn kept(said: &str, prefix: &str) -> Diagnostic {
-    Diagnostic::warning(
-        "Older backup was not deleted",
-        format!("The new backup is complete. Of the prefix {prefix:?} one more is left than `keep_last` says: {said}"),
-    )
-    .at(Path::attribute("keep_last"))
+    not_deleted(format!(
+        "The new backup is complete. Of the prefix {prefix:?} one more is left than `keep_last` says: {said}"
+    ))
+}
+
+fn not_deleted(detail: String) -> Diagnostic {
+    Diagnostic::warning("Older backup was not deleted", detail).at(Path::attribute("keep_last"))
 }

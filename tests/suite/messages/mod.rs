@@ -326,6 +326,12 @@ async fn what_rotation_announces_and_what_it_could_not_delete() {
     book.add("a plan, and an apply whose deletion is refused", &said);
     let said = run.plan(&config, &Value::Null, &config).await.diagnostics;
     book.add("another resource that rotates the same", &said);
+    run.configure().await;
+    run.emulator.clear_faults();
+    run.emulator.fault(Fault::replace(&[("begin_time", "soon")]).on("dds").operation("list").times(1000));
+    let (said, _) = run.change(&config, &Value::Null).await;
+    book.add("backups that tell no begin", &said);
+    assert_eq!(run.emulator.backups().len(), 3, "nothing is deleted by guess");
     book.is("rotation");
 }
 
@@ -383,6 +389,14 @@ async fn what_data_sources_say() {
         run.emulator.fault(Fault::status(200).on("dds").body(rows));
         book.add(&format!("the newest, of which {case}"), &run.look_up(one, &newest).await);
     }
+    let rows =
+        json!({ "total_count": 2, "instances": [{ "id": dds, "name": "orders" }, { "id": FOREIGN, "name": {} }] });
+    run.emulator.fault(Fault::status(200).on("dds").body(rows));
+    let instances = "huaweidb_instances";
+    book.add(
+        &format!("{instances}: a record that cannot be read"),
+        &run.look_up(instances, &json!({ "service": "dds" })).await,
+    );
     run.emulator.fault(Fault::refusal(403, "APIGW.0302").on("dds").times(20));
     for name in ["huaweidb_backup", "huaweidb_backups", "huaweidb_instances"] {
         book.add(&format!("{name}: refused"), &run.look_up(name, &json!({ "service": "dds" })).await);
@@ -464,6 +478,10 @@ async fn what_actions_say() {
     book.add("prune: an instance that is not there", &said);
     let (progress, _) = run.invoke_and_say(prune, &pruning).await;
     book.lines("progress of a pruning that only looks", &progress);
+    run.emulator.fault(Fault::replace(&[("begin_time", "soon")]).on("dds").operation("list"));
+    let (progress, said) = run.invoke_and_say(prune, &pruning).await;
+    book.lines("progress of a pruning that knows no begin", &progress);
+    book.add("a pruning that knows no begin", &said);
     let really = over(&pruning, &json!({ "dry_run": false }));
     run.emulator.fault(Fault::status(403).on("dds").method("DELETE").times(9).body(json!({
         "error_code": "DBS.200001", "error_msg": "no permission for you",
