@@ -75,12 +75,13 @@ pub(super) trait AnyResource<C>: Offered {
     ) -> Boxed<'a, Result<Hooked, Diagnostics>>;
     fn known(&self, client: &C, state: Value);
     fn protects(&self, prior: Value) -> Option<Diagnostic>;
-    fn plan_delete<'a>(&'a self, client: Option<&'a C>, prior: Value) -> Boxed<'a, Diagnostics>;
+    fn plan_delete<'a>(&'a self, client: Option<&'a C>, prior: Value, kept: &'a Private) -> Boxed<'a, Diagnostics>;
     fn plan_replace<'a>(
         &'a self,
         client: Option<&'a C>,
         prior: Value,
         planned: Value,
+        kept: &'a Private,
         notes: &'a mut Option<Private>,
     ) -> Boxed<'a, Diagnostics>;
     fn create<'a>(&'a self, client: &'a C, planned: Value, start: Start) -> Boxed<'a, Ended<Value>>;
@@ -189,10 +190,10 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Held<R> {
         self.inner.protects(&typed(prior).ok()?)
     }
 
-    fn plan_delete<'a>(&'a self, client: Option<&'a C>, prior: Value) -> Boxed<'a, Diagnostics> {
+    fn plan_delete<'a>(&'a self, client: Option<&'a C>, prior: Value, kept: &'a Private) -> Boxed<'a, Diagnostics> {
         Box::pin(async move {
             match typed(prior) {
-                Ok(prior) => self.inner.plan_delete(client, &prior).await,
+                Ok(prior) => self.inner.plan_delete(client, &prior, kept).await,
                 Err(diagnostics) => diagnostics,
             }
         })
@@ -203,11 +204,12 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Held<R> {
         client: Option<&'a C>,
         prior: Value,
         planned: Value,
+        kept: &'a Private,
         notes: &'a mut Option<Private>,
     ) -> Boxed<'a, Diagnostics> {
         Box::pin(async move {
             match typed(prior).and_then(|prior| Ok((prior, typed(planned)?))) {
-                Ok((prior, planned)) => self.inner.plan_replace(client, &prior, &planned, notes.as_mut()).await,
+                Ok((prior, planned)) => self.inner.plan_replace(client, (&prior, kept), &planned, notes.as_mut()).await,
                 Err(diagnostics) => diagnostics,
             }
         })

@@ -47,9 +47,14 @@ pub trait Resource<C>: Send + Sync + 'static {
         None
     }
 
-    /// What to say about a planned delete. An error refuses it.
-    fn plan_delete(&self, client: Option<&C>, prior: &Self::Model) -> impl Future<Output = Diagnostics> + Send {
-        let _ = (client, prior);
+    /// What to say about a planned delete; `private` is what is stored beside the object. An error refuses it.
+    fn plan_delete(
+        &self,
+        client: Option<&C>,
+        prior: &Self::Model,
+        private: &Private,
+    ) -> impl Future<Output = Diagnostics> + Send {
+        let _ = (client, prior, private);
         async { Diagnostics::new() }
     }
 
@@ -58,12 +63,12 @@ pub trait Resource<C>: Send + Sync + 'static {
     fn plan_replace(
         &self,
         client: Option<&C>,
-        prior: &Self::Model,
+        (prior, private): (&Self::Model, &Private),
         planned: &Self::Model,
         notes: Option<&mut Private>,
     ) -> impl Future<Output = Diagnostics> + Send {
         let _ = (planned, notes);
-        self.plan_delete(client, prior)
+        self.plan_delete(client, prior, private)
     }
 
     /// Creates the object. Whatever was given to [`Life::checkpoint`] is kept in the state even if this then fails.

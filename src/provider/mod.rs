@@ -16,6 +16,7 @@ pub mod fuzz;
 mod instances;
 mod listing;
 mod manual_backup;
+mod place;
 mod restore_times;
 mod runs;
 mod services;

@@ -75,6 +75,15 @@ pub(super) fn context<M>(life: &Life<M>) -> cloud::Context {
     cloud::Context { deadline: life.deadline(), stop: life.stop().clone() }
 }
 
+/// That what stands for an instance's id is the name of these instances, if it is.
+pub(super) fn by_name(named: &[String]) -> Option<String> {
+    match named {
+        [] => None,
+        [id] => Some(format!("That is the name of an instance. Write its id: `instance_id = \"{id}\"`.")),
+        ids => Some(format!("That is the name of several instances. Write the id of one of them: {}.", ids.join(", "))),
+    }
+}
+
 /// That the project lacks an instance. `undone`: what was not done for that reason.
 pub(super) fn no_such_instance(service: &str, id: &str, region: &str, undone: &str) -> Diagnostic {
     let other = of_instance(id).map(|(other, _)| other.facts()).filter(|other| other.key() != service);

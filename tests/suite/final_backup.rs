@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use huaweidb::backup::{ALL, Service};
 use huaweidb::plugin::{Attached, attach};
-use huaweidb_emulator::{BackupRow, Emulator, Fault, FaultKind, Options, Pace};
+use huaweidb_emulator::{BackupRow, Emulator, Fault, FaultKind, NewBackups, NewInstance, Options, Pace};
 use rustix::process::Signal;
 use serde_json::{Value as Json, json};
 
@@ -308,6 +308,74 @@ async fn what_no_list_shows_yet_is_not_taken_again() {
         judge(&emulator, &held, &said).unwrap_or_else(|why| panic!("{key}: {why}"));
         assert_eq!(emulator.totals().created, 1, "{key}");
     }
+}
+
+/// The plan of a destroy says what that will meet.
+#[tokio::test]
+async fn the_plan_of_a_destroy_says_what_it_will_meet() {
+    for service in services() {
+        let key = service.facts().key();
+        let emulator = Emulator::start(Options::with_backups_of(0.2)).await.expect("the emulator starts");
+        let mut held = Held::default();
+        let said = run(&emulator, 1).await.core.reach(&arguments(&emulator, key, LIMIT), &mut held).await;
+        assert!(!said.is_red(), "{}", red(&said));
+        let mut refusing = held.clone();
+        refusing.object["on_missing_instance"] = json!("refuse");
+        let elsewhere = emulator.project_id_of(&emulator.domain_name(), "eu-de_team1");
+        let summaries = async |core: &Core, held: &Held| {
+            let (_, said) = core.is_settled(&Json::Null, held).await;
+            said.0.into_iter().map(|one| one.summary).collect::<Vec<_>>()
+        };
+        let taken = "A final backup will be taken";
+        assert_eq!(summaries(&run(&emulator, 1).await.core, &held).await, [taken], "{key}");
+        let core = Core::launch(&emulator, &[("HW_PROJECT_ID", &elsewhere)]).await.of(KIND);
+        let refused = ["Destroy will be refused: the instance is not to be seen"];
+        assert_eq!(summaries(&core, &held).await, refused, "{key}");
+        // What cannot be asked hinders no plan, and is told once.
+        emulator.fault(Fault::status(403).on(key).times(100_000));
+        let silent = run(&emulator, 1).await;
+        assert_eq!(summaries(&silent.core, &held).await, ["Plan was made without asking the cloud", taken], "{key}");
+        assert_eq!(summaries(&silent.core, &held).await, [taken], "{key}");
+        emulator.clear_faults();
+        emulator.remove_instance(&emulator.instance(key));
+        let Run { core, _attached } = run(&emulator, 1).await;
+        let gone = ["No final backup will be taken: the instance is gone"];
+        assert_eq!(summaries(&core, &held).await, gone, "{key}");
+        assert_eq!(summaries(&core, &refusing).await, ["Destroy will fail: the instance is gone"], "{key}");
+        let mut skipping = held.clone();
+        skipping.object["skip"] = json!(true);
+        assert_eq!(summaries(&core, &skipping).await, ["No final backup will be taken"], "{key}");
+        assert!(emulator.journal().iter().all(|call| call.method == "GET"), "{key}: a plan only looks");
+    }
+}
+
+/// However many nets a plan destroys, it asks once what it can ask for all, and tells each its own newest backup.
+#[tokio::test]
+async fn plans_of_many_destroys_share_their_calls() {
+    const NETS: usize = 12;
+    let emulator = Emulator::start(Options::with_backups_of(0.2)).await.expect("the emulator starts");
+    let Run { core, _attached } = run(&emulator, 1).await;
+    let mut nets = Vec::new();
+    for nth in 0..NETS {
+        let (service, name) = ("dds".to_owned(), format!("orders-{nth}"));
+        let instance = emulator.add_instance(&NewInstance { service, name, ..NewInstance::default() }).id;
+        let mut held = Held::default();
+        let wish = json!({ "service": "dds", "instance_id": instance });
+        assert!(!core.reach(&wish, &mut held).await.is_red());
+        // The last one has none.
+        let backup = (nth + 1 < NETS).then(|| emulator.add_backups(&NewBackups::of(&instance)).remove(0).name);
+        nets.push((held, backup));
+    }
+    let Run { core, _attached } = run(&emulator, 1).await;
+    emulator.clear_journal();
+    let plans = nets.iter().map(|(held, _)| core.is_settled(&Json::Null, held));
+    let plans = futures_util::future::join_all(plans).await;
+    for ((_, said), (_, backup)) in plans.iter().zip(&nets) {
+        let newest = backup.as_ref().map_or("There is no completed".to_owned(), |name| format!("is {name:?}"));
+        assert!(said.text().contains(&newest), "{newest:?} is not in {}", said.text());
+    }
+    // The first instance by its id, then the list of all, and the newest backups.
+    assert_eq!(emulator.journal().len(), 3, "{:?}", emulator.journal());
 }
 
 /// Valid keys of another project say nothing about an instance.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::messages::book::Book;
 use crate::support::host::proto::tfplugin6 as tf;
-use crate::support::run::{Run, apply_request, over, plan_request, summaries};
+use crate::support::run::{Run, TYPE, apply_request, over, plan_request, summaries, whole};
 use crate::support::value::{UNKNOWN, unwired};
 
 /// Plans as a host does that keeps the private bytes, or as one that does not.
@@ -28,6 +28,17 @@ async fn plan(
 async fn planned(
     run: &Run,
     keeps: bool,
+    objects: (&Value, &Value),
+    private: (&[u8], &[u8]),
+) -> tf::plan_resource_change::Response {
+    planned_of(run, TYPE, keeps, objects, private).await
+}
+
+/// The same of a resource of any type.
+async fn planned_of(
+    run: &Run,
+    kind: &str,
+    keeps: bool,
     (config, prior): (&Value, &Value),
     (prior_private, planned_private): (&[u8], &[u8]),
 ) -> tf::plan_resource_change::Response {
@@ -36,6 +47,7 @@ async fn planned(
         client_capabilities: Some(tf::ClientCapabilities { store_planned_private: keeps, ..Default::default() }),
         prior_private: prior_private.to_vec(),
         planned_private: planned_private.to_vec(),
+        type_name: kind.to_owned(),
         ..plan_request(config, prior, &proposed)
     };
     run.host.provider().plan_resource_change(request).await.unwrap().into_inner()
@@ -172,31 +184,64 @@ async fn the_rotation_deletes_exactly_what_the_plan_announced() {
 #[tokio::test]
 async fn a_plan_is_not_carried_out_in_another_region_or_project() {
     let run = Run::start(0.2).await;
-    let config = prefixed(&run, &json!({}));
+    let mut book = Book::default();
+    for kind in [TYPE, NET] {
+        refused_elsewhere(&run, kind, &mut book).await;
+    }
+    assert!(run.emulator.journal().iter().all(|call| call.method == "GET"), "{:?}", run.emulator.journal());
+    book.is("elsewhere");
+}
+
+const NET: &str = "huaweidb_final_backup";
+
+/// A whole object of either resource with these arguments.
+fn object(run: &Run, kind: &str, more: &Value) -> Value {
+    let arguments = json!({ "service": "dds", "instance_id": run.dds(), "name_prefix": "nightly-" });
+    whole(&run.schema.resource_schemas[kind], &over(&arguments, more))
+}
+
+async fn refused_elsewhere(run: &Run, kind: &str, book: &mut Book) {
+    run.configure().await;
+    let config = object(run, kind, &json!({}));
     let create = (&config, &Value::Null);
-    let first = plan(&run, true, create, (b"", b"")).await;
+    let first = planned_of(run, kind, true, create, (b"", b"")).await;
+    assert_eq!(first.diagnostics, [], "{kind}");
     let team = run.emulator.project_id_of(&run.emulator.domain_name(), "eu-de_team1");
     let nl = json!({ "region": "eu-nl", "project_id": run.emulator.project_id_in("eu-nl") });
-    let mut book = Book::default();
     for (case, settings) in [
         ("another project", json!({ "project_id": team })),
         ("another region", nl.clone()),
         ("another region, and nothing may be asked", over(&nl, &json!({ "preflight": false }))),
     ] {
         run.configure_with(&settings).await;
-        let said = planned(&run, true, create, (b"", &first.planned_private)).await.diagnostics;
-        assert_eq!(summaries(&said), ["Plan was made for another region or project"], "{case}");
-        book.add(case, &said);
+        let said = planned_of(run, kind, true, create, (b"", &first.planned_private)).await.diagnostics;
+        assert_eq!(summaries(&said), ["Plan was made for another region or project"], "{kind}: {case}");
+        book.add(&format!("{kind}: {case}"), &said);
         // Who keeps nothing is told what is to be seen there.
         if settings.get("preflight").is_none() {
-            let other = prefixed(&run, &json!({ "description": case }));
-            let said = planned(&run, false, (&other, &Value::Null), (b"", b"")).await.diagnostics;
-            assert_eq!(summaries(&said), ["Instance was not found"], "{case}");
+            let other = object(run, kind, &json!({ "description": case }));
+            let said = planned_of(run, kind, false, (&other, &Value::Null), (b"", b"")).await.diagnostics;
+            assert_eq!(summaries(&said), ["Instance was not found"], "{kind}: {case}");
         }
     }
-    assert!(run.emulator.journal().iter().all(|call| call.method == "GET"), "{:?}", run.emulator.journal());
     run.configure().await;
-    let again = plan(&run, true, create, (b"", &first.planned_private)).await;
-    assert_eq!(name(apply(&run, &config, &again).await.new_state.as_ref()), name(first.planned_state.as_ref()));
-    book.is("elsewhere");
+    let again = planned_of(run, kind, true, create, (b"", &first.planned_private)).await;
+    assert_eq!((&again.planned_state, &again.planned_private), (&first.planned_state, &first.planned_private));
+    assert_eq!(again.diagnostics, [], "{kind}");
+}
+
+/// What the region is, may be known only right before the apply: then the plan was made for none.
+#[tokio::test]
+async fn a_region_that_becomes_known_is_no_other_region() {
+    let run = Run::start(0.2).await;
+    run.configure_with(&json!({ "region": "eu-nl", "project_id": run.emulator.project_id_in("eu-nl") })).await;
+    for kind in [TYPE, NET] {
+        let unsure = object(&run, kind, &json!({ "region": UNKNOWN }));
+        let first = planned_of(&run, kind, true, (&unsure, &Value::Null), (b"", b"")).await;
+        assert_eq!(first.diagnostics, [], "{kind}: nobody knows where to ask");
+        let sure = object(&run, kind, &json!({ "region": "eu-de" }));
+        let again = planned_of(&run, kind, true, (&sure, &Value::Null), (b"", &first.planned_private)).await;
+        assert_eq!(again.diagnostics, [], "{kind}");
+        assert_eq!(unwired(again.planned_state.as_ref())["region"], "eu-de");
+    }
 }

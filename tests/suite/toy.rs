@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use huaweidb::plugin::{
     Attr, Attribute, Catalogue, DataSource, Diagnostic, Diagnostics, Life, NestedBlock, Number, Path, Planning,
-    Provider, Resource, Schema, Stored, Timeouts, Type, Value, model,
+    Private, Provider, Resource, Schema, Stored, Timeouts, Type, Value, model,
 };
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
@@ -483,7 +483,7 @@ impl Resource<Client> for TaskResource {
         }
     }
 
-    async fn plan_delete(&self, _: Option<&Client>, prior: &Task) -> Diagnostics {
+    async fn plan_delete(&self, _: Option<&Client>, prior: &Task, _: &Private) -> Diagnostics {
         match prior.behaviour.as_str() {
             Some("protected") => Diagnostic::error("Task is protected", "Unprotect it first.").into(),
             _ => Diagnostics::new(),

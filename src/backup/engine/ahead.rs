@@ -71,7 +71,8 @@ struct Notes {
     list: Option<ListRead>,
     /// The cloud did not tell.
     is_silent: bool,
-    backups: Option<NewestBackups>,
+    /// `None` inside: the cloud did not tell them.
+    backups: Option<Option<NewestBackups>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +86,15 @@ enum ListRead {
 struct NewestBackups {
     of: Option<String>,
     backups: Vec<Backup>,
+    /// Whether these are all.
+    is_whole: bool,
+}
+
+impl NewestBackups {
+    /// Whether they are of the project, or of that instance.
+    fn tell_of(&self, instance_id: &str) -> bool {
+        self.of.as_deref().is_none_or(|of| of == instance_id)
+    }
 }
 
 impl Default for Ahead {
@@ -131,6 +141,85 @@ impl Ahead {
         Arc::clone(places.entry((service.facts().key(), region.to_owned())).or_default())
     }
 
+    /// An instance: whoever asks for it, or for another one there, waits for one answer.
+    pub(super) async fn sight(
+        &self,
+        cloud: &Arc<dyn Ask>,
+        service: &'static dyn Service,
+        instance_id: &str,
+    ) -> Result<Option<Sight>, Option<Error>> {
+        let place = self.place(service, cloud.region());
+        let mut seen = place.lock().await;
+        self.instance(&mut seen, cloud, service, instance_id).await
+    }
+
+    /// The newest completed manual backup of an instance: on the page that all share, or else in the instance's own list.
+    pub(super) async fn newest_completed(
+        &self,
+        cloud: &Arc<dyn Ask>,
+        service: &'static dyn Service,
+        instance_id: &str,
+    ) -> Result<Option<Backup>, Option<Error>> {
+        let place = self.place(service, cloud.region());
+        let mut seen = place.lock().await;
+        let known = self.newest(&mut seen, cloud, service, instance_id).await?;
+        if known.tell_of(instance_id) {
+            let is_its = |one: &&Backup| one.instance_id == instance_id && one.status == Status::Completed;
+            let newest = known.backups.iter().filter(is_its).max_by_key(|backup| backup.begin);
+            if newest.is_some() || known.is_whole {
+                return Ok(newest.cloned());
+            }
+        }
+        drop(seen);
+        let filter = Filter {
+            instance_id: Some(instance_id.to_owned()),
+            kind: Some("manual".to_owned()),
+            status: Some(Status::Completed),
+            ..Filter::default()
+        };
+        let filter = &filter;
+        let list = |context| async move { pages::matching(Client { cloud, context: &context, service }, filter).await };
+        Ok(self.ask(list).await?.into_iter().next())
+    }
+
+    /// The place is locked while the cloud is asked, so that all wait for one answer.
+    async fn instance(
+        &self,
+        seen: &mut Notes,
+        cloud: &Arc<dyn Ask>,
+        service: &'static dyn Service,
+        instance_id: &str,
+    ) -> Result<Option<Sight>, Option<Error>> {
+        if seen.is_silent {
+            return Err(None);
+        }
+        let known = &mut *seen;
+        let look = move |context| async move {
+            known.instance(Client { cloud, context: &context, service }, instance_id).await
+        };
+        let sight = self.ask(look).await;
+        seen.is_silent = sight.is_err();
+        sight
+    }
+
+    /// The same with the newest backups.
+    async fn newest<'a>(
+        &self,
+        seen: &'a mut Notes,
+        cloud: &Arc<dyn Ask>,
+        service: &'static dyn Service,
+        instance_id: &str,
+    ) -> Result<&'a NewestBackups, Option<Error>> {
+        let mut why = None;
+        if seen.backups.is_none() && !seen.is_silent {
+            let page =
+                move |context| async move { newest(Client { cloud, context: &context, service }, instance_id).await };
+            let told = self.ask(page).await.map_err(|error| why = error);
+            seen.backups = Some(told.ok());
+        }
+        seen.backups.as_ref().and_then(Option::as_ref).ok_or(why)
+    }
+
     /// What a create on that instance would meet, and one with that name.
     pub(super) async fn outlook(
         &self,
@@ -141,35 +230,26 @@ impl Ahead {
     ) -> Outlook {
         let mut outlook = Outlook::default();
         let place = self.place(service, cloud.region());
-        // Held while the cloud is asked, so that all creates wait for one answer.
         let mut seen = place.lock().await;
-        if !seen.is_silent {
-            let known = &mut *seen;
-            let look = move |context| async move {
-                known.instance(Client { cloud, context: &context, service }, instance_id).await
-            };
-            match self.ask(look).await {
-                Ok(instance) => outlook.instance = instance,
-                Err(why) => {
-                    seen.is_silent = true;
-                    outlook.unasked = why;
-                }
+        match self.instance(&mut seen, cloud, service, instance_id).await {
+            Ok(instance) => outlook.instance = instance,
+            Err(why) => {
+                outlook.unasked = why;
+                return outlook;
             }
         }
-        if seen.is_silent || !matches!(&outlook.instance, Some(Sight::Seen(_)) | None) {
+        if let Some(Sight::Absent(_)) = &outlook.instance {
             return outlook;
         }
-        if seen.backups.is_none() {
-            let newest =
-                move |context| async move { newest(Client { cloud, context: &context, service }, instance_id).await };
-            let known = self.ask(newest).await;
-            seen.backups = Some(known.unwrap_or_else(|why| {
+        let known = match self.newest(&mut seen, cloud, service, instance_id).await {
+            Ok(known) => known,
+            Err(why) => {
                 outlook.unasked = why;
-                NewestBackups { of: None, backups: Vec::new() }
-            }));
-        }
-        let known = seen.backups.iter().filter(|known| known.of.as_deref().is_none_or(|of| of == instance_id));
-        for backup in known.flat_map(|known| &known.backups) {
+                return outlook;
+            }
+        };
+        let tell = known.tell_of(instance_id);
+        for backup in known.backups.iter().filter(|_| tell) {
             if name == Some(&*backup.name) && backup.status != Status::Deleting {
                 outlook.holder = Some(backup.clone());
             }
@@ -209,9 +289,7 @@ impl Notes {
         if self.list.is_none() && !self.instances.is_empty() {
             let limit = service.facts().page_limit;
             let page = listed(client, &service.instances(None, 0, limit)).await?;
-            let length = page.items.len() as u64;
-            let is_whole = page.total.map_or(length < limit, |total| total <= length);
-            self.list = Some(if is_whole { ListRead::Whole } else { ListRead::InPart });
+            self.list = Some(if is_whole(&page, limit) { ListRead::Whole } else { ListRead::InPart });
             let sights = page.items.into_iter().map(|instance| (instance.id.clone(), Sight::Seen(instance)));
             self.instances.extend(sights);
             if let Some(sight) = self.instances.get(id) {
@@ -243,6 +321,12 @@ impl Notes {
     }
 }
 
+/// Whether a first page is all there is. A total of nothing beside something is none.
+fn is_whole<T>(page: &Page<T>, limit: u64) -> bool {
+    let length = page.items.len() as u64;
+    page.total.filter(|total| *total > 0 || length == 0).map_or(length < limit, |total| total <= length)
+}
+
 async fn listed(client: Client<'_>, call: &Call) -> Result<Page<Instance>, cloud::Error> {
     client.read(call, |reply| client.service.instances_read(reply)).await
 }
@@ -270,12 +354,14 @@ async fn newest(client: Client<'_>, instance_id: &str) -> Result<NewestBackups, 
         filter.instance_id = Some(instance_id.to_owned());
         calls = service.list(&filter, 0, limit);
     }
-    let mut backups = match calls?.first() {
-        Some(call) => client.read(call, |reply| service.listed(reply)).await?.items,
-        None => Vec::new(),
+    let calls = calls?;
+    let mut page = match calls.first() {
+        Some(call) => client.read(call, |reply| service.listed(reply)).await?,
+        None => Page { items: Vec::new(), total: None },
     };
-    backups.retain(|backup| pages::matches(&filter, backup));
-    Ok(NewestBackups { of: filter.instance_id, backups })
+    let is_whole = calls.len() == 1 && is_whole(&page, limit);
+    page.items.retain(|backup| pages::matches(&filter, backup));
+    Ok(NewestBackups { of: filter.instance_id, backups: page.items, is_whole })
 }
 
 impl fmt::Debug for Ahead {

@@ -122,6 +122,31 @@ impl Backups {
         self.ahead.outlook(&self.cloud, service, instance_id, name).await
     }
 
+    /// Whether a plan asks what its creates will meet.
+    pub fn has_preflight(&self) -> bool {
+        self.has_preflight
+    }
+
+    /// An instance as a plan sees it; nothing if there are too many to tell with few calls. Without an answer, the first plan
+    /// of a run learns why.
+    pub async fn sight(
+        &self,
+        service: &'static dyn Service,
+        instance_id: &str,
+    ) -> Result<Option<Sight>, Option<Error>> {
+        self.ahead.sight(&self.cloud, service, instance_id).await
+    }
+
+    /// The newest completed manual backup of an instance as a plan sees it, if there is one. Without an answer as
+    /// [`Self::sight`].
+    pub async fn newest_completed(
+        &self,
+        service: &'static dyn Service,
+        instance_id: &str,
+    ) -> Result<Option<Backup>, Option<Error>> {
+        self.ahead.newest_completed(&self.cloud, service, instance_id).await
+    }
+
     /// The region.
     pub fn region(&self) -> &str {
         self.cloud.region()

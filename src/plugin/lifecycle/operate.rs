@@ -22,7 +22,7 @@ pub(in crate::plugin) async fn plan<C: Send + Sync + 'static>(
     let compiled = resource.compiled();
     if proposed.is_null() {
         let diagnostics = match prior {
-            Some(prior) => resource.plan_delete(client, plain::plain(compiled, prior)).await,
+            Some(prior) => resource.plan_delete(client, plain::plain(compiled, prior), kept).await,
             None => Diagnostics::new(),
         };
         return Ok(Planned { state: Value::Null, replace: Vec::new(), diagnostics });
@@ -37,7 +37,7 @@ pub(in crate::plugin) async fn plan<C: Send + Sync + 'static>(
     // A replacement deletes the object, and nothing else asks whether it may.
     if let Some(prior) = prior.filter(|_| !plan.replace.is_empty()) {
         let planned = plain::plain(compiled, plan.state.clone());
-        let more = resource.plan_replace(client, plain::plain(compiled, prior), planned, notes).await;
+        let more = resource.plan_replace(client, plain::plain(compiled, prior), planned, kept, notes).await;
         // Both may announce the same.
         for one in more {
             if !plan.diagnostics.iter().any(|said| *said == one) {

@@ -1,14 +1,12 @@
 //! What is said about a net.
 
-use std::fmt::Write as _;
-
 use jiff::Timestamp;
 
-use super::model::{FinalBackup, text};
+use super::model::{FinalBackup, is_skipped, lets_go, text};
 use crate::backup::{Backup, Doubt};
 use crate::plugin::{Diagnostic, Path};
 use crate::provider::manual_backup::age;
-use crate::provider::services::{import_block, no_such_instance};
+use crate::provider::services::{by_name, import_block, no_such_instance};
 
 fn instance(net: &FinalBackup) -> String {
     format!("The instance {} of {}", text(&net.instance_id), text(&net.service))
@@ -21,8 +19,13 @@ fn begun(backup: &Backup, now: Timestamp) -> String {
         .map_or(String::new(), |begin| format!(", begun {begin} ({})", age(now.duration_since(begin).unsigned_abs())))
 }
 
-pub(super) fn not_found(net: &FinalBackup) -> Diagnostic {
-    no_such_instance(text(&net.service), text(&net.instance_id), text(&net.region), "Nothing was created.")
+/// `named`: the ids of instances that have the id for a name.
+pub(super) fn not_found(net: &FinalBackup, named: &[String]) -> Diagnostic {
+    let meant = by_name(named).map_or(String::new(), |meant| format!(" {meant}"));
+    let undone = format!("Nothing was created.{meant}");
+    let mut said = no_such_instance(text(&net.service), text(&net.instance_id), text(&net.region), &undone);
+    said.detail.push_str(" A saved plan must be applied with the same ones.");
+    said
 }
 
 pub(super) fn replica(net: &FinalBackup) -> Diagnostic {
@@ -33,24 +36,24 @@ pub(super) fn replica(net: &FinalBackup) -> Diagnostic {
     Diagnostic::error("Instance takes no manual backups", detail).at(Path::attribute("instance_id"))
 }
 
-pub(super) fn unseen(net: &FinalBackup, doubt: Doubt) -> Diagnostic {
-    let (why, state) = match doubt {
-        Doubt::OtherProject => {
-            ("and the provider uses another project than the one in which it was last seen", "the state keeps the net")
-        }
+/// That it is not to be seen, and why that says nothing.
+fn in_doubt(net: &FinalBackup, is_elsewhere: bool) -> String {
+    let why = if is_elsewhere {
+        "the provider uses another project than the one in which it was last seen"
+    } else {
         // As it is with an import.
-        _ => (
-            "and nothing says that it was ever in the project that the provider uses",
-            "what the state has stays as it is",
-        ),
+        "nothing says that it was ever in the project that the provider uses"
     };
-    let detail = format!(
-        "The cloud does not show the instance {} of {}, {why}.\n\nNothing was sent, and {state}.\n\nCheck the account, \
-         the project and the region: `terraform-provider-huaweidb doctor` shows them. If the instance is really gone, forget the net \
-         with `terraform state rm` and the resource's address.",
-        text(&net.instance_id),
-        text(&net.service),
-    );
+    format!("The cloud does not show the instance {} of {}, and {why}.", text(&net.instance_id), text(&net.service))
+}
+
+const CHECK: &str = "Check the account, the project and the region: `terraform-provider-huaweidb doctor` shows them. If the \
+                     instance is really gone, forget the net with `terraform state rm` and the resource's address.";
+
+pub(super) fn unseen(net: &FinalBackup, doubt: Doubt) -> Diagnostic {
+    let is_elsewhere = doubt == Doubt::OtherProject;
+    let state = if is_elsewhere { "the state keeps the net" } else { "what the state has stays as it is" };
+    let detail = format!("{}\n\nNothing was sent, and {state}.\n\n{CHECK}", in_doubt(net, is_elsewhere));
     Diagnostic::error("Whether the instance still exists could not be told", detail)
 }
 
@@ -123,14 +126,42 @@ pub(super) fn taken_twice(net: &FinalBackup, backup: &Backup, twin: &str) -> Dia
     Diagnostic::warning("Backup was taken twice", detail)
 }
 
-/// What a plan says that destroys a net; with the completed backups, newest first, if the cloud told them.
-pub(super) fn planned(net: &FinalBackup, found: Option<&[Backup]>, now: Timestamp) -> Diagnostic {
-    if net.skip.known() == Some(&true) {
+/// What a plan says that destroys a net whose instance is not to be seen in the project `here`. It was last seen in `known`.
+pub(super) fn planned_without_instance(net: &FinalBackup, known: Option<&str>, here: &str) -> Diagnostic {
+    if known != Some(here) {
+        let detail = format!("{} The destroy will be refused. {CHECK}", in_doubt(net, known.is_some()));
+        return Diagnostic::warning("Destroy will be refused: the instance is not to be seen", detail);
+    }
+    let gone = format!(
+        "The cloud does not show the instance {} of {} any more. If it is really gone,",
+        text(&net.instance_id),
+        text(&net.service)
+    );
+    let said = if lets_go(net) {
+        let detail = format!(
+            "{gone} the destroy takes no backup: `on_missing_instance` is \"allow\", so the net only leaves the state. Backups \
+             that the instance had may still be in the cloud: look with the data source `huaweidb_backups`."
+        );
+        Diagnostic::warning("No final backup will be taken: the instance is gone", detail)
+    } else {
+        let detail = format!(
+            "{gone} the destroy will fail: `on_missing_instance` is not \"allow\". To let the net go, set \
+             `on_missing_instance = \"allow\"` and apply before the destroy, or forget it with `terraform state rm` and the \
+             resource's address."
+        );
+        Diagnostic::warning("Destroy will fail: the instance is gone", detail)
+    };
+    said.at(Path::attribute("on_missing_instance"))
+}
+
+/// What a plan says that destroys a net; with the newest completed backup, if the cloud told whether there is one.
+pub(super) fn planned(net: &FinalBackup, newest: Option<Option<&Backup>>, now: Timestamp) -> Diagnostic {
+    if is_skipped(net) {
         let detail = format!(
             "`skip` is true, so the destroy takes no backup of the instance {}.{} To take one, set `skip = false` and apply before \
              the destroy.",
             text(&net.instance_id),
-            in_words(found, now),
+            in_words(newest, now),
         );
         return Diagnostic::warning("No final backup will be taken", detail).at(Path::attribute("skip"));
     }
@@ -138,21 +169,19 @@ pub(super) fn planned(net: &FinalBackup, found: Option<&[Backup]>, now: Timestam
         "The destroy takes a last backup of the instance {}, waits until it is COMPLETED, and ends with an error if that cannot be: \
          then nothing that this resource depends on is destroyed.{}",
         text(&net.instance_id),
-        in_words(found, now),
+        in_words(newest, now),
     );
     Diagnostic::warning("A final backup will be taken", detail)
 }
 
-fn in_words(found: Option<&[Backup]>, now: Timestamp) -> String {
-    let mut words = String::new();
-    match found {
-        Some([backup, ..]) => {
-            let _ = write!(words, " The newest completed manual backup is {:?}{}.", backup.name, begun(backup, now));
+fn in_words(newest: Option<Option<&Backup>>, now: Timestamp) -> String {
+    match newest {
+        Some(Some(backup)) => {
+            format!(" The newest completed manual backup is {:?}{}.", backup.name, begun(backup, now))
         }
-        Some([]) => words.push_str(" There is no completed manual backup of it yet."),
-        None => {}
+        Some(None) => " There is no completed manual backup of it yet.".to_owned(),
+        None => String::new(),
     }
-    words
 }
 
 #[cfg(test)]
@@ -171,6 +200,7 @@ mod tests {
             ..FinalBackup::default()
         };
         let kept = FinalBackup { service: "rds".into(), ..net.clone() };
+        let refuses = FinalBackup { on_missing_instance: "refuse".into(), ..net.clone() };
         let skips = FinalBackup { skip: Attr::Known(true), ..net.clone() };
         let begun = FinalBackup { last_backup_id: "b1br02".into(), ..skips.clone() };
         let backup = Backup {
@@ -179,14 +209,19 @@ mod tests {
         };
         let now = "2026-11-26T12:00:00Z".parse().unwrap();
         let said = [
-            not_found(&net),
+            not_found(&net, &[]),
+            not_found(&net, &["i7in02".to_owned()]),
             replica(&net),
             unseen(&net, Doubt::OtherProject),
             unseen(&net, Doubt::ProjectUnknown),
-            planned(&net, Some(std::slice::from_ref(&backup)), now),
-            planned(&net, Some(&[]), now),
+            planned(&net, Some(Some(&backup)), now),
+            planned(&net, Some(None), now),
             planned(&net, None, now),
-            planned(&skips, Some(std::slice::from_ref(&backup)), now),
+            planned(&skips, Some(Some(&backup)), now),
+            planned_without_instance(&net, Some("p1"), "p1"),
+            planned_without_instance(&refuses, Some("p1"), "p1"),
+            planned_without_instance(&net, Some("p1"), "p2"),
+            planned_without_instance(&net, None, "p2"),
             taken(&net, &backup, now),
             taken(&kept, &Backup { begin: None, ..backup.clone() }, now),
             taken_twice(&net, &backup, "b2br02"),

@@ -4,6 +4,7 @@ mod attempt;
 mod memory;
 mod messages;
 mod model;
+mod plan;
 mod resource;
 mod schema;
 mod taking;

@@ -28,6 +28,16 @@ pub(super) fn text(value: &Attr<String>) -> &str {
     value.as_str().unwrap_or_default()
 }
 
+/// Whether its destroy takes no backup.
+pub(super) fn is_skipped(net: &FinalBackup) -> bool {
+    net.skip.known() == Some(&true)
+}
+
+/// Whether its destroy succeeds where the instance is gone. A word that this version does not know keeps the net.
+pub(super) fn lets_go(net: &FinalBackup) -> bool {
+    net.on_missing_instance.as_str().is_none_or(|word| word == ALLOW)
+}
+
 /// The id of the net under an instance.
 pub(super) fn id_of(service: &str, instance_id: &str) -> String {
     format!("{service}/{instance_id}")

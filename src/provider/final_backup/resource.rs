@@ -1,23 +1,13 @@
 //! What the resource does: create, read, update, delete, import.
 
-use std::time::Duration;
-
-use jiff::Timestamp;
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
-
-use super::model::{ALLOW, FinalBackup, about, id_of, text};
+use super::model::{FinalBackup, about, id_of, is_skipped, lets_go, text};
 use super::taking::{self, Ended};
-use super::{memory, messages, schema};
-use crate::backup::{self, Backup, Backups, Filter, Instance, Service, Status};
-use crate::cloud::Context;
-use crate::plugin::{Attr, Diagnostic, Diagnostics, Life, Planning, Resource, Schema};
+use super::{memory, messages, plan, schema};
+use crate::backup::{self, Backups, Instance, Service};
+use crate::plugin::{Attr, Diagnostic, Diagnostics, Life, Planning, Private, Resource, Schema};
 use crate::provider::explain::{Doing, explain};
 use crate::provider::fields;
 use crate::provider::services::{self, context};
-
-/// So long a plan may look for the newest backup.
-const PLAN_LIMIT: Duration = Duration::from_secs(10);
 
 /// `huaweidb_final_backup`
 #[derive(Debug)]
@@ -35,17 +25,13 @@ impl Resource<Backups> for FinalBackupResource {
     }
 
     async fn plan(&self, client: Option<&Backups>, planning: &mut Planning<FinalBackup>) {
-        if let (None, true, Some(client)) = (&planning.prior, planning.config.region.is_null(), client) {
-            planning.planned.region = Attr::Known(client.region().to_owned());
+        if let (None, Some(client)) = (&planning.prior, client) {
+            plan::create(client, planning).await;
         }
     }
 
-    async fn plan_delete(&self, client: Option<&Backups>, prior: &FinalBackup) -> Diagnostics {
-        let found = match client {
-            Some(client) => completed(client, prior).await,
-            None => None,
-        };
-        messages::planned(prior, found.as_deref(), Timestamp::now()).into()
+    async fn plan_delete(&self, client: Option<&Backups>, prior: &FinalBackup, private: &Private) -> Diagnostics {
+        plan::destroy(client, prior, private).await
     }
 
     async fn create(
@@ -61,7 +47,7 @@ impl Resource<Backups> for FinalBackupResource {
         let searched = |error: &backup::Error| explain(Doing::Search, about(&planned, None), error);
         let project_id = client.project_id(&context).await.map_err(|error| searched(&error))?;
         let found = client.instance(&context, service, instance_id, Some(&project_id)).await;
-        let found = found.map_err(|error| searched(&error))?.ok_or_else(|| messages::not_found(&planned))?;
+        let found = found.map_err(|error| searched(&error))?.ok_or_else(|| messages::not_found(&planned, &[]))?;
         if found.is_replica() {
             return Err(messages::replica(&planned).into());
         }
@@ -109,7 +95,7 @@ impl Resource<Backups> for FinalBackupResource {
         mut state: FinalBackup,
         life: &mut Life<FinalBackup>,
     ) -> Result<(), Diagnostics> {
-        if state.skip.known() == Some(&true) {
+        if is_skipped(&state) {
             life.warn(messages::skipped(&state));
             return Ok(());
         }
@@ -118,8 +104,7 @@ impl Resource<Backups> for FinalBackupResource {
         let unlisted = instance(&client, service, &state, life, Doing::Final).await?.is_none();
         match taking::taken(&client, service, state.clone(), unlisted, life).await? {
             Ended::Taken => Ok(()),
-            // A word that this version does not know keeps the net.
-            Ended::NoInstance if state.on_missing_instance.as_str().is_none_or(|word| word == ALLOW) => {
+            Ended::NoInstance if lets_go(&state) => {
                 life.warn(messages::nothing_left(&state));
                 Ok(())
             }
@@ -179,24 +164,5 @@ async fn instance(
     match client.instance(&context(life), service, text(&net.instance_id), project_id).await {
         Err(backup::Error::Doubtful { doubt, .. }) => Err(messages::unseen(net, doubt).into()),
         found => found.map_err(|error| explain(doing, about(net, None), &error).into()),
-    }
-}
-
-/// The completed manual backups of the instance, newest first; `None` if that cannot be told.
-async fn completed(client: &Backups, net: &FinalBackup) -> Option<Vec<Backup>> {
-    let service = backup::named(net.service.as_str()?)?;
-    let context = Context { deadline: Instant::now() + PLAN_LIMIT, stop: CancellationToken::new() };
-    let filter = Filter {
-        instance_id: Some(net.instance_id.as_str()?.to_owned()),
-        kind: Some("manual".to_owned()),
-        status: Some(Status::Completed),
-        ..Filter::default()
-    };
-    match services::regional(client, &net.region).list(&context, service, &filter).await {
-        Ok(found) => Some(found),
-        Err(error) => {
-            tracing::warn!("the newest backup of the instance cannot be told: {error}");
-            None
-        }
     }
 }

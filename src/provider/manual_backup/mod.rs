@@ -6,7 +6,6 @@ mod memory;
 mod messages;
 mod model;
 mod movers;
-mod place;
 mod plan;
 mod preflight;
 mod removal;
@@ -15,5 +14,6 @@ mod rotation;
 mod schema;
 
 pub(super) use self::model::{ManualBackup, filled, untouched};
+pub(super) use self::preflight::unasked;
 pub(super) use self::removal::age;
 pub(super) use self::resource::ManualBackupResource;

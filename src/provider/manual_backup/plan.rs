@@ -4,10 +4,11 @@ use jiff::Timestamp;
 
 use super::messages::unusable;
 use super::model::{ManualBackup, about};
-use super::{memory, place, preflight, rotation, schema};
+use super::{memory, preflight, rotation, schema};
 use crate::backup::{self, Backups, Service, Status, naming};
 use crate::plugin::{Attr, Diagnostic, Path, Planning, Private};
 use crate::provider::explain::{Doing, explain};
+use crate::provider::place;
 use crate::provider::services;
 
 /// Adjusts a create or update plan.
@@ -86,7 +87,8 @@ async fn create(client: Option<&Backups>, planning: &mut Planning<ManualBackup>)
     {
         name_ahead(&mut planning.planned, notes);
     }
-    if let Some(client) = client {
+    // Where the region is not known yet, there is nobody to ask.
+    if let Some(client) = client.filter(|_| !planning.planned.region.is_unknown()) {
         let client = services::regional(client, &planning.planned.region);
         if let Some(error) = elsewhere(&client, &planning.planned) {
             return planning.diagnostics.push(error);
@@ -103,8 +105,8 @@ async fn create(client: Option<&Backups>, planning: &mut Planning<ManualBackup>)
         if let Some(overlap) = rotation::overlap(&client, &planning.planned, replaced) {
             return planning.diagnostics.push(overlap);
         }
-        let has_asked = planning.notes.as_ref().is_some_and(|notes| notes.0.contains_key(ASKED));
-        if !has_asked {
+        // Right before the apply, the create itself asks.
+        if !planning.notes.as_ref().is_some_and(place::is_noted) {
             let met = preflight::met(&client, &planning.planned, replaced, planning.notes.as_mut()).await;
             let refused = met.has_errors();
             planning.diagnostics.extend(met);
@@ -116,13 +118,10 @@ async fn create(client: Option<&Backups>, planning: &mut Planning<ManualBackup>)
         planning.diagnostics.extend(announced);
         if let Some(notes) = &mut planning.notes {
             place::note_region(&client, notes);
-            notes.0.insert(ASKED.to_owned(), "1".to_owned());
         }
     }
 }
 
-/// Under what a plan notes that it asked what its create will meet: right before the apply, the create itself asks.
-const ASKED: &str = "asked";
 /// Under what a plan notes the name that it chose.
 const NAME: &str = "name";
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::model::ManualBackup;
-use super::place;
 use crate::backup::{self, Backup, Backups, Instance, Service, Sight};
 use crate::plugin::{Attr, Diagnostic, Diagnostics, Path, Private};
 use crate::provider::explain;
-use crate::provider::services::import_block;
+use crate::provider::place;
+use crate::provider::services::{by_name, import_block};
 
 /// Statuses of instances of which no backup can be taken, in the services' own words, in small letters and without blanks.
 const UNFIT: &[&str] = &["createfail", "createfailed", "failed", "frozen", "storagefull", "data_disk_full"];
@@ -89,13 +89,11 @@ fn label(instance: &Instance) -> String {
 }
 
 fn absent(client: &Backups, service: &'static dyn Service, instance_id: &str, named: &[String]) -> Diagnostic {
-    let meant = match named {
-        [] => "Check `service`, the region and the project: a saved plan must be applied with the same ones. The data source \
-               `huaweidb_instances` lists what is there. If the credentials may use what they may not see, set `preflight = false` in the provider block."
-            .to_owned(),
-        [id] => format!("That is the name of an instance. Write its id: `instance_id = \"{id}\"`."),
-        ids => format!("That is the name of several instances. Write the id of one of them: {}.", ids.join(", ")),
-    };
+    let meant = by_name(named).unwrap_or_else(|| {
+        "Check `service`, the region and the project: a saved plan must be applied with the same ones. The data source \
+         `huaweidb_instances` lists what is there. If the credentials may use what they may not see, set `preflight = false` in the provider block."
+            .to_owned()
+    });
     at_instance(Diagnostic::error(
         "Instance was not found",
         format!(
@@ -180,7 +178,7 @@ fn taken(service: &'static dyn Service, region: &str, holder: &Backup) -> Diagno
 }
 
 /// That the plan goes on without an answer; or does not, because nothing can ever be answered to these credentials.
-pub(super) fn unasked(error: &backup::Error) -> Diagnostic {
+pub(in crate::provider) fn unasked(error: &backup::Error) -> Diagnostic {
     if let Some(cause) = error.cloud()
         && cause.refusal().is_some_and(|refusal| refusal.status == 401)
     {

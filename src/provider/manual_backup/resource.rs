@@ -44,7 +44,7 @@ impl Resource<Backups> for ManualBackupResource {
         removal::refused(prior)
     }
 
-    async fn plan_delete(&self, client: Option<&Backups>, prior: &ManualBackup) -> Diagnostics {
+    async fn plan_delete(&self, client: Option<&Backups>, prior: &ManualBackup, _: &Private) -> Diagnostics {
         match client {
             Some(client) => self.leaving.of(client).planned(client, prior).await,
             None => removal::planned(prior, false),
@@ -54,11 +54,11 @@ impl Resource<Backups> for ManualBackupResource {
     async fn plan_replace(
         &self,
         client: Option<&Backups>,
-        prior: &ManualBackup,
+        (prior, private): (&ManualBackup, &Private),
         planned: &ManualBackup,
         notes: Option<&mut Private>,
     ) -> Diagnostics {
-        let mut said = self.plan_delete(client, prior).await;
+        let mut said = self.plan_delete(client, prior, private).await;
         if let Some(client) = client {
             let client = services::regional(client, &planned.region);
             said.extend(rotation::announced(&client, planned, prior.id.as_str(), notes).await);

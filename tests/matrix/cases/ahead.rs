@@ -77,23 +77,31 @@ pub(super) fn renamed(cli: &Cli) {
     assert!(emulator.backups().is_empty());
 }
 
-/// A saved plan that is applied with other settings than it was made with takes no backup, and nobody blames the provider.
+/// A saved plan that is applied with other settings than it was made with changes nothing, and nobody blames the provider.
 pub(super) fn applied_elsewhere(cli: &Cli) {
     let emulator = emulator(0.2);
     let (home, team) = (emulator.project_id(), emulator.project_id_of(&emulator.domain_name(), "eu-de_team1"));
     let mut workspace = cli.workspace(&emulator);
-    workspace.configure(&backup(&emulator, "  name_prefix = \"nightly-\""));
+    let net = format!(
+        "resource \"huaweidb_final_backup\" \"net\" {{\n  service     = \"dds\"\n  instance_id = \"{}\"\n}}\n",
+        emulator.instance("dds")
+    );
+    let resources = [backup(&emulator, "  name_prefix = \"nightly-\""), net];
     let told = if cli.offers("planned values") {
         "Plan was made for another region or project"
     } else {
         "Instance was not found"
     };
-    for (region, project) in [("eu-nl", emulator.project_id_in("eu-nl")), ("eu-de", team)] {
+    let elsewhere = [("eu-nl", emulator.project_id_in("eu-nl")), ("eu-de", team)];
+    for (resource, (region, project)) in
+        resources.iter().flat_map(|one| elsewhere.iter().map(move |place| (one, place)))
+    {
+        workspace.configure(resource);
         workspace.set("HW_REGION_NAME", "eu-de");
         workspace.set("HW_PROJECT_ID", &home);
         workspace.run(&["plan", "-out=saved"]).succeeded();
         workspace.set("HW_REGION_NAME", region);
-        workspace.set("HW_PROJECT_ID", &project);
+        workspace.set("HW_PROJECT_ID", project);
         let ran = workspace.run(&["apply", "saved"]).failed().says(told);
         assert!(!ran.words().contains("bug in the provider"), "{}", ran.all());
     }

@@ -196,11 +196,13 @@ pub(super) fn failing(cli: &Cli) {
     with("  on_missing_instance = \"refuse\"");
     workspace.apply();
     emulator.remove_instance(&dds);
+    destroy_plan_says(cli, &workspace, &[], &["Destroy will fail: the instance is gone"]);
     workspace.run(&["destroy", "-auto-approve"]).failed().says("Final backup was not taken: the instance is gone");
     assert!(is_held(&emulator, &workspace));
     with("");
     workspace.run(&["plan"]).succeeded().says("0 to add, 1 to change, 0 to destroy");
     workspace.apply();
+    destroy_plan_says(cli, &workspace, &[], &["No final backup will be taken: the instance is gone"]);
     workspace.destroy().says("No final backup: the instance is gone");
 
     // There is nothing to protect any more, and that is said before.

@@ -66,7 +66,8 @@ async fn what_a_net_says() {
     let mut held = stage.net(&json!({})).await;
     book.add("destroyed, without a backup before", &stage.core.down(&mut held).await.0);
     let mut held = stage.net(&json!({ "skip": true })).await;
-    book.add("destroyed with `skip`", &stage.core.down(&mut held).await.0);
+    let another_run = Core::launch(&stage.emulator, &[]).await.of(KIND);
+    book.add("destroyed with `skip`", &another_run.down(&mut held).await.0);
 
     for (case, fault) in [
         ("the backup fails", Fault::new(FaultKind::FailBackup)),
@@ -116,6 +117,9 @@ async fn what_a_net_says_of_an_instance_that_has_gone() {
     stage.emulator.add_backups(&NewBackups::of(&stage.emulator.instance("dds")));
     let refusing = json!({ "on_missing_instance": "refuse" });
     let (mut refusing, mut allowing) = (stage.net(&refusing).await, stage.net(&json!({})).await);
+    let elsewhere = stage.emulator.project_id_of(&stage.emulator.domain_name(), "eu-de_team1");
+    let core = Core::launch(&stage.emulator, &[("HW_PROJECT_ID", &elsewhere)]).await.of(KIND);
+    book.add("planned from another project", &core.is_settled(&Value::Null, &allowing).await.1.0);
     stage.emulator.remove_instance(&stage.emulator.instance("dds"));
     book.add("an instance that is gone, refused", &stage.core.down(&mut refusing).await.0);
     book.add("an instance that is gone, allowed", &stage.core.down(&mut allowing).await.0);

@@ -1,4 +1,4 @@
-//! Where a plan takes its backups. A saved plan is carried out there, or not at all.
+//! Where a plan creates something. A saved plan is carried out there, or not at all.
 //!
 //! Only a host that keeps what a plan noted can be told so by us. All others compare plan and apply themselves, and blame the
 //! provider; before that they hear that the instance is not to be found where they are now.
@@ -19,6 +19,11 @@ pub(super) async fn note_project(client: &Backups, notes: &mut Private) {
     notes.0.extend(client.project_ahead().await.map(|id| (PROJECT.to_owned(), id)));
 }
 
+/// Whether a plan has noted its place: then this is the same one, right before its apply.
+pub(super) fn is_noted(notes: &Private) -> bool {
+    notes.0.contains_key(REGION)
+}
+
 /// That the provider is configured for another place than was noted, if it is.
 pub(super) async fn changed(client: &Backups, notes: &Private) -> Option<Diagnostic> {
     let region = notes.0.get(REGION)?;
@@ -37,8 +42,8 @@ fn elsewhere(planned: (&str, Option<&String>), now: (&str, Option<&String>)) -> 
         None => region.to_owned(),
     };
     let detail = format!(
-        "The plan takes the backup in {}, but the provider is configured for {} now. No backup was taken. Check the \
-         provider block and the environment that it reads, then make a new plan.",
+        "The plan was made for {}, but the provider is configured for {} now. Nothing was changed. Check the provider block and \
+         the environment that it reads, then make a new plan.",
         place(planned),
         place(now)
     );
