@@ -186,7 +186,8 @@ pub(super) fn unreadable(what: &str) -> Attribute {
 pub(super) fn undated<'a>(found: &[Backup], ids: impl Iterator<Item = &'a str>) -> Option<Diagnostic> {
     /// So many are named at most.
     const NAMED: usize = 50;
-    let left_out = ids.filter_map(|id| found.iter().find(|backup| backup.id == id)).collect::<Vec<_>>();
+    let mut left_out = ids.filter_map(|id| found.iter().find(|backup| backup.id == id)).collect::<Vec<_>>();
+    left_out.sort_by_key(|backup| (&backup.name, &backup.id));
     let each = left_out.iter().take(NAMED).map(|backup| format!("\n- {:?} ({})", backup.name, backup.id));
     let each = each.collect::<String>();
     let more = match left_out.len().saturating_sub(NAMED) {

@@ -122,7 +122,8 @@ impl Cell {
             (Doing::Plan | Doing::Job, _)
             | (_, Wrong::SlowBody | Wrong::OddContentType)
             | (Doing::Token, Wrong::Empty | Wrong::OddType | Wrong::Nameless)
-            | (Doing::Backups, Wrong::Nested | Wrong::Nameless) => Ended::Done,
+            | (Doing::Backups, Wrong::Nested | Wrong::Nameless)
+            | (Doing::Instances, Wrong::Nameless) => Ended::Done,
             (Doing::Search, Wrong::Redirect) => Ended::Unclear,
             (Doing::Search, _) if self.throughout => Ended::Unclear,
             // It is repeated until the time is over.

@@ -165,9 +165,9 @@ impl Ahead {
         let known = self.newest(&mut seen, cloud, service, instance_id).await?;
         if known.tell_of(instance_id) {
             let is_its = |one: &&Backup| one.instance_id == instance_id && one.status == Status::Completed;
-            let newest = known.backups.iter().filter(is_its).max_by_key(|backup| backup.begin);
-            if newest.is_some() || known.is_whole {
-                return Ok(newest.cloned());
+            let its = known.backups.iter().filter(is_its).collect::<Vec<_>>();
+            if !its.is_empty() || known.is_whole {
+                return newest_of(&its);
             }
         }
         drop(seen);
@@ -179,7 +179,7 @@ impl Ahead {
         };
         let filter = &filter;
         let list = |context| async move { pages::matching(Client { cloud, context: &context, service }, filter).await };
-        Ok(self.ask(list).await?.into_iter().next())
+        newest_of(&self.ask(list).await?.iter().collect::<Vec<_>>())
     }
 
     /// The place is locked while the cloud is asked, so that all wait for one answer.
@@ -319,6 +319,14 @@ impl Notes {
         });
         ids.collect()
     }
+}
+
+/// The newest of these. Beside another one, one that does not tell when it was begun leaves that open.
+fn newest_of(backups: &[&Backup]) -> Result<Option<Backup>, Option<Error>> {
+    if backups.len() > 1 && backups.iter().any(|backup| backup.begin.is_none()) {
+        return Err(None);
+    }
+    Ok(backups.iter().max_by_key(|backup| backup.begin).map(|backup| (*backup).clone()))
 }
 
 /// Whether a first page is all there is. A total of nothing beside something is none.

@@ -1,5 +1,7 @@
 //! What is said about a net.
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 
 use super::model::{FinalBackup, is_skipped, lets_go, text};
