@@ -71,8 +71,8 @@ struct Notes {
     list: Option<ListRead>,
     /// The cloud did not tell.
     is_silent: bool,
-    /// `None` inside: the cloud did not tell them.
-    backups: Option<Option<NewestBackups>>,
+    /// Nothing inside if the cloud did not tell them.
+    backups: Option<Result<NewestBackups, ()>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,9 +215,9 @@ impl Ahead {
             let page =
                 move |context| async move { newest(Client { cloud, context: &context, service }, instance_id).await };
             let told = self.ask(page).await.map_err(|error| why = error);
-            seen.backups = Some(told.ok());
+            seen.backups = Some(told);
         }
-        seen.backups.as_ref().and_then(Option::as_ref).ok_or(why)
+        seen.backups.as_ref().and_then(|told| told.as_ref().ok()).ok_or(why)
     }
 
     /// What a create on that instance would meet, and one with that name.
@@ -326,7 +326,7 @@ fn newest_of(backups: &[&Backup]) -> Result<Option<Backup>, Option<Error>> {
     if backups.len() > 1 && backups.iter().any(|backup| backup.begin.is_none()) {
         return Err(None);
     }
-    Ok(backups.iter().max_by_key(|backup| backup.begin).map(|backup| (*backup).clone()))
+    Ok(backups.iter().max_by_key(|backup| backup.begin).copied().cloned())
 }
 
 /// Whether a first page is all there is. A total of nothing beside something is none.

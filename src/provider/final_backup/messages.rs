@@ -156,8 +156,8 @@ pub(super) fn planned_without_instance(net: &FinalBackup, known: Option<&str>, h
     said.at(Path::attribute("on_missing_instance"))
 }
 
-/// What a plan says that destroys a net; with the newest completed backup, if the cloud told whether there is one.
-pub(super) fn planned(net: &FinalBackup, newest: Option<Option<&Backup>>, now: Timestamp) -> Diagnostic {
+/// What a plan says that destroys a net; with the newest completed backup, if there is one, as far as the cloud told.
+pub(super) fn planned(net: &FinalBackup, newest: Option<&[Backup]>, now: Timestamp) -> Diagnostic {
     if is_skipped(net) {
         let detail = format!(
             "`skip` is true, so the destroy takes no backup of the instance {}.{} To take one, set `skip = false` and apply before \
@@ -176,12 +176,12 @@ pub(super) fn planned(net: &FinalBackup, newest: Option<Option<&Backup>>, now: T
     Diagnostic::warning("A final backup will be taken", detail)
 }
 
-fn in_words(newest: Option<Option<&Backup>>, now: Timestamp) -> String {
+fn in_words(newest: Option<&[Backup]>, now: Timestamp) -> String {
     match newest {
-        Some(Some(backup)) => {
+        Some([backup, ..]) => {
             format!(" The newest completed manual backup is {:?}{}.", backup.name, begun(backup, now))
         }
-        Some(None) => " There is no completed manual backup of it yet.".to_owned(),
+        Some([]) => " There is no completed manual backup of it yet.".to_owned(),
         None => String::new(),
     }
 }
@@ -216,10 +216,10 @@ mod tests {
             replica(&net),
             unseen(&net, Doubt::OtherProject),
             unseen(&net, Doubt::ProjectUnknown),
-            planned(&net, Some(Some(&backup)), now),
-            planned(&net, Some(None), now),
+            planned(&net, Some(std::slice::from_ref(&backup)), now),
+            planned(&net, Some(&[]), now),
             planned(&net, None, now),
-            planned(&skips, Some(Some(&backup)), now),
+            planned(&skips, Some(std::slice::from_ref(&backup)), now),
             planned_without_instance(&net, Some("p1"), "p1"),
             planned_without_instance(&refuses, Some("p1"), "p1"),
             planned_without_instance(&net, Some("p1"), "p2"),

@@ -62,13 +62,21 @@ fn noted(notes: &Private) -> Option<Vec<(String, String)>> {
     serde_json::from_str(notes.0.get(LEAVING)?).ok()
 }
 
-/// What the rotation would delete now: ids, with what each is called; and a warning about what cannot be ordered.
+/// What the rotation would do now.
+struct Leaving {
+    /// The ids of what it would delete, with what each is called.
+    named: Vec<(String, String)>,
+    /// A warning about what cannot be ordered.
+    undated: Option<Diagnostic>,
+}
+
+/// What the rotation would delete now.
 /// `replaced` goes out of the state, so that it counts as all the others.
 async fn leaving(
     client: &Backups,
     rotation: &Rotation<'_>,
     replaced: Option<&str>,
-) -> Result<(Vec<(String, String)>, Option<Diagnostic>), Option<backup::Error>> {
+) -> Result<Leaving, Option<backup::Error>> {
     let found = client.ahead().ask(|context| async move { ours(client, &context, rotation).await }).await?;
     let candidates = found.iter().map(|backup| rotation.candidate(backup)).collect::<Vec<_>>();
     let managed = |id: &str| Some(id) != replaced && client.claims().is_managed(id);
@@ -80,7 +88,7 @@ async fn leaving(
     };
     let undated = retention::undated(&candidates, rule(rotation)).filter(|id| !managed(id));
     let undated = fields::undated(&found, undated);
-    Ok((named.map(|backup| (backup.id.clone(), called(backup))).collect(), undated))
+    Ok(Leaving { named: named.map(|backup| (backup.id.clone(), called(backup))).collect(), undated })
 }
 
 /// What a planned create will delete once it has completed. Without an answer of the cloud there is nothing to announce.
@@ -96,9 +104,9 @@ pub(super) async fn announced(
     let leaving = match notes.as_deref().and_then(noted) {
         Some(agreed) => agreed,
         None => match leaving(client, &rotation, replaced).await {
-            Ok((leaving, undated)) => {
+            Ok(Leaving { named, undated }) => {
                 announced.extend(undated);
-                leaving
+                named
             }
             Err(why) => {
                 announced.extend(why.as_ref().map(preflight::unasked));
