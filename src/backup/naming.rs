@@ -45,9 +45,11 @@ pub fn check_prefix(prefix: &str) -> Result<(), String> {
 
 /// What is wrong with a description, if anything.
 pub fn check_description(description: &str) -> Result<(), String> {
-    if let Some(bad) = description.chars().find(|c| matches!(c, '>' | '!' | '<' | '"' | '&' | '\'' | '=' | '\r' | '\n'))
-    {
-        return Err(format!("it contains {bad:?}; not allowed are > ! < \" & ' = and line breaks"));
+    let refused = |c: &char| c.is_control() || matches!(c, '>' | '!' | '<' | '"' | '&' | '\'' | '=');
+    if let Some(bad) = description.chars().find(refused) {
+        return Err(format!(
+            "it contains {bad:?}; not allowed are > ! < \" & ' =, line breaks and other control characters"
+        ));
     }
     let length = description.chars().count();
     if length <= DESCRIPTION_MAX {

@@ -101,9 +101,9 @@ pub fn age(text: &str, fine: impl FnOnce(&str) -> Result<Duration, String>) -> R
         let days = count.checked_mul(days_each).filter(|days| (1..=CENTURY_DAYS).contains(days));
         return days
             .map(|days| Duration::from_hours(24 * days))
-            .ok_or_else(|| format!("{text:?} is no age between a day and a hundred years"));
+            .ok_or_else(|| format!("{text:?} is no age between a day and a hundred years; \"0s\" is any age"));
     }
-    fine(text).map_err(|why| format!("{why} Days and weeks are whole numbers: \"30d\", \"4w\"."))
+    fine(text).map_err(|why| format!("{why} Days and weeks are whole numbers: \"30d\", \"4w\"; any age is \"0s\"."))
 }
 
 /// Whether a name was made from exactly this prefix, by [`naming::unique_name`] or [`naming::timed_name`].

@@ -93,10 +93,10 @@ pub(super) fn check_id(id: &str) -> Result<(), String> {
         return Err("it is empty".to_owned());
     }
     if id.len() > 64 {
-        return Err(format!("it has {} characters; an instance id has 36", id.len()));
+        return Err(format!("it has {} characters; an id has 36", id.len()));
     }
     match id.chars().find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_')) {
-        Some(bad) => Err(format!("it contains {bad:?}; an instance id is made of letters, digits and hyphens")),
+        Some(bad) => Err(format!("it contains {bad:?}; an id is made of letters, digits and hyphens")),
         None => Ok(()),
     }
 }

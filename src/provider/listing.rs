@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::backups::{check_time, moment};
 use super::explain::{About, Doing, explain};
-use super::manual_backup::{ManualBackup, filled, untouched};
+use super::manual_backup::{ManualBackup, found, untouched};
 use super::{checks, fields, services};
 use crate::backup::{self, ALL, Backup, BackupRef, Backups, Filter, Misread, Service, Status};
 use crate::cloud::Context;
@@ -65,6 +65,16 @@ impl ListResource<Backups> for ManualBackupList {
 
     fn validate(&self, config: &Wanted) -> Diagnostics {
         let service = config.service.as_str().and_then(backup::named);
+        let of = config.instance_id.as_str().and_then(services::of_instance).map(|(service, _)| service.facts());
+        if let Some(facts) = of.filter(|facts| config.service.is_null() && facts.no_create.is_some()) {
+            let detail = format!(
+                "`instance_id` is one of {}, of which no manual backups can be taken or managed. The data source \
+                 `huaweidb_backups` shows what there is.",
+                facts.title
+            );
+            let at = Path::attribute("instance_id");
+            return Diagnostic::error("Instance takes no manual backups", detail).at(at).into();
+        }
         let warning =
             service.zip(config.instance_id.as_str()).and_then(|(service, id)| services::foreign_suffix(service, id));
         warning.map(|warning| warning.at(Path::attribute("instance_id")).into()).unwrap_or_default()
@@ -171,7 +181,7 @@ impl Aside {
             };
             let detail = format!(
                 "A configuration that manages them would not be accepted, or its first plan would change something:\n{}{more}\n\n\
-                 Nothing was changed. A query without whole objects shows all.",
+                 Nothing was changed. A query without whole objects shows all whose instance the cloud tells.",
                 left_out[..named].concat()
             );
             findings.warn(Diagnostic::warning("Backups were left out", detail)).await;
@@ -231,7 +241,9 @@ async fn hand_on(
         // Stops on the page that has the last one that is wanted, without waiting to be told.
         let each = |record: Result<Backup, Misread>| {
             let record = record.map(|backup| {
-                let why = if whole { unmanageable(&backup) } else { None };
+                let is_told = !backup.instance_id.is_empty() || filter.instance_id.is_some();
+                let why = if is_told { None } else { Some("the cloud does not tell its instance".to_owned()) };
+                let why = why.or_else(|| if whole { unmanageable(&backup) } else { None });
                 (backup, why)
             });
             if matches!(&record, Ok((_, None))) {
@@ -307,5 +319,5 @@ fn object(region: &str, service: &dyn Service, filter: &Filter, backup: &Backup)
         instance_id: filter.instance_id.clone().into(),
         ..untouched()
     };
-    filled(stub, backup)
+    found(stub, backup)
 }

@@ -635,6 +635,18 @@ async fn a_list_hands_on_whole_only_what_can_be_managed() {
         run.emulator.add_backups(&one);
     }
     let wish = json!({ "service": "dds" });
+    let of_ddm = json!({ "instance_id": run.emulator.instance("ddm") });
+    let config = wire(&whole(&run.schema.list_resource_schemas[TYPE], &of_ddm));
+    let request =
+        tf::validate_list_resource_config::Request { type_name: TYPE.to_owned(), config, ..Default::default() };
+    let said = run.host.provider().validate_list_resource_config(request).await.unwrap().into_inner().diagnostics;
+    assert_eq!(summaries(&said), ["Instance takes no manual backups"]);
+    let refused = run.list(&of_ddm, 100, false).await;
+    assert_eq!(
+        summaries(&refused[0].diagnostic),
+        ["Instance takes no manual backups"],
+        "also where only the list knows it"
+    );
     let shown = run.list(&wish, 100, false).await;
     assert_eq!(shown.len(), 9, "all are there to be seen");
     assert!(shown.iter().all(|event| !event.display_name.contains(char::is_control)), "a terminal is not coloured");
@@ -651,6 +663,26 @@ async fn a_list_hands_on_whole_only_what_can_be_managed() {
             assert!(noted[0].detail.contains(name), "{}", noted[0].detail);
         }
     }
+
+    // What was chosen of an instance belongs to it; what has no instance has no identity.
+    let row = |id: &str, more: &Value| {
+        over(&json!({ "id": id, "name": "part", "type": "manual", "status": "COMPLETED" }), more)
+    };
+    let part = json!({ "instance_id": run.emulator.instance("rds"), "databases": [{ "name": "orders" }] });
+    let rows = [row("1", &part), row("2", &json!({}))];
+    run.emulator
+        .fault(Fault::status(200).on("rds").operation("list").body(json!({ "total_count": 2, "backups": rows })));
+    let of_rds = json!({ "service": "rds", "instance_id": run.emulator.instance("rds") });
+    let found = run.list(&of_rds, 1, true).await;
+    let object = unwired(found[0].resource_object.as_ref());
+    assert_eq!(object["databases"], json!([{ "name": "orders", "tables": null }]));
+    let rows = [row("1", &json!({ "instance_id": run.dds() })), row("2", &json!({}))];
+    run.emulator
+        .fault(Fault::status(200).on("dds").operation("list").body(json!({ "total_count": 2, "backups": rows })));
+    let events = run.list(&wish, 100, false).await;
+    assert_eq!(events.len(), 2);
+    let noted = &events[1].diagnostic[0];
+    assert!(noted.detail.contains("part (COMPLETED) of dds: the cloud does not tell its instance"), "{}", noted.detail);
 
     // What was found before a page failed is there, and the rest is said to be missing.
     run.backups(150, "many-");

@@ -13,7 +13,7 @@ mod resource;
 mod rotation;
 mod schema;
 
-pub(super) use self::model::{ManualBackup, filled, untouched};
+pub(super) use self::model::{ManualBackup, found, untouched};
 pub(super) use self::preflight::unasked;
 pub(super) use self::removal::age;
 pub(super) use self::resource::ManualBackupResource;

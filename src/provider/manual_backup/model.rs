@@ -92,7 +92,7 @@ pub(super) fn about(state: &ManualBackup) -> About<'_> {
 }
 
 /// What the cloud says now, over what was known. What a service does not tell stays as it was.
-pub(in crate::provider) fn filled(mut state: ManualBackup, backup: &Backup) -> ManualBackup {
+pub(super) fn filled(mut state: ManualBackup, backup: &Backup) -> ManualBackup {
     fn keep<T: Clone>(old: &mut Attr<T>, new: Attr<T>) {
         if matches!(new, Attr::Known(_)) {
             *old = new;
@@ -113,6 +113,11 @@ pub(in crate::provider) fn filled(mut state: ManualBackup, backup: &Backup) -> M
     state.end_time = fields::time(backup.end);
     state.size_bytes = fields::size(backup);
     without_unknowns(state)
+}
+
+/// One that was found in the cloud, as an import reads it: what was chosen of the instance too.
+pub(in crate::provider) fn found(stub: ManualBackup, backup: &Backup) -> ManualBackup {
+    filled(ManualBackup { databases: Attr::Known(databases::of(backup)), ..stub }, backup)
 }
 
 /// Terraform saves nothing unknown; what is not told is null.

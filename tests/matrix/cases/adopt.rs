@@ -327,6 +327,15 @@ pub(super) fn query(cli: &Cli) {
         };
         emulator.add_backups(&one);
     }
+    // What was chosen of an instance belongs to its configuration.
+    let other = cli.workspace(&emulator);
+    let part = |service: &str, tables: &str| {
+        let block = format!("  name = \"part-of-{service}\"\n  databases {{\n    name = \"orders\"\n{tables}  }}");
+        resource(&emulator, service, service, &block)
+    };
+    other.configure(&format!("{}{}", part("rds", ""), part("geminidb", "    tables = [\"items\"]\n")));
+    other.apply();
+    emulator.clear_journal();
     workspace.configure("");
     workspace.write(
         "found.tfquery.hcl",
@@ -337,14 +346,14 @@ pub(super) fn query(cli: &Cli) {
     assert_eq!(listed.all().matches("made-by-hand").count(), 5, "{}", listed.all());
     let told = workspace.run(&["query", "-json"]).succeeded();
     let found = told.out.lines().filter(|line| line.contains("\"type\":\"list_resource_found\"")).count();
-    assert_eq!(found, 6, "{}", told.all());
+    assert_eq!(found, 8, "{}", told.all());
 
     workspace.run(&["query", "-generate-config-out=generated.tf"]).succeeded();
     let generated = workspace.read("generated.tf");
-    assert_eq!(generated.matches("import {").count(), 6, "{generated}");
+    assert_eq!(generated.matches("import {").count(), 8, "{generated}");
     workspace.run(&["validate"]).succeeded();
-    workspace.run(&["plan"]).succeeded().says("6 to import, 0 to add, 0 to change, 0 to destroy");
-    workspace.apply().says("6 imported, 0 added, 0 changed, 0 destroyed");
+    workspace.run(&["plan"]).succeeded().says("8 to import, 0 to add, 0 to change, 0 to destroy");
+    workspace.apply().says("8 imported, 0 added, 0 changed, 0 destroyed");
     workspace.nothing_to_do();
     assert!(emulator.journal().iter().all(|call| call.method == "GET"), "{:?}", emulator.journal());
 }
