@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use huaweidb_emulator::{Emulator, NewBackups};
 use serde_json::{Value as Json, json};
 
-use super::{ADDRESS, SERVICES, attribute, backup, emulator, example, names, resource, seed};
+use super::{ADDRESS, NOTHING, SERVICES, attribute, backup, emulator, example, names, resource, seed};
 use crate::cli::Workspace;
 use crate::offers::Cli;
 
@@ -264,6 +264,15 @@ pub(super) fn moved(cli: &Cli) {
     assert_eq!(plan.words().matches("has moved to huaweidb_manual_backup.b").count(), count, "{}", plan.all());
     workspace.apply();
     workspace.nothing_to_do();
+    // What says nothing leaves them as they are.
+    for said in NOTHING {
+        workspace.configure(&body.replace("  name        =", &format!("  {said}\n  name        =")));
+        let plan = workspace.run(&["plan"]).succeeded();
+        let stay = plan.words().contains("No changes.")
+            || plan.words().contains(&format!("0 to add, {count} to change, 0 to destroy"));
+        assert!(stay, "moved, {said:?}:\n{}", plan.all());
+    }
+    workspace.configure(&body);
     assert!(emulator.journal().iter().all(|call| call.method == "GET"), "{:?}", emulator.journal());
     workspace.destroy().says(&format!("{count} destroyed"));
     assert!(emulator.backups().is_empty());

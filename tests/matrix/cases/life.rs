@@ -7,7 +7,7 @@ use huaweidb_emulator::{Fault, FaultKind, NewBackups, NewInstance, Pace};
 use rustix::process::Signal;
 use serde_json::{Value as Json, json};
 
-use super::{ADDRESS, SERVICES, attribute, backup, emulator, names, pause, resource, wait_until};
+use super::{ADDRESS, NOTHING, SERVICES, attribute, backup, emulator, names, pause, resource, seed, wait_until};
 use crate::cli::Workspace;
 use crate::offers::Cli;
 
@@ -637,4 +637,19 @@ pub(super) fn nothing(cli: &Cli) {
         with("on_destroy = \"delete\"");
         workspace.destroy();
     }
+
+    // The same after an import: what says nothing leaves the backup as it is, and what no service tells is adopted.
+    let id = seed(&emulator, "dds", "nightly");
+    let path = format!("dds/{}/{id}", emulator.instance("dds"));
+    for said in NOTHING.iter().chain(&["triggers = { v = \"1\" }"]) {
+        workspace.configure(&backup(&emulator, &format!("  name = \"nightly\"\n  {said}")));
+        workspace.run(&["import", ADDRESS, &path]).succeeded();
+        let plan = workspace.run(&["plan"]).succeeded();
+        let stays = plan.words().contains(SAME) || plan.words().contains(IN_PLACE);
+        assert!(stays, "imported, {said:?}:\n{}", plan.all());
+        workspace.apply();
+        workspace.nothing_to_do();
+        workspace.run(&["state", "rm", ADDRESS]).succeeded();
+    }
+    assert_eq!(emulator.backups().iter().map(|row| &row.id).collect::<Vec<_>>(), [&id]);
 }

@@ -96,6 +96,21 @@ pub(crate) const CASES: &[Case] = &[
 /// The services whose backups can be taken.
 const SERVICES: &[&str] = &["dds", "geminidb", "taurusdb", "rds", "gaussdb"];
 
+/// Lines that say nothing.
+const NOTHING: &[&str] = &[
+    "",
+    "description = \"\"",
+    "description = null",
+    "region = \"\"",
+    "triggers = {}",
+    "triggers = { v = null }",
+    "name_prefix = \"\"",
+    "on_destroy = \"\"",
+    "keep_last = null",
+    "backup_database_individually = null",
+    "timeouts {}",
+];
+
 const ADDRESS: &str = "huaweidb_manual_backup.b";
 
 /// An emulator whose backups take this long.
