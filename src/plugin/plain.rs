@@ -29,12 +29,17 @@ fn may_be_left_out(attribute: &Attribute) -> bool {
     matches!(attribute.mode, Mode::Optional | Mode::OptionalComputed) && !attribute.write_only && attribute.is_plain()
 }
 
+/// The value of the attribute without whatever says nothing.
+fn essence(attribute: &Attribute, value: &Value) -> Value {
+    if attribute.idle.as_ref() == Some(value) { Value::Null } else { value.essence() }
+}
+
 /// What a value of the attribute means.
 fn meaning(attribute: &Attribute, value: &Value) -> Value {
     if !may_be_left_out(attribute) {
         return value.clone();
     }
-    match (value.essence(), &attribute.default) {
+    match (essence(attribute, value), &attribute.default) {
         (Value::Null, Some(default)) if !value.is_null() => default.clone(),
         (essence, _) => essence,
     }
@@ -63,7 +68,7 @@ pub(super) fn configured(compiled: &Compiled, config: Value) -> Value {
 
 /// Whether something is written that says nothing.
 pub(super) fn says_nothing(attribute: &Attribute, written: &Value) -> bool {
-    may_be_left_out(attribute) && !written.is_null() && written.essence().is_null()
+    may_be_left_out(attribute) && !written.is_null() && essence(attribute, written).is_null()
 }
 
 /// What to plan for an argument that is written: the old words where they mean the same, or where nothing is said and the

@@ -41,6 +41,7 @@ fn arguments(run: &Run) -> Vec<(String, Vec<Value>)> {
     let forms = |one: &tf::schema::Attribute| match &one.r#type[..] {
         b"\"string\"" => vec![Value::Null, json!("")],
         b"[\"map\",\"string\"]" => vec![Value::Null, json!({}), json!({ "v": null })],
+        b"\"bool\"" if one.name == "backup_database_individually" => vec![Value::Null, json!(false)],
         b"\"bool\"" | b"\"number\"" => vec![Value::Null],
         other => panic!("{}: how does it say nothing? {}", one.name, String::from_utf8_lossy(other)),
     };

@@ -161,7 +161,7 @@ impl Creation<'_> {
         if may_be_anothers && self.lost.is_none() {
             let holder = self.holder().await;
             let is_free = match &holder {
-                Some(holder) => self.has_left(holder).await?,
+                Some(holder) => self.has_left(holder).await,
                 None => self.claims.deletions() != deletions,
             };
             return if is_free {
@@ -190,30 +190,24 @@ impl Creation<'_> {
         }
     }
 
-    /// Waits while this run deletes the backup that has the name; false if it does not.
-    async fn has_left(&self, holder: &Backup) -> Result<bool, Error> {
+    /// Waits while this run deletes the backup that has the name; false if it does not, or if there is no more time for that.
+    async fn has_left(&self, holder: &Backup) -> bool {
         let since = Instant::now();
-        while !self.claims.is_deleting(&holder.id) {
-            if since.elapsed() >= pace::BEGUN_TOGETHER {
-                return Ok(false);
+        let mut was_seen = false;
+        loop {
+            match self.claims.is_deleting(&holder.id) {
+                false if was_seen => return true,
+                false if since.elapsed() >= pace::BEGUN_TOGETHER => return false,
+                true if !was_seen => {
+                    info!(name = self.want.name, "the backup {} has the name and is being deleted: waiting", holder.id);
+                    was_seen = true;
+                }
+                _ => {}
             }
-            self.rest(since).await?;
+            if self.operation.rest(pace::interval(since.elapsed())).await.is_err() {
+                return false;
+            }
         }
-        info!(name = self.want.name, "the backup {} has the name and is being deleted, waiting for that", holder.id);
-        while self.claims.is_deleting(&holder.id) {
-            self.rest(since).await?;
-        }
-        Ok(true)
-    }
-
-    async fn rest(&self, since: Instant) -> Result<(), Error> {
-        let call = || self.operation.label(self.call);
-        self.operation.rest(pace::interval(since.elapsed())).await.map_err(|end| {
-            Error::Cloud(match end {
-                Interruption::Stop => cloud::Error::Stopped { call: call() },
-                Interruption::Deadline => cloud::Error::DeadlinePassed { call: call(), last: None },
-            })
-        })
     }
 
     /// Looks for the backup that a create without an answer may have begun. `None`: no list shows it, which proves
@@ -338,7 +332,7 @@ impl Creation<'_> {
             let running = self.running().await;
             let twin = running.as_ref().filter(|running| self.lost.is_none() && self.is_foreign_twin(running));
             if let Some(twin) = twin {
-                if self.has_left(twin).await? {
+                if self.has_left(twin).await {
                     return Ok(None);
                 }
                 return Err(Error::NameTaken { existing: Some(Box::new(twin.clone())), cause });

@@ -45,6 +45,8 @@ pub struct Attribute {
     pub description: String,
     /// What it is when not configured.
     pub default: Option<Value>,
+    /// What means the same as not configuring it, beside null and what is empty.
+    pub idle: Option<Value>,
     /// Whether it is hidden in output.
     pub sensitive: bool,
     /// Whether it reaches the provider only from configuration and is never stored.
@@ -199,6 +201,7 @@ impl Attribute {
             mode: Mode::Optional,
             description: String::new(),
             default: None,
+            idle: None,
             sensitive: false,
             write_only: false,
             deprecated: None,
@@ -315,6 +318,12 @@ impl Attribute {
     #[must_use]
     pub fn default(self, value: impl Into<Value>) -> Self {
         Self { default: Some(value.into()), mode: Mode::OptionalComputed, ..self }
+    }
+
+    /// What means the same as not configuring it: a default that no state holds.
+    #[must_use]
+    pub fn idle(self, value: impl Into<Value>) -> Self {
+        Self { idle: Some(value.into()), ..self }
     }
 
     /// Meaning, allowed values, what changing it does; in Markdown.

@@ -620,6 +620,8 @@ pub(super) fn nothing(cli: &Cli) {
         ("on_destroy = \"retain\"", "on_destroy = \"\"", IN_PLACE),
         ("", "keep_last = null", SAME),
         ("", "backup_database_individually = null", SAME),
+        ("", "backup_database_individually = false", IN_PLACE),
+        ("backup_database_individually = false", "", IN_PLACE),
     ] {
         let with = |arguments| workspace.configure(&backup(&emulator, &format!("  name = \"nightly\"\n  {arguments}")));
         with(before);

@@ -108,6 +108,7 @@ const NOTHING: &[&str] = &[
     "on_destroy = \"\"",
     "keep_last = null",
     "backup_database_individually = null",
+    "backup_database_individually = false",
     "timeouts {}",
 ];
 

@@ -248,6 +248,13 @@ async fn a_taken_name_tells_who_has_it() {
     assert_eq!(existing.id, "b0");
     assert_eq!(script.count(POST), 1);
 
+    // Also where the time is over before it is clear that this run does not free it.
+    let script = Script::new().says(POST, [TAKEN]).says(OF_INSTANCE, [list(&[item("b0", "COMPLETED", -90)])]);
+    let Err(Error::NameTaken { existing: Some(existing), .. }) = begin_fixed(&script, &within(seconds(1))).await else {
+        panic!()
+    };
+    assert_eq!(existing.id, "b0");
+
     // On another instance of the project.
     let elsewhere = with(item("b9", "COMPLETED", -90), &json!({ "instance_id": "i9" }));
     let script = Script::new()
