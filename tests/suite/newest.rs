@@ -426,6 +426,39 @@ async fn a_pruning_shares_calls() {
     assert!(calls < 40, "{calls} calls");
 }
 
+/// What was to stay goes elsewhere, or fails, after the first look: what is there now is chosen from again.
+#[tokio::test]
+async fn a_pruning_counts_again_before_it_deletes() {
+    for fails in [false, true] {
+        for (keep_last, allow_last, deleted) in [(1, false, 4), (0, false, 4), (2, false, 3), (1, true, 4)] {
+            let run = Run::start(0.2).await;
+            let mut six = run.backups(6, "old-");
+            six.sort_by(|one, other| other.begin_time.cmp(&one.begin_time));
+            run.emulator.clear_journal();
+            run.emulator.fault(Fault::delay(400).on("dds").operation("list"));
+            let wish = json!({
+                "service": "dds", "instance_id": run.dds(), "name_prefix": "old-", "keep_last": keep_last,
+                "older_than": "0s", "allow_last": allow_last, "dry_run": false,
+            });
+            let meanwhile = async {
+                while run.emulator.journal().is_empty() {
+                    sleep(Duration::from_millis(5)).await;
+                }
+                let done =
+                    if fails { run.emulator.set_status(&six[0].id, "FAILED") } else { run.emulator.vanish(&six[0].id) };
+                assert!(done);
+            };
+            let ((progress, errors), ()) = tokio::join!(run.invoke("huaweidb_prune_backups", &wish), meanwhile);
+            assert_eq!(errors, [""; 0]);
+            let end = format!("{deleted} of {} deleted; 1 left as changed", deleted + 1);
+            assert_eq!(progress.last().unwrap(), &end, "{fails} {keep_last} {allow_last}");
+            assert!(progress.iter().any(|line| line.contains("one of those that stay now")), "{progress:?}");
+            let left = run.emulator.backups().into_iter().filter(|one| one.status == "COMPLETED").collect::<Vec<_>>();
+            assert_eq!(ids(&left), ids(&six[1..6 - deleted]), "the newest of what is left");
+        }
+    }
+}
+
 /// What the same run has taken or planned is in its state: a pruning leaves it, however old it is.
 #[tokio::test]
 async fn pruning_spares_what_the_run_manages() {

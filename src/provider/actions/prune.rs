@@ -99,14 +99,11 @@ impl Action<Backups> for PruneBackups {
             let undone = "No backup of it fits, and nothing was deleted.";
             return Err(services::no_such_instance(key, id, client.region(), undone).into());
         }
-        let candidates = found.iter().map(|backup| Candidate::of(backup, kind)).collect::<Vec<_>>();
-        let undated = retention::undated(&candidates, rule).filter(|id| !client.claims().is_managed(id));
-        if let Some(warning) = fields::undated(&found, undated) {
+        let choice = Choice { client: &client, kind, rule };
+        if let Some(warning) = choice.undated(&found) {
             run.warn(warning);
         }
-        let leaving = retention::prunable(&candidates, rule);
-        let leaving = leaving.iter().filter(|id| !client.claims().is_managed(id));
-        let leaving = leaving.filter_map(|id| found.iter().find(|backup| backup.id == *id)).collect::<Vec<_>>();
+        let leaving = choice.of(&found);
         let dry_run = config.dry_run != Attr::Known(false);
         let (count, of) = (leaving.len(), found.len());
         let each = leaving.iter().map(|backup| line(backup)).collect::<String>();
@@ -127,7 +124,7 @@ impl Action<Backups> for PruneBackups {
                 tally.untouched += wave.len();
                 continue;
             }
-            // Read again: what has changed since it was chosen stays.
+            // Chosen again from what is there now: only what both choices name goes.
             let now = match client.list(&context, service, &filter).await {
                 Ok(now) => now,
                 Err(error) => {
@@ -135,9 +132,10 @@ impl Action<Backups> for PruneBackups {
                     continue;
                 }
             };
+            let again = choice.of(&now);
             let mut unchanged = Vec::with_capacity(wave.len());
             for chosen in wave {
-                match changed(chosen, &now) {
+                match changed(chosen, &now, &again) {
                     None => unchanged.push(delete(&client, &context, service, chosen, &project_id)),
                     Some(how) => {
                         tally.changed += 1;
@@ -168,6 +166,34 @@ impl Action<Backups> for PruneBackups {
     }
 }
 
+/// What says which of the listed backups go.
+#[derive(Clone, Copy)]
+struct Choice<'a> {
+    client: &'a Backups,
+    kind: &'a str,
+    rule: Rule,
+}
+
+impl Choice<'_> {
+    fn candidates(&self, listed: &[Backup]) -> Vec<Candidate> {
+        listed.iter().map(|backup| Candidate::of(backup, self.kind)).collect()
+    }
+
+    /// Those that go, oldest first.
+    fn of<'a>(&self, listed: &'a [Backup]) -> Vec<&'a Backup> {
+        let ids = retention::prunable(&self.candidates(listed), self.rule);
+        let ids = ids.iter().filter(|id| !self.client.claims().is_managed(id));
+        ids.filter_map(|id| listed.iter().find(|backup| backup.id == *id)).collect()
+    }
+
+    /// A warning about those that cannot be ordered.
+    fn undated(&self, listed: &[Backup]) -> Option<Diagnostic> {
+        let candidates = self.candidates(listed);
+        let undated = retention::undated(&candidates, self.rule);
+        fields::undated(listed, undated.filter(|id| !self.client.claims().is_managed(id)))
+    }
+}
+
 /// Whether the cloud says that there is no such instance of the service. Where it says nothing of use, it is not.
 async fn is_missing(
     client: &Backups,
@@ -194,12 +220,15 @@ fn line(backup: &Backup) -> String {
     format!("\n- {}", label(backup))
 }
 
-/// Why one that was chosen must stay, if what is listed now says so.
-fn changed(chosen: &Backup, listed: &[Backup]) -> Option<String> {
+/// Why one that was chosen must stay, if what is listed now, or what is chosen of it, says so.
+fn changed(chosen: &Backup, listed: &[Backup], again: &[&Backup]) -> Option<String> {
     match listed.iter().find(|backup| backup.id == chosen.id) {
         None => Some("it is not listed any more, or does not fit any more".to_owned()),
         Some(now) if now.status != chosen.status => Some(format!("it is {} now", now.status)),
         Some(now) if now.name != chosen.name => Some(format!("its name is {:?} now", now.name)),
+        Some(_) if again.iter().all(|backup| backup.id != chosen.id) => {
+            Some("it is one of those that stay now, because newer ones are gone or have changed".to_owned())
+        }
         Some(_) => None,
     }
 }
