@@ -107,6 +107,8 @@ pub enum Error {
         id: String,
         /// As it was seen last.
         last: Option<Box<Backup>>,
+        /// Whether its deletion or stop was sent, and may have been carried out.
+        sent: bool,
         /// What happened to the look.
         cause: cloud::Error,
     },
@@ -117,6 +119,10 @@ pub enum Error {
         id: String,
         /// As it was seen last.
         last: Option<Box<Backup>>,
+        /// Whether its deletion or stop was sent, and may have been carried out.
+        sent: bool,
+        /// What the last call met, if it was trouble.
+        cause: Option<Box<cloud::Error>>,
     },
     /// We were asked to stop while waiting for it to end, or to be gone.
     #[error("stopped while waiting for the backup {id}")]
@@ -125,6 +131,8 @@ pub enum Error {
         id: String,
         /// As it was seen last.
         last: Option<Box<Backup>>,
+        /// Whether its deletion or stop was sent, and may have been carried out.
+        sent: bool,
     },
 }
 
@@ -138,6 +146,7 @@ impl Error {
             | Error::NameTaken { cause, .. }
             | Error::Busy { cause, .. }
             | Error::OutOfSight { cause, .. } => Some(cause),
+            Error::StillRunning { cause, .. } => cause.as_deref(),
             Error::Unsupported(_)
             | Error::Failed { .. }
             | Error::JobFailed { .. }
@@ -146,7 +155,6 @@ impl Error {
             | Error::Foreign { .. }
             | Error::OtherAnswer { .. }
             | Error::Vanished { .. }
-            | Error::StillRunning { .. }
             | Error::Stopped { .. } => None,
         }
     }

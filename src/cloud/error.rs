@@ -36,7 +36,7 @@ impl Refusal {
     }
 
     /// Whether the gateway turned the request away before any product saw it.
-    fn stopped_at_gateway(&self) -> bool {
+    pub fn stopped_at_gateway(&self) -> bool {
         // 0201 is not among them: the gateway says it also when a product did not answer in time.
         matches!(self.gateway_number(), Some("0101" | "0103" | "0104" | "0105" | "0106" | "0308"))
     }

@@ -15,6 +15,7 @@ mod credentials;
 mod decode;
 mod endpoint;
 mod error;
+mod fate;
 mod first_use;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
@@ -45,6 +46,7 @@ pub use authorities::Authorities;
 pub use body::Body;
 pub use endpoint::{IAM, check_address};
 pub use error::{Error, Refusal, advice};
+pub use fate::Fate;
 pub use http::Method;
 pub use identity::{Identity, Known};
 pub use obstacle::Obstacle;
@@ -80,6 +82,8 @@ pub struct Call {
     pub headers: Vec<(&'static str, &'static str)>,
     /// Whether sending it twice does no more than sending it once.
     pub safe_to_repeat: bool,
+    /// Where it is told how the call fares.
+    pub fates: Vec<Fate>,
 }
 
 /// An answer with a status from 200 to 299.
@@ -179,6 +183,7 @@ impl Call {
             body: None,
             headers: Vec::new(),
             safe_to_repeat,
+            fates: Vec::new(),
         }
     }
 }

@@ -112,6 +112,7 @@ impl Cloud {
             body: call.body.clone(),
             headers: &call.headers,
             safe_to_repeat: call.safe_to_repeat,
+            fates: &call.fates,
             project_id: project_id.as_deref().filter(|_| regional),
             ..Outgoing::get(call.product.key, endpoint::join(&base, &path, query)?)
         };

@@ -27,7 +27,7 @@ use super::obstacle::{self, Obstacle, Target};
 use super::patience::Patience;
 use super::retry::{self, Outcome, Policy, Retry};
 use super::sign;
-use super::{Authorities, Body, Context, Error, IAM, Proxy, Refusal, Settings};
+use super::{Authorities, Body, Context, Error, Fate, IAM, Proxy, Refusal, Settings};
 
 /// One request, addressed. No `Debug`: the body of a login holds a password.
 pub(super) struct Outgoing<'a> {
@@ -39,6 +39,7 @@ pub(super) struct Outgoing<'a> {
     /// Headers beside the usual ones.
     pub(super) headers: &'a [(&'static str, &'static str)],
     pub(super) safe_to_repeat: bool,
+    pub(super) fates: &'a [Fate],
     pub(super) project_id: Option<&'a str>,
     pub(super) domain_id: Option<&'a str>,
     /// The token is also what the request is about.
@@ -55,6 +56,7 @@ impl<'a> Outgoing<'a> {
             body: None,
             headers: &[],
             safe_to_repeat: true,
+            fates: &[],
             project_id: None,
             domain_id: None,
             about_token: false,
@@ -193,6 +195,7 @@ impl Sender {
                 Ok(answer) => {
                     permit.passed();
                     turn.ends(None);
+                    ask.fates.iter().for_each(Fate::accepted);
                     return Ok(answer);
                 }
                 Err(FailedAttempt::Stopped) => return Err(Error::Stopped { call }),
@@ -211,6 +214,7 @@ impl Sender {
             }
             let next = self.verdict(ask, &failure, throttled, tries.made, &permit);
             let error = failure.explained(ask, &call);
+            ask.fates.iter().for_each(|fate| fate.failed(&error));
             turn.ends(Some(&error));
             drop(permit);
             let Retry::Wait(wait) = next else { return Err(error) };
@@ -327,6 +331,7 @@ impl Sender {
             proxy: self.proxy.as_ref().filter(|_| matches!(route, Route::Proxied)),
         };
         let begun = Instant::now();
+        ask.fates.iter().for_each(Fate::sent);
         let ended = tokio::select! {
             biased;
             ended = timeout_at(limit, Box::pin(self.exchange(client, request, target))) => ended.unwrap_or_else(|_| {

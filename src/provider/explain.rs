@@ -90,6 +90,12 @@ fn summary(doing: Doing, error: &backup::Error) -> &'static str {
         (Doing::Search, _) => "Search failed",
         (Doing::Delete | Doing::Prune, backup::Error::StillRunning { .. }) => "Backup was not deleted in time",
         (Doing::Delete | Doing::Prune, _) => "Backup was not deleted",
+        (
+            Doing::Stop,
+            backup::Error::StillRunning { sent: true, .. }
+            | backup::Error::Stopped { sent: true, .. }
+            | backup::Error::OutOfSight { sent: true, .. },
+        ) => "Backup was not seen to stop",
         (Doing::Stop, backup::Error::StillRunning { .. }) => "Backup was not stopped in time",
         (Doing::Stop, _) => "Backup was not stopped",
         (Doing::Download, _) => "Download links were not obtained",
@@ -100,7 +106,7 @@ fn summary(doing: Doing, error: &backup::Error) -> &'static str {
 }
 
 fn detail(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
-    let mut text = sentence(&what_happened(error));
+    let mut text = sentence(&what_happened_while(doing, error));
     for part in [what_exists(doing, about, error), what_next(doing, about, error), how_to_keep(doing, error).to_owned()]
     {
         if !part.is_empty() {
@@ -108,6 +114,27 @@ fn detail(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
         }
     }
     text
+}
+
+/// The same, where something was to be stopped or deleted: it has been listed long ago.
+pub(super) fn what_happened_while(doing: Doing, error: &backup::Error) -> String {
+    let removes = matches!(doing, Doing::Delete | Doing::Prune | Doing::Stop);
+    match error {
+        backup::Error::StillRunning { last: None, sent, cause, .. } if removes => {
+            let far = match (sent, cause) {
+                (true, _) => "it had been asked for, and its end had not been seen",
+                (false, Some(_)) => "nothing had been done to it",
+                (false, None) => "nothing had been sent",
+            };
+            format!("When the time was over, {far}{}", met(cause.as_deref()))
+        }
+        _ => what_happened(error),
+    }
+}
+
+/// What the last call met, if it was trouble.
+fn met(cause: Option<&cloud::Error>) -> String {
+    cause.map_or(String::new(), |cause| format!("; before that, {}", said(cause)))
 }
 
 pub(super) fn what_happened(error: &backup::Error) -> String {
@@ -169,11 +196,11 @@ pub(super) fn what_happened(error: &backup::Error) -> String {
             answer.instance_id.as_ref().map_or(String::new(), |id| format!(", of the instance {id}")),
         ),
         backup::Error::Vanished { id } => format!("The backup {id} was there and is no longer listed by the cloud"),
-        backup::Error::StillRunning { last: Some(backup), .. } => {
-            format!("When the time was over, the backup was {}", backup.status)
+        backup::Error::StillRunning { last: Some(backup), cause, .. } => {
+            format!("When the time was over, the backup was {}{}", backup.status, met(cause.as_deref()))
         }
-        backup::Error::StillRunning { last: None, .. } => {
-            "When the time was over, the cloud had not listed the backup yet".to_owned()
+        backup::Error::StillRunning { last: None, cause, .. } => {
+            format!("When the time was over, the cloud had not listed the backup yet{}", met(cause.as_deref()))
         }
         backup::Error::Stopped { .. } => "Terraform asked to stop while the operation ran".to_owned(),
     }
@@ -222,9 +249,25 @@ fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String 
         (Doing::Follow, backup::Error::Vanished { .. }) | (Doing::Search | Doing::Download, _) => String::new(),
         (Doing::Follow, backup::Error::Failed { .. }) => format!("The failed backup {id} stays in the cloud."),
         (Doing::Follow, _) => format!("The backup {id} exists in the cloud. It is not in the state."),
+        (
+            Doing::Prune,
+            backup::Error::Stopped { sent: true, .. }
+            | backup::Error::StillRunning { sent: true, .. }
+            | backup::Error::OutOfSight { sent: true, .. },
+        ) => {
+            format!("A delete of the backup {id} was sent; what became of it could not be told.")
+        }
         (Doing::Prune, _) => format!("The backup {id} still exists in the cloud, as far as is known."),
-        (Doing::Stop, backup::Error::Stopped { .. } | backup::Error::StillRunning { .. }) => {
-            format!("The cloud may have been asked to stop the backup {id}; whether it still runs is not known.")
+        (
+            Doing::Stop,
+            backup::Error::Stopped { sent: true, .. }
+            | backup::Error::StillRunning { sent: true, .. }
+            | backup::Error::OutOfSight { sent: true, .. },
+        ) => {
+            format!("The cloud was asked to stop the backup {id}; whether it still runs is not known.")
+        }
+        (Doing::Stop, backup::Error::Stopped { .. } | backup::Error::Cloud(cloud::Error::Stopped { .. })) => {
+            format!("No stop was sent, or it was refused: the backup {id} goes on as before.")
         }
         (Doing::Stop, _) => format!("The backup {id} goes on as before, as far as is known."),
     }
@@ -297,8 +340,10 @@ pub(super) fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -
                 .to_owned()
         }
         (_, backup::Error::Cloud(cause) | backup::Error::OutOfSight { cause, .. }) if is_trouble(cause) => {
-            "Try again. If it happens again, ask the cloud's support, and name the request id if there is one."
-                .to_owned()
+            UNWELL.to_owned()
+        }
+        (Doing::Prune, backup::Error::StillRunning { cause: Some(cause), .. }) if is_trouble(cause) => {
+            UNWELL.to_owned()
         }
         (_, backup::Error::Unsupported(_) | backup::Error::NotOffered { .. }) => {
             "Leave it out for this service.".to_owned()
@@ -319,6 +364,10 @@ pub(super) fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -
         _ => "Fix what the message names, then try again.".to_owned(),
     }
 }
+
+/// What to do where the cloud itself has trouble.
+const UNWELL: &str =
+    "Try again. If it happens again, ask the cloud's support, and name the request id if there is one.";
 
 /// What exists where a last backup was not taken.
 const FINAL_IS_HELD: &str =
@@ -428,7 +477,8 @@ fn next_in_doubt(doubt: Doubt, about: About<'_>) -> String {
 /// Whether the cloud said that the instance does something else.
 fn is_busy(service: &str, error: &cloud::Error) -> bool {
     match error {
-        cloud::Error::Refused { refusal, .. } => {
+        // A gateway that throttles knows nothing of the instance.
+        cloud::Error::Refused { refusal, .. } if !refusal.stopped_at_gateway() => {
             backup::named(service).is_some_and(|service| service.verdict(refusal) == Verdict::Busy)
         }
         cloud::Error::DeadlinePassed { last: Some(last), .. } => is_busy(service, last),
@@ -639,11 +689,31 @@ mod tests {
             backup::Error::OutOfSight {
                 id: id(),
                 last: boxed(Status::Building),
+                sent: false,
                 cause: refused(403, "DBS.200001", "no"),
             },
-            backup::Error::StillRunning { id: id(), last: boxed(Status::Building) },
-            backup::Error::StillRunning { id: id(), last: None },
-            backup::Error::Stopped { id: id(), last: boxed(Status::Building) },
+            backup::Error::OutOfSight {
+                id: id(),
+                last: boxed(Status::Building),
+                sent: true,
+                cause: refused(403, "DBS.200001", "no"),
+            },
+            backup::Error::StillRunning { id: id(), last: boxed(Status::Building), sent: false, cause: None },
+            backup::Error::StillRunning { id: id(), last: None, sent: false, cause: None },
+            backup::Error::StillRunning {
+                id: id(),
+                last: boxed(Status::Completed),
+                sent: true,
+                cause: Some(Box::new(refused(502, "", ""))),
+            },
+            backup::Error::StillRunning {
+                id: id(),
+                last: None,
+                sent: false,
+                cause: Some(Box::new(refused(429, "APIGW.0308", "too many"))),
+            },
+            backup::Error::Stopped { id: id(), last: boxed(Status::Building), sent: false },
+            backup::Error::Stopped { id: id(), last: boxed(Status::Building), sent: true },
         ]
     }
 
@@ -668,6 +738,9 @@ mod tests {
             Error::JobFailed { .. } | Error::OthersRun { .. } => removes,
             Error::Doubtful { doubt, .. } if doubt.passes() => doing == Doing::Prune,
             Error::Doubtful { .. } => last || removes || doing == Doing::Read,
+            Error::OutOfSight { sent: true, .. }
+            | Error::StillRunning { sent: true, .. }
+            | Error::Stopped { sent: true, .. } => removes,
             Error::OutOfSight { .. } => waits || removes,
             Error::Foreign { .. } | Error::StillRunning { .. } => waits || removes || doing == Doing::Read,
             // A wait in the resource that is stopped is a warning.

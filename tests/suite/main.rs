@@ -30,6 +30,7 @@ mod planned;
 mod preflight;
 mod protocol;
 mod release;
+mod removals;
 mod restore_faults;
 mod restores;
 mod secrets;

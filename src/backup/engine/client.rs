@@ -178,9 +178,17 @@ impl Interruption {
     pub(super) fn of(self, backup: &BackupRef) -> Error {
         let id = backup.id.clone();
         match self {
-            Interruption::Stop => Error::Stopped { id, last: None },
-            Interruption::Deadline => Error::StillRunning { id, last: None },
+            Interruption::Stop => Error::Stopped { id, last: None, sent: false },
+            Interruption::Deadline => Error::StillRunning { id, last: None, sent: false, cause: None },
         }
+    }
+}
+
+/// What the call met while there was time.
+pub(super) fn trouble_of(error: cloud::Error) -> Option<cloud::Error> {
+    match error {
+        cloud::Error::DeadlinePassed { last, .. } => last.map(|last| *last),
+        _ => None,
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::pace;
 use crate::backup::{Backup, Page};
-use crate::cloud;
+use crate::cloud::{self, Fate};
 
 /// Who came.
 pub(super) type Ticket = u64;
@@ -27,7 +27,7 @@ pub(super) enum Question {
     /// How is the watched backup, as of `since`? To be told at `due`, or before if somebody else's look shows it.
     Look(LookFor),
     /// Delete that, with others where that is possible.
-    Delete { id: String, patience: Instant },
+    Delete { id: String, patience: Instant, fate: Fate },
 }
 
 /// A look at a watched backup.
@@ -643,7 +643,11 @@ mod tests {
             let mut state = State::new(100, limit);
             watchers(&mut state, 0..count, now);
             for who in 0..count {
-                state.ask(who, Question::Delete { id: format!("b{who}"), patience: minute(now) }, now);
+                state.ask(
+                    who,
+                    Question::Delete { id: format!("b{who}"), patience: minute(now), fate: Fate::default() },
+                    now,
+                );
             }
             let quiet = now + pace::QUIET_TOGETHER;
             let step = state.next(if count > 10 { now } else { quiet });
@@ -661,7 +665,11 @@ mod tests {
         let mut state = State::new(100, 10);
         watchers(&mut state, 0..2, now);
         for who in 0..2 {
-            state.ask(who, Question::Delete { id: format!("b{who}"), patience: minute(now) }, now);
+            state.ask(
+                who,
+                Question::Delete { id: format!("b{who}"), patience: minute(now), fate: Fate::default() },
+                now,
+            );
         }
         let step = state.next(now + pace::QUIET_TOGETHER);
         state.begun(&step);
@@ -692,7 +700,11 @@ mod tests {
         };
         for who in 0..2 {
             state.came(who, Some((Some(format!("i{who}")), format!("b{who}"))), minute(now));
-            state.ask(who, Question::Delete { id: format!("b{who}"), patience: minute(now) }, now);
+            state.ask(
+                who,
+                Question::Delete { id: format!("b{who}"), patience: minute(now), fate: Fate::default() },
+                now,
+            );
         }
         let step = state.next(now + pace::QUIET_TOGETHER);
         state.begun(&step);

@@ -22,7 +22,7 @@ use super::lookup::{self, sweep};
 use super::next::{Answer, Cursor, NextStep, Question, Scope, State, Sweep, Ticket};
 use super::pace;
 use crate::backup::{Backup, Error, Misread, Page, Service, Verdict};
-use crate::cloud::{self, Context};
+use crate::cloud::{self, Call, Context, Fate};
 
 /// The owners that are there, by region and service. Cheap to clone; the clones know the same.
 #[derive(Clone, Debug, Default)]
@@ -120,6 +120,7 @@ struct Poller {
     asking: Asking,
     state: State,
     replies: HashMap<Ticket, oneshot::Sender<Answer>>,
+    fates: HashMap<Ticket, Fate>,
     calls: JoinSet<Done>,
     /// Ends the calls when nobody is here any more.
     stop: CancellationToken,
@@ -153,7 +154,7 @@ impl Poller {
         let facts = asking.service.facts();
         let state = State::new(facts.page_limit, facts.batch_limit);
         let (replies, calls) = (HashMap::new(), JoinSet::new());
-        Poller { asking, state, replies, calls, stop: CancellationToken::new() }
+        Poller { asking, state, replies, fates: HashMap::new(), calls, stop: CancellationToken::new() }
     }
 
     async fn run(mut self, mut wants: mpsc::UnboundedReceiver<Want>) {
@@ -210,11 +211,15 @@ impl Poller {
         match want {
             Want::Come(who, watches, deadline) => self.state.came(who, watches, deadline),
             Want::Ask(who, question, reply) => {
+                if let Question::Delete { fate, .. } = &question {
+                    self.fates.insert(who, fate.clone());
+                }
                 self.replies.insert(who, reply);
                 self.state.ask(who, question, Instant::now());
             }
             Want::Left(who) => {
                 self.replies.remove(&who);
+                self.fates.remove(&who);
                 self.state.left(who, Instant::now());
                 if self.state.is_idle() {
                     std::mem::take(&mut self.stop).cancel();
@@ -254,9 +259,10 @@ impl Poller {
 
     fn delete(&mut self, batch: Vec<(Ticket, String)>) {
         let (asking, context) = (self.asking.clone(), self.context());
+        let (tickets, ids): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        let fates = tickets.iter().map(|who| self.fates.get(who).cloned().unwrap_or_default()).collect();
         self.calls.spawn(async move {
-            let (tickets, ids): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-            let batch = together(asking.client(&context), &ids).await;
+            let batch = together(asking.client(&context), &ids, fates).await;
             Done::Deleted(tickets, batch)
         });
     }
@@ -319,8 +325,9 @@ impl Poller {
 }
 
 /// Sends one delete for several.
-async fn together(client: Client<'_>, ids: &[String]) -> BatchEnd {
+async fn together(client: Client<'_>, ids: &[String], fates: Vec<Fate>) -> BatchEnd {
     let Some(call) = client.service.delete_many(ids) else { return BatchEnd::Unsent };
+    let call = Call { fates, ..call };
     info!("{} backups are deleted with one call", ids.len());
     let reply = match client.send(&call).await {
         Ok(reply) => reply,
@@ -335,13 +342,14 @@ async fn together(client: Client<'_>, ids: &[String]) -> BatchEnd {
     match client.service.deleted_many(&reply) {
         Ok(failed) => {
             let refused = |id: &String| failed.iter().find(|(failed, _)| failed == id);
-            let told = ids.iter().map(|id| match refused(id) {
+            let told = ids.iter().zip(&call.fates).map(|(id, fate)| match refused(id) {
                 None => Answer::Accepted,
-                Some((_, refusal)) => Answer::Failed(cloud::Error::Refused {
-                    product: call.product.key,
-                    call: client.label(&call),
-                    refusal: Box::new(refusal.clone()),
-                }),
+                Some((_, refusal)) => {
+                    let (product, refusal) = (call.product.key, Box::new(refusal.clone()));
+                    let error = cloud::Error::Refused { product, call: client.label(&call), refusal };
+                    fate.failed(&error);
+                    Answer::Failed(error)
+                }
             });
             BatchEnd::Each(told.collect())
         }

@@ -5,19 +5,21 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use super::client::{Interruption, interruption_of};
+use super::client::{Interruption, interruption_of, trouble_of};
 use super::operation::Operation;
 use super::proof;
 use super::watch::{Look, Watch, runs};
 use super::{pace, pages};
 use crate::backup::{Backup, BackupRef, Error, Filter, Status, StopScope, Unsupported, Verdict};
-use crate::cloud;
+use crate::cloud::{self, Fate, Refusal};
 
 /// What a stop found and did.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Stop {
-    /// It ran, and does so no more: as it is now, `None` if the cloud dropped it. It may have completed just before.
+    /// It ran, and does so no more: as it is now, `None` if the cloud dropped it.
     Stopped(Option<Box<Backup>>),
+    /// It ran, and has completed: a stop was sent and had no effect.
+    Completed(Box<Backup>),
     /// It did not run; nothing was asked of the cloud.
     NotRunning(Box<Backup>),
 }
@@ -47,6 +49,7 @@ pub(super) async fn stop(operation: Operation<'_>, backup: &BackupRef, others: O
 /// an error: nothing is sent for it.
 pub(super) async fn itself(operation: Operation<'_>, backup: &BackupRef) -> Result<Option<Backup>, Error> {
     let since = tokio::time::Instant::now();
+    let mut trouble = None;
     loop {
         match operation.find(backup).await {
             Ok(Some(found)) if !proof::is_itself(&found, backup) => {
@@ -55,15 +58,29 @@ pub(super) async fn itself(operation: Operation<'_>, backup: &BackupRef) -> Resu
             // It is on its way: its job runs, or it was begun just now.
             Err(Error::Doubtful { doubt, .. }) if doubt.passes() => {}
             Err(Error::Cloud(error)) => match interruption_of(&error) {
-                Some(end) => return Err(end.of(backup)),
+                Some(end) => return Err(unseen(end, backup, trouble_of(error).or(trouble))),
                 None if operation.is_transient(&error) => {
                     warn!(backup_id = backup.id, "the backup cannot be looked at for the moment: {error}");
+                    trouble = Some(error);
                 }
-                None => return Err(Error::OutOfSight { id: backup.id.clone(), last: None, cause: error }),
+                None => {
+                    return Err(Error::OutOfSight { id: backup.id.clone(), last: None, sent: false, cause: error });
+                }
             },
             found => return found,
         }
-        operation.rest(pace::interval(since.elapsed())).await.map_err(|end| end.of(backup))?;
+        let rest = operation.rest(pace::interval(since.elapsed())).await;
+        rest.map_err(|end| unseen(end, backup, trouble.clone()))?;
+    }
+}
+
+/// What an end means before the backup was seen, after such trouble.
+fn unseen(end: Interruption, backup: &BackupRef, trouble: Option<cloud::Error>) -> Error {
+    match end.of(backup) {
+        Error::StillRunning { id, last, sent, .. } => {
+            Error::StillRunning { id, last, sent, cause: trouble.map(Box::new) }
+        }
+        other => other,
     }
 }
 
@@ -116,12 +133,14 @@ async fn deletable(watch: &mut Watch<'_>, mut seen: Backup) -> Result<bool, Erro
 
 /// Ends a running backup before its deletion: by a stop where that is possible, else by waiting. `None` if it is gone.
 async fn ended(watch: &mut Watch<'_>, running: Backup) -> Result<Option<Backup>, Error> {
-    let operation = watch.operation;
     let id = running.id.clone();
     info!(backup_id = id, "the backup still runs: it is stopped before it is deleted");
-    let why = match halt(watch, running, Others::Spared).await {
+    let halted = halt(watch, running, Others::Spared).await;
+    // What follows is another call.
+    watch.fate = Fate::default();
+    let why = match halted {
         Ok(Stop::Stopped(ended)) => return Ok(ended.map(|ended| *ended)),
-        Ok(Stop::NotRunning(ended)) => return Ok(Some(*ended)),
+        Ok(Stop::NotRunning(ended) | Stop::Completed(ended)) => return Ok(Some(*ended)),
         Err(error @ (Error::Stopped { .. } | Error::StillRunning { .. } | Error::OutOfSight { .. })) => {
             return Err(error);
         }
@@ -132,7 +151,7 @@ async fn ended(watch: &mut Watch<'_>, running: Backup) -> Result<Option<Backup>,
         match watch.look().await? {
             Look::Seen(seen) if seen.status != Status::Building => return Ok(Some(*seen)),
             Look::Seen(_) | Look::Unsure => {}
-            Look::Absent => match operation.find(watch.backup).await? {
+            Look::Absent => match watch.find().await? {
                 Some(seen) if seen.status != Status::Building => return Ok(Some(seen)),
                 Some(_) => {}
                 None => return Ok(None),
@@ -153,15 +172,13 @@ async fn refused(watch: &mut Watch<'_>, error: cloud::Error) -> Result<bool, Err
             {
                 Error::Busy { running: watch.boxed(), cause: *last }
             }
-            (interruption, _) => watch.interrupted(interruption),
+            (interruption, error) => watch.cut_short(interruption, error),
         });
     }
     match operation.verdict(&error) {
         Some(Verdict::NotOffered) => Err(Error::NotOffered { operation: "to delete a backup", cause: error }),
-        Some(Verdict::Gone) => {
-            Ok(operation.find(watch.backup).await?.is_none() || gone(watch, None, pace::UNANSWERED).await?)
-        }
-        Some(Verdict::Busy | Verdict::WrongState) => {
+        Some(Verdict::Gone) => Ok(watch.find().await?.is_none() || gone(watch, None, pace::UNANSWERED).await?),
+        Some(Verdict::Busy | Verdict::WrongState) if waits(operation, &error) => {
             info!(backup_id = watch.backup.id, "the backup cannot be deleted yet, waiting: {error}");
             match gone(watch, None, Duration::ZERO).await {
                 Err(Error::StillRunning { last, .. }) => Err(Error::Busy { running: last, cause: error }),
@@ -173,7 +190,7 @@ async fn refused(watch: &mut Watch<'_>, error: cloud::Error) -> Result<bool, Err
             gone(watch, None, pace::UNANSWERED).await
         }
         // Some services have no word of their own for "no such backup".
-        _ => match operation.find(watch.backup).await {
+        _ => match watch.find().await {
             Ok(None) => Ok(true),
             // An earlier delete, the answer of which was lost, is being carried out.
             Ok(Some(seen)) if seen.status == Status::Deleting => gone(watch, None, pace::ACCEPTED).await,
@@ -182,7 +199,11 @@ async fn refused(watch: &mut Watch<'_>, error: cloud::Error) -> Result<bool, Err
     }
 }
 
+/// Whether the backup, or its instance, is not ready. A gateway that throttles knows nothing of that.
 fn waits(operation: Operation<'_>, error: &cloud::Error) -> bool {
+    if error.refusal().is_some_and(Refusal::stopped_at_gateway) {
+        return false;
+    }
     matches!(operation.verdict(error), Some(Verdict::Busy | Verdict::WrongState))
 }
 
@@ -230,14 +251,15 @@ async fn gone(watch: &mut Watch<'_>, job_id: Option<&str>, patience: Duration) -
 async fn halt(watch: &mut Watch<'_>, running: Backup, spared: Others) -> Result<Stop, Error> {
     let operation = watch.operation;
     let facts = operation.service.facts();
-    let Some(call) = operation.service.stop(&running) else {
+    let Some(mut call) = operation.service.stop(&running) else {
         return Err(Unsupported(format!("{} cannot stop this backup", facts.title)).into());
     };
+    call.fates.push(watch.fate.clone());
     let mut asked = false;
     let mut failure = None;
     for _ in 0..pace::STOPS {
         if facts.stop == StopScope::Instance && spared == Others::Spared {
-            let others = others(operation, &running).await?;
+            let others = others(operation, &running).await.map_err(|error| watch.of_question(error))?;
             if !others.is_empty() {
                 return Err(Error::OthersRun { others });
             }
@@ -251,7 +273,7 @@ async fn halt(watch: &mut Watch<'_>, running: Backup, spared: Others) -> Result<
             }
             Err(error) => {
                 if let Some(interruption) = interruption_of(&error) {
-                    return Err(watch.interrupted(interruption));
+                    return Err(watch.cut_short(interruption, error));
                 }
                 asked |= operation.is_lost(&error);
                 let patience = match operation.verdict(&error) {
@@ -272,6 +294,7 @@ async fn halt(watch: &mut Watch<'_>, running: Backup, spared: Others) -> Result<
         if let Some(ended) = stopped(watch, job_id.as_deref(), patience).await? {
             return Ok(match ended {
                 Some(ended) if !asked => Stop::NotRunning(ended),
+                Some(ended) if ended.status == Status::Completed => Stop::Completed(ended),
                 ended => Stop::Stopped(ended),
             });
         }

@@ -5,13 +5,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::client::{Interruption, interruption_of};
+use super::client::{Interruption, interruption_of, trouble_of};
 use super::next::{Answer, LookFor, Question, Scope};
 use super::operation::Operation;
 use super::poller::Place;
 use super::{lookup, pace};
 use crate::backup::{Backup, BackupRef, Error, Job, JobStatus, Progress, Status};
-use crate::cloud;
+use crate::cloud::{self, Fate};
 
 /// One backup under watch.
 pub(super) struct Watch<'a> {
@@ -19,6 +19,10 @@ pub(super) struct Watch<'a> {
     pub(super) backup: &'a BackupRef,
     /// As it was seen last.
     pub(super) last: Option<Backup>,
+    /// What is known of its deletion or stop, as far as it was sent.
+    pub(super) fate: Fate,
+    /// What the last look met.
+    trouble: Option<cloud::Error>,
     /// When the watch began.
     since: Instant,
     /// When the cloud accepted to delete it, and until when its looks wait for others who delete.
@@ -56,6 +60,8 @@ impl<'a> Watch<'a> {
             operation,
             backup,
             last: None,
+            fate: Fate::default(),
+            trouble: None,
             since: now,
             deleted: None,
             looks: 0,
@@ -110,6 +116,7 @@ impl<'a> Watch<'a> {
         let error = match seen {
             Ok(found) => {
                 self.nonsense_since = None;
+                self.trouble = None;
                 return Ok(match found {
                     Some(backup) => {
                         self.last = Some(backup.clone());
@@ -122,13 +129,15 @@ impl<'a> Watch<'a> {
             Err(error) => return Err(error),
         };
         if let Some(interruption) = interruption_of(&error) {
-            return Err(self.interrupted(interruption));
+            return Err(self.cut_short(interruption, error));
         }
         if self.operation.is_bearable(&error, &mut self.nonsense_since) {
             warn!(backup_id = self.backup.id, "the backup cannot be looked at for the moment: {error}");
+            self.trouble = Some(error);
             return Ok(Look::Unsure);
         }
-        Err(Error::OutOfSight { id: self.backup.id.clone(), last: self.boxed(), cause: error })
+        let sent = self.fate.may_be_applied();
+        Err(Error::OutOfSight { id: self.backup.id.clone(), last: self.boxed(), sent, cause: error })
     }
 
     /// Waits until the next look is due, or until somebody else's look has shown this backup.
@@ -151,13 +160,15 @@ impl<'a> Watch<'a> {
     pub(super) async fn delete(&mut self) -> Result<Option<String>, cloud::Error> {
         self.deleted = None;
         let (operation, id) = (self.operation, &self.backup.id);
-        let question = Question::Delete { id: id.clone(), patience: self.patience() };
+        let question = Question::Delete { id: id.clone(), patience: self.patience(), fate: self.fate.clone() };
         let sent = match self.place.ask(operation.context, question).await {
             Ok(Answer::Accepted) => Ok(None),
             Ok(Answer::Failed(error)) => Err(error),
             // Without time this only says so.
             Ok(Answer::Alone | Answer::Seen(_) | Answer::Absent) | Err(_) => {
-                operation.change(&operation.service.delete(id)).await.map(|reply| operation.service.job_id(&reply))
+                let mut call = operation.service.delete(id);
+                call.fates.push(self.fate.clone());
+                operation.change(&call).await.map(|reply| operation.service.job_id(&reply))
             }
         };
         self.changed();
@@ -220,11 +231,37 @@ impl<'a> Watch<'a> {
 
     /// What the end of the operation means for who waits.
     pub(super) fn interrupted(&self, interruption: Interruption) -> Error {
-        let (id, last) = (self.backup.id.clone(), self.boxed());
+        let (id, last, sent) = (self.backup.id.clone(), self.boxed(), self.fate.may_be_applied());
         match interruption {
-            Interruption::Stop => Error::Stopped { id, last },
-            Interruption::Deadline => Error::StillRunning { id, last },
+            Interruption::Stop => Error::Stopped { id, last, sent },
+            Interruption::Deadline => {
+                let cause = self.fate.trouble().or_else(|| self.trouble.clone()).map(Box::new);
+                Error::StillRunning { id, last, sent, cause }
+            }
         }
+    }
+
+    /// The same, of a call that could not be sent any more.
+    pub(super) fn cut_short(&mut self, interruption: Interruption, call: cloud::Error) -> Error {
+        self.trouble = trouble_of(call).or(self.trouble.take());
+        self.interrupted(interruption)
+    }
+
+    /// What another question ended with, for who waits.
+    pub(super) fn of_question(&mut self, error: Error) -> Error {
+        match error {
+            Error::Cloud(cause) => match interruption_of(&cause) {
+                Some(interruption) => self.cut_short(interruption, cause),
+                None => cause.into(),
+            },
+            other => other,
+        }
+    }
+
+    /// The backup as it is now; `None` only on proof that it is gone.
+    pub(super) async fn find(&mut self) -> Result<Option<Backup>, Error> {
+        let found = self.operation.find(self.backup).await;
+        found.map_err(|error| self.of_question(error))
     }
 
     pub(super) fn boxed(&self) -> Option<Box<Backup>> {

@@ -16,7 +16,7 @@ pub(super) use self::restore::RestoreBackup;
 pub(super) use self::stop::StopBackup;
 use super::checks::check_region;
 use super::services;
-use crate::backup::{Backup, Progress, Service, Status};
+use crate::backup::{self, Backup, Backups, Progress, Service, Status};
 use crate::cloud::Context;
 use crate::plugin::{Attr, Attribute, Diagnostic, Path, Run, Teller, check_duration, parse_duration};
 
@@ -35,6 +35,12 @@ fn timeout_attribute(default: &str) -> Attribute {
 fn context(run: &Run, timeout: &Attr<String>, default: Duration) -> Context {
     let limit = timeout.as_str().and_then(|text| parse_duration(text).ok()).unwrap_or(default);
     Context { deadline: Instant::now() + limit, stop: run.stop().clone() }
+}
+
+/// Whether the cloud says that there is no such instance of the service. Where it says nothing of use, it is not.
+async fn is_missing(client: &Backups, context: &Context, service: &'static dyn Service, instance_id: &str) -> bool {
+    let found = client.instance(context, service, instance_id, None).await;
+    matches!(found, Ok(None) | Err(backup::Error::Doubtful { .. }))
 }
 
 /// What to say of a service in which nobody takes backups by hand.

@@ -7,12 +7,12 @@ use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::super::explain::{About, Doing, explain, sentence, what_happened, what_next};
+use super::super::explain::{About, Doing, explain, sentence, what_happened_while, what_next};
 use super::super::{fields, services};
-use super::{context, region_attribute, timeout_attribute};
+use super::{context, is_missing, region_attribute, timeout_attribute};
 use crate::backup::retention::{self, Candidate, Rule};
 use crate::backup::{self, Backup, BackupRef, Backups, Filter, Service};
-use crate::cloud::{self, Context};
+use crate::cloud::Context;
 use crate::plugin::{Action, Attr, Attribute, Diagnostic, Diagnostics, Path, Run, Schema, model, parse_duration};
 
 model! {
@@ -94,8 +94,8 @@ impl Action<Backups> for PruneBackups {
         let about = About { service: key, id: None, name: None };
         let unfound = |error: backup::Error| explain(Doing::Search, about, &error);
         let found = client.list(&context, service, &filter).await.map_err(unfound)?;
-        if found.is_empty() && is_missing(&client, &context, service, &config.instance_id).await {
-            let id = config.instance_id.as_str().unwrap_or_default();
+        let id = config.instance_id.as_str().unwrap_or_default();
+        if found.is_empty() && is_missing(&client, &context, service, id).await {
             let undone = "No backup of it fits, and nothing was deleted.";
             return Err(services::no_such_instance(key, id, client.region(), undone).into());
         }
@@ -194,17 +194,6 @@ impl Choice<'_> {
     }
 }
 
-/// Whether the cloud says that there is no such instance of the service. Where it says nothing of use, it is not.
-async fn is_missing(
-    client: &Backups,
-    context: &Context,
-    service: &'static dyn Service,
-    instance_id: &Attr<String>,
-) -> bool {
-    let Some(id) = instance_id.as_str() else { return false };
-    matches!(client.instance(context, service, id, None).await, Ok(None) | Err(backup::Error::Doubtful { .. }))
-}
-
 /// So many deletions wait side by side at most.
 const AT_ONCE: usize = 200;
 
@@ -245,6 +234,15 @@ async fn delete<'a>(
     (chosen, client.delete(context, service, &reference).await)
 }
 
+/// Whether a delete was sent that may have been, or may yet be, carried out.
+fn is_open(error: &backup::Error) -> bool {
+    use backup::Error::{Doubtful, OutOfSight, StillRunning, Stopped};
+    matches!(
+        error,
+        StillRunning { sent: true, .. } | Stopped { sent: true, .. } | OutOfSight { sent: true, .. } | Doubtful { .. }
+    )
+}
+
 /// How far a pruning has come.
 #[derive(Default)]
 struct Tally<'a> {
@@ -263,8 +261,7 @@ impl Tally<'_> {
 
     /// The run was interrupted. What was asked for may still go; the rest was not touched.
     fn stopped(&self) -> Diagnostic {
-        let sent = |error: &backup::Error| !matches!(error, backup::Error::Cloud(cloud::Error::Stopped { .. }));
-        let (begun, not_begun): (Vec<_>, Vec<_>) = self.failed.iter().partition(|(_, error)| sent(error));
+        let (begun, not_begun): (Vec<_>, Vec<_>) = self.failed.iter().partition(|(_, error)| is_open(error));
         let untouched = self.untouched + not_begun.len();
         let mut detail = format!("Terraform asked to stop. {}; {untouched} not touched", self.counted());
         if begun.is_empty() {
@@ -283,7 +280,7 @@ impl Tally<'_> {
         let mut said: Vec<(String, String)> = Vec::new();
         let mut next: Vec<String> = Vec::new();
         for (backup, error) in &self.failed {
-            let (why, line) = (sentence(&what_happened(error)), line(backup));
+            let (why, line) = (sentence(&what_happened_while(Doing::Prune, error)), line(backup));
             match said.iter_mut().find(|(one, _)| *one == why) {
                 Some((_, lines)) => lines.push_str(&line),
                 None => said.push((why, line)),
@@ -294,7 +291,18 @@ impl Tally<'_> {
                 next.push(step);
             }
         }
-        let mut detail = format!("{}. The others still exist in the cloud, as far as is known.", self.counted());
+        let open = self.failed.iter().filter(|(_, error)| is_open(error)).count();
+        let left = self.failed.len() - open;
+        let mut detail = format!("{}.", self.counted());
+        if left > 0 {
+            let _ = write!(
+                detail,
+                " {left} still exist in the cloud, as far as is known: what was sent for them, if anything, was refused."
+            );
+        }
+        if open > 0 {
+            let _ = write!(detail, " For {open} a delete was sent; what became of them could not be told.");
+        }
         for (why, lines) in said {
             let _ = write!(detail, "\n\n{why}\n{lines}");
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::explain::{About, Doing, explain};
 use super::super::{fields, services};
-use super::{context, region_attribute, timeout_attribute};
+use super::{context, is_missing, region_attribute, timeout_attribute};
 use crate::backup::{self, BackupRef, Backups, Filter, Status, Stop, StopScope};
 use crate::plugin::{Action, Attr, Attribute, Diagnostic, Diagnostics, Path, Run, Schema, model};
 
@@ -101,6 +101,11 @@ impl Action<Backups> for StopBackup {
             let about = About { service: key, id: None, name: None };
             let found = client.list(&context, service, &filter).await;
             let found = found.map_err(|error| explain(Doing::Search, about, &error))?;
+            let id = instance_id.as_deref().unwrap_or_default();
+            if found.is_empty() && is_missing(&client, &context, service, id).await {
+                let undone = "No backup of it is listed, and nothing was stopped.";
+                return Err(services::no_such_instance(key, id, client.region(), undone).into());
+            }
             let runs = |status: &Status| !status.is_final() && *status != Status::Deleting;
             found.iter().filter(|backup| runs(&backup.status)).map(BackupRef::from).collect()
         };
@@ -118,6 +123,9 @@ impl Action<Backups> for StopBackup {
                     let now = now.map_or("gone".to_owned(), |now| now.status.to_string());
                     run.tell(format!("The backup {} is stopped: {now}", backup.id));
                     stopped.push(&backup.id);
+                }
+                Ok(Stop::Completed(now)) => {
+                    idle.push(format!("The backup {} was not stopped: it has completed", now.id));
                 }
                 Ok(Stop::NotRunning(now)) => idle.push(format!("The backup {} is {}", backup.id, now.status)),
                 Err(backup::Error::Vanished { id }) => idle.push(format!("There is no backup {id}")),
@@ -138,6 +146,7 @@ impl Action<Backups> for StopBackup {
             idle.push(format!("No backup runs on the instance {}", instance_id.unwrap_or_default()));
         }
         if !stopped.is_empty() {
+            idle.into_iter().for_each(|what| run.tell(what));
             return Ok(());
         }
         let idle = idle.join(". ");

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::Backups;
 use super::client::{Ask, Pending};
 use crate::backup::{Backup, BackupRef, NameOrigin, NewBackup, Service, named};
-use crate::cloud::{self, Body, Call, Context, Refusal, Reply};
+use crate::cloud::{self, Body, Call, Context, Fate, Refusal, Reply};
 
 /// How long every answer takes.
 const LATENCY: Duration = Duration::from_millis(50);
@@ -175,6 +175,7 @@ impl Ask for Script {
                     None => panic!("the script has no answer to {line}"),
                 }
             };
+            call.fates.iter().for_each(Fate::sent);
             sleep(LATENCY).await;
             while let Say::Late(time, what) = say {
                 sleep(time).await;
@@ -190,7 +191,7 @@ impl Ask for Script {
                 obstacle: None,
             };
             let date = Some(after(self.elapsed()));
-            match say {
+            let told = match say {
                 Say::Ok(body) => Ok(Reply { status: 200, body: body.into(), date, request_id: None }),
                 Say::Text(text) => {
                     let body = Body::new(text).expect("the script speaks JSON");
@@ -212,7 +213,12 @@ impl Ask for Script {
                     }),
                 }),
                 Say::Late(..) => unreachable!("unwrapped above"),
-            }
+            };
+            call.fates.iter().for_each(|fate| match &told {
+                Ok(_) => fate.accepted(),
+                Err(error) => fate.failed(error),
+            });
+            told
         })
     }
 

@@ -437,6 +437,78 @@ async fn a_delete_ends_with_the_stop_signal_or_the_deadline() {
     assert_eq!(script.calls(), [""; 0]);
 }
 
+/// Whoever is interrupted learns whether anything was sent that may have been carried out.
+#[tokio::test(start_paused = true)]
+async fn an_end_tells_what_was_sent() {
+    let seen = BackupRef { project_id: Some(PROJECT.to_owned()), ..b1() };
+    let delete = |say: Say, context: Context| {
+        let script = Script::new().says(BY_ID, [b1_is("COMPLETED")]).says(DELETE, [say]);
+        let (script, seen) = (script.says(THE_JOB, [job("Running", "")]), seen.clone());
+        async move { (script.backups().delete(&context, dds(), &seen).await, script.count(DELETE)) }
+    };
+    for (say, sent) in [
+        (accepted(), true),
+        (Say::Lost, true),
+        (Say::No(500, ""), true),
+        (Say::No(429, "APIGW.0308"), false),
+        (Say::Unreachable, false),
+    ] {
+        let told = delete(say.clone(), stopped_after(seconds(5))).await.0;
+        assert!(matches!(told, Err(Error::Stopped { sent: told, .. }) if told == sent), "{say:?}: {told:?}");
+        let (told, _) = delete(say.clone(), within(seconds(20))).await;
+        let Err(Error::StillRunning { sent: told, cause, .. }) = told else { panic!("{say:?}: {told:?}") };
+        assert_eq!(told, sent, "{say:?}");
+        let status = cause.as_ref().and_then(|cause| cause.refusal()).map(|refusal| refusal.status);
+        match say {
+            Say::Ok(_) => assert!(cause.is_none(), "{cause:?}"),
+            Say::No(expected, _) => assert_eq!(status, Some(expected)),
+            _ => assert!(matches!(cause.as_deref(), Some(cloud::Error::Unanswered { .. })), "{cause:?}"),
+        }
+    }
+    let context = within(seconds(60));
+    context.stop.cancel();
+    let (told, count) = delete(accepted(), context).await;
+    assert!(matches!(told, Err(Error::Stopped { sent: false, .. })) && count == 0, "{told:?}");
+    // Looks that meet trouble until the time is over are the cause, too.
+    let script = Script::new().says(BY_ID, [Say::No(503, "")]);
+    let Err(Error::StillRunning { sent: false, last: None, cause: Some(cause), .. }) =
+        script.backups().delete(&within(seconds(20)), dds(), &b1()).await
+    else {
+        panic!()
+    };
+    assert_eq!(cause.refusal().map(|refusal| refusal.status), Some(503));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_of_a_stop_tells_whether_it_was_sent() {
+    let runs = |say: Say| Script::new().says(BY_ID, [b1_is("BUILDING")]).says(PUT, [say]);
+    let script = Script::new().says(BY_ID, [Say::No(503, "")]);
+    let told = stop(&script, "dds", &stopped_after(seconds(3))).await;
+    assert!(matches!(told, Err(Error::Stopped { sent: false, .. })), "{told:?}");
+    for (say, sent) in [(accepted(), true), (Say::No(504, ""), true), (Say::Unreachable, false)] {
+        let script = runs(say.clone()).says(THE_JOB, [job("Running", "")]);
+        let told = stop(&script, "dds", &stopped_after(seconds(3))).await;
+        assert!(matches!(told, Err(Error::Stopped { sent: told, .. }) if told == sent), "{say:?}: {told:?}");
+    }
+    // Accepted, and then nobody may look.
+    let script = Script::new().says(BY_ID, [b1_is("BUILDING"), Say::No(403, "DBS.280063")]).says(PUT, [accepted()]);
+    let told = stop(&script, "dds", &within(seconds(60))).await;
+    assert!(matches!(told, Err(Error::OutOfSight { sent: true, .. })), "{told:?}");
+}
+
+/// A stop that has no effect is not what ended the backup.
+#[tokio::test(start_paused = true)]
+async fn what_completes_by_itself_was_not_stopped() {
+    for say in [accepted(), Say::Lost, Say::No(500, ""), Say::No(502, ""), Say::No(504, "")] {
+        let script = Script::new()
+            .on(BY_ID, |_, elapsed| b1_is(if elapsed < seconds(9) { "BUILDING" } else { "COMPLETED" }))
+            .says(PUT, [say.clone()])
+            .says(THE_JOB, [job("Running", "")]);
+        let told = stop(&script, "dds", &within(seconds(600))).await;
+        assert!(matches!(&told, Ok(Stop::Completed(ended)) if ended.id == "b1"), "{say:?}: {told:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn passing_trouble_does_not_end_a_delete() {
     let script = Script::new()

@@ -159,7 +159,7 @@ async fn lasting_trouble_is_told_with_what_exists() {
 async fn a_stop_ends_the_wait_at_once() {
     for time in [0, 1, 100, 1000].map(seconds) {
         let script = Script::new().says(BY_ID, [b1_is("BUILDING")]).says(THE_JOB, [job("Running", "")]);
-        let Err(Error::Stopped { id, last }) = settled(&script, &stopped_after(time)).await else { panic!() };
+        let Err(Error::Stopped { id, last, .. }) = settled(&script, &stopped_after(time)).await else { panic!() };
         // Before the first look was sent, nothing was seen.
         assert_eq!((&*id, last.is_some()), ("b1", time > seconds(0)));
         let late = script.elapsed().abs_diff(time);
@@ -180,7 +180,7 @@ async fn a_call_under_way_is_finished_before_the_stop() {
 #[tokio::test(start_paused = true)]
 async fn the_deadline_tells_what_was_seen_last() {
     let script = Script::new().says(BY_ID, [b1_is("BUILDING")]).says(THE_JOB, [job("Running", "")]);
-    let Err(Error::StillRunning { id, last: Some(last) }) = settled(&script, &within(seconds(100))).await else {
+    let Err(Error::StillRunning { id, last: Some(last), .. }) = settled(&script, &within(seconds(100))).await else {
         panic!()
     };
     assert_eq!((&*id, &last.status), ("b1", &Status::Building));

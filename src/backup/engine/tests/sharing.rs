@@ -328,6 +328,31 @@ async fn a_delete_in_somebody_elses_batch_ends_with_its_own_time() {
     assert!(took[6] >= seconds(90), "{took:?}");
 }
 
+/// Whoever is interrupted while others see to a batch learns whether it was sent.
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_delete_in_a_batch_tells_whether_it_was_sent() {
+    // A batch that is full does not wait.
+    for (after, count, all) in [(Duration::from_millis(1), 9, false), (seconds(8), 10, true)] {
+        let (script, _) = deleting(10, |_| Some(Say::Late(seconds(40), Box::new(Say::Lost))));
+        let (backups, context) = (script.backups(), stopped_after(after));
+        let deletes = (0..count).map(|nth| {
+            let (backups, context) = (backups.clone(), context.clone());
+            let deleted: Task<'static, Result<(), Error>> =
+                Box::pin(async move { backups.delete(&context, dds(), &ended(nth)).await });
+            deleted
+        });
+        let told = all_of(deletes.collect()).await.into_iter().map(|told| match told {
+            Err(Error::Stopped { sent, .. }) => sent,
+            other => panic!("{after:?}: {other:?}"),
+        });
+        let told = told.filter(|sent| *sent).count();
+        // The first one may have found itself alone.
+        let alone = script.calls().iter().filter(|call| call.starts_with("DELETE") && !call.starts_with(BATCH)).count();
+        assert_eq!((told, script.count(BATCH)), if all { (10, 1) } else { (alone, 0) }, "{after:?}");
+        assert!(alone < 2, "{alone}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_owner_goes_and_another_one_comes() {
     let script = project(10, &[]);

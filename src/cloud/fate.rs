@@ -1,0 +1,52 @@
+//! What is known of a call before its answer, for those who may have to end before it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::Error;
+
+/// What is known of calls for the same end, such as one deletion: whether one may be carried out, and what the last one met.
+/// The clones know the same.
+#[derive(Clone, Debug, Default)]
+pub struct Fate(Arc<Mutex<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    /// So many attempts are, or may have been, carried out.
+    open: usize,
+    trouble: Option<Error>,
+}
+
+impl Fate {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An attempt is on its way.
+    pub fn sent(&self) {
+        self.known().open += 1;
+    }
+
+    /// It came to nothing, or its answer was lost.
+    pub fn failed(&self, error: &Error) {
+        let mut known = self.known();
+        if !error.may_be_applied() {
+            known.open = known.open.saturating_sub(1);
+        }
+        known.trouble = Some(error.clone());
+    }
+
+    /// It was accepted.
+    pub fn accepted(&self) {
+        self.known().trouble = None;
+    }
+
+    /// Whether anything was sent that is, or may have been, carried out.
+    pub fn may_be_applied(&self) -> bool {
+        self.known().open > 0
+    }
+
+    /// What the last attempt met, unless it was accepted.
+    pub fn trouble(&self) -> Option<Error> {
+        self.known().trouble.clone()
+    }
+}
