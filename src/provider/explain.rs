@@ -735,10 +735,11 @@ mod tests {
             }
             Error::Busy { .. } => last || matches!(doing, Doing::Create | Doing::Delete | Doing::Prune),
             Error::Failed { .. } | Error::Vanished { .. } => waits,
-            Error::JobFailed { .. } | Error::OthersRun { .. } => removes,
             Error::Doubtful { doubt, .. } if doubt.passes() => doing == Doing::Prune,
             Error::Doubtful { .. } => last || removes || doing == Doing::Read,
-            Error::OutOfSight { sent: true, .. }
+            Error::JobFailed { .. }
+            | Error::OthersRun { .. }
+            | Error::OutOfSight { sent: true, .. }
             | Error::StillRunning { sent: true, .. }
             | Error::Stopped { sent: true, .. } => removes,
             Error::OutOfSight { .. } => waits || removes,

@@ -146,7 +146,9 @@ impl Action<Backups> for StopBackup {
             idle.push(format!("No backup runs on the instance {}", instance_id.unwrap_or_default()));
         }
         if !stopped.is_empty() {
-            idle.into_iter().for_each(|what| run.tell(what));
+            for what in idle {
+                run.tell(what);
+            }
             return Ok(());
         }
         let idle = idle.join(". ");
