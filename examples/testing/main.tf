@@ -23,6 +23,14 @@ variable "team" {
   }
 }
 
+# For the tests alone: the addresses that their provider block asks instead of the cloud's. The module itself does not read it,
+# but OpenTofu wants a variable of a test's provider block to be declared here.
+variable "endpoints" {
+  description = "Addresses to call instead of the cloud's, by service. Only tests set it."
+  type        = map(string)
+  default     = null
+}
+
 resource "huaweidb_manual_backup" "gate" {
   service     = "dds"
   instance_id = var.instance_id

@@ -9,7 +9,7 @@ use huaweidb_emulator::NewInstance;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
-use super::{ADDRESS, attribute, backup, emulator, names, pause, wait_until};
+use super::{ADDRESS, attribute, backup, emulator, example, names, pause, wait_until};
 use crate::cli::Workspace;
 use crate::offers::{Cli, features};
 
@@ -238,6 +238,17 @@ run "refused" {
     workspace.write("gate.tftest.hcl", text.split("run \"refused\"").next().unwrap_or_default());
     workspace.run(&["test"]).succeeded().says("3 passed, 0 failed");
     assert_eq!((emulator.totals().created, emulator.backups().len()), (2, 0), "what tests take, they delete");
+    shipped_tests(cli);
+}
+
+/// The module of the guide with its tests, in which the provider's block comes from the test file.
+fn shipped_tests(cli: &Cli) {
+    let emulator = emulator(0.2);
+    let workspace = cli.workspace(&emulator);
+    workspace.write("main.tf", &example("testing/main.tf"));
+    workspace.write("gate.tftest.hcl", &example("testing/tests/gate.tftest.hcl"));
+    workspace.run(&["test"]).succeeded().says("4 passed, 0 failed");
+    assert_eq!((emulator.totals().created, emulator.backups().len()), (1, 0), "what tests take, they delete");
 }
 
 pub(super) fn mocks(cli: &Cli) {
