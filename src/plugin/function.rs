@@ -60,9 +60,14 @@ impl FunctionError {
         FunctionError { text: text.into(), argument: Some(argument) }
     }
 
+    /// The CLI quotes the text in a sentence of its own and ends that with a full stop.
     pub(super) fn into_wire(self) -> wire::FunctionError {
         let function_argument = self.argument.and_then(|index| i64::try_from(index).ok());
-        wire::FunctionError { text: bearable(self.text), function_argument }
+        let mut text = self.text;
+        if text.ends_with('.') {
+            text.pop();
+        }
+        wire::FunctionError { text: bearable(text), function_argument }
     }
 }
 
@@ -150,4 +155,16 @@ pub(super) fn call(
             "The function made an unexpected result: {mismatch}. This is a bug in the provider."
         ))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_full_stop_at_the_end_is_the_clis() {
+        for (text, sent) in [("One. Two.", "One. Two"), ("none", "none"), ("", "")] {
+            assert_eq!(FunctionError::at(1, text).into_wire().text, sent);
+        }
+    }
 }

@@ -302,7 +302,7 @@ async fn line_80_a_function_that_fails_says_why() {
     assert_eq!(unwired(call(Some("four")).await.result.as_ref()), json!(4));
     assert_eq!(unwired(call(None).await.result.as_ref()), json!(0), "empty is null");
     for (what, text, argument) in [
-        ("refused", "No.", Some(0)),
+        ("refused", "No", Some(0)),
         ("panics", "told to panic in the function", None),
         ("wrong", "unexpected result", None),
     ] {
