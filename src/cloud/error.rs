@@ -149,8 +149,8 @@ pub enum Error {
     /// Credentials, region, project or endpoint are missing or do not fit. Nothing was sent to the product.
     #[error("{0}")]
     Setup(String),
-    /// We were asked to stop before anything was sent, or between two attempts.
-    #[error("stopped before {call} was sent")]
+    /// We were asked to stop before anything was sent, between two attempts, or, where it may be sent again, before the answer came.
+    #[error("stopped before {call} was answered")]
     Stopped {
         /// What was to be asked.
         call: String,

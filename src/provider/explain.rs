@@ -541,7 +541,10 @@ fn said(error: &cloud::Error) -> String {
             format!("the time was over before {} could be sent", without_placeholder(call))
         }
         cloud::Error::Stopped { call } => {
-            format!("Terraform asked to stop before {} was sent", without_placeholder(call))
+            // A create that was sent is waited for, and searched for if no answer comes. Others are given up on the way, too.
+            let is_create = call.starts_with("POST ") && call.ends_with("/backups");
+            let what = if is_create { "sent" } else { "answered" };
+            format!("Terraform asked to stop before {} was {what}", without_placeholder(call))
         }
         other => other.to_string(),
     }
@@ -765,6 +768,19 @@ mod tests {
     fn explained(doing: Doing, error: &backup::Error) -> Diagnostic {
         let id = if doing == Doing::Create { None } else { Some("b1br02") };
         explain(doing, About { service: "dds", id, name: Some("nightly") }, error)
+    }
+
+    #[test]
+    fn only_a_create_that_was_not_sent_is_called_unsent() {
+        for (call, told) in [
+            ("GET /v3/p/backups", "answered"),
+            ("DELETE /v3/p/backups/b", "answered"),
+            ("POST /v3/p/instances/i/backups/stop", "answered"),
+            ("POST /v3/p/instances/i/backups", "sent"),
+        ] {
+            let stopped = backup::Error::Cloud(cloud::Error::Stopped { call: call.to_owned() });
+            assert_eq!(what_happened(&stopped), format!("Terraform asked to stop before {call} was {told}"));
+        }
     }
 
     #[test]

@@ -84,11 +84,17 @@ pub(super) fn by_name(named: &[String]) -> Option<String> {
     }
 }
 
+/// A sentence, with a space behind it, that names the service as whose the instance's id ends, if that is another one.
+pub(super) fn other_service(service: &str, instance_id: &str) -> String {
+    let other = of_instance(instance_id).map(|(other, _)| other.facts()).filter(|other| other.key() != service);
+    other.map_or(String::new(), |other| {
+        format!("The instance's id ends like those of {} (`{}`). ", other.title, other.key())
+    })
+}
+
 /// That the project lacks an instance. `undone`: what was not done for that reason.
 pub(super) fn no_such_instance(service: &str, id: &str, region: &str, undone: &str) -> Diagnostic {
-    let other = of_instance(id).map(|(other, _)| other.facts()).filter(|other| other.key() != service);
-    let other =
-        other.map_or(String::new(), |other| format!("Its id ends like those of {} (`{}`). ", other.title, other.key()));
+    let other = other_service(service, id);
     let detail = format!(
         "The instance {id} of `{service}` is not in the project that the provider uses in {region}. {undone} {other}Check \
          `service`, `instance_id` and `region`; `terraform-provider-huaweidb doctor` shows the project."

@@ -92,7 +92,8 @@ impl<P: Provider> Session<P> {
             Diagnostic::error(
                 "Provider configuration is not known yet",
                 "The provider block uses a value that only apply will tell, so nothing can be read or changed with it \
-                 now. Apply what that value comes from first, for example with -target, or write the value out.",
+                 now. Apply what that value comes from first, for example with -target, or write the value out. If a destroy ends \
+                 here, because what the value comes from is to be replaced, -refresh=false helps.",
             )
             .into()
         })

@@ -59,6 +59,13 @@ pub(super) fn unseen(net: &FinalBackup, doubt: Doubt) -> Diagnostic {
     Diagnostic::error("Whether the instance still exists could not be told", detail)
 }
 
+/// That the instance of the net to be imported is not to be seen.
+pub(super) fn not_imported(net: &FinalBackup) -> Diagnostic {
+    let undone = "Nothing was imported. Another region than the provider's is written behind the id, with an `@` before it, or as \
+                  `region` of the identity.";
+    no_such_instance(text(&net.service), text(&net.instance_id), text(&net.region), undone)
+}
+
 pub(super) fn nothing_left(net: &FinalBackup) -> Diagnostic {
     let detail = format!(
         "{} is gone already, so no final backup could be taken. `on_missing_instance` is \"allow\", so the net leaves the state. \

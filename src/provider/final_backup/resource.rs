@@ -162,6 +162,7 @@ async fn instance(
 ) -> Result<Option<Instance>, Diagnostics> {
     let project_id = memory::project_id(&life.private);
     match client.instance(&context(life), service, text(&net.instance_id), project_id).await {
+        Err(backup::Error::Doubtful { .. }) if doing == Doing::Search => Err(messages::not_imported(net).into()),
         Err(backup::Error::Doubtful { doubt, .. }) => Err(messages::unseen(net, doubt).into()),
         found => found.map_err(|error| explain(doing, about(net, None), &error).into()),
     }

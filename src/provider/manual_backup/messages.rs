@@ -1,8 +1,9 @@
 //! What is said about a backup of the resource that no error is about.
 
 use super::model::ManualBackup;
-use crate::backup::{Backup, Status};
+use crate::backup::{Backup, Doubt, Status};
 use crate::plugin::{Attr, Diagnostic, Path};
+use crate::provider::services::other_service;
 
 pub(super) fn label(state: &ManualBackup) -> String {
     let id = state.id.known().map_or("?", String::as_str);
@@ -97,6 +98,23 @@ pub(super) fn another_instances(state: &ManualBackup, backup: &Backup) -> Diagno
         backup.id
     );
     not_imported(detail).at(Path::attribute("instance_id"))
+}
+
+/// That the backup to be imported is not to be seen.
+pub(super) fn not_there(state: &ManualBackup, doubt: Doubt) -> Diagnostic {
+    let text = |value: &Attr<String>| value.known().cloned().unwrap_or_default();
+    let (service, instance_id, id) = (text(&state.service), text(&state.instance_id), text(&state.id));
+    let of = if instance_id.is_empty() { String::new() } else { format!(" of the instance {instance_id}") };
+    let also = if doubt == Doubt::ProjectUnknown { ", nor that instance" } else { "" };
+    let at = if instance_id.is_empty() { format!("{service}/{id}") } else { format!("{service}/{instance_id}/{id}") };
+    let detail = format!(
+        "In {}, in the project that the provider uses, `{service}` does not show the backup {id}{of}{also}. Nothing was \
+         imported.\n\n{}Check the service, the ids, the region and the project; `terraform-provider-huaweidb doctor` shows the \
+         project. Another region than the provider's is written behind the id, as in `{at}@eu-nl`, or as `region` of the identity.",
+        text(&state.region),
+        other_service(&service, &instance_id)
+    );
+    not_imported(detail)
 }
 
 fn not_imported(detail: String) -> Diagnostic {

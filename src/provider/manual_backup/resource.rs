@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::messages::{another_instances, automatic, completed_since, gone, interrupted, retained};
+use super::messages::{another_instances, automatic, completed_since, gone, interrupted, not_there, retained};
 use super::model::{ManualBackup, about, filled, is_retained, reference, untouched, wanted, without_unknowns};
 use super::removal::{self, Leaving};
 use super::{certainty, databases, memory, movers, plan, rotation, schema};
@@ -155,6 +155,10 @@ impl Resource<Backups> for ManualBackupResource {
             }
             Err(backup::Error::Foreign { found, .. }) if life.private.is_adopted() => {
                 return Err(another_instances(&state, &found).into());
+            }
+            // No state knows it yet: that is an import.
+            Err(backup::Error::Doubtful { doubt, .. }) if life.private.is_adopted() && !state.status.is_set() => {
+                return Err(not_there(&state, doubt).into());
             }
             found => found.map_err(|error| explain(Doing::Read, about(&state), &error))?,
         };

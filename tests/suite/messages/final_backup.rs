@@ -58,6 +58,7 @@ async fn what_a_net_says() {
         ("imported by one part", "dds".to_owned()),
         ("imported for a service that is none", format!("mysql/{}", stage.emulator.instance("dds"))),
         ("imported for an instance that is not there", format!("dds/{}in02", "0".repeat(32))),
+        ("imported for another service", format!("rds/{}", stage.emulator.instance("dds"))),
     ] {
         let (_, said) = stage.core.import(&id).await;
         book.add(case, &said.0);

@@ -665,6 +665,8 @@ async fn what_lists_links_imports_and_moves_say() {
     for (case, id) in [
         ("an automatic backup", format!("dds/{dds}/{automatic}")),
         ("another instance", format!("dds/{other}/{}", made("manual"))),
+        ("another region", format!("dds/{dds}/{FOREIGN}@eu-nl")),
+        ("another service", format!("rds/{dds}/{FOREIGN}")),
     ] {
         let answer = run.import(&id, None).await;
         assert_eq!(answer.diagnostics, []);
