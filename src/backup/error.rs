@@ -137,6 +137,16 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether a deletion or a stop was sent, and may have been carried out or be going on.
+    pub fn was_sent(&self) -> bool {
+        matches!(
+            self,
+            Error::Stopped { sent: true, .. }
+                | Error::StillRunning { sent: true, .. }
+                | Error::OutOfSight { sent: true, .. }
+        )
+    }
+
     /// What happened to the call behind it, if a call is behind it.
     pub fn cloud(&self) -> Option<&cloud::Error> {
         match self {

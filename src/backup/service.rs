@@ -197,6 +197,7 @@ pub trait Service: Send + Sync {
 
 /// What is constant about a service.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub struct Facts {
     /// The word for it in `service`, `endpoints` and messages; also its endpoint.
     pub product: &'static Product,

@@ -90,12 +90,7 @@ fn summary(doing: Doing, error: &backup::Error) -> &'static str {
         (Doing::Search, _) => "Search failed",
         (Doing::Delete | Doing::Prune, backup::Error::StillRunning { .. }) => "Backup was not deleted in time",
         (Doing::Delete | Doing::Prune, _) => "Backup was not deleted",
-        (
-            Doing::Stop,
-            backup::Error::StillRunning { sent: true, .. }
-            | backup::Error::Stopped { sent: true, .. }
-            | backup::Error::OutOfSight { sent: true, .. },
-        ) => "Backup was not seen to stop",
+        (Doing::Stop, _) if error.was_sent() => "Backup was not seen to stop",
         (Doing::Stop, backup::Error::StillRunning { .. }) => "Backup was not stopped in time",
         (Doing::Stop, _) => "Backup was not stopped",
         (Doing::Download, _) => "Download links were not obtained",
@@ -243,27 +238,20 @@ fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String 
         }
         (Doing::Wait, _) => format!("The backup {id} exists in the cloud and stays in the state."),
         (Doing::Read, _) => "The state keeps what was known before.".to_owned(),
+        (Doing::Delete, _) if error.was_sent() => format!(
+            "A deletion of the backup {id} was sent, and may be going on; the state keeps it until it is seen to be gone."
+        ),
         (Doing::Delete, _) => {
             format!("The backup {id} still exists in the cloud, as far as is known; it stays in the state.")
         }
         (Doing::Follow, backup::Error::Vanished { .. }) | (Doing::Search | Doing::Download, _) => String::new(),
         (Doing::Follow, backup::Error::Failed { .. }) => format!("The failed backup {id} stays in the cloud."),
         (Doing::Follow, _) => format!("The backup {id} exists in the cloud. It is not in the state."),
-        (
-            Doing::Prune,
-            backup::Error::Stopped { sent: true, .. }
-            | backup::Error::StillRunning { sent: true, .. }
-            | backup::Error::OutOfSight { sent: true, .. },
-        ) => {
+        (Doing::Prune, _) if error.was_sent() => {
             format!("A delete of the backup {id} was sent; what became of it could not be told.")
         }
         (Doing::Prune, _) => format!("The backup {id} still exists in the cloud, as far as is known."),
-        (
-            Doing::Stop,
-            backup::Error::Stopped { sent: true, .. }
-            | backup::Error::StillRunning { sent: true, .. }
-            | backup::Error::OutOfSight { sent: true, .. },
-        ) => {
+        (Doing::Stop, _) if error.was_sent() => {
             format!("The cloud was asked to stop the backup {id}; whether it still runs is not known.")
         }
         (Doing::Stop, backup::Error::Stopped { .. } | backup::Error::Cloud(cloud::Error::Stopped { .. })) => {

@@ -47,7 +47,7 @@ use self::remove::Others;
 pub use self::remove::Stop;
 use super::{
     Backup, BackupRef, Claims, Download, Error, Filter, Instance, Misread, NewBackup, NewRestore, RestoreError,
-    RestoreStep, Service, Span, Started, Unsupported, Verdict,
+    RestoreStep, Service, Span, Started, Status, Unsupported, Verdict,
 };
 use crate::cloud::{Cloud, Context};
 
@@ -228,6 +228,21 @@ impl Backups {
         backup: &BackupRef,
     ) -> Result<Option<Backup>, Error> {
         remove::itself(self.operation(context, service), backup).await
+    }
+
+    /// The same for a backup whose deletion an earlier run sent and did not see the end of: that end is waited for.
+    pub async fn find_leaving(
+        &self,
+        context: &Context,
+        service: &'static dyn Service,
+        backup: &BackupRef,
+    ) -> Result<Option<Backup>, Error> {
+        let found = self.find(context, service, backup).await?;
+        let may_be_leaving = found.as_ref().is_some_and(|found| found.status == Status::Completed);
+        if may_be_leaving && remove::left(self.operation(context, service), backup).await? {
+            return Ok(None);
+        }
+        Ok(found)
     }
 
     /// The project in which calls of this region are made.

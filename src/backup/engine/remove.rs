@@ -119,6 +119,12 @@ pub(super) async fn delete(operation: Operation<'_>, backup: &BackupRef) -> Resu
     }
 }
 
+/// Waits for the end of a deletion that an earlier run sent: some lists call a backup completed until it is gone. False if it is
+/// there after all.
+pub(super) async fn left(operation: Operation<'_>, backup: &BackupRef) -> Result<bool, Error> {
+    gone(&mut Watch::new(operation, backup), None, pace::ACCEPTED).await
+}
+
 /// Makes sure that a backup can be deleted; false if it is gone.
 async fn deletable(watch: &mut Watch<'_>, mut seen: Backup) -> Result<bool, Error> {
     if seen.status == Status::Building {

@@ -43,8 +43,9 @@ impl Action<Backups> for PruneBackups {
             "Deletes old manual backups of one instance, or, as long as `dry_run` is not `false`, only lists them. Automatic \
              backups, and those that are not `COMPLETED`, are never touched, nor are those whose begin is not told: a warning names \
              them. DDM has no manual ones: there those go that it \
-             took before key operations (`metadata`), never the daily ones. Backups that a state tracks are spared only as \
-             far as the same run has planned or taken them: give them another prefix.\n\nWhat says which backups go must all be given, and a null is an error: it is never taken for \
+             took before key operations (`metadata`), never the daily ones. **Give backups that a state tracks another prefix**: of what a run \
+             leaves as it is, protected backups too, an apply and `-invoke` do not tell the provider, so that only those are spared that \
+             the same run has planned or taken.\n\nWhat says which backups go must all be given, and a null is an error: it is never taken for \
              \"all\".",
         )
         .attribute(fields::service("Database service of the instance."))

@@ -11,12 +11,14 @@ const PROJECT: &str = "project";
 const BEGUN: &str = "begun";
 const LISTED: &str = "listed";
 const UNFINISHED: &str = "unfinished";
+const LEAVING: &str = "leaving";
 
 /// It was begun just now, in that project. A replacement is handed what is known of the old backup, which does not count.
 pub(super) fn begun(private: &mut Private, id: &str, project_id: &str) {
     private.0.insert(ID.to_owned(), id.to_owned());
     private.0.remove(LISTED);
     private.0.remove(PROJECT);
+    private.0.remove(LEAVING);
     private.settle();
     private.0.insert(UNFINISHED.to_owned(), "yes".to_owned());
     private.0.insert(BEGUN.to_owned(), Timestamp::now().to_string());
@@ -33,6 +35,21 @@ pub(super) fn finished(private: &mut Private) {
 /// Whether the create that began it did not end well: then it is tainted, unless somebody changed that.
 pub(super) fn is_unfinished(private: &Private) -> bool {
     private.0.contains_key(UNFINISHED)
+}
+
+/// Its deletion was sent, and its end was not seen.
+pub(super) fn leaving(private: &mut Private) {
+    private.0.insert(LEAVING.to_owned(), "yes".to_owned());
+}
+
+/// It is there, and is not being deleted.
+pub(super) fn stays(private: &mut Private) {
+    private.0.remove(LEAVING);
+}
+
+/// Whether its deletion was sent.
+pub(super) fn is_leaving(private: &Private) -> bool {
+    private.0.contains_key(LEAVING)
 }
 
 /// It was seen in that project.

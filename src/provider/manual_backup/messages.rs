@@ -35,6 +35,17 @@ pub(super) fn gone(state: &ManualBackup) -> Diagnostic {
     )
 }
 
+pub(super) fn left(state: &ManualBackup) -> Diagnostic {
+    Diagnostic::warning(
+        "Backup was deleted by an earlier run",
+        format!(
+            "{} is gone: a destroy had sent its deletion and did not wait for the end. If the configuration still asks for it, the plan \
+             takes a new one.",
+            label(state)
+        ),
+    )
+}
+
 pub(super) fn retained(state: &ManualBackup) -> Diagnostic {
     Diagnostic::warning(
         "Backup is kept in the cloud",

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::messages::{another_instances, automatic, completed_since, gone, interrupted, not_there, retained};
+use super::messages::{another_instances, automatic, completed_since, gone, interrupted, left, not_there, retained};
 use super::model::{ManualBackup, about, filled, is_retained, reference, untouched, wanted, without_unknowns};
 use super::removal::{self, Leaving};
 use super::{certainty, databases, memory, movers, plan, rotation, schema};
@@ -148,7 +148,14 @@ impl Resource<Backups> for ManualBackupResource {
             client.claims().manage(id);
         }
         let context = context(life);
-        let found = match client.find(&context, service, &reference(&state, &life.private)).await {
+        let leaves = memory::is_leaving(&life.private);
+        let reference = reference(&state, &life.private);
+        let found = if leaves {
+            client.find_leaving(&context, service, &reference).await
+        } else {
+            client.find(&context, service, &reference).await
+        };
+        let found = match found {
             // It was begun, and nothing says that it has ended: it stays as it is until it is seen.
             Err(backup::Error::Doubtful { doubt, .. }) if doubt.passes() => {
                 return Ok(Some(state));
@@ -163,9 +170,12 @@ impl Resource<Backups> for ManualBackupResource {
             found => found.map_err(|error| explain(Doing::Read, about(&state), &error))?,
         };
         let Some(backup) = found else {
-            life.warn(gone(&state));
+            life.warn(if leaves { left(&state) } else { gone(&state) });
             return Ok(None);
         };
+        if backup.status == Status::Completed {
+            memory::stays(&mut life.private);
+        }
         if life.private.is_adopted() {
             if let Some(refusal) = automatic(&state, &backup) {
                 return Err(refusal.into());
@@ -237,7 +247,12 @@ impl Resource<Backups> for ManualBackupResource {
         let client = services::at_home(client, &mut state.region);
         let reference = reference(&state, &life.private);
         let deleted = client.delete(&context(life), service, &reference).await;
-        deleted.map_err(|error| explain(Doing::Delete, about(&state), &error).into())
+        deleted.map_err(|error| {
+            if error.was_sent() {
+                memory::leaving(&mut life.private);
+            }
+            explain(Doing::Delete, about(&state), &error).into()
+        })
     }
 
     fn import(&self, id: &str) -> Result<ManualBackup, Diagnostics> {

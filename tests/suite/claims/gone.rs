@@ -3,8 +3,9 @@
 use huaweidb_emulator::{About, Code, Fault, FaultKind, JobEnd, codes};
 use serde_json::{Value as Json, json};
 
-use super::{Case, Stage, check, green, red, services, side_by_side};
+use super::{Case, Stage, check, green, red, services, side_by_side, until};
 use crate::support::core::{Core, Held};
+use crate::support::host::proto::tfplugin6 as tf;
 
 /// Somebody who looks from another place.
 #[derive(Clone, Copy, Debug)]
@@ -208,4 +209,35 @@ fn what_was_never_listed_is_not_gone() {
         }
     }
     side_by_side(cases);
+}
+
+/// A destroy that was interrupted after its delete was sent: the next run builds on nothing that is about to go.
+async fn interrupted(service: &'static str) -> Result<(), String> {
+    let stage = Stage::new(service, 0.3);
+    let arguments = stage.random();
+    let mut held = stage.completed(&arguments).await?;
+    stage.emulator.set_pace(|pace| pace.delete_seconds = Some(4.0));
+    stage.emulator.clear_journal();
+    let core = stage.core().await;
+    let stop = async {
+        until("it is deleted", || stage.emulator.journal().iter().any(|call| call.method == "DELETE")).await?;
+        core.host.provider().stop_provider(tf::stop_provider::Request {}).await.map_err(|why| why.to_string())
+    };
+    let (said, stopped) = tokio::join!(core.down(&mut held), stop);
+    stopped?;
+    red(&said)?;
+    check(said.text().contains("A deletion of the backup"), &said.text())?;
+    let core = stage.core().await;
+    green(&core.up(&arguments, &mut held).await)?;
+    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    let said = core.refresh(&mut held).await;
+    stage.complete(&said, &held)?;
+    check(stage.rows().len() == 1, &format!("{:?}", stage.rows()))
+}
+
+#[test]
+fn what_an_interrupted_destroy_deletes_is_not_built_upon() {
+    let cases =
+        services().map(|service| (format!("interrupted destroy × {service}"), Box::pin(interrupted(service)) as Case));
+    side_by_side(cases.collect());
 }
