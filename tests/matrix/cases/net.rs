@@ -220,7 +220,7 @@ pub(super) fn imported(cli: &Cli) {
     workspace.configure(&format!(
         "resource \"huaweidb_final_backup\" \"net\" {{\n  service     = \"dds\"\n  instance_id = \"{dds}\"\n}}\n"
     ));
-    workspace.run(&["import", NET, "dds/00000000000000000000000000000000in02"]).failed().says("could not be told");
+    workspace.run(&["import", NET, "dds/00000000000000000000000000000000in02"]).failed().says("Nothing was imported");
     workspace.run(&["import", NET, "ddm/x"]).failed().says("Invalid import id");
     workspace.run(&["import", NET, &format!("dds/{dds}")]).succeeded();
     workspace.nothing_to_do();
