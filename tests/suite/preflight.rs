@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::cli::Workspace;
 use crate::support::host::proto::tfplugin6 as tf;
-use crate::support::run::{Run, over, plan_request, summaries, whole};
+use crate::support::run::{Run, plan_request, summaries, whole};
 use crate::support::value::{UNKNOWN, unwired, wire};
 
 const ADDRESS: &str = "huaweidb_manual_backup.b";
@@ -27,9 +27,7 @@ async fn a_thousand_creates_cost_a_plan_no_more_calls_than_thirty() {
         let run = Run::start(0.2).await;
         let ids: Vec<_> = (0..30).map(|nth| new_instance(&run.emulator, service, &format!("many-{nth}"))).collect();
         run.emulator.clear_journal();
-        // GeminiDB lists the backups of tables apart.
-        let more = usize::from(service == "geminidb");
-        for (creates, most) in [(1, 2 + more), (30, 3 + more), (if service == "dds" { 1000 } else { 60 }, 3 + more)] {
+        for (creates, most) in [(1, 2), (30, 3), (if service == "dds" { 1000 } else { 60 }, 3)] {
             for nth in 0..creates {
                 let instance_id = &ids[nth % ids.len()];
                 let create = json!({ "service": service, "instance_id": instance_id, "name": format!("many-{nth}") });
@@ -172,20 +170,4 @@ async fn a_name_that_the_state_itself_has_is_told_as_that_and_not_to_be_imported
         "{detail}"
     );
     assert_eq!(run.emulator.backups().len(), 1);
-}
-
-/// GeminiDB lists backups of tables apart from those of instances.
-#[tokio::test]
-async fn a_name_that_a_backup_of_tables_has_is_taken() {
-    let run = Run::start(0.2).await;
-    let instance_id = run.emulator.instance("geminidb");
-    let create = json!({ "service": "geminidb", "instance_id": instance_id, "name": "nightly" });
-    let databases = json!([{ "name": "shop", "tables": ["orders"] }]);
-    let config = run.object(&over(&create, &json!({ "databases": databases })));
-    let planned = run.plan(&config, &Value::Null, &config).await.planned_state;
-    let applied = run.apply(&config, &Value::Null, &unwired(planned.as_ref())).await;
-    assert_eq!(summaries(&applied.diagnostics), [""; 0]);
-
-    run.configure().await;
-    assert_eq!(summaries(&said(&run, &create).await), ["Name is taken"]);
 }

@@ -353,7 +353,7 @@ async fn shown(client: Client<'_>, id: &str) -> Result<Option<Instance>, cloud::
     }
 }
 
-/// The newest manual backups of the project, if the service lists them, or of the instance: one page of each list that it keeps.
+/// The newest manual backups of the project, if the service lists them, or of the instance: one page, one call.
 async fn newest(client: Client<'_>, instance_id: &str) -> Result<NewestBackups, Error> {
     let (service, limit) = (client.service, client.service.facts().page_limit);
     let mut filter = Filter { kind: Some("manual".to_owned()), ..Filter::default() };
@@ -363,14 +363,13 @@ async fn newest(client: Client<'_>, instance_id: &str) -> Result<NewestBackups, 
         calls = service.list(&filter, 0, limit);
     }
     let calls = calls?;
-    let (mut backups, mut are_all) = (Vec::new(), true);
-    for call in &calls {
-        let page = client.read(call, |reply| service.listed(reply)).await?;
-        are_all &= is_whole(&page, limit);
-        backups.extend(page.items);
-    }
-    backups.retain(|backup| pages::matches(&filter, backup));
-    Ok(NewestBackups { of: filter.instance_id, backups, is_whole: are_all })
+    let mut page = match calls.first() {
+        Some(call) => client.read(call, |reply| service.listed(reply)).await?,
+        None => Page { items: Vec::new(), total: None },
+    };
+    let is_whole = calls.len() == 1 && is_whole(&page, limit);
+    page.items.retain(|backup| pages::matches(&filter, backup));
+    Ok(NewestBackups { of: filter.instance_id, backups: page.items, is_whole })
 }
 
 impl fmt::Debug for Ahead {

@@ -121,7 +121,7 @@ pub static SETTINGS: &[Setting] = &[
     argument("max_retries", Kind::Count { least: 0, most: 100, of: "" }, "How often a call is tried again after it was throttled or not answered, 0 to 100.")
         .variables(&["HW_MAX_RETRIES"])
         .otherwise("5"),
-    argument("preflight", Kind::Truth, "Whether a plan asks what its creates will meet: whether the instance is there and can be backed up, whether the name is free. Up to four calls for each service and region (GeminiDB: five), at most ten seconds in all.")
+    argument("preflight", Kind::Truth, "Whether a plan asks what its creates will meet: whether the instance is there and can be backed up, whether the name is free. Up to four calls for each service and region, at most ten seconds in all.")
         .otherwise("`true`"),
     argument("shared_config_file", Kind::Line, "Configuration file of the KooCLI tool to take keys, region and project from.")
         .variables(&["HW_SHARED_CONFIG_FILE"])
