@@ -1,4 +1,5 @@
 //! Stops and prunings that do not end well: what they say was sent, and what became of it.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::time::Duration;
 

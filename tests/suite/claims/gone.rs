@@ -237,7 +237,8 @@ async fn interrupted(service: &'static str) -> Result<(), String> {
 
 #[test]
 fn what_an_interrupted_destroy_deletes_is_not_built_upon() {
-    let cases =
-        services().map(|service| (format!("interrupted destroy × {service}"), Box::pin(interrupted(service)) as Case));
+    let cases = services()
+        .into_iter()
+        .map(|service| (format!("interrupted destroy × {service}"), Box::pin(interrupted(service)) as Case));
     side_by_side(cases.collect());
 }

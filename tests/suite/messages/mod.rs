@@ -11,11 +11,12 @@ mod restores;
 use std::collections::BTreeSet;
 use std::fs;
 
-use huaweidb_emulator::{Fault, FaultKind, NewBackups, NewInstance, Pace};
+use huaweidb_emulator::{Emulator, Fault, FaultKind, NewBackups, NewInstance, Options, Pace};
 use serde_json::{Value, json};
 use tokio::time::{Duration, sleep};
 
 use crate::docs::{files, root, summaries_in_code};
+use crate::support::core::{Core, Held};
 use crate::support::host::proto::tfplugin6 as tf;
 use crate::support::run::{Run, TYPE, ended, over, plan_request, whole};
 use crate::support::value::{UNKNOWN, unwired, wire};
@@ -279,6 +280,29 @@ async fn what_a_plan_says_of_what_its_creates_will_meet() {
     })));
     book.add("keys that are wrong", &said(&json!({})).await);
     book.is("preflight");
+}
+
+#[tokio::test]
+async fn what_is_said_of_a_deletion_that_was_not_awaited() {
+    let emulator = Emulator::start(Options::with_backups_of(0.2)).await.unwrap();
+    let mut book = Book::default();
+    let core = Core::launch(&emulator, &[]).await;
+    let mut held = Held::default();
+    let wish = json!({ "service": "dds", "instance_id": emulator.instance("dds"), "name": "nightly" });
+    assert!(!core.up(&wish, &mut held).await.is_red());
+    emulator.set_pace(|pace| pace.delete_seconds = Some(600.0));
+    let stop = async {
+        while !emulator.journal().iter().any(|call| call.method == "DELETE") {
+            sleep(Duration::from_millis(5)).await;
+        }
+        core.host.provider().stop_provider(tf::stop_provider::Request {}).await.unwrap();
+    };
+    let (said, ()) = tokio::join!(core.reach(&Value::Null, &mut held), stop);
+    book.add("a destroy that is interrupted", &said.0);
+    emulator.vanish(held.id().unwrap());
+    let core = Core::launch(&emulator, &[]).await;
+    book.add("the refresh after it", &core.refresh(&mut held).await.0);
+    book.is("a-deletion-not-awaited");
 }
 
 #[tokio::test]
