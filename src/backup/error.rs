@@ -110,7 +110,7 @@ pub enum Error {
         /// Whether its deletion or stop was sent, and may have been carried out.
         sent: bool,
         /// What happened to the look.
-        cause: cloud::Error,
+        cause: Box<cloud::Error>,
     },
     /// The time was over while waiting for it to end, or to be gone.
     #[error("still waiting for the backup {id} when the time was over")]
@@ -154,8 +154,8 @@ impl Error {
             | Error::NotOffered { cause, .. }
             | Error::Unclear { cause, .. }
             | Error::NameTaken { cause, .. }
-            | Error::Busy { cause, .. }
-            | Error::OutOfSight { cause, .. } => Some(cause),
+            | Error::Busy { cause, .. } => Some(cause),
+            Error::OutOfSight { cause, .. } => Some(cause),
             Error::StillRunning { cause, .. } => cause.as_deref(),
             Error::Unsupported(_)
             | Error::Failed { .. }

@@ -31,7 +31,7 @@ fn may_be_left_out(attribute: &Attribute) -> bool {
 
 /// The value of the attribute without whatever says nothing.
 fn essence(attribute: &Attribute, value: &Value) -> Value {
-    if attribute.idle.as_ref() == Some(value) { Value::Null } else { value.essence() }
+    if attribute.same_as_absent.as_ref() == Some(value) { Value::Null } else { value.essence() }
 }
 
 /// What a value of the attribute means.

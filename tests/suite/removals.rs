@@ -14,6 +14,16 @@ use crate::support::value::wire;
 const PRUNE: &str = "huaweidb_prune_backups";
 const STOP: &str = "huaweidb_stop_backup";
 
+/// Waits until the cloud was asked for that.
+async fn asked(run: &Run, operation: &str) {
+    let asked = async {
+        while !run.emulator.journal().iter().any(|call| call.operation.contains(operation)) {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_mins(1), asked).await.expect("it is asked");
+}
+
 /// Invokes an action and asks the provider to stop, so long after the cloud was first asked for that.
 async fn interrupted(run: &Run, name: &str, wish: &Value, operation: &str, after: u64) -> tf::Diagnostic {
     run.emulator.clear_journal();
@@ -23,12 +33,7 @@ async fn interrupted(run: &Run, name: &str, wish: &Value, operation: &str, after
         ..Default::default()
     };
     let events = run.host.provider().invoke_action(request).await.unwrap().into_inner();
-    let asked = async {
-        while !run.emulator.journal().iter().any(|call| call.operation.contains(operation)) {
-            sleep(Duration::from_millis(5)).await;
-        }
-    };
-    timeout(Duration::from_secs(20), asked).await.expect("it is asked");
+    asked(run, operation).await;
     sleep(Duration::from_millis(after)).await;
     run.host.provider().stop_provider(tf::stop_provider::Request {}).await.unwrap();
     let (_, said) = ended(events).await;
@@ -69,7 +74,7 @@ async fn only_what_was_sent_is_said_to_be_going() {
 async fn a_pruning_out_of_time_says_why_and_what_it_does_not_know() {
     let run = Run::start(0.2).await;
     run.backups(30, "old-");
-    let hasty = over(&pruning(&run), &json!({ "timeout": "4s" }));
+    let hasty = over(&pruning(&run), &json!({ "timeout": "10s" }));
     for (fault, word, known) in [
         (throttled(99), "status 429, code APIGW.0308", true),
         (Fault::status(500).on("dds").times(999), "status 500", false),
@@ -102,7 +107,7 @@ async fn running(run: &Run, seconds: f64) -> String {
 
 #[tokio::test]
 async fn what_completes_in_spite_of_a_stop_was_not_stopped() {
-    let run = Run::start(4.0).await;
+    let run = Run::start(600.0).await;
     for fault in [
         Fault::status(500).times(99),
         Fault::status(502).times(99),
@@ -110,10 +115,15 @@ async fn what_completes_in_spite_of_a_stop_was_not_stopped() {
         Fault::undone(JobEnd::Completed).times(99),
     ] {
         for fine in [false, true] {
-            let id = running(&run, 4.0).await;
+            let id = running(&run, 600.0).await;
             run.emulator.fault(fault.clone().on("dds").operation("stop"));
+            run.emulator.clear_journal();
             let wish = json!({ "service": "dds", "backup_id": id, "ignore_if_not_running": fine });
-            let (progress, said) = run.invoke_and_say(STOP, &wish).await;
+            let completes = async {
+                asked(&run, "stop").await;
+                assert!(run.emulator.set_status(&id, "COMPLETED"));
+            };
+            let ((progress, said), ()) = tokio::join!(run.invoke_and_say(STOP, &wish), completes);
             run.emulator.clear_faults();
             let all = format!("{progress:?} {said:?}");
             assert!(all.contains(&format!("The backup {id} was not stopped: it has completed")), "{all}");

@@ -197,7 +197,7 @@ impl Creation<'_> {
         loop {
             match self.claims.is_deleting(&holder.id) {
                 false if was_seen => return true,
-                false if since.elapsed() >= pace::BEGUN_TOGETHER => return false,
+                false if since.elapsed() >= pace::AT_THE_SAME_TIME => return false,
                 true if !was_seen => {
                     info!(name = self.want.name, "the backup {} has the name and is being deleted: waiting", holder.id);
                     was_seen = true;

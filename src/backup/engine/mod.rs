@@ -36,6 +36,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Weak};
 
 use jiff::civil::Date;
+use tokio::time::{Instant, sleep};
 
 pub use self::ahead::{Ahead, Outlook, Sight};
 use self::client::{Ask, Client};
@@ -75,6 +76,17 @@ impl Mark {
     }
 }
 
+/// What becomes of a backup, as far as this run has planned it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prospect {
+    /// It is deleted.
+    Leaves,
+    /// This run manages it, and has not planned its deletion.
+    Stays,
+    /// This run does not manage it.
+    NotManaged,
+}
+
 impl PartialEq for Mark {
     fn eq(&self, other: &Self) -> bool {
         self.0.ptr_eq(&other.0)
@@ -101,6 +113,18 @@ impl Backups {
     /// What this run manages.
     pub fn claims(&self) -> &Claims {
         &self.claims
+    }
+
+    /// What becomes of a backup. Waits a short while for the plan that deletes it: a host makes those of one run at the same time.
+    pub async fn prospect(&self, id: &str) -> Prospect {
+        let since = Instant::now();
+        while !self.claims.is_leaving(id) {
+            if since.elapsed() >= pace::AT_THE_SAME_TIME {
+                return if self.claims.is_managed(id) { Prospect::Stays } else { Prospect::NotManaged };
+            }
+            sleep(pace::interval(since.elapsed())).await;
+        }
+        Prospect::Leaves
     }
 
     /// The same, whose plans do not ask what their creates will meet.

@@ -89,8 +89,9 @@ pub(super) const RESENDS: u32 = 2;
 pub(super) const AFTER_DEADLINE: Duration = Duration::from_secs(15);
 /// So long the looks may go on after a stop: the CLI waits that long.
 pub(super) const AFTER_STOP: Duration = Duration::from_millis(1200);
-/// A host begins a create and the deletion of what has its name within so long of each other, if they are of one run.
-pub(super) const BEGUN_TOGETHER: Duration = Duration::from_secs(2);
+/// What a host plans, or begins, at the same time reaches the provider within so long: of one run, a create and the deletion
+/// of what has its name.
+pub(super) const AT_THE_SAME_TIME: Duration = Duration::from_secs(2);
 /// While an instance is said to be busy, a create is tried so often anyway: its status may be one we misunderstand.
 pub(super) const TRY_ANYWAY: Duration = Duration::from_mins(1);
 

@@ -64,7 +64,12 @@ pub(super) async fn itself(operation: Operation<'_>, backup: &BackupRef) -> Resu
                     trouble = Some(error);
                 }
                 None => {
-                    return Err(Error::OutOfSight { id: backup.id.clone(), last: None, sent: false, cause: error });
+                    return Err(Error::OutOfSight {
+                        id: backup.id.clone(),
+                        last: None,
+                        sent: false,
+                        cause: Box::new(error),
+                    });
                 }
             },
             found => return found,

@@ -137,7 +137,7 @@ impl<'a> Watch<'a> {
             return Ok(Look::Unsure);
         }
         let sent = self.fate.may_be_applied();
-        Err(Error::OutOfSight { id: self.backup.id.clone(), last: self.boxed(), sent, cause: error })
+        Err(Error::OutOfSight { id: self.backup.id.clone(), last: self.boxed(), sent, cause: Box::new(error) })
     }
 
     /// Waits until the next look is due, or until somebody else's look has shown this backup.

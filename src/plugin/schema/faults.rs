@@ -40,8 +40,8 @@ impl Attribute {
         if self.default.as_ref().is_some_and(|default| !fits(default)) {
             fault("has a default that does not fit its type");
         }
-        if self.idle.as_ref().is_some_and(|idle| !fits(idle) || self.mode != Mode::Optional) {
-            fault("has an idle value that does not fit its type, or is not simply optional");
+        if self.same_as_absent.as_ref().is_some_and(|value| !fits(value) || self.mode != Mode::Optional) {
+            fault("has a value that is the same as none, but does not fit its type, or is not simply optional");
         }
         if self.keeps && !self.mode.is_computed() {
             fault("keeps its value but is not computed");

@@ -46,7 +46,7 @@ pub struct Attribute {
     /// What it is when not configured.
     pub default: Option<Value>,
     /// What means the same as not configuring it, beside null and what is empty.
-    pub idle: Option<Value>,
+    pub same_as_absent: Option<Value>,
     /// Whether it is hidden in output.
     pub sensitive: bool,
     /// Whether it reaches the provider only from configuration and is never stored.
@@ -201,7 +201,7 @@ impl Attribute {
             mode: Mode::Optional,
             description: String::new(),
             default: None,
-            idle: None,
+            same_as_absent: None,
             sensitive: false,
             write_only: false,
             deprecated: None,
@@ -322,8 +322,8 @@ impl Attribute {
 
     /// What means the same as not configuring it: a default that no state holds.
     #[must_use]
-    pub fn idle(self, value: impl Into<Value>) -> Self {
-        Self { idle: Some(value.into()), ..self }
+    pub fn same_as_absent(self, value: impl Into<Value>) -> Self {
+        Self { same_as_absent: Some(value.into()), ..self }
     }
 
     /// Meaning, allowed values, what changing it does; in Markdown.

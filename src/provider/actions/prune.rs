@@ -237,11 +237,7 @@ async fn delete<'a>(
 
 /// Whether a delete was sent that may have been, or may yet be, carried out.
 fn is_open(error: &backup::Error) -> bool {
-    use backup::Error::{Doubtful, OutOfSight, StillRunning, Stopped};
-    matches!(
-        error,
-        StillRunning { sent: true, .. } | Stopped { sent: true, .. } | OutOfSight { sent: true, .. } | Doubtful { .. }
-    )
+    error.was_sent() || matches!(error, backup::Error::Doubtful { .. })
 }
 
 /// How far a pruning has come.

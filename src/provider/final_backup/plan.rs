@@ -77,13 +77,13 @@ pub(super) async fn destroy(client: Option<&Backups>, prior: &FinalBackup, priva
         }
     }
     let newest = match client.newest_completed(service, instance_id).await {
-        Ok(newest) => Some(Vec::from_iter(newest)),
+        Ok(newest) => Some(newest),
         Err(why) => {
             said.extend(why.as_ref().map(unasked));
             None
         }
     };
-    said.push(messages::planned(prior, newest.as_deref(), now));
+    said.push(messages::planned(prior, newest.as_ref().map(Option::as_slice), now));
     said
 }
 

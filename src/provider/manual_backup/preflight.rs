@@ -1,11 +1,7 @@
 //! What a plan says of what its creates will meet.
 
-use std::time::Duration;
-
-use tokio::time::{Instant, sleep};
-
 use super::model::ManualBackup;
-use crate::backup::{self, Backup, Backups, Instance, Service, Sight};
+use crate::backup::{self, Backup, Backups, Instance, Prospect, Service, Sight};
 use crate::plugin::{Attr, Diagnostic, Diagnostics, Path, Private};
 use crate::provider::explain;
 use crate::provider::place;
@@ -16,9 +12,6 @@ const UNFIT: &[&str] = &["createfail", "createfailed", "failed", "frozen", "stor
 
 /// Engines of RDS that back databases up one by one.
 const ONE_BY_ONE: &[&str] = &["postgresql", "sqlserver"];
-
-/// So long the plan of a create waits for the plan of whatever has its name: the CLI makes both at the same time.
-const PLANNED_WITHIN: Duration = Duration::from_secs(2);
 
 /// What the apply of a planned create would meet, as far as the cloud tells.
 /// `replaced` is the backup in whose place it comes.
@@ -50,34 +43,14 @@ pub(super) async fn met(
         None => {}
     }
     if let Some(holder) = outlook.holder.filter(|holder| replaced != Some(&*holder.id)) {
-        said.extend(match fate(client, &holder.id).await {
-            Fate::Leaves => Some(leaves(&holder)),
-            Fate::Stays => None,
-            Fate::NotOurs => Some(taken(service, client.region(), &holder)),
+        said.extend(match client.prospect(&holder.id).await {
+            Prospect::Leaves => Some(leaves(&holder)),
+            // Its own plan decides what becomes of its name.
+            Prospect::Stays => None,
+            Prospect::NotManaged => Some(taken(service, client.region(), &holder)),
         });
     }
     said
-}
-
-/// What becomes of a backup, as far as this run has planned it.
-enum Fate {
-    /// It is deleted.
-    Leaves,
-    /// It is in the state, and no deletion was planned so far: its own plan decides what becomes of its name.
-    Stays,
-    /// It is not in the state.
-    NotOurs,
-}
-
-async fn fate(client: &Backups, id: &str) -> Fate {
-    let until = Instant::now() + PLANNED_WITHIN;
-    while !client.claims().is_leaving(id) {
-        if Instant::now() >= until {
-            return if client.claims().is_managed(id) { Fate::Stays } else { Fate::NotOurs };
-        }
-        sleep(Duration::from_millis(50)).await;
-    }
-    Fate::Leaves
 }
 
 fn at_instance(diagnostic: Diagnostic) -> Diagnostic {

@@ -50,7 +50,7 @@ pub(super) fn schema() -> Schema {
         "Any values whose change takes a new backup, such as the version of a migration. They are not sent anywhere. \
          Default: none.",
     ))
-    .attribute(Attribute::bool("backup_database_individually").optional().idle(false).replaces().describe(
+    .attribute(Attribute::bool("backup_database_individually").optional().same_as_absent(false).replaces().describe(
         "Whether each database in the `databases` blocks is backed up for itself, so that it can be restored alone; only \
          `rds` with SQL Server or PostgreSQL. Default: `false`. Changing it takes a new backup.",
     ))

@@ -216,7 +216,8 @@ async fn interrupted(service: &'static str) -> Result<(), String> {
     let stage = Stage::new(service, 0.3);
     let arguments = stage.random();
     let mut held = stage.completed(&arguments).await?;
-    stage.emulator.set_pace(|pace| pace.delete_seconds = Some(4.0));
+    let old = held.id().ok_or("no id")?.to_owned();
+    stage.emulator.set_pace(|pace| pace.delete_seconds = Some(600.0));
     stage.emulator.clear_journal();
     let core = stage.core().await;
     let stop = async {
@@ -228,8 +229,14 @@ async fn interrupted(service: &'static str) -> Result<(), String> {
     red(&said)?;
     check(said.text().contains("A deletion of the backup"), &said.text())?;
     let core = stage.core().await;
-    green(&core.up(&arguments, &mut held).await)?;
-    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    stage.emulator.clear_journal();
+    let ends = async {
+        until("it is looked for", || !stage.emulator.journal().is_empty()).await?;
+        check(stage.emulator.vanish(&old), "its deletion has ended already")
+    };
+    let (said, ended) = tokio::join!(core.up(&arguments, &mut held), ends);
+    ended?;
+    green(&said)?;
     let said = core.refresh(&mut held).await;
     stage.complete(&said, &held)?;
     check(stage.rows().len() == 1, &format!("{:?}", stage.rows()))
