@@ -34,6 +34,7 @@ pub(super) fn settings() -> Settings {
         endpoints: std::collections::BTreeMap::new(),
         auth_url: None,
         auth_url_from: String::new(),
+        project_id_from: "HW_PROJECT_ID".to_owned(),
         insecure: false,
         authorities: Authorities::default(),
         proxy: None,

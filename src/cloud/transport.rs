@@ -121,7 +121,7 @@ impl Cloud {
                 self.region.fits.store(true, Ordering::Relaxed);
                 answer
             }
-            Err(error) => return Err(self.other_accounts_project(context).await.unwrap_or(error)),
+            Err(error) => return Err(self.misplaced(context, &error).await.unwrap_or(error)),
         };
         Ok(Reply { status: head.status, body, date: head.date, request_id: head.request_id })
     }
@@ -206,6 +206,8 @@ impl Cloud {
         if let Some(id) = own {
             return Ok(id);
         }
+        // A refusal below is one of the listing, not of the sign-in.
+        self.held(context, "GET /v3/projects").await?;
         let by_name = Outgoing::get(IAM.key, self.access().iam("/v3/projects", &[("name", name)])?);
         let answer = match self.ask(context, &by_name).await {
             Err(Error::Refused { refusal, .. }) if refusal.status == 403 => {
@@ -227,29 +229,37 @@ impl Cloud {
         project::named(&answer.body.json(), name, answer.head.request_id.as_deref())
     }
 
-    /// After a call of an agency came to nothing: whether the project that is configured belongs to the account that signs
-    /// in. Asked once.
-    async fn other_accounts_project(&self, context: &Context) -> Option<Error> {
+    /// After a call was refused: whether that is because the configured project is not one of the account. Asked once.
+    async fn misplaced(&self, context: &Context, error: &Error) -> Option<Error> {
         let Shared { settings, wire, source, .. } = &*self.shared;
-        let (Some(role), TokenScope::ProjectId(id)) = (&settings.assume_role, &self.region.scope) else { return None };
-        if self.region.fits.swap(true, Ordering::Relaxed) {
+        let TokenScope::ProjectId(id) = &self.region.scope else { return None };
+        let is_doubtful = matches!(error.refusal()?.status, 400 | 403 | 404);
+        if !is_doubtful || self.region.fits.swap(true, Ordering::Relaxed) {
             return None;
         }
         let all = Outgoing::get(IAM.key, self.access().iam("/v3/auth/projects", &[]).ok()?);
-        let theirs = self.ask(context, &all).await.ok()?;
-        let own = source.own(self.access(), context, &all.named()).await.ok()?;
-        let ours = wire.ask(context, &all, &own.proof, &mut Tries::default()).await.ok()?;
-        if project::by_id(&theirs.body.json(), id).is_some() {
+        let theirs = self.ask(context, &all).await.ok()?.body.json();
+        if project::by_id(&theirs, id).is_some() {
             return None;
         }
-        let name = project::by_id(&ours.body.json(), id)?;
+        let from = &settings.project_id_from;
+        let remedy = format!(
+            "leave out `project_id` (it comes from {from}), then the project is looked up by its name, or set the id of a \
+             project of that account"
+        );
+        let Some(role) = &settings.assume_role else {
+            return Some(Error::Setup(format!("the account has no project {id}: {remedy}")));
+        };
+        let own = source.own(self.access(), context, &all.named()).await.ok()?;
+        let ours = wire.ask(context, &all, &own.proof, &mut Tries::default()).await.ok()?;
         let account = role.domain_name.as_ref().or(role.domain_id.as_ref()).map_or("", String::as_str);
-        Some(Error::Setup(format!(
-            "the project {id} ({name}) belongs to the account that signs in, not to the account {account}, for which the agency \
-             {} acts: leave out `project_id` (or unset its variable), then the project is looked up by its name, or set the id \
-             of a project of that account",
-            role.agency_name
-        )))
+        let agency = format!("the account {account}, for which the agency {} acts", role.agency_name);
+        Some(Error::Setup(match project::by_id(&ours.body.json(), id) {
+            Some(name) => {
+                format!("the project {id} ({name}) belongs to the account that signs in, not to {agency}: {remedy}")
+            }
+            None => format!("the project {id} is none of {agency}: {remedy}"),
+        }))
     }
 
     /// Asks with our credentials, and once more with new ones if they are refused and can be renewed.

@@ -61,7 +61,7 @@ pub(super) fn resolve(
 
     let region = value(find("region"));
     let cloud = value(find("cloud"));
-    let project_id = value(find("project_id"));
+    let project_id = find("project_id");
     let project_name = value(find("project_name"));
     let auth_url = find("auth_url");
     let insecure = find("insecure").filter(|found| truth(&found.value) == Some(true));
@@ -99,7 +99,8 @@ pub(super) fn resolve(
         cloud,
         credentials: signed_in.credentials,
         assume_role,
-        project_id,
+        project_id_from: project_id.as_ref().map(|found| found.from.to_string()).unwrap_or_default(),
+        project_id: value(project_id),
         project_name,
         endpoints: block.endpoints().filter_map(|(key, url)| Some((key.to_owned(), address(url).ok()?))).collect(),
         auth_url: auth_url.as_ref().and_then(|found| address(&found.value).ok()),

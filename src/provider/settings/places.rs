@@ -20,6 +20,9 @@ pub(super) enum Place {
     File,
 }
 
+/// The order of the places.
+const ORDER: [Place; 4] = [Place::Block, Place::Variables("HW_"), Place::Variables(""), Place::File];
+
 /// What a setting is, and who says so. There is no `Debug`: some of it is secret.
 pub(super) struct Found {
     pub(super) value: String,
@@ -100,14 +103,21 @@ impl Places<'_> {
         }
     }
 
-    /// What the first place says that says anything.
+    /// What the first place says that says anything of it, or of the thing that it is the name or the id of: a project's name
+    /// in the block counts, whatever id the environment has.
     pub(super) fn find(&self, name: &str) -> Option<Found> {
-        self.before_files(name).or_else(|| self.kept(setting(name)))
+        self.first(&ORDER, name)
     }
 
     /// The same without files.
     pub(super) fn before_files(&self, name: &str) -> Option<Found> {
-        self.written(setting(name)).or_else(|| self.variable(setting(name), ""))
+        self.first(&ORDER[..3], name)
+    }
+
+    fn first(&self, order: &[Place], name: &str) -> Option<Found> {
+        let says_other = |place| setting(name).other.is_some_and(|other| self.within(place, other).is_some());
+        let says = |place: &Place| self.within(*place, name).map(Some).or_else(|| says_other(*place).then_some(None));
+        order.iter().find_map(says).flatten()
     }
 
     /// The variables that hold what nobody meant, whether they are used or not.

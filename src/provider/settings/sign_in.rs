@@ -85,10 +85,10 @@ fn keys(places: &Places<'_>, at: &[Place]) -> Answer {
     None
 }
 
-/// The user that this place names, by name or id.
+/// The user that this place names, and whether by the id: that counts where both are there.
 fn user(places: &Places<'_>, place: Place) -> Option<(Found, bool)> {
-    let name = places.within(place, "user_name").map(|found| (found, false));
-    name.or_else(|| places.within(place, "user_id").map(|found| (found, true)))
+    let id = places.within(place, "user_id").map(|found| (found, true));
+    id.or_else(|| places.within(place, "user_name").map(|found| (found, false)))
 }
 
 fn password(places: &Places<'_>, at: &[Place]) -> Answer {
@@ -108,16 +108,15 @@ fn password(places: &Places<'_>, at: &[Place]) -> Answer {
         if !is_id && domain_name.is_none() && domain_id.is_none() {
             return Some(Err(no_account(places, place, &user)));
         }
-        let id = places.within(place, "user_id");
         let value = |found: &Option<Found>| found.as_ref().map(|found| found.value.clone());
         let credentials = Credentials::Password {
             user_name: (!is_id).then(|| user.value.clone()),
-            user_id: value(&id),
+            user_id: is_id.then(|| user.value.clone()),
             password: password.value.clone().into(),
             domain_name: value(&domain_name),
             domain_id: value(&domain_id),
         };
-        return Some(signed_in(credentials, place, &[&user, &password], &[&id, &domain_name, &domain_id]));
+        return Some(signed_in(credentials, place, &[&user, &password], &[&domain_name, &domain_id]));
     }
     None
 }

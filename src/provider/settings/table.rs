@@ -18,6 +18,8 @@ pub struct Setting {
     pub profile: Option<&'static str>,
     /// The keys in an entry of `clouds.yaml`, the first before the others.
     pub entry: &'static [&'static str],
+    /// The setting that names the same thing in another way: its id, or its name.
+    pub(super) other: Option<&'static str>,
     /// What it is when none of them says anything, in words.
     pub otherwise: &'static str,
     /// What it means, in Markdown.
@@ -88,18 +90,22 @@ pub static SETTINGS: &[Setting] = &[
         .entry(&["password"]),
     argument("domain_name", Kind::Line, "Name of the account that the IAM user belongs to.")
         .variables(&["HW_DOMAIN_NAME", "OS_DOMAIN_NAME", "OS_USER_DOMAIN_NAME", "OS_PROJECT_DOMAIN_NAME"])
-        .entry(&["user_domain_name", "domain_name", "project_domain_name"]),
-    argument("domain_id", Kind::Id, "Id of that account, instead of its name.")
+        .entry(&["user_domain_name", "domain_name", "project_domain_name"])
+        .or("domain_id"),
+    argument("domain_id", Kind::Id, "Id of that account, instead of its name: the first place that has either of them counts.")
         .variables(&["HW_DOMAIN_ID", "OS_DOMAIN_ID", "OS_USER_DOMAIN_ID", "OS_PROJECT_DOMAIN_ID"])
-        .entry(&["user_domain_id", "domain_id", "project_domain_id"]),
+        .entry(&["user_domain_id", "domain_id", "project_domain_id"])
+        .or("domain_name"),
     argument("project_id", Kind::Id, "Project id in `region`.")
         .variables(&["HW_PROJECT_ID", "OS_PROJECT_ID", "OS_TENANT_ID"])
         .profile("projectId")
         .entry(&["project_id", "tenant_id"])
+        .or("project_name")
         .otherwise("looked up once by the project's name"),
-    argument("project_name", Kind::Line, "Project name in `region`, such as `eu-de_team1`.")
+    argument("project_name", Kind::Line, "Project name in `region`, such as `eu-de_team1`, instead of its id: the first place that has either of them counts.")
         .variables(&["HW_PROJECT_NAME", "OS_PROJECT_NAME", "OS_TENANT_NAME"])
         .entry(&["project_name", "tenant_name"])
+        .or("project_id")
         .otherwise("the region's name"),
     argument("cloud", Kind::Domain, "Domain of the cloud: `myhuaweicloud.com`, `myhuaweicloud.eu`, `otc.t-systems.com`, or the domain of a private cloud. A word without a dot names an entry of `clouds.yaml`, as `OS_CLOUD` does: credentials, region and project are then taken from there.")
         .variables(&["HW_CLOUD"])
@@ -136,11 +142,13 @@ pub static SETTINGS: &[Setting] = &[
     argument("assume_role.domain_name", Kind::Line, "Name of the delegating account.")
         .variables(&["HW_ASSUME_ROLE_DOMAIN_NAME"])
         .profile("agencyDomainName")
-        .entry(&["agency_domain_name"]),
+        .entry(&["agency_domain_name"])
+        .or("assume_role.domain_id"),
     argument("assume_role.domain_id", Kind::Id, "Id of the delegating account, instead of its name.")
         .variables(&["HW_ASSUME_ROLE_DOMAIN_ID"])
         .profile("agencyDomainId")
-        .entry(&["agency_domain_id"]),
+        .entry(&["agency_domain_id"])
+        .or("assume_role.domain_name"),
     argument("assume_role.duration", Kind::Count { least: 900, most: 86_400, of: " seconds" }, "How long the temporary keys live, in seconds: 900 to 86400, and with `domain_id` and access keys at most 43200.")
         .variables(&["HW_ASSUME_ROLE_DURATION"])
         .otherwise("3600"),
@@ -172,7 +180,17 @@ pub(super) fn setting(name: &str) -> &'static Setting {
 }
 
 const fn argument(name: &'static str, kind: Kind, says: &'static str) -> Setting {
-    Setting { name, argument: Some(name), variables: &[], profile: None, entry: &[], otherwise: "", says, kind }
+    Setting {
+        name,
+        argument: Some(name),
+        variables: &[],
+        profile: None,
+        entry: &[],
+        other: None,
+        otherwise: "",
+        says,
+        kind,
+    }
 }
 
 const fn variable(name: &'static str, kind: Kind, variables: &'static [&'static str], says: &'static str) -> Setting {
@@ -190,6 +208,10 @@ impl Setting {
 
     const fn entry(self, keys: &'static [&'static str]) -> Self {
         Setting { entry: keys, ..self }
+    }
+
+    const fn or(self, other: &'static str) -> Self {
+        Setting { other: Some(other), ..self }
     }
 
     const fn otherwise(self, otherwise: &'static str) -> Self {

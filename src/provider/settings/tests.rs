@@ -345,7 +345,6 @@ fn everything_else_finds_its_place() {
         ("HW_SECRET_KEY", "s"),
         ("OS_REGION_NAME", "eu-de"),
         ("OS_TENANT_ID", "p"),
-        ("OS_TENANT_NAME", "eu-de_team"),
         ("OS_AUTH_URL", "https://iam.eu-de.otc.t-systems.com/v3"),
         ("HW_MAX_RETRIES", "0"),
         ("HW_ASSUME_ROLE_AGENCY_NAME", "ops"),
@@ -357,7 +356,7 @@ fn everything_else_finds_its_place() {
     let Resolved { settings, warnings, from } = resolve(&written, &around(&variables, &[]), "1.11.4").unwrap();
     assert_eq!(settings.region, "eu-de");
     assert_eq!(settings.project_id.as_deref(), Some("p"));
-    assert_eq!(settings.project_name.as_deref(), Some("eu-de_team"));
+    assert_eq!(settings.project_id_from, "OS_TENANT_ID");
     assert_eq!(settings.auth_url.unwrap().as_str(), "https://iam.eu-de.otc.t-systems.com/v3");
     assert_eq!(settings.endpoints["dds"].as_str(), "https://dds.example.com/root");
     assert_eq!(settings.max_retries, 0);
@@ -374,4 +373,30 @@ fn everything_else_finds_its_place() {
         ("ops", Some("acme"), Some(900))
     );
     assert!(settings.user_agent.ends_with("Terraform/1.11.4 ci/1"), "{}", settings.user_agent);
+}
+
+/// A name in one place and an id in another would else be two projects, or two accounts.
+#[test]
+fn of_name_and_id_the_first_place_that_has_either_counts() {
+    let keys = [("HW_ACCESS_KEY", "a"), ("HW_SECRET_KEY", "s"), ("HW_REGION_NAME", "eu-de")];
+    let block = |name, value| block([(name, value)]);
+    let empty = ProviderBlock::default();
+    for (written, variables, id, name) in [
+        (&block("project_name", "eu-de_team"), [("HW_PROJECT_ID", "p")].as_slice(), None, Some("eu-de_team")),
+        (&block("project_id", "p"), &[("HW_PROJECT_NAME", "eu-de_team")], Some("p"), None),
+        (&empty, &[("HW_PROJECT_NAME", "eu-de_team"), ("OS_TENANT_ID", "p")], None, Some("eu-de_team")),
+        (&empty, &[("OS_PROJECT_NAME", "eu-de_team"), ("HW_PROJECT_ID", "p")], Some("p"), None),
+        (&empty, &[("HW_PROJECT_NAME", "eu-de_team"), ("HW_PROJECT_ID", "p")], Some("p"), Some("eu-de_team")),
+    ] {
+        let around = around(&[keys.as_slice(), variables].concat(), &[]);
+        let settings = resolve(written, &around, "1.11.4").unwrap().settings;
+        assert_eq!((settings.project_id.as_deref(), settings.project_name.as_deref()), (id, name), "{variables:?}");
+    }
+    let user = [("HW_USER_NAME", "me"), ("HW_USER_PASSWORD", "pw"), ("OS_DOMAIN_ID", "0123")];
+    let signed_in = signs_in(&block("domain_name", "acme"), &user);
+    assert_eq!(signed_in.as_deref(), Ok("password me acme pw"));
+    let around = around(&[user.as_slice(), &[("HW_REGION_NAME", "eu-de")]].concat(), &[]);
+    let settings = resolve(&block("domain_name", "acme"), &around, "1.11.4").unwrap().settings;
+    let cloud::Credentials::Password { domain_id, .. } = settings.credentials else { panic!("a password signs in") };
+    assert_eq!(domain_id, None);
 }
