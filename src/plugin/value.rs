@@ -439,7 +439,8 @@ impl fmt::Display for Number {
             Number::Float(number) if *number != 0.0 && !(1e-5..1e17).contains(&number.abs()) => {
                 write!(out, "{number:e}")
             }
-            Number::Float(number) => write!(out, "{number}"),
+            // The sum makes a zero of a negative one.
+            Number::Float(number) => write!(out, "{}", number + 0.0),
             Number::Decimal(text) => out.write_str(text),
         }
     }

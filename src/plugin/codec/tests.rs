@@ -29,12 +29,12 @@ fn plain_values_have_their_known_bytes() {
     same(b"\x90", &Type::list(Type::Bool), &Value::List(vec![]));
     same(b"\x80", &Type::map(Type::Bool), &Value::object([("", Value::Null); 0]));
     same(
-        b"\x82\xa1a\x01\xa1b\xc0",
+        b"\x82\xa1a\xa11\xa1b\xc0",
         &object(&[("b", Type::Bool), ("a", Type::Number)]),
         &Value::object([("a", Value::from(1)), ("b", Value::Null)]),
     );
     same(
-        b"\x92\x01\xa1x",
+        b"\x92\xa11\xa1x",
         &Type::Tuple(vec![Type::Number, Type::String]),
         &Value::List(vec![Value::from(1), Value::from("x")]),
     );
@@ -93,6 +93,30 @@ fn numbers_keep_every_digit() {
     );
     assert!(decode(b"\xcb\x7f\xf8\x00\x00\x00\x00\x00\x00", &Type::Number).is_err(), "not a number");
     assert!(decode(b"\xa3abc", &Type::Number).is_err());
+}
+
+#[test]
+fn numbers_come_in_any_form_and_leave_as_text() {
+    for (came, leaves) in [
+        (&b"\x07"[..], &b"\xa17"[..]),
+        (b"\xff", b"\xa2-1"),
+        (b"\xcc\xff", b"\xa3255"),
+        (b"\xcd\x01\x00", b"\xa3256"),
+        (b"\xce\x00\x01\x00\x00", b"\xa565536"),
+        (b"\xcf\x00\x00\x00\x01\x00\x00\x00\x00", b"\xaa4294967296"),
+        (b"\xd0\x80", b"\xa4-128"),
+        (b"\xd1\x80\x00", b"\xa6-32768"),
+        (b"\xd2\x80\x00\x00\x00", b"\xab-2147483648"),
+        (b"\xd3\x80\x00\x00\x00\x00\x00\x00\x00", b"\xb4-9223372036854775808"),
+        (b"\xca\x3f\x00\x00\x00", b"\xa30.5"),
+        (b"\xcb\x3f\xb9\x99\x99\x99\x99\x99\x9a", b"\xa30.1"),
+        (b"\xcb\x80\x00\x00\x00\x00\x00\x00\x00", b"\xa10"),
+        (b"\xcb\x44\x80\xf0\xcf\x06\x4d\xd5\x92", b"\xa41e22"),
+        (b"\xa17", b"\xa17"),
+        (b"\xa30.1", b"\xa30.1"),
+    ] {
+        assert_eq!(encode(&decode(came, &Type::Number).unwrap(), &Type::Number).unwrap(), leaves, "{came:x?}");
+    }
 }
 
 #[test]

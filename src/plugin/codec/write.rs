@@ -86,11 +86,10 @@ impl Writer {
         if !number.is_sound() {
             return Err(Mismatch::new("a finite number is required"));
         }
-        match number {
-            Number::Int(number) => self.write(|out| rmp::encode::write_sint(out, *number).map(drop)),
-            Number::Float(number) => self.write(|out| rmp::encode::write_f64(out, *number)),
-            Number::Decimal(text) => self.write(|out| rmp::encode::write_str(out, text)),
-        }
+        // Always as text. A host reads that as precisely as the numbers of its state file, an integer with 64 bits only, and
+        // Terraform 1.11 to 1.14 take the same number with other bits for drift.
+        let text = number.to_string();
+        self.write(|out| rmp::encode::write_str(out, &text));
         Ok(())
     }
 

@@ -234,6 +234,23 @@ pub(super) fn drift(cli: &Cli) {
     assert!(emulator.backups().is_empty());
 }
 
+/// What people run every night: they are woken by exit code 2.
+pub(super) fn look_for_drift(cli: &Cli) {
+    let emulator = emulator(0.3);
+    let workspace = cli.workspace(&emulator);
+    let all: Vec<String> =
+        SERVICES.iter().map(|service| resource(&emulator, service, service, "  name_prefix = \"nightly-\"")).collect();
+    workspace.configure(&all.concat());
+    workspace.apply().says("5 added");
+    // The first look reads what the apply stored, the second what a refresh stored.
+    for _ in 0..2 {
+        workspace.nothing_to_do();
+        let look = workspace.run(&["plan", "-refresh-only", "-detailed-exitcode"]);
+        assert_eq!(look.code, 0, "drift is seen where there is none:\n{}", look.all());
+        workspace.run(&["apply", "-refresh-only", "-auto-approve"]).succeeded();
+    }
+}
+
 pub(super) fn interrupt(cli: &Cli) {
     for signal in [Signal::INT, Signal::TERM] {
         let emulator = emulator(60.0);

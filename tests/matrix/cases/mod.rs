@@ -37,6 +37,7 @@ pub(crate) const CASES: &[Case] = &[
     case(EVERYWHERE, "values known only during apply", life::unknown_values),
     case(EVERYWHERE, "create refused, create failed, tainted", life::failures),
     case(EVERYWHERE, "deleted elsewhere", life::drift),
+    case(EVERYWHERE, "a look for drift", life::look_for_drift),
     case(EVERYWHERE, "bad input with its line", life::bad_input),
     case(EVERYWHERE, "what a plan asks ahead", ahead::preflight),
     case(EVERYWHERE, "a saved plan applied elsewhere", ahead::applied_elsewhere),

@@ -11,7 +11,7 @@ use tonic::{Response, Status, Streaming};
 
 use super::host::proto::tfplugin6 as tf;
 use super::host::proto::tfplugin6::provider_client::ProviderClient;
-use super::judge::{Answer, Event, Kind, complaints, identity, in_state};
+use super::judge::{Answer, Event, Kind, Type, complaints, identity, in_state, typed};
 use super::value::unwired;
 
 /// What a host remembers between calls.
@@ -83,7 +83,7 @@ impl Checked {
     }
 
     passed_on! {
-        get_metadata, get_resource_identity_schemas, get_functions, call_function, validate_provider_config,
+        get_metadata, get_resource_identity_schemas, get_functions, validate_provider_config,
         validate_data_resource_config, validate_ephemeral_resource_config, validate_list_resource_config,
         validate_action_config,
     }
@@ -121,7 +121,7 @@ impl Checked {
             raw_state: Some(tf::RawState { json: json.to_string().into_bytes(), ..Default::default() }),
         };
         let read = self.inner.clone().upgrade_resource_state(request).await.ok()?.into_inner();
-        Some(unwired(read.upgraded_state.as_ref()))
+        Some(typed(&answer.ty(), &unwired(read.upgraded_state.as_ref()), "", &mut Vec::new()))
     }
 
     pub(crate) async fn get_provider_schema(
@@ -173,35 +173,33 @@ impl Checked {
         request: tf::plan_resource_change::Request,
     ) -> Answered<tf::plan_resource_change::Response> {
         let asked = request.clone();
-        let response = self.inner.plan_resource_change(request).await?;
-        let plan = response.get_ref();
+        let mut response = self.inner.plan_resource_change(request).await?;
+        let plan = response.get_mut();
         let name = asked.type_name.clone();
-        let (prior, result) = (unwired(asked.prior_state.as_ref()), unwired(plan.planned_state.as_ref()));
+        let prior = unwired(asked.prior_state.as_ref());
         let capabilities = asked.client_capabilities.unwrap_or_default();
-        let first_plan = {
+        self.judge(Kind::Plan, &name, &plan.diagnostics, |answer| {
+            answer.result = answer.take_object(&mut plan.planned_state);
             let mut told = self.memory.told();
             let mut before = told.plans.iter().rev();
             let again = before.find(|(of, beside, private, _)| {
                 let same = (of, beside, private) == (&name, &prior, &asked.planned_private);
                 same && !private.is_empty()
             });
-            let first = again.map(|(.., planned)| planned.clone());
+            answer.first_plan = again.map(|(.., planned)| planned.clone());
             // A plan with an error is none.
-            if plan.diagnostics.iter().all(|one| one.severity() != tf::diagnostic::Severity::Error) {
-                told.plans.push((name.clone(), prior.clone(), plan.planned_private.clone(), result.clone()));
+            if !answer.failed() {
+                told.plans.push((name.clone(), prior.clone(), plan.planned_private.clone(), answer.result.clone()));
             }
-            first
-        };
-        self.judge(Kind::Plan, &name, &plan.diagnostics, |answer| {
+            drop(told);
             answer.config = unwired(asked.config.as_ref());
             answer.prior = prior;
             // A destroy plans nothing; then the configuration is null too.
             if unwired(asked.proposed_new_state.as_ref()).is_null() {
                 answer.config = Value::Null;
             }
-            answer.result = result;
             answer.identity_before = identity(asked.prior_identity.as_ref());
-            answer.identity = identity(plan.planned_identity.as_ref());
+            answer.identity = answer.take_identity(&mut plan.planned_identity);
             answer.replace.clone_from(&plan.requires_replace);
             answer.private_before.clone_from(&asked.prior_private);
             answer.private.clone_from(&plan.planned_private);
@@ -209,7 +207,6 @@ impl Checked {
             answer.deferral_allowed = capabilities.deferral_allowed;
             answer.deferred = plan.deferred.is_some();
             answer.legacy_type_system = plan.legacy_type_system;
-            answer.first_plan = first_plan;
         })
         .await;
         Ok(response)
@@ -220,15 +217,15 @@ impl Checked {
         request: tf::apply_resource_change::Request,
     ) -> Answered<tf::apply_resource_change::Response> {
         let asked = request.clone();
-        let response = self.inner.apply_resource_change(request).await?;
-        let applied = response.get_ref();
+        let mut response = self.inner.apply_resource_change(request).await?;
+        let applied = response.get_mut();
         self.judge(Kind::Apply, &asked.type_name, &applied.diagnostics, |answer| {
             answer.config = unwired(asked.config.as_ref());
             answer.prior = unwired(asked.prior_state.as_ref());
             answer.planned = unwired(asked.planned_state.as_ref());
-            answer.result = unwired(applied.new_state.as_ref());
+            answer.result = answer.take_object(&mut applied.new_state);
             answer.identity_before = identity(asked.planned_identity.as_ref());
-            answer.identity = identity(applied.new_identity.as_ref());
+            answer.identity = answer.take_identity(&mut applied.new_identity);
             answer.private_before.clone_from(&asked.planned_private);
             answer.private.clone_from(&applied.private);
             answer.legacy_type_system = applied.legacy_type_system;
@@ -242,13 +239,13 @@ impl Checked {
         request: tf::read_resource::Request,
     ) -> Answered<tf::read_resource::Response> {
         let asked = request.clone();
-        let response = self.inner.read_resource(request).await?;
-        let read = response.get_ref();
+        let mut response = self.inner.read_resource(request).await?;
+        let read = response.get_mut();
         self.judge(Kind::Read, &asked.type_name, &read.diagnostics, |answer| {
             answer.prior = unwired(asked.current_state.as_ref());
-            answer.result = unwired(read.new_state.as_ref());
+            answer.result = answer.take_object(&mut read.new_state);
             answer.identity_before = identity(asked.current_identity.as_ref());
-            answer.identity = identity(read.new_identity.as_ref());
+            answer.identity = answer.take_identity(&mut read.new_identity);
             answer.private_before.clone_from(&asked.private);
             answer.private.clone_from(&read.private);
             answer.deferral_allowed = asked.client_capabilities.is_some_and(|client| client.deferral_allowed);
@@ -263,13 +260,13 @@ impl Checked {
         request: tf::import_resource_state::Request,
     ) -> Answered<tf::import_resource_state::Response> {
         let asked = request.clone();
-        let response = self.inner.import_resource_state(request).await?;
-        let import = response.get_ref();
+        let mut response = self.inner.import_resource_state(request).await?;
+        let import = response.get_mut();
         self.judge(Kind::Import, &asked.type_name, &import.diagnostics, |answer| {
             answer.imported = import.imported_resources.iter().map(|one| one.type_name.clone()).collect();
-            if let Some(one) = import.imported_resources.first() {
-                answer.result = unwired(one.state.as_ref());
-                answer.identity = identity(one.identity.as_ref());
+            if let Some(one) = import.imported_resources.first_mut() {
+                answer.result = answer.take_object(&mut one.state);
+                answer.identity = answer.take_identity(&mut one.identity);
             }
             answer.deferral_allowed = asked.client_capabilities.is_some_and(|client| client.deferral_allowed);
             answer.deferred = import.deferred.is_some();
@@ -283,9 +280,9 @@ impl Checked {
         request: tf::upgrade_resource_state::Request,
     ) -> Answered<tf::upgrade_resource_state::Response> {
         let name = request.type_name.clone();
-        let response = self.inner.upgrade_resource_state(request).await?;
-        let upgraded = response.get_ref();
-        let more = |answer: &mut Answer| answer.result = unwired(upgraded.upgraded_state.as_ref());
+        let mut response = self.inner.upgrade_resource_state(request).await?;
+        let upgraded = response.get_mut();
+        let more = |answer: &mut Answer| answer.result = answer.take_object(&mut upgraded.upgraded_state);
         self.judge(Kind::Upgrade, &name, &upgraded.diagnostics, more).await;
         Ok(response)
     }
@@ -295,9 +292,9 @@ impl Checked {
         request: tf::upgrade_resource_identity::Request,
     ) -> Answered<tf::upgrade_resource_identity::Response> {
         let name = request.type_name.clone();
-        let response = self.inner.upgrade_resource_identity(request).await?;
-        let upgraded = response.get_ref();
-        let more = |answer: &mut Answer| answer.identity = identity(upgraded.upgraded_identity.as_ref());
+        let mut response = self.inner.upgrade_resource_identity(request).await?;
+        let upgraded = response.get_mut();
+        let more = |answer: &mut Answer| answer.identity = answer.take_identity(&mut upgraded.upgraded_identity);
         self.judge(Kind::UpgradeIdentity, &name, &upgraded.diagnostics, more).await;
         Ok(response)
     }
@@ -307,11 +304,11 @@ impl Checked {
         request: tf::move_resource_state::Request,
     ) -> Answered<tf::move_resource_state::Response> {
         let name = request.target_type_name.clone();
-        let response = self.inner.move_resource_state(request).await?;
-        let moved = response.get_ref();
+        let mut response = self.inner.move_resource_state(request).await?;
+        let moved = response.get_mut();
         self.judge(Kind::Move, &name, &moved.diagnostics, |answer| {
-            answer.result = unwired(moved.target_state.as_ref());
-            answer.identity = identity(moved.target_identity.as_ref());
+            answer.result = answer.take_object(&mut moved.target_state);
+            answer.identity = answer.take_identity(&mut moved.target_identity);
         })
         .await;
         Ok(response)
@@ -322,10 +319,25 @@ impl Checked {
         request: tf::generate_resource_config::Request,
     ) -> Answered<tf::generate_resource_config::Response> {
         let name = request.type_name.clone();
-        let response = self.inner.generate_resource_config(request).await?;
-        let generated = response.get_ref();
-        let more = |answer: &mut Answer| answer.result = unwired(generated.config.as_ref());
+        let mut response = self.inner.generate_resource_config(request).await?;
+        let generated = response.get_mut();
+        let more = |answer: &mut Answer| answer.result = answer.take_object(&mut generated.config);
         self.judge(Kind::Generate, &name, &generated.diagnostics, more).await;
+        Ok(response)
+    }
+
+    pub(crate) async fn call_function(
+        &mut self,
+        request: tf::call_function::Request,
+    ) -> Answered<tf::call_function::Response> {
+        let name = request.name.clone();
+        let mut response = self.inner.call_function(request).await?;
+        let functions = self.schemas().await.map(|known| &known.all.functions);
+        if let Some(returns) = functions.and_then(|all| all.get(&name)?.r#return.as_ref()) {
+            let mut answer = Answer::new(Kind::Function, &name, &[]);
+            answer.take(&Type::of_bytes(&returns.r#type), &mut response.get_mut().result);
+            pronounce(&answer);
+        }
         Ok(response)
     }
 
@@ -334,11 +346,11 @@ impl Checked {
         request: tf::read_data_source::Request,
     ) -> Answered<tf::read_data_source::Response> {
         let asked = request.clone();
-        let response = self.inner.read_data_source(request).await?;
-        let read = response.get_ref();
+        let mut response = self.inner.read_data_source(request).await?;
+        let read = response.get_mut();
         self.judge(Kind::DataSource, &asked.type_name, &read.diagnostics, |answer| {
             answer.config = unwired(asked.config.as_ref());
-            answer.result = unwired(read.state.as_ref());
+            answer.result = answer.take_object(&mut read.state);
             answer.deferral_allowed = asked.client_capabilities.is_some_and(|client| client.deferral_allowed);
             answer.deferred = read.deferred.is_some();
         })
@@ -351,11 +363,11 @@ impl Checked {
         request: tf::open_ephemeral_resource::Request,
     ) -> Answered<tf::open_ephemeral_resource::Response> {
         let asked = request.clone();
-        let response = self.inner.open_ephemeral_resource(request).await?;
-        let opened = response.get_ref();
+        let mut response = self.inner.open_ephemeral_resource(request).await?;
+        let opened = response.get_mut();
         self.judge(Kind::Ephemeral, &asked.type_name, &opened.diagnostics, |answer| {
             answer.config = unwired(asked.config.as_ref());
-            answer.result = unwired(opened.result.as_ref());
+            answer.result = answer.take_object(&mut opened.result);
             answer.renew_in = seconds_until(opened.renew_at.as_ref());
             answer.deferral_allowed = asked.client_capabilities.is_some_and(|client| client.deferral_allowed);
             answer.deferred = opened.deferred.is_some();
@@ -498,8 +510,10 @@ pub(crate) struct ListEvents {
 impl ListEvents {
     /// The next one.
     pub(crate) async fn message(&mut self) -> Result<Option<tf::list_resource::Event>, Status> {
-        let event = self.events.message().await?;
-        if let (Some(answer), Some(event)) = (&mut self.answer, &event) {
+        let mut event = self.events.message().await?;
+        if let (Some(answer), Some(event)) = (&mut self.answer, &mut event) {
+            answer.take_object(&mut event.resource_object);
+            answer.take_identity(&mut event.identity);
             answer.listed.push(event.clone());
         } else if let Some(answer) = &self.answer {
             pronounce(answer);

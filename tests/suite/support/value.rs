@@ -42,8 +42,11 @@ fn write(out: &mut Vec<u8>, value: &Value) {
         Value::Bool(on) => encode::write_bool(out, *on).expect(WHY),
         Value::Number(number) => match (number.as_i64(), number.as_f64()) {
             (Some(whole), _) => _ = encode::write_sint(out, whole).expect(WHY),
-            (None, Some(float)) => encode::write_f64(out, float).expect(WHY),
-            (None, None) => encode::write_str(out, &number.to_string()).expect(WHY),
+            (None, Some(float)) if Number::from_f64(float).as_ref() == Some(number) => {
+                encode::write_f64(out, float).expect(WHY);
+            }
+            // No digit is lost.
+            _ => encode::write_str(out, &number.to_string()).expect(WHY),
         },
         Value::String(text) if text == UNKNOWN => out.extend([0xd4, 0, 0]),
         Value::String(text) => encode::write_str(out, text).expect(WHY),

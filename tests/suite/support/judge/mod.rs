@@ -11,10 +11,10 @@ mod values;
 use serde_json::Value;
 
 use super::host::proto::tfplugin6 as tf;
-use super::value::unwired;
+use super::value::{unwired, wire};
 
 pub(crate) use rules::RULES;
-pub(crate) use values::{Type, in_state};
+pub(crate) use values::{Type, in_state, typed};
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,6 +34,7 @@ pub(crate) enum Kind {
     Close,
     PlanAction,
     Invoke,
+    Function,
     List,
     Validate,
     Schema,
@@ -69,6 +70,8 @@ pub(crate) struct Answer {
     pub(crate) result: Value,
     pub(crate) identity_before: Value,
     pub(crate) identity: Value,
+    /// Where the answer has numbers that did not come as text.
+    pub(crate) coarse: Vec<String>,
     pub(crate) replace: Vec<tf::AttributePath>,
     pub(crate) private_before: Vec<u8>,
     pub(crate) private: Vec<u8>,
@@ -118,6 +121,30 @@ impl Answer {
 
     pub(crate) fn ty(&self) -> Type {
         Type::of_block(&self.block)
+    }
+
+    /// A value of this type that came with the answer. From now on it has numbers where only text was, so that whoever reads it
+    /// next needs no type.
+    pub(crate) fn take(&mut self, ty: &Type, value: &mut Option<tf::DynamicValue>) -> Value {
+        let came = unwired(value.as_ref());
+        let typed = typed(ty, &came, "", &mut self.coarse);
+        if typed != came {
+            *value = wire(&typed);
+        }
+        typed
+    }
+
+    /// The same with an object of what was asked about.
+    pub(crate) fn take_object(&mut self, value: &mut Option<tf::DynamicValue>) -> Value {
+        self.take(&self.ty(), value)
+    }
+
+    /// The same with its identity; null where there is none.
+    pub(crate) fn take_identity(&mut self, data: &mut Option<tf::ResourceIdentityData>) -> Value {
+        match (self.identity_type(), data) {
+            (Some(ty), Some(data)) => self.take(&ty, &mut data.identity_data),
+            (_, data) => identity(data.as_ref()),
+        }
     }
 
     pub(crate) fn identity_type(&self) -> Option<Type> {

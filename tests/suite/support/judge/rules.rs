@@ -17,6 +17,11 @@ pub(crate) const RULES: &[Rule] = &[
         broken: unfit,
     },
     Rule {
+        name: "a number is as precise as one of the state",
+        seen: "No changes, with which plan -refresh-only -detailed-exitcode ends with 2 all the same (Terraform 1.11 to 1.14)",
+        broken: |answer| if echoed(answer) { vec![] } else { answer.coarse.clone() },
+    },
+    Rule {
         name: "a plan does what is configured",
         seen: "Error: Provider produced invalid plan: planned value for a non-computed attribute, does not match config value",
         broken: |answer| match answer.kind {
@@ -314,9 +319,13 @@ fn stored(answer: &Answer) -> bool {
     matches!(answer.kind, Kind::Apply | Kind::Read | Kind::Import | Kind::Upgrade | Kind::Move)
 }
 
+/// Whether it is what was sent: what could not be read is answered as it came.
+fn echoed(answer: &Answer) -> bool {
+    answer.failed() && answer.result == answer.prior
+}
+
 fn unfit(answer: &Answer) -> Vec<String> {
-    // What could not be read is answered as it came.
-    if answer.failed() && answer.result == answer.prior {
+    if echoed(answer) {
         return Vec::new();
     }
     let mut found = misfits(&answer.ty(), &answer.result, "");

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{Answer, Event, Kind, RULES, complaints};
+use super::{Answer, Event, Kind, RULES, Type, complaints};
 use crate::support::host::proto::tfplugin6 as tf;
-use crate::support::value::{UNKNOWN, wire};
+use crate::support::value::{UNKNOWN, unwired, wire};
 
 fn attribute(name: &str, ty: &str, more: fn(&mut tf::schema::Attribute)) -> tf::schema::Attribute {
     let mut attribute = tf::schema::Attribute { name: name.to_owned(), r#type: ty.into(), ..Default::default() };
@@ -136,7 +136,7 @@ fn sound(kind: Kind) -> Answer {
         Kind::Invoke => Answer { events: vec![Event::Progress, Event::Completed], ..answer },
         Kind::List => Answer { listed: vec![found(Some(&identity()), "one")], limit: 1, ..answer },
         Kind::Schema => Answer { schemas: vec![("a_thing".to_owned(), block())], ..answer },
-        Kind::PlanAction | Kind::Validate => answer,
+        Kind::PlanAction | Kind::Validate | Kind::Function => answer,
     }
 }
 
@@ -148,8 +148,8 @@ fn update() -> Answer {
 #[test]
 fn no_rule_refuses_what_is_right() {
     use Kind::{
-        Apply, Close, DataSource, Ephemeral, Generate, Import, Invoke, List, Move, Plan, PlanAction, Read, Renew,
-        Schema, Upgrade, UpgradeIdentity, Validate,
+        Apply, Close, DataSource, Ephemeral, Function, Generate, Import, Invoke, List, Move, Plan, PlanAction, Read,
+        Renew, Schema, Upgrade, UpgradeIdentity, Validate,
     };
     let kinds = [
         Plan,
@@ -166,6 +166,7 @@ fn no_rule_refuses_what_is_right() {
         Close,
         PlanAction,
         Invoke,
+        Function,
         List,
         Validate,
         Schema,
@@ -217,6 +218,11 @@ fn every_rule_refuses_what_breaks_it() {
     let read = |result: Value| Answer { result, read_back: None, ..sound(Kind::Read) };
     let invoked = |events: &[Event]| Answer { events: events.to_vec(), ..sound(Kind::Invoke) };
     let listed = |listed: Vec<tf::list_resource::Event>| Answer { listed, ..sound(Kind::List) };
+    let came = |result: Value| {
+        let mut answer = read(state());
+        answer.take_object(&mut wire(&result));
+        answer
+    };
     let table: Vec<(&str, Vec<Answer>)> = vec![
         (
             "what comes back fits the schema",
@@ -227,6 +233,10 @@ fn every_rule_refuses_what_breaks_it() {
                 apply(thing(&json!({ "id": "i", "peer": null }))),
                 read(json!(UNKNOWN)),
             ],
+        ),
+        (
+            "a number is as precise as one of the state",
+            [json!({ "rule": [{ "port": 1 }] }), json!({ "disks": [{ "size": 0.5 }] })].map(came).into(),
         ),
         (
             "a plan does what is configured",
@@ -439,4 +449,21 @@ fn every_rule_refuses_what_breaks_it() {
     let all: BTreeSet<&str> = RULES.iter().map(|rule| rule.name).collect();
     assert_eq!(tried, all, "a rule without a broken answer, or an answer without its rule");
     assert!(RULES.iter().all(|rule| !rule.seen.is_empty()));
+}
+
+#[test]
+fn numbers_come_as_text_and_go_on_as_numbers() {
+    let mut value =
+        wire(&json!({ "rule": [{ "port": "1", "note": "1" }], "disks": [{ "size": "0.5" }], "id": UNKNOWN }));
+    let mut answer = sound(Kind::Read);
+    let taken = answer.take_object(&mut value);
+    let numbers = json!({ "rule": [{ "port": 1, "note": "1" }], "disks": [{ "size": 0.5 }], "id": UNKNOWN });
+    assert_eq!((&taken, &unwired(value.as_ref())), (&numbers, &numbers));
+    let (mut any, mut one) = (wire(&json!(["[\"map\",\"number\"]", { "a": "1" }])), wire(&json!("1")));
+    assert_eq!(answer.take(&Type::Any, &mut any)[1], json!({ "a": 1 }));
+    assert_eq!(answer.take(&Type::Tuple(vec![Type::Number]), &mut wire(&json!(["1"]))), json!([1]));
+    assert_eq!(answer.take(&Type::Text, &mut one), json!("1"));
+    assert_eq!(answer.coarse, [""; 0]);
+    answer.take(&Type::Any, &mut any);
+    assert_eq!(answer.coarse, ["[\"a\"]: 1"]);
 }

@@ -150,6 +150,46 @@ pub(super) fn misfits(ty: &Type, value: &Value, path: &str) -> Vec<String> {
     }
 }
 
+/// The value with numbers where the type has them, which come as text. Of those that do not, where.
+///
+/// A number that this crate's JSON cannot hold stays the text that it is.
+pub(crate) fn typed(ty: &Type, value: &Value, path: &str, coarse: &mut Vec<String>) -> Value {
+    match (ty, value) {
+        (Type::Number, Value::String(text)) if !is_unknown(value) => {
+            text.parse().map_or_else(|_| value.clone(), Value::Number)
+        }
+        (Type::Number, Value::Number(_)) => {
+            coarse.push(format!("{path}: {value}"));
+            value.clone()
+        }
+        (Type::Any, Value::Array(pair)) if pair.len() == 2 => {
+            let ty = pair[0].as_str().and_then(|text| serde_json::from_str(text).ok());
+            let inner = ty.map(|ty| typed(&Type::parse(&ty), &pair[1], path, coarse));
+            json!([pair[0], inner.unwrap_or_else(|| pair[1].clone())])
+        }
+        (Type::List(element) | Type::Set(element), Value::Array(elements)) => {
+            let elements = elements.iter().enumerate();
+            elements.map(|(index, one)| typed(element, one, &format!("{path}[{index}]"), coarse)).collect()
+        }
+        (Type::Map(element), Value::Object(members)) => {
+            let members = members.iter();
+            members.map(|(key, one)| (key.clone(), typed(element, one, &format!("{path}[{key:?}]"), coarse))).collect()
+        }
+        (Type::Tuple(types), Value::Array(elements)) if types.len() == elements.len() => {
+            let elements = types.iter().zip(elements).enumerate();
+            elements.map(|(index, (ty, one))| typed(ty, one, &format!("{path}[{index}]"), coarse)).collect()
+        }
+        (Type::Object(types), Value::Object(members)) => {
+            let one = |(name, one): (&String, &Value)| {
+                let value = types.get(name).map(|ty| typed(ty, one, &format!("{path}.{name}"), coarse));
+                (name.clone(), value.unwrap_or_else(|| one.clone()))
+            };
+            members.iter().map(one).collect()
+        }
+        _ => value.clone(),
+    }
+}
+
 /// Whether two values are the same, whatever the order of sets and the spelling of numbers.
 pub(super) fn same(ty: &Type, left: &Value, right: &Value) -> bool {
     let pairs = |element: &Type, left: &[Value], right: &[Value]| {
