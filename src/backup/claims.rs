@@ -16,6 +16,8 @@ pub struct Claims(Mutex<Managed>);
 struct Managed {
     ids: HashSet<String>,
     planned: Vec<Claim>,
+    /// Which a plan leaves in the state.
+    staying: HashSet<String>,
     /// Whose deletion is planned.
     leaving: HashSet<String>,
     /// Which are being deleted.
@@ -58,16 +60,32 @@ pub struct Claim {
 }
 
 impl Claims {
-    /// This run manages that backup, and has not planned its deletion yet.
+    /// This run manages that backup, and has not planned what becomes of it yet.
     pub fn manage(&self, id: &str) {
         let mut known = self.known();
         known.ids.insert(id.to_owned());
         known.leaving.remove(id);
+        known.staying.remove(id);
+    }
+
+    /// This run plans to leave that backup where it is.
+    pub fn stay(&self, id: &str) {
+        let mut known = self.known();
+        known.ids.insert(id.to_owned());
+        known.leaving.remove(id);
+        known.staying.insert(id.to_owned());
+    }
+
+    /// Whether this run plans to leave that backup where it is.
+    pub fn is_staying(&self, id: &str) -> bool {
+        self.known().staying.contains(id)
     }
 
     /// This run plans to delete that backup.
     pub fn leave(&self, id: &str) {
-        self.known().leaving.insert(id.to_owned());
+        let mut known = self.known();
+        known.staying.remove(id);
+        known.leaving.insert(id.to_owned());
     }
 
     /// Whether this run plans to delete that backup.
@@ -180,7 +198,14 @@ mod tests {
         claims.leave("b1");
         assert!(claims.is_leaving("b1") && !claims.is_deleting("b1"));
         claims.manage("b1");
-        assert!(!claims.is_leaving("b1"));
+        assert!(!claims.is_leaving("b1") && !claims.is_staying("b1"));
+        claims.stay("b1");
+        assert!(claims.is_managed("b1") && claims.is_staying("b1"));
+        claims.leave("b1");
+        assert!(claims.is_leaving("b1") && !claims.is_staying("b1"));
+        claims.stay("b1");
+        claims.manage("b1");
+        assert!(!claims.is_leaving("b1") && !claims.is_staying("b1"));
         let (first, second) = (claims.deleting("b1"), claims.deleting("b1"));
         drop(first);
         assert!(claims.is_deleting("b1") && claims.deletions() == 1);

@@ -380,6 +380,9 @@ async fn what_turns_out_null_or_wrong_is_refused_before_anything_is_sent() {
                     ("service", json!("mainframe")),
                     ("older_than", null.clone()),
                     ("older_than", json!("-5m")),
+                    ("keep_ids", json!(["b1br02", null])),
+                    ("keep_ids", json!(["b1br02", ""])),
+                    ("keep_ids", json!([" "])),
                     ("timeout", json!("5x")),
                 ],
             ),
@@ -435,13 +438,14 @@ async fn a_pruning_counts_again_before_it_deletes() {
             let mut six = run.backups(6, "old-");
             six.sort_by(|one, other| other.begin_time.cmp(&one.begin_time));
             run.emulator.clear_journal();
-            run.emulator.fault(Fault::delay(400).on("dds").operation("list"));
+            // The plan has asked, too.
+            run.emulator.fault(Fault::delay(400).on("dds").operation("list").skip(1));
             let wish = json!({
                 "service": "dds", "instance_id": run.dds(), "name_prefix": "old-", "keep_last": keep_last,
                 "older_than": "0s", "allow_last": allow_last, "dry_run": false,
             });
             let meanwhile = async {
-                while run.emulator.journal().is_empty() {
+                while run.emulator.journal().len() < 2 {
                     sleep(Duration::from_millis(5)).await;
                 }
                 let done =
@@ -476,11 +480,129 @@ async fn pruning_spares_what_the_run_manages() {
     let (progress, errors) = run.invoke("huaweidb_prune_backups", &wish).await;
     assert_eq!(errors, [""; 0]);
     assert_eq!(progress.last().unwrap(), "2 of 2 deleted");
-    assert_eq!(ids(&run.emulator.backups()), [taken].into());
-    // Another run knows nothing of it.
+    assert_eq!(ids(&run.emulator.backups()), [taken.clone()].into());
+    // Another run knows nothing of it, unless it is told.
     run.configure().await;
+    let (progress, _) = run.invoke("huaweidb_prune_backups", &over(&wish, &json!({ "keep_ids": [taken] }))).await;
+    assert!(progress.last().unwrap().starts_with("Nothing to prune"), "{progress:?}");
     let (progress, _) = run.invoke("huaweidb_prune_backups", &wish).await;
     assert_eq!(progress.last().unwrap(), "1 of 1 deleted");
+}
+
+/// What is kept is left whatever the rule says, and takes no other one's place among the newest.
+#[tokio::test]
+async fn pruning_leaves_what_is_to_be_kept() {
+    // Positions among six, newest first: what is kept, what else there is, and what goes.
+    for (kept, keep_last, allow_last, gone) in [
+        (vec![], 2, false, vec![2, 3, 4, 5]),
+        (vec![5], 2, false, vec![2, 3, 4]),
+        (vec![0], 2, false, vec![3, 4, 5]),
+        (vec![0, 1, 4], 2, false, vec![5]),
+        (vec![0], 0, false, vec![2, 3, 4, 5]),
+        (vec![0], 0, true, vec![1, 2, 3, 4, 5]),
+        (vec![0, 1, 2, 3, 4, 5], 0, true, vec![]),
+    ] {
+        let run = Run::start(0.2).await;
+        let mut six = run.backups(6, "old-");
+        six.sort_by(|one, other| other.begin_time.cmp(&one.begin_time));
+        let mut keep_ids: Vec<_> = kept.iter().map(|at: &usize| six[*at].id.clone()).collect();
+        // One of another instance, as a list of all that is managed has it.
+        keep_ids.push("b7br02".to_owned());
+        let wish = json!({
+            "service": "dds", "instance_id": run.dds(), "name_prefix": "old-", "keep_last": keep_last, "older_than": "0s",
+            "allow_last": allow_last, "keep_ids": keep_ids, "dry_run": false,
+        });
+        let (progress, errors) = run.invoke("huaweidb_prune_backups", &wish).await;
+        assert_eq!(errors, [""; 0]);
+        let left = ids(&run.emulator.backups());
+        let missing = (0..6).filter(|at| !left.contains(&six[*at].id)).collect::<Vec<_>>();
+        assert_eq!(missing, gone, "{kept:?} {keep_last} {allow_last}: {progress:?}");
+    }
+}
+
+/// What the plan leaves in the state and the pruning would delete is an error; what leaves the state, or may, is none.
+#[tokio::test]
+async fn a_pruning_of_what_the_plan_leaves_in_the_state_is_refused() {
+    const PRUNE: &str = "huaweidb_prune_backups";
+    let run = Run::start(0.2).await;
+    let config = run.object(&json!({ "service": "dds", "instance_id": run.dds(), "name": "managed" }));
+    let planned = run.plan(&config, &Value::Null, &config).await.planned_state;
+    let state = unwired(run.apply(&config, &Value::Null, &unwired(planned.as_ref())).await.new_state.as_ref());
+    let wish = json!({
+        "service": "dds", "instance_id": run.dds(), "name_prefix": "", "keep_last": 0, "older_than": "0s",
+        "allow_last": true, "dry_run": false,
+    });
+    let planned = async |wish: &Value| {
+        let request = tf::plan_action::Request {
+            action_type: PRUNE.to_owned(),
+            config: wire(&run.action(PRUNE, wish)),
+            ..Default::default()
+        };
+        run.host.provider().plan_action(request).await.unwrap().into_inner().diagnostics
+    };
+    let of = |more: &Value| over(&wish, more);
+    let kept = of(&json!({ "keep_ids": [state["id"]] }));
+
+    // A run that has not heard of it, one that has only read it, and one that leaves it where it is.
+    run.configure().await;
+    assert_eq!(summaries(&planned(&wish).await), [""; 0]);
+    run.read(&state).await;
+    assert_eq!(summaries(&planned(&wish).await), [""; 0], "its plan may yet be to delete it");
+    run.plan(&config, &state, &state).await;
+    let said = planned(&wish).await;
+    assert_eq!(summaries(&said), ["Pruning would delete a managed backup"]);
+    for word in ["\"managed\"", state["id"].as_str().unwrap(), "keep_ids", "name_prefix"] {
+        assert!(said[0].detail.contains(word), "{word}: {}", said[0].detail);
+    }
+    let unknown = json!({ "keep_ids": [UNKNOWN] });
+    for spared in [
+        kept,
+        of(&json!({ "keep_last": 1 })),
+        of(&json!({ "allow_last": false })),
+        of(&json!({ "older_than": "1h" })),
+        of(&json!({ "name_prefix": "other-" })),
+        of(&json!({ "dry_run": true })),
+        of(&json!({ "dry_run": null })),
+        of(&unknown),
+        of(&json!({ "keep_ids": UNKNOWN })),
+        of(&json!({ "keep_last": UNKNOWN })),
+    ] {
+        assert_eq!(summaries(&planned(&spared).await), [""; 0], "{spared}");
+    }
+    assert_eq!(planned(&of(&json!({ "keep_ids": [] }))).await.len(), 1);
+
+    // Where the plan is made without asking, and where there is no answer.
+    run.emulator.fault(Fault::status(403).on("dds").operation("list").times(9));
+    let said = planned(&wish).await;
+    assert_eq!((said[0].severity, summaries(&said)), (2, vec!["Plan was made without asking the cloud".to_owned()]));
+    run.emulator.clear_faults();
+
+    // Planned to be deleted, at the same time and before; to be replaced, by the provider and by the host.
+    run.plan(&config, &state, &state).await;
+    let later = async {
+        sleep(Duration::from_millis(500)).await;
+        run.plan(&Value::Null, &state, &Value::Null).await
+    };
+    let (said, _) = tokio::join!(planned(&wish), later);
+    assert_eq!(summaries(&said), [""; 0]);
+    assert_eq!(summaries(&planned(&wish).await), [""; 0]);
+    let renamed = over(&config, &json!({ "name": "another" }));
+    for (prior, config) in [(&state, &renamed), (&Value::Null, &config)] {
+        run.plan(&over(&config.clone(), &json!({})), &state, &state).await;
+        let request = tf::plan_resource_change::Request {
+            prior_private: run.read(&state).await.private,
+            ..plan_request(config, prior, &over(config, &json!({})))
+        };
+        run.host.provider().plan_resource_change(request).await.unwrap();
+        assert_eq!(summaries(&planned(&wish).await), [""; 0]);
+    }
+    // Retained: it leaves the state, and is old then like any other.
+    let retained = over(&state, &json!({ "on_destroy": "retain" }));
+    run.plan(&over(&config, &json!({ "on_destroy": "retain" })), &retained, &retained).await;
+    assert_eq!(planned(&wish).await.len(), 1);
+    run.plan(&Value::Null, &retained, &Value::Null).await;
+    assert_eq!(summaries(&planned(&wish).await), [""; 0]);
+    assert_eq!(run.emulator.backups().len(), 1);
 }
 
 /// DDM has no manual backups: those of key operations stay until somebody deletes them, the daily ones are its own.

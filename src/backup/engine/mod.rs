@@ -115,16 +115,22 @@ impl Backups {
         &self.claims
     }
 
-    /// What becomes of a backup. Waits a short while for the plan that deletes it: a host makes those of one run at the same time.
-    pub async fn prospect(&self, id: &str) -> Prospect {
+    /// Waits until the plans of this run say so, a short while at most: a host makes them at the same time.
+    pub async fn planned(&self, is_said: impl Fn() -> bool) {
         let since = Instant::now();
-        while !self.claims.is_leaving(id) {
-            if since.elapsed() >= pace::AT_THE_SAME_TIME {
-                return if self.claims.is_managed(id) { Prospect::Stays } else { Prospect::NotManaged };
-            }
+        while !is_said() && since.elapsed() < pace::AT_THE_SAME_TIME {
             sleep(pace::interval(since.elapsed())).await;
         }
-        Prospect::Leaves
+    }
+
+    /// What becomes of a backup.
+    pub async fn prospect(&self, id: &str) -> Prospect {
+        self.planned(|| self.claims.is_leaving(id)).await;
+        match (self.claims.is_leaving(id), self.claims.is_managed(id)) {
+            (true, _) => Prospect::Leaves,
+            (false, true) => Prospect::Stays,
+            (false, false) => Prospect::NotManaged,
+        }
     }
 
     /// The same, whose plans do not ask what their creates will meet.

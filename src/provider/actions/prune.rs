@@ -1,5 +1,6 @@
 //! The action `huaweidb_prune_backups`: deletes old manual backups of an instance.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -8,12 +9,13 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::super::explain::{About, Doing, explain, sentence, what_happened_while, what_next};
+use super::super::manual_backup::unasked;
 use super::super::{fields, services};
 use super::{context, is_missing, region_attribute, timeout_attribute};
 use crate::backup::retention::{self, Candidate, Rule};
 use crate::backup::{self, Backup, BackupRef, Backups, Filter, Service};
 use crate::cloud::Context;
-use crate::plugin::{Action, Attr, Attribute, Diagnostic, Diagnostics, Path, Run, Schema, model, parse_duration};
+use crate::plugin::{Action, Attr, Attribute, Diagnostic, Diagnostics, Path, Run, Schema, Type, model, parse_duration};
 
 model! {
     /// What to delete.
@@ -23,6 +25,7 @@ model! {
         name_prefix: Attr<String>,
         keep_last: Attr<i64>,
         older_than: Attr<String>,
+        keep_ids: Attr<Vec<Attr<String>>>,
         dry_run: Attr<bool>,
         allow_last: Attr<bool>,
         region: Attr<String>,
@@ -43,9 +46,10 @@ impl Action<Backups> for PruneBackups {
             "Deletes old manual backups of one instance, or, as long as `dry_run` is not `false`, only lists them. Automatic \
              backups, and those that are not `COMPLETED`, are never touched, nor are those whose begin is not told: a warning names \
              them. DDM has no manual ones: there those go that it \
-             took before key operations (`metadata`), never the daily ones. **Give backups that a state tracks another prefix**: of what a run \
-             leaves as it is, protected backups too, an apply and `-invoke` do not tell the provider, so that only those are spared that \
-             the same run has planned or taken.\n\nWhat says which backups go must all be given, and a null is an error: it is never taken for \
+             took before key operations (`metadata`), never the daily ones.\n\nWhat a state tracks belongs in `keep_ids`, protected \
+             backups too, unless its name begins otherwise: of what they leave as it is, an apply and `-invoke` tell the provider \
+             nothing. What the same run has planned or taken is spared anyway, and a plan that leaves a backup where it is, and \
+             would prune it, is refused.\n\nWhat says which backups go must all be given, and a null is an error: it is never taken for \
              \"all\".",
         )
         .attribute(fields::service("Database service of the instance."))
@@ -62,6 +66,11 @@ impl Action<Backups> for PruneBackups {
                 .check(check_age)
                 .describe("Only backups begun so long ago go: `\"30d\"`, `\"4w\"`, `\"36h\"`; `\"0s\"` for any age."),
         )
+        .attribute(Attribute::list("keep_ids", Type::String).describe(
+            "Ids of backups that are never deleted, such as `[huaweidb_manual_backup.example.id]` or \
+             `values(huaweidb_manual_backup.all)[*].id`. They do not count among the `keep_last` newest, so that others stay beside \
+             them. An id that no backup has keeps nothing. Default: none.",
+        ))
         .attribute(
             Attribute::bool("dry_run").describe("Whether the backups are only listed. Default: `true`. Set `false` to delete."),
         )
@@ -75,9 +84,45 @@ impl Action<Backups> for PruneBackups {
 
     fn validate(&self, config: &PruneConfig) -> Diagnostics {
         let mut found = Diagnostics::new();
+        for (at, id) in (0..).zip(config.keep_ids.known().into_iter().flatten()) {
+            let why = match id {
+                Attr::Null => Some("it has no value".to_owned()),
+                Attr::Unknown => None,
+                Attr::Known(id) => fields::check_id(id).err(),
+            };
+            let error = why.map(|why| {
+                let detail = format!("Element {at} of `keep_ids` is no id: {why}.");
+                Diagnostic::error("Invalid argument value", detail).at(Path::attribute("keep_ids").index(at))
+            });
+            found.extend(error);
+        }
         let Some(service) = config.service.as_str().and_then(backup::named) else { return found };
         found.extend(super::foreign_instance(service, &config.instance_id));
         found
+    }
+
+    async fn plan(&self, client: Option<&Backups>, config: &PruneConfig) -> Diagnostics {
+        let Some(client) = client.filter(|client| client.has_preflight() && is_told(config)) else {
+            return Diagnostics::new();
+        };
+        let client = services::regional(client, &config.region);
+        let (Some(service), Ok(rule)) =
+            (config.service.as_str().and_then(backup::named), rule(config, Timestamp::now()))
+        else {
+            return Diagnostics::new();
+        };
+        let filter = &filter(service, config);
+        let listing = client.ahead().ask(|context| {
+            let client = &client;
+            async move { client.list(&context, service, filter).await }
+        });
+        let found = match listing.await {
+            Ok(found) => found,
+            Err(why) => return why.as_ref().map(unasked).map(Diagnostics::from).unwrap_or_default(),
+        };
+        let choice = Choice { client: &client, kind: service.facts().kept_kind, rule, kept: &kept(config) };
+        let staying = choice.staying(&found).await;
+        if staying.is_empty() { Diagnostics::new() } else { managed(&staying).into() }
     }
 
     async fn invoke(&self, client: &Backups, config: PruneConfig, run: &mut Run) -> Result<(), Diagnostics> {
@@ -85,12 +130,7 @@ impl Action<Backups> for PruneBackups {
         let client = services::regional(client, &config.region);
         let context = context(run, &config.timeout, LIMIT);
         let rule = rule(&config, Timestamp::now())?;
-        let filter = Filter {
-            instance_id: config.instance_id.known().cloned(),
-            name_prefix: config.name_prefix.into_known(),
-            kind: Some(service.facts().kept_kind.to_owned()),
-            ..Filter::default()
-        };
+        let filter = filter(service, &config);
         let (key, kind) = (service.facts().key(), service.facts().kept_kind);
         let about = About { service: key, id: None, name: None };
         let unfound = |error: backup::Error| explain(Doing::Search, about, &error);
@@ -100,7 +140,7 @@ impl Action<Backups> for PruneBackups {
             let undone = "No backup of it fits, and nothing was deleted.";
             return Err(services::no_such_instance(key, id, client.region(), undone).into());
         }
-        let choice = Choice { client: &client, kind, rule };
+        let choice = Choice { client: &client, kind, rule, kept: &kept(&config) };
         if let Some(warning) = choice.undated(&found) {
             run.warn(warning);
         }
@@ -173,18 +213,36 @@ struct Choice<'a> {
     client: &'a Backups,
     kind: &'a str,
     rule: Rule,
+    /// The ids of what stays, whatever the rule says.
+    kept: &'a BTreeSet<String>,
 }
 
 impl Choice<'_> {
+    /// What the rule is asked about. What is kept is none of it: among the newest it would take another one's place.
     fn candidates(&self, listed: &[Backup]) -> Vec<Candidate> {
-        listed.iter().map(|backup| Candidate::of(backup, self.kind)).collect()
+        let asked = listed.iter().filter(|backup| !self.kept.contains(&backup.id));
+        asked.map(|backup| Candidate::of(backup, self.kind)).collect()
+    }
+
+    /// Those that the rule names, oldest first.
+    fn ruled_out<'a>(&self, listed: &'a [Backup]) -> impl Iterator<Item = &'a Backup> {
+        let ids = retention::prunable(&self.candidates(listed), self.rule).into_iter();
+        ids.filter_map(|id| listed.iter().find(|backup| backup.id == id))
     }
 
     /// Those that go, oldest first.
     fn of<'a>(&self, listed: &'a [Backup]) -> Vec<&'a Backup> {
-        let ids = retention::prunable(&self.candidates(listed), self.rule);
-        let ids = ids.iter().filter(|id| !self.client.claims().is_managed(id));
-        ids.filter_map(|id| listed.iter().find(|backup| backup.id == *id)).collect()
+        self.ruled_out(listed).filter(|backup| !self.client.claims().is_managed(&backup.id)).collect()
+    }
+
+    /// Those that would go although the plan of this run leaves them where they are. The CLI plans them at the same time, and
+    /// those that it replaces of its own accord twice: so they have a moment to be planned otherwise.
+    async fn staying<'a>(&self, listed: &'a [Backup]) -> Vec<&'a Backup> {
+        let claims = self.client.claims();
+        let ruled_out = self.ruled_out(listed).collect::<Vec<_>>();
+        let is_open = |backup: &&Backup| claims.is_managed(&backup.id) && !claims.is_leaving(&backup.id);
+        self.client.planned(|| !ruled_out.iter().any(is_open)).await;
+        ruled_out.into_iter().filter(|backup| claims.is_staying(&backup.id)).collect()
     }
 
     /// A warning about those that cannot be ordered.
@@ -193,6 +251,48 @@ impl Choice<'_> {
         let undated = retention::undated(&candidates, self.rule);
         fields::undated(listed, undated.filter(|id| !self.client.claims().is_managed(id)))
     }
+}
+
+/// Whether all is known that says what would be deleted, and something would.
+fn is_told(config: &PruneConfig) -> bool {
+    let texts = [&config.service, &config.instance_id, &config.name_prefix, &config.older_than];
+    config.dry_run == Attr::Known(false)
+        && texts.into_iter().all(Attr::is_known)
+        && config.keep_last.is_known()
+        && !config.allow_last.is_unknown()
+        && !config.region.is_unknown()
+        && !config.keep_ids.is_unknown()
+        && config.keep_ids.known().into_iter().flatten().all(Attr::is_known)
+}
+
+fn kept(config: &PruneConfig) -> BTreeSet<String> {
+    config.keep_ids.known().into_iter().flatten().filter_map(|id| id.known().cloned()).collect()
+}
+
+fn filter(service: &'static dyn Service, config: &PruneConfig) -> Filter {
+    Filter {
+        instance_id: config.instance_id.known().cloned(),
+        name_prefix: config.name_prefix.known().cloned(),
+        kind: Some(service.facts().kept_kind.to_owned()),
+        ..Filter::default()
+    }
+}
+
+/// That these would be deleted, and stay in the state.
+fn managed(staying: &[&Backup]) -> Diagnostic {
+    /// So many are named at most.
+    const NAMED: usize = 50;
+    let each = staying.iter().take(NAMED).map(|backup| line(backup)).collect::<String>();
+    let more = match staying.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!("\n- and {more} more"),
+    };
+    let detail = format!(
+        "What the action would delete is in the state too, and this run leaves it there:{each}{more}\n\nNothing was changed. Add \
+         the ids to `keep_ids`, such as `[huaweidb_manual_backup.example.id]`, or give a `name_prefix` with which the names of what \
+         is in the state do not begin."
+    );
+    Diagnostic::error("Pruning would delete a managed backup", detail).at(Path::attribute("keep_ids"))
 }
 
 /// So many deletions wait side by side at most.

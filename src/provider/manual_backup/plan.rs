@@ -34,7 +34,7 @@ pub(super) async fn plan(client: Option<&Backups>, planning: &mut Planning<Manua
     let planned = &mut planning.planned;
     if let (Some(client), Some(id)) = (client, prior.id.as_str()) {
         let client = services::regional(client, &planned.region);
-        client.claims().manage(id);
+        client.claims().stay(id);
         planning.diagnostics.extend(rotation::overlap(&client, planned, Some(id)));
     }
     // A name_prefix that is new beside an old name (after an import or a move) fits if the name begins with it.

@@ -158,8 +158,11 @@ impl Leaving {
     /// What to say about a planned deletion.
     pub(super) async fn planned(&self, client: &Backups, prior: &ManualBackup) -> Diagnostics {
         let mut said = Diagnostics::new();
-        if let Some(id) = prior.id.as_str().filter(|_| refused(prior).is_none() && !is_retained(prior)) {
-            client.claims().leave(id);
+        match prior.id.as_str() {
+            Some(id) if refused(prior).is_none() && !is_retained(prior) => client.claims().leave(id),
+            // What is kept goes out of the state.
+            Some(id) => client.claims().manage(id),
+            None => {}
         }
         let loses = refused(prior).is_none() && is_lost(prior);
         let last = loses && self.is_last(client, prior, &mut said).await;

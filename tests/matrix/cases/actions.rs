@@ -125,6 +125,56 @@ pub(super) fn around_changes(cli: &Cli) {
     workspace.nothing_to_do();
     workspace.destroy();
     assert_eq!(emulator.backups().len(), 4, "what actions took is nobody's to destroy");
+    managed_and_pruned(cli);
+}
+
+/// A pruning that fits a backup in the state: refused in the plan, unless that is kept, or leaves the state.
+fn managed_and_pruned(cli: &Cli) {
+    const REFUSED: &str = "Pruning would delete a managed backup";
+    let emulator = emulator(0.2);
+    let workspace = cli.workspace(&emulator);
+    let managed = super::backup(&emulator, "  name = \"old-managed\"");
+    workspace.configure(&managed);
+    workspace.apply();
+    seed(&emulator);
+    let prune = |keep_ids: &str| {
+        let [_, (kind, mut wish), _] = wishes(&emulator);
+        wish.retain(|(name, _)| !matches!(*name, "keep_last" | "older_than"));
+        let more = [("keep_last", "0"), ("older_than", "\"0s\""), ("allow_last", "true"), ("keep_ids", keep_ids)];
+        wish.extend(more.map(|(name, value)| (name, value.to_owned())));
+        action(kind, "a", &wish)
+    };
+    let trigger = at("after_create, after_update", "a", "").replace("create_backup", "prune_backups");
+    let configure = |managed: &str, keep_ids: &str, input: &str| {
+        workspace.configure(&format!("{managed}{}{}", prune(keep_ids), object(input, &trigger)));
+    };
+    let kept = format!("[{}.id]", super::ADDRESS);
+    configure(&managed, "null", "1");
+    workspace.run(&["plan"]).failed().says(REFUSED).says("old-managed").says("keep_ids");
+    workspace.run(&["apply", "-auto-approve"]).failed().says(REFUSED);
+    assert_eq!(emulator.backups().len(), 4, "nothing is deleted: {:?}", names(&emulator));
+    configure(&managed, &kept, "1");
+    workspace.apply().says("Actions: 1 invoked");
+    assert_eq!(names(&emulator), ["old-managed"]);
+    workspace.nothing_to_do();
+
+    // By hand, the provider hears of nothing but what the action names.
+    seed(&emulator);
+    invoke(&workspace, "huaweidb_prune_backups.a").succeeded();
+    assert_eq!(names(&emulator), ["old-managed"]);
+
+    // What leaves the state is no error, whoever decides that; nor is what a destroy deletes, unless its first plan leaves it.
+    configure(&managed, "null", "2");
+    workspace.run(&["plan"]).failed().says(REFUSED);
+    workspace.run(&["plan", &format!("-replace={}", super::ADDRESS)]).succeeded();
+    workspace.run(&["plan", "-destroy", "-refresh=false"]).succeeded();
+    configure(&managed.replace("old-managed", "old-renamed"), "null", "2");
+    workspace.run(&["plan"]).succeeded();
+    configure("", "null", "2");
+    workspace.run(&["plan"]).succeeded();
+    configure(&managed, &kept, "2");
+    workspace.destroy();
+    assert!(emulator.backups().is_empty(), "{:?}", names(&emulator));
 }
 
 pub(super) fn failing(cli: &Cli) {
@@ -278,6 +328,8 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("prune_backups", "older_than", "tostring(null)"),
     ("prune_backups", "older_than", "\"soon\""),
     ("prune_backups", "older_than", "\"-1d\""),
+    ("prune_backups", "keep_ids", "[null]"),
+    ("prune_backups", "keep_ids", "[\"\"]"),
     ("prune_backups", "dry_run", "\"maybe\""),
     ("prune_backups", "allow_last", "\"maybe\""),
     ("prune_backups", "region", "\"eu_de\""),

@@ -463,6 +463,7 @@ async fn what_actions_say() {
         (prune, "an age that is none", over(&pruning, &json!({ "older_than": "long" }))),
         (prune, "an age before all time", over(&pruning, &json!({ "older_than": "99999999w" }))),
         (prune, "fewer than none", over(&pruning, &json!({ "keep_last": -1 }))),
+        (prune, "ids that are none", over(&pruning, &json!({ "keep_ids": [FOREIGN, null, " ", ""] }))),
     ] {
         book.add(&format!("{name}: {case}"), &run.validate_action(name, &arguments).await);
     }
@@ -518,6 +519,7 @@ async fn what_actions_say() {
     let (progress, _) = run.invoke_and_say(prune, &really).await;
     book.lines("progress of a pruning with nothing to do", &progress);
 
+    pruning_of_what_is_managed(&run, &mut book, &really).await;
     let unknown = over(&pruning, &json!({ "name_prefix": UNKNOWN }));
     let request = tf::invoke_action::Request {
         action_type: prune.to_owned(),
@@ -530,6 +532,33 @@ async fn what_actions_say() {
     let events = run.host.provider().invoke_action(request).await.unwrap().into_inner();
     book.add("an action that is none", &ended(events).await.1);
     book.is("actions");
+}
+
+/// What a plan and an invocation say of what is in the state, or is to be kept.
+async fn pruning_of_what_is_managed(run: &Run, book: &mut Book, pruning: &Value) {
+    const PRUNE: &str = "huaweidb_prune_backups";
+    let dds = run.dds();
+    let managed = run.backups(1, "old-managed-").remove(0);
+    let state = run.import(&format!("dds/{dds}/{}", managed.id), None).await.imported_resources.remove(0).state;
+    let state = unwired(run.read(&unwired(state.as_ref())).await.new_state.as_ref());
+    let config = run.object(&json!({ "service": "dds", "instance_id": dds, "name": managed.name }));
+    run.plan(&config, &state, &state).await;
+    let all = over(pruning, &json!({ "keep_last": 0, "allow_last": true }));
+    let request = tf::plan_action::Request {
+        action_type: PRUNE.to_owned(),
+        config: wire(&run.action(PRUNE, &all)),
+        ..Default::default()
+    };
+    let planned = run.host.provider().plan_action(request).await.unwrap().into_inner();
+    book.add("a pruning of what is in the state", &planned.diagnostics);
+    let unkept = over(pruning, &json!({ "keep_ids": [UNKNOWN] }));
+    let request = tf::invoke_action::Request {
+        action_type: PRUNE.to_owned(),
+        config: wire(&run.action(PRUNE, &unkept)),
+        ..Default::default()
+    };
+    let events = run.host.provider().invoke_action(request).await.unwrap().into_inner();
+    book.add("a pruning that keeps what is not known", &ended(events).await.1);
 }
 
 /// Waits until something is so.
