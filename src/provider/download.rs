@@ -85,7 +85,10 @@ impl EphemeralResource<Backups> for BackupDownload {
     }
 
     fn validate(&self, config: &Links) -> Diagnostics {
-        let lacks = |service: &&dyn backup::Service| service.download(&BackupRef::new("b", None)).is_none();
+        // Of a service that hands out no links at all, the schema says so.
+        let lacks = |service: &&dyn backup::Service| {
+            service.download(&BackupRef::new("b", None)).is_none() && offering().any(|key| key == service.facts().key())
+        };
         let service = config.service.as_str().and_then(backup::named);
         match service.filter(lacks).filter(|_| config.instance_id.is_null()) {
             Some(service) => {

@@ -1045,6 +1045,16 @@ async fn line_81_download_links_are_handed_out_and_given_back() {
     let request = tf::validate_ephemeral_resource_config::Request { type_name: name.to_owned(), config: wire(&config) };
     let said = run.host.provider().validate_ephemeral_resource_config(request).await.unwrap().into_inner();
     assert_eq!(summaries(&said.diagnostics), ["Missing argument"]);
+
+    // Of a service that has none, one error says so, and nothing of what would not help.
+    let taurusdb = json!({ "service": "taurusdb", "backup_id": "b" });
+    let config = wire(&whole(&run.schema.ephemeral_resource_schemas[name], &taurusdb));
+    let request = tf::validate_ephemeral_resource_config::Request { type_name: name.to_owned(), config };
+    let said = run.host.provider().validate_ephemeral_resource_config(request).await.unwrap().into_inner();
+    for said in [said.diagnostics, run.open(&taurusdb).await.diagnostics] {
+        assert_eq!(summaries(&said), ["Invalid argument value"]);
+        assert!(said[0].detail.contains("must be one of"), "{}", said[0].detail);
+    }
 }
 
 #[tokio::test]
