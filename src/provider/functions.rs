@@ -71,7 +71,7 @@ impl Function for SelectPrunable {
             "Applies the rule of `keep_last` and of the action `huaweidb_prune_backups` to a list of backups, such as the \
              `backups` of the data source `huaweidb_backups`. Only completed manual backups are selected, each instance is \
              looked at alone, and its last completed one is never selected. One whose `begin_time` is null or no time stays, and does not count. Oldest first, \
-             each once. No element may be null.",
+             each once. No element may be null, and no `id` null or empty.",
             Type::list(Type::String),
         )
         .parameter("backups", Type::list(Type::Object(members.into())), "The backups. Other attributes are ignored.")
@@ -92,8 +92,12 @@ impl Function for SelectPrunable {
         let begun_before = arguments[2].as_str().map(|age| before(age, now)).transpose();
         let begun_before = begun_before.map_err(|why| FunctionError::at(2, why))?;
         let backups = arguments[0].as_list().unwrap_or_default();
-        if let Some(at) = backups.iter().position(|backup| backup.get("id").is_null()) {
-            return Err(FunctionError::at(0, format!("Element {at} of `backups` is null, or its `id` is.")));
+        let id = |backup: &Value| backup.get("id").as_str().unwrap_or_default().trim().to_owned();
+        if let Some(at) = backups.iter().position(|backup| id(backup).is_empty()) {
+            return Err(FunctionError::at(
+                0,
+                format!("Element {at} of `backups` is null, or its `id` is null or empty."),
+            ));
         }
         let member = |backup: &Value, name| backup.get(name).as_str().unwrap_or_default().to_owned();
         let candidates = backups.iter().map(|backup| Candidate {

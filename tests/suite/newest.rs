@@ -981,6 +981,16 @@ async fn line_80_functions_are_pure_and_name_the_argument_to_blame() {
         ("parse_instance_id", vec![json!(format!("{:32}in02", "a"))], Some(0)),
         ("parse_instance_id", vec![json!(format!("{}in02", "g".repeat(32)))], Some(0)),
         ("select_prunable", vec![json!([null]), json!(1), Value::Null, now.clone()], Some(0)),
+        (
+            "select_prunable",
+            vec![json!([backup("", 1, "COMPLETED", "manual")]), json!(1), Value::Null, now.clone()],
+            Some(0),
+        ),
+        (
+            "select_prunable",
+            vec![json!([backup(" \t", 1, "FAILED", "auto")]), json!(1), Value::Null, now.clone()],
+            Some(0),
+        ),
         ("select_prunable", vec![json!([]), json!(-1), Value::Null, now.clone()], Some(1)),
         ("select_prunable", vec![json!([]), Value::Null, json!("long"), now.clone()], Some(2)),
         ("select_prunable", vec![json!([]), Value::Null, Value::Null, json!("now")], Some(3)),
