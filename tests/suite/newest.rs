@@ -839,6 +839,19 @@ async fn a_list_hands_on_whole_only_what_can_be_managed() {
     let noted = &events[1].diagnostic[0];
     assert!(noted.detail.contains("part (COMPLETED) of dds: the cloud does not tell its instance"), "{}", noted.detail);
 
+    // One that does not tell its type may be one of them.
+    let rows = [
+        row("1", &json!({ "instance_id": run.dds() })),
+        row("2", &json!({ "instance_id": run.dds(), "type": null })),
+        row("3", &json!({ "instance_id": run.dds(), "type": null, "name": "other" })),
+    ];
+    run.emulator
+        .fault(Fault::status(200).on("dds").operation("list").body(json!({ "total_count": 3, "backups": rows })));
+    let events = run.list(&json!({ "service": "dds", "name_prefix": "part" }), 100, false).await;
+    assert_eq!((events.len(), summaries(&events[1].diagnostic)), (2, vec!["Some records cannot be read".to_owned()]));
+    let noted = &events[1].diagnostic[0].detail;
+    assert!(noted.contains("One record of dds") && noted.contains("the backup 2 has no type"), "{noted}");
+
     // What was found before a page failed is there, and the rest is said to be missing.
     run.backups(150, "many-");
     run.emulator.fault(Fault::status(403).on("dds").skip(1).times(9));

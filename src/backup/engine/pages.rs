@@ -152,12 +152,14 @@ pub(super) async fn backups(
     backups_up_to(client, filter, None, each).await
 }
 
-/// Hands each record that matches, or that cannot be read, to `each` until it breaks off.
+/// Hands each record that matches, or that cannot be read, to `each` until it breaks off. Where a type is asked for, one that
+/// tells none may be of that.
 pub(super) async fn records(
     client: Client<'_>,
     filter: &Filter,
     mut each: impl FnMut(Result<Backup, Misread>) -> ControlFlow<()>,
 ) -> Result<Walked, Error> {
+    let of_any_kind = Filter { kind: None, ..filter.clone() };
     walk(
         client,
         calls(client, filter),
@@ -165,6 +167,9 @@ pub(super) async fn records(
         |record: &Result<Backup, Misread>| record.as_ref().ok().map(|backup| &backup.id),
         None,
         |record| match &record {
+            Ok(backup) if backup.kind.is_none() && filter.kind.is_some() && matches(&of_any_kind, backup) => {
+                each(Err(Misread(format!("the backup {} has no type", backup.id))))
+            }
             Ok(backup) if !matches(filter, backup) => ControlFlow::Continue(()),
             _ => each(record),
         },

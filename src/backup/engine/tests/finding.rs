@@ -1,7 +1,7 @@
 //! One backup by its id, and lists.
 
 use super::*;
-use crate::backup::{DataNode, Doubt, Error, Filter, Status};
+use crate::backup::{DataNode, Doubt, Error, Filter, Misread, Status};
 
 async fn find(script: &Script, key: &str) -> Result<Option<Backup>, Error> {
     script.backups().find(&within(seconds(60)), service(key), &b1()).await
@@ -225,6 +225,12 @@ async fn every_filter_is_applied_here_too() {
     };
     let context = within(seconds(60));
     assert_eq!(ids(&script.backups().list(&context, dds(), &filter).await.unwrap()), ["match"]);
+    // Where one that may be meant is to be told, it counts as one that cannot be read.
+    let script = Script::new().says("GET", [list(&items)]);
+    let (found, unread) = script.backups().list_readable(&context, dds(), &filter).await.unwrap();
+    let unread = unread.into_iter().map(|Misread(why)| why).collect::<Vec<_>>();
+    assert_eq!((ids(&found), unread), (vec!["match"], vec!["the backup no kind has no type".to_owned()]));
+    let script = Script::new().says("GET", [list(&items)]);
     let prefix = Filter { name_prefix: Some("nightly2".to_owned()), ..Filter::default() };
     assert_eq!(ids(&script.backups().list(&context, dds(), &prefix).await.unwrap()), ["name"]);
 }
