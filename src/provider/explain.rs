@@ -480,6 +480,20 @@ fn is_ours(error: &cloud::Error) -> bool {
     error.lasts() || matches!(error, cloud::Error::Setup(_))
 }
 
+/// What would be said of every service: about the credentials or the settings, not about what was asked. Equal for what means
+/// the same.
+pub(super) fn of_all(error: &backup::Error) -> Option<&str> {
+    match error.cloud()? {
+        cloud::Error::Refused { refusal, .. } if refusal.status == 401 => Some(CREDENTIALS),
+        cloud::Error::Refused { product, .. } if *product == cloud::IAM.key => Some(CREDENTIALS),
+        cloud::Error::Setup(why) => Some(why),
+        _ => None,
+    }
+}
+
+/// That they are not accepted.
+const CREDENTIALS: &str = "credentials";
+
 /// Whether the cloud itself seems to be unwell.
 fn is_trouble(error: &cloud::Error) -> bool {
     match error {

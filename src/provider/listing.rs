@@ -1,6 +1,6 @@
 //! The list resource `huaweidb_manual_backup`: what exists in the cloud, for `terraform query`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::pin::pin;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::backups::{check_time, moment};
-use super::explain::{About, Doing, explain};
+use super::explain::{About, Doing, explain, of_all};
 use super::manual_backup::{ManualBackup, found, untouched};
 use super::{checks, fields, services};
 use crate::backup::{self, ALL, Backup, BackupRef, Backups, Filter, Misread, Service, Status};
@@ -113,6 +113,8 @@ impl ListResource<Backups> for ManualBackupList {
             facts.no_create.is_none() && only.is_none_or(|only| facts.key() == only)
         });
         let mut answered = 0;
+        // What every service says is said once, if nothing else is.
+        let (mut errors, mut of_every) = (Diagnostics::new(), BTreeSet::new());
         for service in asked {
             let wanted = findings.left();
             match search(&client, &context, service, &filter, findings, &mut aside).await {
@@ -122,14 +124,16 @@ impl ListResource<Backups> for ManualBackupList {
                 Err(error) => {
                     let found = wanted - findings.left();
                     answered += found;
-                    aside.failures.push(partly(failed(service, &error), found));
+                    let failure = partly(failed(service, &error), found);
+                    if of_all(&error).is_none_or(|one| of_every.insert(one.to_owned())) {
+                        errors.push(failure.clone());
+                    }
+                    aside.failures.push(failure);
                 }
             }
         }
         if answered == 0 {
-            let mut all = Diagnostics::new();
-            all.extend(aside.failures);
-            return Err(all);
+            return Err(errors);
         }
         aside.tell(findings).await;
         Ok(())

@@ -764,6 +764,17 @@ async fn line_82_a_list_honours_limits_and_gives_objects_on_request() {
     assert_eq!(summaries(&noted[0].diagnostic), ["A service was not searched"]);
     let refused = run.list(&json!({ "service": "geminidb" }), 10, false).await;
     assert_eq!((refused.len(), summaries(&refused[0].diagnostic)), (1, vec!["Search failed".to_owned()]));
+    run.emulator.clear_faults();
+
+    // What is wrong with the credentials is said once, what each service finds wrong by each.
+    for (status, said) in [(401, 1), (403, 5)] {
+        run.configure().await;
+        run.emulator.fault(Fault::status(status).times(99));
+        let events = run.list(&json!({}), 1000, false).await;
+        let errors = events.iter().flat_map(|event| summaries(&event.diagnostic)).collect::<Vec<_>>();
+        assert_eq!(errors, vec!["Search failed"; said], "{status}");
+        run.emulator.clear_faults();
+    }
 }
 
 #[tokio::test]
