@@ -82,7 +82,7 @@ fn summary(doing: Doing, error: &backup::Error) -> &'static str {
         (_, backup::Error::OtherAnswer { .. }) => "The create was answered with another backup",
         (Doing::Create, backup::Error::NameTaken { .. }) => "Backup was not created: the name is taken",
         (Doing::Create, backup::Error::Busy { .. }) => "Backup was not created: the instance is busy",
-        (Doing::Create, backup::Error::Unclear { .. }) => "Backup may have been created: the answer was lost",
+        (Doing::Create, backup::Error::Unclear { .. }) => "Backup may have been created: no usable answer came",
         (Doing::Create, _) => "Backup was not created",
         (Doing::Wait | Doing::Follow, backup::Error::StillRunning { .. }) => "Backup was not completed in time",
         (Doing::Wait | Doing::Follow, _) => "Backup was not seen to complete",
@@ -141,7 +141,7 @@ pub(super) fn what_happened(error: &backup::Error) -> String {
             format!("This cloud does not offer {operation}, though the service has it elsewhere: {}", said(cause))
         }
         backup::Error::Unclear { cause, candidates } => format!(
-            "The request was sent, but no answer came: {}. {}",
+            "The request was sent, but no usable answer came: {}. {}",
             said(cause),
             if candidates.is_empty() {
                 "No backup of that name is listed yet".to_owned()
@@ -660,6 +660,7 @@ mod tests {
             },
             backup::Error::Unclear { candidates: vec![backup(Status::Building)], cause: unanswered() },
             backup::Error::Unclear { candidates: Vec::new(), cause: unanswered() },
+            backup::Error::Unclear { candidates: Vec::new(), cause: refused(500, "", "") },
             backup::Error::NameTaken {
                 existing: boxed(Status::Completed),
                 cause: refused(409, "DBS.201204", "exists"),

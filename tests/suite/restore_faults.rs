@@ -19,7 +19,7 @@ use crate::support::value::wire;
 
 const ACTION: &str = "huaweidb_restore_backup";
 const ERROR: i32 = tf::diagnostic::Severity::Error as i32;
-const LOST: &str = "Restore may have begun: the answer was lost";
+const LOST: &str = "Restore may have begun: no usable answer came";
 const FAILED: &str = "Restore failed";
 /// What is said if nothing has begun.
 const NOT_BEGUN: [&str; 3] = [

@@ -13,7 +13,7 @@ use crate::support::value::{unwired, wire};
 
 const ACTION: &str = "huaweidb_restore_backup";
 const RESTORING: [&str; 5] = ["dds", "geminidb", "taurusdb", "rds", "gaussdb"];
-const LOST: &str = "Restore may have begun: the answer was lost";
+const LOST: &str = "Restore may have begun: no usable answer came";
 const NOBODY: &str = "0000000000000000000000000000000000";
 
 impl Run {

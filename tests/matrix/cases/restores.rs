@@ -143,7 +143,7 @@ pub(super) fn invoked(cli: &Cli) {
     emulator.keep_busy(&drill.target, 0.0);
     assert_eq!(orders(&emulator), done, "nothing was sent");
     emulator.fault(Fault::new(FaultKind::CloseAfter).on("dds").operation("restore"));
-    invoke(&workspace, "dds").failed().says("Restore may have begun: the answer was lost");
+    invoke(&workspace, "dds").failed().says("Restore may have begun: no usable answer came");
     assert_eq!(orders(&emulator), done + 1, "it is not sent again");
     wait_until("it has ended", || drill.holds(&emulator).1 == "IDLE");
     workspace.run(&["plan", "-out=saved", "-invoke=action.huaweidb_restore_backup.dds"]).succeeded();

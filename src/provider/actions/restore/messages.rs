@@ -87,7 +87,7 @@ pub(super) fn explain(about: About<'_>, want: &NewRestore, error: &RestoreError)
                  the target in the console. Invoke the action again only if it is idle and does not hold the data.",
                 sentence(&what_happened(&Error::Cloud(cause.clone()))),
             );
-            Diagnostic::error("Restore may have begun: the answer was lost", detail)
+            Diagnostic::error("Restore may have begun: no usable answer came", detail)
         }
         RestoreError::Failed { job_id, reason } => {
             let said = reason.as_ref().map_or("It gave no reason".to_owned(), |reason| format!("It says: {reason}"));
