@@ -34,8 +34,6 @@ pub(super) struct Terms {
     pub(super) client_certificate: Option<CertificateDer<'static>>,
     /// Where the socket's own directory goes, if not among the temporary files.
     pub(super) socket_dir: Option<PathBuf>,
-    /// Name or number of the group that may use the socket too.
-    pub(super) socket_group: Option<String>,
     /// Ports to choose from where there are no unix sockets.
     pub(super) ports: RangeInclusive<u16>,
     /// Whether the host expects to be told about broker multiplexing.
@@ -49,7 +47,6 @@ impl Default for Terms {
         Terms {
             client_certificate: None,
             socket_dir: None,
-            socket_group: None,
             ports: 0..=0,
             asks_for_multiplexing: false,
             open_to_every_user: false,
@@ -88,7 +85,6 @@ pub(super) fn agree(variable: impl Fn(&str) -> Option<String>) -> Result<Terms, 
     Ok(Terms {
         client_certificate: given("PLUGIN_CLIENT_CERT").map(|pem| certificate(&pem)).transpose()?,
         socket_dir: given("PLUGIN_UNIX_SOCKET_DIR").map(PathBuf::from),
-        socket_group: given("PLUGIN_UNIX_SOCKET_GROUP"),
         ports: match (port("PLUGIN_MIN_PORT"), port("PLUGIN_MAX_PORT")) {
             (Some(min), Some(max)) if min <= max => min..=max,
             _ => 0..=0,
@@ -110,6 +106,12 @@ fn certificate(pem: &str) -> Result<CertificateDer<'static>, Declined> {
     }
     ParsedCertificate::try_from(&certificate).map_err(|error| unusable(error.to_string()))?;
     Ok(certificate)
+}
+
+/// Why there is nothing to serve, in place of the line. A host keeps to itself, or to its log, whatever else a plugin says;
+/// a first line that it cannot read, it shows. So that it cannot, there is no bar in it.
+pub(super) fn excuse(why: &str) -> String {
+    why.replace('|', "/").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Where the server listens.
@@ -189,6 +191,11 @@ mod tests {
     }
 
     #[test]
+    fn an_excuse_is_one_line_that_no_host_takes_for_an_address() {
+        assert_eq!(excuse("TMPDIR is /a|b,\n gone."), "TMPDIR is /a/b, gone.");
+    }
+
+    #[test]
     fn only_a_host_is_served() {
         for variables in [
             &[][..],
@@ -208,14 +215,11 @@ mod tests {
             (&[("PLUGIN_CLIENT_CERT", "")], Terms::default()),
             (&[("PLUGIN_PROTOCOL_VERSIONS", "5")], Terms::default()),
             (
+                // No group is let in: neither CLI asks for it, and without TLS whoever comes in acts as this user.
                 &[("PLUGIN_UNIX_SOCKET_DIR", "/run/here"), ("PLUGIN_UNIX_SOCKET_GROUP", "staff")],
-                Terms {
-                    socket_dir: Some("/run/here".into()),
-                    socket_group: Some("staff".to_owned()),
-                    ..Terms::default()
-                },
+                Terms { socket_dir: Some("/run/here".into()), ..Terms::default() },
             ),
-            (&[("PLUGIN_UNIX_SOCKET_DIR", ""), ("PLUGIN_UNIX_SOCKET_GROUP", "")], Terms::default()),
+            (&[("PLUGIN_UNIX_SOCKET_DIR", "")], Terms::default()),
             (
                 &[("PLUGIN_MIN_PORT", "10000"), ("PLUGIN_MAX_PORT", "25000")],
                 Terms { ports: 10000..=25000, ..Terms::default() },

@@ -115,7 +115,7 @@ mod port_tests {
 mod unix {
     use std::fs::{self, Permissions};
     use std::io;
-    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
     use std::path::{Path, PathBuf};
 
     use tempfile::TempDir;
@@ -129,13 +129,6 @@ mod unix {
     pub(super) fn open(terms: &Terms) -> io::Result<Option<Door>> {
         let Some((dir, path)) = place(terms)? else { return Ok(None) };
         let listener = tokio::net::UnixListener::bind(&path)?;
-        if let Some(group) = &terms.socket_group {
-            let group = group_id(group)?;
-            for (place, mode) in [(path.as_path(), 0o660), (dir.path(), 0o710)] {
-                chown(place, None, Some(group))?;
-                fs::set_permissions(place, Permissions::from_mode(mode))?;
-            }
-        }
         Ok(Some(Door { listener: Listener::Unix(listener), address: Address::Unix(path), _dir: Some(dir) }))
     }
 
@@ -144,7 +137,7 @@ mod unix {
     fn place(terms: &Terms) -> io::Result<Option<(TempDir, PathBuf)>> {
         let (variable, wanted) = match &terms.socket_dir {
             Some(dir) => ("PLUGIN_UNIX_SOCKET_DIR", dir.clone()),
-            None => ("TMPDIR", std::env::temp_dir()),
+            None => ("TMPDIR", Some(std::env::temp_dir()).filter(is_set).unwrap_or_else(|| PathBuf::from("/tmp"))),
         };
         let dir = private_dir(&wanted).map_err(|error| {
             let text =
@@ -157,6 +150,11 @@ mod unix {
         }
         let mut elsewhere = [own, PathBuf::from("/tmp")].into_iter().filter_map(|place| private_dir(&place).ok());
         Ok(elsewhere.find_map(|dir| socket_in(&dir).map(|path| (dir, path))))
+    }
+
+    /// Empty is unset here as everywhere; to the library it would be the working directory.
+    fn is_set(path: &PathBuf) -> bool {
+        !path.as_os_str().is_empty()
     }
 
     /// A new directory of mode 0700. It is made so: there is no moment in which others could enter.
@@ -174,37 +172,9 @@ mod unix {
             && path.to_str().is_some_and(|text| !text.contains(['|', '\n', '\r']) && text.trim() == text)
     }
 
-    /// The number of a group that is given by name or number.
-    fn group_id(group: &str) -> io::Result<u32> {
-        if let Ok(id) = group.parse() {
-            return Ok(id);
-        }
-        find_group(group, &fs::read_to_string("/etc/group")?).ok_or_else(|| {
-            io::Error::new(
-                io::ErrorKind::NotFound,
-                format!("there is no group {group:?} in /etc/group; give its number"),
-            )
-        })
-    }
-
-    fn find_group(name: &str, groups: &str) -> Option<u32> {
-        groups.lines().find_map(|line| {
-            let mut fields = line.split(':');
-            (fields.next() == Some(name)).then(|| fields.nth(1))??.parse().ok()
-        })
-    }
-
     #[cfg(test)]
     mod tests {
         use super::*;
-
-        #[test]
-        fn groups_have_names() {
-            let groups = "root:x:0:\nstaff:x:50:ann,bob\nbroken\nodd:x:many:\n";
-            for (name, id) in [("root", Some(0)), ("staff", Some(50)), ("sta", None), ("broken", None), ("odd", None)] {
-                assert_eq!(find_group(name, groups), id, "{name}");
-            }
-        }
 
         #[test]
         fn a_path_must_fit_the_system_and_the_line() {
@@ -224,24 +194,6 @@ mod unix {
             let mode = fs::metadata(path.parent().unwrap()).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o700, "{path:?}");
             assert_eq!(fs::read_dir(deep).unwrap().count(), 0);
-        }
-
-        #[tokio::test]
-        async fn a_group_may_use_the_socket_if_the_host_says_so() {
-            let dir = tempfile::tempdir().unwrap();
-            // The only group that any user may hand a file to is one of their own.
-            let own = std::os::unix::fs::MetadataExt::gid(&fs::metadata(dir.path()).unwrap());
-            let terms = Terms {
-                socket_dir: Some(dir.path().to_owned()),
-                socket_group: Some(own.to_string()),
-                ..Terms::default()
-            };
-            let door = Door::open(&terms).unwrap();
-            let Address::Unix(path) = door.address().clone() else { panic!("{door:?}") };
-            let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-            assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o660, 0o710));
-            drop(door);
-            assert!(!path.parent().unwrap().exists());
         }
     }
 }

@@ -70,7 +70,14 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// This is the whole life of a plugin process: it fails if no host started it.
 pub fn serve<P: Provider>(provider: P) -> ExitCode {
     log::install(provider.name(), handshake::variable);
-    farewell(run(async || serve_once(provider, handshake::agree(handshake::variable)?).await))
+    let outcome = run(async || serve_once(provider, handshake::agree(handshake::variable)?).await);
+    if let Err(why) = &outcome
+        && !matches!(why, NotServed::Declined(Declined::ByHand))
+    {
+        // If nobody reads it, nobody can be told.
+        let _ = announce(&handshake::excuse(&why.to_string()));
+    }
+    farewell(outcome)
 }
 
 /// Serves a provider in the foreground, to every host that is told where: prints the value of `TF_REATTACH_PROVIDERS`

@@ -77,6 +77,7 @@ async fn no_other_user_can_connect_however_the_provider_listens() {
     for (name, launch) in launches {
         for long_path in [false, true] {
             let mut launch = launch();
+            launch = launch.env("PLUGIN_UNIX_SOCKET_GROUP", "nogroup");
             if long_path {
                 let deep = launch.scratch().join(&long);
                 fs::create_dir(&deep).unwrap();
@@ -114,13 +115,27 @@ fn tcp_ports(plugin: &Plugin) -> usize {
 
 #[tokio::test]
 async fn a_folder_for_temporary_files_that_is_not_there_is_named() {
-    for launch in [Launch::plaintext(), Launch::by_hand().arg("--debug")] {
+    let says =
+        "could not start: TMPDIR is /nowhere/at/all, where no directory for its socket can be made: No such file";
+    for (launch, is_for_a_host) in [(Launch::plaintext(), true), (Launch::by_hand().arg("--debug"), false)] {
         let ended = launch.env("TMPDIR", "/nowhere/at/all").run().await;
-        assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""), "{ended:?}");
-        let says =
-            "could not start: TMPDIR is /nowhere/at/all, where no directory for its socket can be made: No such file";
+        assert_eq!(ended.code, Some(1), "{ended:?}");
         assert!(ended.stderr.contains(says), "{ended:?}");
+        assert_eq!(ended.stdout.contains(says), is_for_a_host, "{ended:?}");
+        assert_eq!(ended.stdout.lines().count(), usize::from(is_for_a_host), "{ended:?}");
     }
+    // The CLI shows the line that it cannot read, and makes no directories itself.
+    let emulator = Emulator::start_now(&Options::default()).unwrap();
+    let mut workspace = Workspace::new(&emulator);
+    workspace.set("TMPDIR", "/nowhere/at/all");
+    workspace.configure(&backup(&emulator));
+    workspace.run(&["plan"]).failed().says(says);
+}
+
+#[tokio::test]
+async fn an_empty_variable_for_temporary_files_is_as_good_as_none() {
+    let plugin = Launch::plaintext().env("TMPDIR", "").start().await;
+    assert!(plugin.socket().starts_with("/tmp"), "{:?}", plugin.socket());
 }
 
 fn backup(emulator: &Emulator) -> String {
