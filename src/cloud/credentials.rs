@@ -125,6 +125,33 @@ fn has_keys(settings: &Settings) -> bool {
     !matches!(settings.credentials, Credentials::Password { .. } | Credentials::Token(_))
 }
 
+/// Whether a login was refused because of the project that its token was to be for. To IAM that is one more thing that does not
+/// exist, and not even the name is in its words.
+fn no_such_project(error: &Error, scope: &TokenScope, from: &str) -> Option<Error> {
+    let said = error.refusal().filter(|refusal| refusal.status == 401)?;
+    let words = said.message.to_ascii_lowercase();
+    if !words.contains("project") {
+        return None;
+    }
+    let project = match scope {
+        TokenScope::ProjectId(id) => format!("id {id}"),
+        TokenScope::ProjectName(name) => format!("name {name:?}"),
+        TokenScope::Any | TokenScope::Account => return None,
+    };
+    let request = said.request_id.as_ref().map(|id| format!(" (request {id})")).unwrap_or_default();
+    let remedy = match from {
+        "" => "this project is the region's: where the account has no such project, set `project_name` or `project_id`"
+            .to_owned(),
+        from => {
+            format!("this project comes from {from}: correct it, or leave it out, then the region's project is taken")
+        }
+    };
+    Some(Error::Setup(format!(
+        "the user was not signed in for the project with the {project}: {:?}{request}; {remedy}",
+        said.message.trim_end_matches('.')
+    )))
+}
+
 impl CredentialCache {
     /// What a request carries now, for a project in `scope`. `call` is what it is about, for errors.
     pub(super) async fn held(
@@ -209,11 +236,14 @@ impl CredentialCache {
             return Err(error.clone());
         }
         let answer = line.wire.ask(context, &ask, &Authentication::Nobody, &mut Tries::default()).await;
-        if let Err(error) = &answer
-            && error.refusal().is_some_and(|refusal| refusal.status == 401)
-        {
-            *refused = Some(error.clone());
-        }
+        let answer = answer.map_err(|error| {
+            let is_final = error.refusal().is_some_and(|refusal| refusal.status == 401);
+            let error = no_such_project(&error, scope, &line.settings.project_from).unwrap_or(error);
+            if is_final {
+                *refused = Some(error.clone());
+            }
+            error
+        });
         let mut answer = answer?;
         let Some(token) = answer.head.subject_token.take() else {
             return Err(misread(&ask, &answer, "there is no header X-Subject-Token"));

@@ -53,6 +53,11 @@ impl Head {
         }
     }
 
+    /// Whether what was asked for was done.
+    pub(super) fn is_good(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
     /// As it may be shown: without what is hidden, then cut to a bearable length. Half a secret is too much, and would
     /// not be found any more.
     pub(super) fn shown(self, hidden: &Hidden) -> Self {

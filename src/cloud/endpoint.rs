@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
+use super::host::impossible;
 use super::sign;
 use super::{Error, Product, Settings};
 
@@ -29,13 +30,17 @@ static STS: Product = Product { key: "sts", host: |_, _| "sts" };
 ///
 /// The error says what is wrong, without a full stop.
 pub fn check_address(url: &Url) -> Result<(), String> {
-    // The text of the address is not repeated: it may hold a password.
+    // The text of the address is not repeated: it may hold a password. With a sign in it that is not encoded, a part of the
+    // password can be what looks like the host.
     if url.host_str().is_none_or(str::is_empty) {
         return Err("the address has no host name".to_owned());
     }
+    if url.password().is_some() || url.as_str().contains('@') {
+        return Err("the address contains a user name or password (before `@`), which belongs elsewhere".to_owned());
+    }
     let host = url.host_str().unwrap_or_default();
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(format!("the address of {host} contains a user name or password, which belongs elsewhere"));
+    if let Some(why) = url.domain().and_then(impossible) {
+        return Err(format!("no host can be called {host}: {why}"));
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(format!(
@@ -81,10 +86,11 @@ pub(super) fn check_metadata(url: &Url) -> Result<(), Error> {
 pub(super) fn check_name(what: &str, name: &str, dots: bool) -> Result<(), Error> {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
     let parts = if dots { name.split('.').collect() } else { vec![name] };
-    if parts.iter().all(|part| !part.is_empty() && part.chars().all(fits)) {
-        return Ok(());
+    if !parts.iter().all(|part| !part.is_empty() && part.chars().all(fits)) {
+        return Err(Error::Setup(format!("{what} {name:?} cannot be part of a host name")));
     }
-    Err(Error::Setup(format!("{what} {name:?} cannot be part of a host name")))
+    impossible(name)
+        .map_or(Ok(()), |why| Err(Error::Setup(format!("{what} {name:?} cannot be part of a host name: {why}"))))
 }
 
 /// The domain under which the region's hosts are: as configured, else by the address of IAM, else by the region.

@@ -63,6 +63,10 @@ pub fn advice(refusal: &Refusal) -> Option<&'static str> {
             "The address is called by plain http, and what listens there speaks TLS: write https:// in `endpoints` or \
              `auth_url`."
         }
+        // What nginx says.
+        (400, _) if says("No required SSL certificate was sent") => {
+            "The address wants a certificate from whoever calls it, and this provider has none to show: check `endpoints`."
+        }
         (_, Some("0301" | "0303")) if says("signature expired") => {
             "The clock of this machine and that of the cloud differ by more than 15 minutes: set the clock."
         }
@@ -79,9 +83,13 @@ pub fn advice(refusal: &Refusal) -> Option<&'static str> {
              is temporary and lacks its security token, or comes from a KooCLI file with encrypted keys (`hcloud configure \
              set --cli-auth-encrypt=false`)."
         }
+        (_, Some("0301")) if says("security token") => {
+            "`security_token` (HW_SECURITY_TOKEN) does not belong to these keys, or has expired. It comes with temporary keys: get \
+             all three anew, and set none beside permanent keys."
+        }
         (_, Some("0301")) if says("token expires") => "The token has expired: get a new one.",
         (_, Some("0301")) if says("decrypt token fail") => {
-            "The token is damaged, expired, or belongs to another cloud or an account in arrears: get a new one."
+            "The token, or the security token of temporary keys (HW_SECURITY_TOKEN), is damaged, expired, or belongs to another cloud or an account in arrears: get a new one."
         }
         (401, _) if says("account is locked") => {
             "The user failed to sign in too often and is locked for 15 minutes. Correct the password, wait, then try again."
@@ -220,7 +228,9 @@ mod tests {
             (401, "APIGW.0301", "ak AKEXAMPLE not exist", "unknown"),
             (401, "APIGW.0301", "Get secretKey failed,ak:AKEXAMPLE,err:ak not exist", "unknown"),
             (401, "APIGW.0301", "AK access failed to reach the limit,forbidden", "locked for five minutes"),
-            (401, "APIGW.0301", "decrypt token fail", "token is damaged"),
+            (401, "APIGW.0301", "decrypt token fail", "is damaged"),
+            (401, "APIGW.0301", "verify security token fail", "HW_SECURITY_TOKEN"),
+            (400, "", "No required SSL certificate was sent", "wants a certificate"),
             (401, "APIC.0301", "token expires, expires_at: 2025-06-03T08:12:38Z", "token has expired"),
             (401, "", "The account is locked.", "15 minutes"),
             (401, "", "The username or password is wrong.", "password"),

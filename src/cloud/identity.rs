@@ -80,7 +80,8 @@ impl Cloud {
 
     async fn project(&self, context: &Context, id: &str) -> Result<Known, Error> {
         let told = self.iam(context, PROJECTS).await?;
-        let name = project::by_id(&told, id).filter(|name| !name.is_empty()).ok_or_else(|| silent(PROJECTS))?;
+        let none = || Error::Setup(format!("GET {PROJECTS} does not list it: it is no project of whoever acts"));
+        let name = project::by_id(&told, id).ok_or_else(none)?;
         Ok(Known { name, id: id.to_owned(), told_by: PROJECTS })
     }
 }

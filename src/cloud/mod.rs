@@ -21,6 +21,7 @@ mod first_use;
 #[doc(hidden)]
 pub mod fuzz;
 mod hidden;
+mod host;
 mod identity;
 mod limiter;
 mod obstacle;
@@ -47,6 +48,7 @@ pub use body::Body;
 pub use endpoint::{IAM, check_address};
 pub use error::{Error, Refusal, advice};
 pub use fate::Fate;
+pub use host::impossible;
 pub use http::Method;
 pub use identity::{Identity, Known};
 pub use obstacle::Obstacle;

@@ -5,8 +5,8 @@ use std::io;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rustls::CertificateError;
 use rustls::pki_types::UnixTime;
+use rustls::{AlertDescription, CertificateError};
 
 use super::proxy::Proxy;
 
@@ -19,6 +19,8 @@ pub struct Obstacle {
     pub advice: String,
     /// Whether it stays until somebody changes something.
     pub lasts: bool,
+    /// Whether somebody gave the address, or the proxy on the way to it: then it is probably that which is wrong.
+    pub is_given: bool,
 }
 
 /// Whom we wanted to reach.
@@ -43,6 +45,8 @@ enum Cause {
     /// Nothing in common, or an alert.
     OtherTls(String),
     Certificate(CertificateError),
+    /// The host wants one of us.
+    ClientCertificate,
     /// The proxy wants a login.
     ProxyLogin,
     /// The proxy lets nobody through to that host.
@@ -56,7 +60,7 @@ impl Obstacle {
     /// There was no connection within so long.
     pub(super) fn time_out(limit: Duration, target: Target<'_>) -> Self {
         let what = format!("there was no connection to {} within {limit:?}", target.through());
-        Obstacle { what, advice: SILENT.to_owned(), lasts: false }
+        target.unheard(what)
     }
 
     /// What was called by plain http answered something else.
@@ -66,14 +70,15 @@ impl Obstacle {
              the port.",
             target.given.unwrap_or("`endpoints`")
         );
-        Obstacle { what: format!("{} did not answer in HTTP", target.host), advice, lasts: true }
+        let what = format!("{} did not answer in HTTP", target.host);
+        Obstacle { what, advice, lasts: true, is_given: target.is_given() }
     }
 
     pub(super) fn found(error: &(dyn StdError + 'static), target: Target<'_>) -> Self {
         let host = target.host;
         let address = target.given.unwrap_or("`endpoints`");
-        let passing = |what: String, advice: &str| Obstacle { what, advice: advice.to_owned(), lasts: false };
-        let lasting = |what: String, advice: String| Obstacle { what, advice, lasts: true };
+        let lasting =
+            |what: String, advice: String| Obstacle { what, advice, lasts: true, is_given: target.is_given() };
         let proxy = || {
             let name = target.proxy.map_or("HTTPS_PROXY", Proxy::named_by);
             let host = target.proxy.and_then(|proxy| proxy.host().ok()).unwrap_or_default();
@@ -100,8 +105,18 @@ impl Obstacle {
                     format!("{host} refused the connection"),
                     format!("Nothing listens there. Check host and port of the address in {setting}."),
                 ),
-                None => passing(format!("{host} refused the connection"), SILENT),
+                None => target.unheard(format!("{host} refused the connection")),
             },
+            Cause::NoTls if target.proxy.is_some() => {
+                let (name, proxy) = proxy();
+                lasting(
+                    format!("what {proxy} gave as the answer of {host} is no TLS"),
+                    format!(
+                        "Check {name}: a proxy that wants a login on a page, or forbids the host, may have answered in its \
+                         place. List the host in NO_PROXY if it can be reached without the proxy; otherwise check its port."
+                    ),
+                )
+            }
             Cause::NoTls => lasting(
                 format!("{host} answered without TLS"),
                 format!(
@@ -111,7 +126,17 @@ impl Obstacle {
             ),
             Cause::OtherTls(why) => lasting(
                 format!("{host} and this program agree on no form of TLS: {why}"),
-                format!("TLS 1.2 or 1.3 is needed. Check the address in {address}, and what is on the way to it."),
+                format!(
+                    "TLS 1.2 or 1.3 is needed, and no certificate of our own is shown. Check the address in {address}, and what \
+                     is on the way to it."
+                ),
+            ),
+            Cause::ClientCertificate => lasting(
+                format!("{host} wants a certificate from whoever calls it"),
+                format!(
+                    "The cloud's own addresses want none, and this provider has none to show. Check the address in {address}, \
+                     and what is on the way to it."
+                ),
             ),
             Cause::Certificate(why) => {
                 let (what, advice) = certificate(host, address, &why);
@@ -146,13 +171,35 @@ impl Obstacle {
                 )
             }
             Cause::Other(why) => {
-                passing(format!("the connection to {} could not be made: {why}", target.through()), SILENT)
+                target.unheard(format!("the connection to {} could not be made: {why}", target.through()))
             }
         }
     }
 }
 
 impl Target<'_> {
+    /// Whether the address or the proxy is somebody's own.
+    fn is_given(&self) -> bool {
+        self.given.is_some() || self.proxy.is_some()
+    }
+
+    /// Nothing was heard from there, which may pass.
+    fn unheard(&self, what: String) -> Obstacle {
+        let advice = match (self.proxy, self.given) {
+            (Some(proxy), _) => format!(
+                "Check {}, and whether the proxy allows that host, or wants a login on a page; list the host in NO_PROXY if it \
+                 can be reached without the proxy.",
+                proxy.named_by()
+            ),
+            (None, Some(setting)) => format!(
+                "Check host and port of the address in {setting}. A firewall may be in between: if a proxy leads out, set \
+                 HTTPS_PROXY."
+            ),
+            (None, None) => SILENT.to_owned(),
+        };
+        Obstacle { what, advice, lasts: false, is_given: self.is_given() }
+    }
+
     fn through(&self) -> String {
         match self.proxy.map(|proxy| (proxy, proxy.host())) {
             Some((proxy, Ok(address))) => format!("{} through the proxy {address} ({})", self.host, proxy.named_by()),
@@ -162,8 +209,8 @@ impl Target<'_> {
 }
 
 const LOOKED_UP_BY_PROXY: &str = "Behind a proxy set HTTPS_PROXY.";
-const SILENT: &str = "A firewall may be in between: if a proxy leads out, set HTTPS_PROXY; if the host is to be reached \
-                      without it, list the host in NO_PROXY; if the cloud has other addresses, name them in `endpoints`.";
+const SILENT: &str = "A firewall may be in between: if a proxy leads out, set HTTPS_PROXY; if the cloud has other addresses, \
+                      name them in `endpoints`.";
 
 fn at_proxy(why: &Cause) -> (String, &'static str) {
     match why {
@@ -174,6 +221,7 @@ fn at_proxy(why: &Cause) -> (String, &'static str) {
             ("it answered without TLS".to_owned(), " (its address probably begins with http://, not https://)")
         }
         Cause::Certificate(_) => ("its certificate is not trusted".to_owned(), " and `cacert_file`"),
+        Cause::ClientCertificate => ("it wants a certificate of whoever calls it".to_owned(), ""),
         Cause::OtherTls(why) | Cause::Other(why) => (why.clone(), ""),
         Cause::ProxyLogin | Cause::ProxyRefuses | Cause::Proxy(_) => ("it refused".to_owned(), ""),
     }
@@ -219,12 +267,41 @@ fn certificate(host: &str, address: &str, why: &CertificateError) -> (String, St
                 .to_owned(),
         ),
         other => (
-            format!("the certificate of {host} cannot be trusted: {other}"),
+            format!("the certificate of {host} cannot be trusted: {}", plainly(other)),
             "If it is a private one, name the certificate of the authority that signed it in `cacert_file` (or OS_CACERT); it \
              may have to be issued anew."
                 .to_owned(),
         ),
     }
+}
+
+/// What is wrong with a certificate; the libraries have names for it, not words.
+fn plainly(why: &CertificateError) -> String {
+    let text = why.to_string();
+    // `Other(OtherError(EkuError))`
+    let inner = text.strip_prefix("Other(OtherError(").and_then(|rest| rest.strip_suffix("))")).unwrap_or(&text);
+    match inner {
+        "EkuError" | "InvalidPurpose" => "it is not meant for servers (extended key usage)".to_owned(),
+        "UnsupportedCertVersion" => "it is of an old form (X.509 version 1), and version 3 is needed".to_owned(),
+        "CaUsedAsEndEntity" => "it is that of an authority, not that of a server".to_owned(),
+        _ => in_words(inner),
+    }
+}
+
+/// The text with each name of a program, such as `HandshakeFailure`, as words.
+fn in_words(text: &str) -> String {
+    let mut words = String::with_capacity(text.len() + 8);
+    let mut inside = false;
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let begins = letter.is_ascii_uppercase() && letters.peek().is_some_and(char::is_ascii_lowercase);
+        if begins && inside {
+            words.push(' ');
+        }
+        inside = letter.is_ascii_alphanumeric();
+        words.push(if begins { letter.to_ascii_lowercase() } else { letter });
+    }
+    words
 }
 
 /// `DnsName("example.com")` as people write it.
@@ -240,6 +317,28 @@ fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (d
         let inside = link.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         inside.map(|inside| inside as &(dyn StdError + 'static)).or_else(|| link.source())
     })
+}
+
+/// The innermost cause: the ones around it only say that something failed.
+pub(super) fn reason(error: &reqwest::Error) -> String {
+    let cause = error.source().and_then(|inside| chain(inside).last());
+    cause.map_or_else(|| "the request failed".to_owned(), ToString::to_string)
+}
+
+/// As people read it.
+pub(super) fn rounded(duration: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Whether the host ended the handshake because of the certificate that we did not show. In TLS 1.3 that is told only after a
+/// request was sent, which nobody reads.
+pub(super) fn is_client_certificate(error: &(dyn StdError + 'static)) -> bool {
+    matches!(cause(error), Cause::ClientCertificate)
+}
+
+/// Whether there was an answer in TLS, though it is not trusted.
+pub(super) fn is_tls(error: &(dyn StdError + 'static)) -> bool {
+    matches!(cause(error), Cause::Certificate(_) | Cause::ClientCertificate | Cause::OtherTls(_))
 }
 
 /// Whether what came back is no HTTP: what a port of TLS says to plain http, for example.
@@ -292,7 +391,10 @@ fn tls(error: &rustls::Error) -> Cause {
     match error {
         rustls::Error::InvalidCertificate(why) => Cause::Certificate(why.clone()),
         rustls::Error::InvalidMessage(_) => Cause::NoTls,
-        other => Cause::OtherTls(other.to_string()),
+        rustls::Error::AlertReceived(AlertDescription::CertificateRequired | AlertDescription::BadCertificate) => {
+            Cause::ClientCertificate
+        }
+        other => Cause::OtherTls(in_words(&other.to_string())),
     }
 }
 
@@ -320,6 +422,19 @@ mod tests {
 
     fn tls(kind: rustls::Error) -> Around {
         around("client error (Connect)", io::Error::new(io::ErrorKind::InvalidData, kind))
+    }
+
+    /// What the verifier of certificates knows by a name of its own.
+    fn odd(name: &'static str) -> CertificateError {
+        #[derive(thiserror::Error)]
+        #[error("{0}")]
+        struct Named(&'static str);
+        impl std::fmt::Debug for Named {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.0)
+            }
+        }
+        CertificateError::Other(rustls::OtherError(std::sync::Arc::new(Named(name))))
     }
 
     fn refused() -> io::Error {
@@ -360,6 +475,13 @@ mod tests {
                 }),
             ),
             ("a damaged certificate", certificate(CertificateError::BadSignature)),
+            ("a certificate of the first version", certificate(odd("UnsupportedCertVersion"))),
+            ("a certificate for something else", certificate(odd("EkuError"))),
+            ("a rule that is broken", certificate(odd("PathLenConstraintViolated"))),
+            (
+                "a certificate of ours is wanted",
+                tls(rustls::Error::AlertReceived(AlertDescription::CertificateRequired)),
+            ),
             ("the proxy wants a login", bare("tunnel error: proxy authorization required")),
             ("the proxy refuses", bare("tunnel error: unsuccessful")),
             ("the proxy hangs up", bare("tunnel error: unexpected end of file")),
@@ -396,6 +518,7 @@ mod tests {
                 };
                 let found = Obstacle::found(error, target);
                 assert!(!found.what.ends_with('.') && found.advice.ends_with('.'), "{found:?}");
+                assert_eq!(found.is_given, target.is_given());
                 let lasts = if found.lasts { "" } else { " (tried again)" };
                 let by = given.map_or(String::new(), |given| format!(", address by {given}"));
                 let _ = writeln!(page, "## {name}{by}{lasts}\n{}.\n{}\n", found.what, found.advice);
@@ -405,10 +528,14 @@ mod tests {
             Duration::from_secs(10),
             Target { host: "dds.example.com", given: None, proxy: Some(&proxy) },
         );
+        let silent_itself =
+            Obstacle::time_out(Duration::from_secs(10), Target { host: "dds.example.com", given: None, proxy: None });
         let target = Target { host: "127.0.0.1:8443", given: Some("`endpoints`"), proxy: None };
         let other = Obstacle::no_http(target);
         let _ = writeln!(page, "## no HTTP, address by endpoints\n{}.\n{}\n", other.what, other.advice);
-        let _ = writeln!(page, "## silence (tried again)\n{}.\n{}", silent.what, silent.advice);
+        for silent in [silent, silent_itself] {
+            let _ = writeln!(page, "## silence (tried again)\n{}.\n{}\n", silent.what, silent.advice);
+        }
         assert!(!page.contains("hush"), "{page}");
         insta::assert_snapshot!("obstacles", page);
     }

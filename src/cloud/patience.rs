@@ -7,6 +7,9 @@ use std::time::Duration;
 pub(super) struct Patience {
     /// For a connection.
     pub(super) connect: Duration,
+    /// So long after the first attempt an address or a proxy that somebody gave may still not be reached: then it is told as a
+    /// mistake. What was heard from once is tried as often as all else.
+    pub(super) given: Duration,
     /// For the next byte.
     pub(super) idle: Duration,
     /// For a whole answer.
@@ -31,6 +34,7 @@ impl Patience {
     pub(super) fn divided(self, waits: u32, limits: u32) -> Self {
         Patience {
             connect: self.connect / limits,
+            given: self.given / limits,
             idle: self.idle / limits,
             total: self.total / limits,
             grace: self.grace / limits,
@@ -47,6 +51,7 @@ impl Default for Patience {
     fn default() -> Self {
         Patience {
             connect: Duration::from_secs(10),
+            given: Duration::from_secs(2),
             idle: Duration::from_secs(30),
             total: Duration::from_mins(2),
             grace: Duration::from_secs(5),

@@ -7,6 +7,8 @@ use std::net::IpAddr;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::{Host, Url};
 
+use super::host::impossible;
+
 /// A proxy, and who is reached without it.
 #[derive(Clone, Debug)]
 pub struct Proxy {
@@ -61,6 +63,20 @@ impl Proxy {
         match Url::parse(&text) {
             Err(_) => wrong("is none; expected is http://host:port"),
             Ok(url) if url.host_str().is_none_or(str::is_empty) => wrong("has no host; expected is http://host:port"),
+            // A sign of the password that is not encoded ends the host too early, and what is shown of it is the password's.
+            Ok(url)
+                if [Some(url.path()), url.query(), url.fragment()]
+                    .into_iter()
+                    .flatten()
+                    .any(|part| part.contains('@')) =>
+            {
+                wrong(
+                    "cannot be read; special characters of user and password are written percent-encoded (`/` is %2F)",
+                )
+            }
+            Ok(url) if url.domain().is_some_and(|host| impossible(host).is_some()) => {
+                wrong("names a host that cannot exist; expected is http://host:port")
+            }
             Ok(url) if !matches!(url.scheme(), "http" | "https") => {
                 wrong(&format!("begins with {}; only http and https are known here", url.scheme()))
             }

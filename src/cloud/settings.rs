@@ -20,10 +20,10 @@ pub struct Settings {
     pub assume_role: Option<AssumeRole>,
     /// The project id of `region`; looked up by name if absent.
     pub project_id: Option<String>,
-    /// Who names it, as with `auth_url_from`.
-    pub project_id_from: String,
     /// The project's name; the region's name if absent.
     pub project_name: Option<String>,
+    /// Who says which project it is, as with `auth_url_from`; empty if nobody does.
+    pub project_from: String,
     /// Endpoints by product key, instead of the usual host names. `iam` is one of them.
     pub endpoints: BTreeMap<String, Url>,
     /// IAM's address, with or without `/v3`.

@@ -34,7 +34,7 @@ pub(super) fn settings() -> Settings {
         endpoints: std::collections::BTreeMap::new(),
         auth_url: None,
         auth_url_from: String::new(),
-        project_id_from: "HW_PROJECT_ID".to_owned(),
+        project_from: "HW_PROJECT_ID".to_owned(),
         insecure: false,
         authorities: Authorities::default(),
         proxy: None,
@@ -63,6 +63,7 @@ fn password() -> Credentials {
 
 const PATIENCE: Patience = Patience {
     connect: Duration::from_secs(2),
+    given: Duration::from_millis(300),
     idle: Duration::from_millis(400),
     total: Duration::from_secs(3),
     grace: Duration::from_millis(600),

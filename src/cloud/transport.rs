@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value as Json;
+use tokio::sync::OnceCell;
 use url::Url;
 
 use super::authentication::Authentication;
@@ -39,8 +40,10 @@ struct Region {
     /// The project that calls of this region are for.
     scope: TokenScope,
     project_id: Slot<String>,
-    /// Whether the project is known to fit who we act for.
+    /// Whether a call was accepted, so that the project fits who we act for.
     fits: AtomicBool,
+    /// Why it does not, once that was asked; nothing if nobody can tell.
+    misfit: OnceCell<Option<Error>>,
 }
 
 impl fmt::Debug for Cloud {
@@ -121,7 +124,14 @@ impl Cloud {
                 self.region.fits.store(true, Ordering::Relaxed);
                 answer
             }
-            Err(error) => return Err(self.misplaced(context, &error).await.unwrap_or(error)),
+            Err(error) => {
+                let is_doubtful = error.refusal().is_some_and(|refusal| matches!(refusal.status, 400 | 403 | 404));
+                if !is_doubtful || self.region.fits.load(Ordering::Relaxed) {
+                    return Err(error);
+                }
+                let misfit = Box::pin(self.region.misfit.get_or_init(|| self.misplaced(context))).await;
+                return Err(misfit.clone().unwrap_or(error));
+            }
         };
         Ok(Reply { status: head.status, body, date: head.date, request_id: head.request_id })
     }
@@ -229,20 +239,17 @@ impl Cloud {
         project::named(&answer.body.json(), name, answer.head.request_id.as_deref())
     }
 
-    /// After a call was refused: whether that is because the configured project is not one of the account. Asked once.
-    async fn misplaced(&self, context: &Context, error: &Error) -> Option<Error> {
+    /// After a call was refused: whether that is because the configured project is not one of the account. Asked once, and told
+    /// of every call that is refused.
+    async fn misplaced(&self, context: &Context) -> Option<Error> {
         let Shared { settings, wire, source, .. } = &*self.shared;
         let TokenScope::ProjectId(id) = &self.region.scope else { return None };
-        let is_doubtful = matches!(error.refusal()?.status, 400 | 403 | 404);
-        if !is_doubtful || self.region.fits.swap(true, Ordering::Relaxed) {
-            return None;
-        }
         let all = Outgoing::get(IAM.key, self.access().iam("/v3/auth/projects", &[]).ok()?);
         let theirs = self.ask(context, &all).await.ok()?.body.json();
         if project::by_id(&theirs, id).is_some() {
             return None;
         }
-        let from = &settings.project_id_from;
+        let from = &settings.project_from;
         let remedy = format!(
             "leave out `project_id` (it comes from {from}), then the project is looked up by its name, or set the id of a \
              project of that account"
@@ -299,6 +306,7 @@ impl Region {
             (_, Some(project)) if home => TokenScope::ProjectName(project.clone()),
             _ => TokenScope::ProjectName(name.to_owned()),
         };
-        Arc::new(Region { name: name.to_owned(), scope, project_id: Slot::default(), fits: AtomicBool::new(false) })
+        let (fits, misfit) = (AtomicBool::new(false), OnceCell::new());
+        Arc::new(Region { name: name.to_owned(), scope, project_id: Slot::default(), fits, misfit })
     }
 }

@@ -4,13 +4,12 @@
 //! [`limiter`](super::limiter) say. It does not know where credentials come from.
 
 use std::collections::HashMap;
-use std::error::Error as _;
 use std::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde_json::Value as Json;
@@ -23,11 +22,14 @@ use super::endpoint;
 use super::first_use::FirstUse;
 use super::hidden::Hidden;
 use super::limiter::{Limiter, NotAdmitted, Permit};
-use super::obstacle::{self, Obstacle, Target};
+use super::obstacle::{self, Obstacle, Target, reason, rounded};
 use super::patience::Patience;
 use super::retry::{self, Outcome, Policy, Retry};
 use super::sign;
 use super::{Authorities, Body, Context, Error, Fate, IAM, Proxy, Refusal, Settings};
+
+/// Nothing that is behind so many bytes of a refusal is ever shown.
+const LARGEST_REFUSAL: usize = 64 * 1024;
 
 /// One request, addressed. No `Debug`: the body of a login holds a password.
 pub(super) struct Outgoing<'a> {
@@ -89,6 +91,8 @@ pub(super) struct RawReply {
 #[derive(Debug, Default)]
 pub(super) struct Tries {
     made: u32,
+    /// When the first attempt was made.
+    begun: Option<Instant>,
     /// How often the host had let somebody through when it throttled this call last.
     passes: u64,
     last: Option<Box<Error>>,
@@ -191,6 +195,7 @@ impl Sender {
                 }
             };
             let limit = self.limit(context, ask);
+            let begun = *tries.begun.get_or_insert_with(Instant::now);
             let failure = match self.attempt(context, ask, proof, limit, tries.made + 1).await? {
                 Ok(answer) => {
                     permit.passed();
@@ -202,6 +207,11 @@ impl Sender {
                 // What worked a moment ago may work again.
                 Err(FailedAttempt::NotSent(obstacle)) if permit.has_answered() => {
                     FailedAttempt::NotSent(Obstacle { lasts: false, ..obstacle })
+                }
+                Err(FailedAttempt::NotSent(obstacle))
+                    if obstacle.is_given && begun.elapsed() >= self.patience.given =>
+                {
+                    FailedAttempt::NotSent(Obstacle { lasts: true, ..obstacle })
                 }
                 Err(failure) => failure,
             };
@@ -344,12 +354,11 @@ impl Sender {
             }
         };
         let hidden = hidden(ask, proof, signature.as_deref());
-        let ended = ended.and_then(|(head, body)| {
-            let body = if is_good(head.status) {
-                body
-            } else {
-                hidden.scrub(String::from_utf8_lossy(&body).into_owned()).into_bytes()
-            };
+        let ended = ended.and_then(|(head, mut body)| {
+            if !head.is_good() {
+                body.truncate(LARGEST_REFUSAL);
+                body = hidden.scrub(String::from_utf8_lossy(&body).into_owned()).into_bytes();
+            }
             read(head.shown(&hidden), body)
         });
         let ended = ended.map_err(|failure| failure.shown(&hidden).with_clock(signed_at));
@@ -414,19 +423,36 @@ impl Sender {
         request: reqwest::Request,
         target: Target<'_>,
     ) -> Result<(Head, Vec<u8>), FailedAttempt> {
+        let url = request.url().clone();
+        let is_plain = url.scheme() == "http";
         // A server that cannot parse a GET has done nothing for it. Of a change that is not certain, so it stays `Broken`.
-        let is_plain = request.url().scheme() == "http" && request.method() == Method::GET;
-        let mut response = client.execute(request).await.map_err(|error| match error.is_connect() {
-            _ if is_plain && obstacle::is_no_http(&error) => FailedAttempt::NotSent(Obstacle::no_http(target)),
-            true if error.is_timeout() => {
-                FailedAttempt::NotSent(Obstacle::time_out(rounded(self.patience.connect), target))
+        let only_asks = request.method() == Method::GET;
+        let mut response = match client.execute(request).await {
+            Ok(response) => response,
+            Err(error) => {
+                return Err(match error.is_connect() {
+                    _ if is_plain && only_asks && obstacle::is_no_http(&error) => {
+                        FailedAttempt::NotSent(Obstacle::no_http(target))
+                    }
+                    true if error.is_timeout() => {
+                        FailedAttempt::NotSent(Obstacle::time_out(rounded(self.patience.connect), target))
+                    }
+                    true => FailedAttempt::NotSent(Obstacle::found(&error, target)),
+                    false if error.is_timeout() => {
+                        FailedAttempt::Broken(format!("nothing was heard for {:?}", rounded(self.patience.idle)))
+                    }
+                    false if obstacle::is_client_certificate(&error) => {
+                        FailedAttempt::NotSent(Obstacle::found(&error, target))
+                    }
+                    false if is_plain && self.speaks_tls(url).await => {
+                        FailedAttempt::NotSent(Obstacle::no_http(target))
+                    }
+                    false => {
+                        FailedAttempt::Broken(format!("the connection broke before the answer: {}", reason(&error)))
+                    }
+                });
             }
-            true => FailedAttempt::NotSent(Obstacle::found(&error, target)),
-            false if error.is_timeout() => {
-                FailedAttempt::Broken(format!("nothing was heard for {:?}", rounded(self.patience.idle)))
-            }
-            false => FailedAttempt::Broken(format!("the connection broke before the answer: {}", reason(&error))),
-        })?;
+        };
         let status = response.status();
         let head = Head::new(status.as_u16(), response.headers());
         match (self.body(&mut response).await, status.is_success()) {
@@ -436,6 +462,16 @@ impl Sender {
             (Received::Part(_, why), true) => Err(FailedAttempt::Broken(format!("the answer broke off: {why}"))),
             (Received::TooLarge(reason), true) => Err(FailedAttempt::Misread { reason, request_id: head.request_id }),
         }
+    }
+
+    /// Whether what is called by plain http speaks TLS: some servers of TLS hang up on such a request without a word. Nothing of
+    /// the request is in the question.
+    async fn speaks_tls(&self, mut url: Url) -> bool {
+        url.set_path("/");
+        url.set_query(None);
+        let (Ok(client), Ok(())) = (self.client(Route::Direct), url.set_scheme("https")) else { return false };
+        let asked = tokio::time::timeout(self.patience.given, client.head(url).send()).await;
+        asked.is_ok_and(|answer| answer.map_or_else(|error| !error.is_connect() || obstacle::is_tls(&error), |_| true))
     }
 
     async fn body(&self, response: &mut reqwest::Response) -> Received {
@@ -581,10 +617,6 @@ fn hidden(ask: &Outgoing<'_>, proof: &Authentication, signature: Option<&str>) -
     Hidden::new(secrets.chain(signature))
 }
 
-fn is_good(status: u16) -> bool {
-    StatusCode::from_u16(status).is_ok_and(|status| status.is_success())
-}
-
 /// The headers that are signed: ours and every other `x-` header.
 fn signed<'a>(ask: &Outgoing<'a>, ours: &[(&'static str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     let others = ask.headers.iter().filter(|(name, _)| name.to_ascii_lowercase().starts_with("x-"));
@@ -622,7 +654,7 @@ fn sensitive(mut value: HeaderValue) -> HeaderValue {
 }
 
 fn read(head: Head, body: Vec<u8>) -> Result<RawReply, FailedAttempt> {
-    if !is_good(head.status) {
+    if !head.is_good() {
         return Err(FailedAttempt::Refused(decode::refusal(&head, &body, Timestamp::now())));
     }
     match decode::reply_body(&head, body) {
@@ -652,19 +684,6 @@ fn log(ask: &Outgoing<'_>, ended: &Result<RawReply, FailedAttempt>, took: Durati
         }
     };
     tracing::debug!(%method, %url, attempt, took_ms, status, request_id, "answered");
-}
-
-/// The innermost cause: the ones around it only say that something failed.
-fn reason(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    if error.source().is_none() { "the request failed".to_owned() } else { cause.to_string() }
-}
-
-fn rounded(duration: Duration) -> Duration {
-    Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// A number from 0 to 1.

@@ -78,11 +78,13 @@ fn read(arguments: &[&str]) -> Result<Option<ProviderBlock>, String> {
             "--region" => block = block.with("region", value()?),
             "--endpoint" => {
                 let text = value()?;
-                let (key, address) = text
-                    .split_once('=')
-                    .ok_or_else(|| format!("--endpoint {text:?} is not of the form SERVICE=ADDRESS."))?;
+                let (key, address) = text.split_once('=').ok_or_else(|| {
+                    "--endpoint is given something that is not of the form SERVICE=ADDRESS.".to_owned()
+                })?;
                 endpoints.insert(key.to_owned(), Value::from(address));
             }
+            // What is no flag may be anything, an address with a password too.
+            _ if !name.starts_with('-') => return Err("doctor takes flags only.".to_owned()),
             _ => return Err(format!("doctor knows no {name:?}.")),
         }
     }
@@ -263,8 +265,9 @@ fn masked(credentials: &Credentials) -> String {
         Credentials::Token(_) => "token ****".to_owned(),
         Credentials::Password { user_name, user_id, domain_name, domain_id, .. } => {
             let user = user_name.as_ref().or(user_id.as_ref()).map_or("", String::as_str);
-            let account = domain_name.as_ref().or(domain_id.as_ref()).map_or("", String::as_str);
-            format!("user {user} of {account}, password ****")
+            // Who is known by an id needs no account.
+            let account = domain_name.as_ref().or(domain_id.as_ref()).map(|account| format!(" of {account}"));
+            format!("user {user}{}, password ****", account.unwrap_or_default())
         }
         Credentials::Metadata { address, .. } => format!("none set; the metadata service at {address} is asked"),
     }

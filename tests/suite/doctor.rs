@@ -102,6 +102,21 @@ fn the_doctor_says_what_is_missing_or_refused_and_what_to_do() {
     assert!(said.contains("no permission for you") && said.contains("IAM permissions"), "{said}");
     assert!(said.contains("dds        ok"), "{said}");
 
+    // A project of nobody is told by its own line and by every service, and no permission is to blame.
+    let mut nobodys = environment.clone();
+    nobodys[3].1 = "0123456789";
+    let elsewhere = Emulator::start_now(&Options::default()).expect("the emulator starts");
+    let (other_access, other_secret) = (elsewhere.access_key(), elsewhere.secret_key());
+    (nobodys[0].1, nobodys[1].1) = (&other_access, &other_secret);
+    let said = text(&doctor(&elsewhere, &nobodys));
+    assert!(said.contains("its name is not told: GET /v3/auth/projects does not list it"), "{said}");
+    assert!(said.matches("The account has no project 0123456789").count() >= 6, "{said}");
+    assert!(said.contains("it comes from HW_PROJECT_ID") && !said.contains("IAM permissions"), "{said}");
+    // Who is known by an id needs no account.
+    let by_id = [("HW_REGION_NAME", "eu-de"), ("OS_USER_ID", "0123"), ("OS_PASSWORD", "hush")];
+    let said = text(&doctor(&elsewhere, &by_id));
+    assert!(said.contains("user 0123, password ****"), "{said}");
+
     environment[1].1 = "not-the-secret-key";
     let said = text(&doctor(&emulator, &environment));
     assert!(said.contains("The secret key does not belong to the access key"), "{said}");

@@ -300,7 +300,7 @@ pub(crate) fn settings(emulator: &Emulator, signs_in: bool, knows_project: bool)
         endpoints: endpoints.collect(),
         auth_url: None,
         auth_url_from: String::new(),
-        project_id_from: String::new(),
+        project_from: String::new(),
         insecure: false,
         authorities: Authorities::default(),
         proxy: None,

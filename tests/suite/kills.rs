@@ -142,7 +142,7 @@ fn begun(emulator: &Emulator, workspace: &Workspace) -> BackupRow {
             .collect(),
         auth_url: None,
         auth_url_from: String::new(),
-        project_id_from: String::new(),
+        project_from: String::new(),
         insecure: false,
         authorities: Authorities::default(),
         proxy: None,

@@ -33,8 +33,34 @@ fn listening(answer: impl Fn(TcpStream) + Send + Sync + 'static) -> String {
     address
 }
 
+/// A server of TLS that hangs up on whoever speaks something else.
+fn hangs_up_on_http() -> String {
+    let (address, _) = with_certificate("127.0.0.1", [2020, 2120]);
+    let behind = address.replace("https://", "");
+    let front = listening(move |mut stream| {
+        let mut first = [0; 1];
+        if stream.peek(&mut first).is_ok_and(|length| length == 1) && first[0] == 0x16 {
+            let mut server = TcpStream::connect(&behind).expect("it listens");
+            let mut back = (server.try_clone().expect("one more"), stream.try_clone().expect("one more"));
+            let answers = thread::spawn(move || std::io::copy(&mut back.0, &mut back.1));
+            let _ = std::io::copy(&mut stream, &mut server);
+            let _ = server.shutdown(Shutdown::Write);
+            let _ = answers.join();
+        } else {
+            let _ = stream.shutdown(Shutdown::Write);
+            let _ = stream.read_to_end(&mut Vec::new());
+        }
+    });
+    format!("http://{front}")
+}
+
 /// A server with a certificate for this name and these years, behind which nobody answers, and the certificate.
 fn with_certificate(name: &str, years: [i32; 2]) -> (String, String) {
+    server(name, years, false)
+}
+
+/// The same; it may want a certificate of whoever calls it.
+fn server(name: &str, years: [i32; 2], asks_for_one: bool) -> (String, String) {
     let key = KeyPair::generate().expect("a key");
     let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
     params.not_before = rcgen::date_time_ymd(years[0], 1, 1);
@@ -45,7 +71,17 @@ fn with_certificate(name: &str, years: [i32; 2]) -> (String, String) {
     let key = PrivateKeyDer::try_from(key.serialize_der()).expect("the key's own form");
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let config = config.expect("usual versions").with_no_client_auth().with_single_cert(vec![certificate], key);
+    let config = config.expect("usual versions");
+    let config = if asks_for_one {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(certificate.clone()).expect("a certificate");
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let clients = rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+        config.with_client_cert_verifier(clients.build().expect("a verifier"))
+    } else {
+        config.with_no_client_auth()
+    };
+    let config = config.with_single_cert(vec![certificate], key);
     let config = Arc::new(config.expect("key and certificate fit"));
     let address = listening(move |mut stream| {
         let mut session = rustls::ServerConnection::new(Arc::clone(&config)).expect("a session");
@@ -55,6 +91,17 @@ fn with_certificate(name: &str, years: [i32; 2]) -> (String, String) {
         let _ = stream.read_to_end(&mut Vec::new());
     });
     (format!("https://{address}"), pem)
+}
+
+/// What answers each first message so, hears the other out, and says no more.
+fn one_answer(answer: impl Fn(&[u8]) -> Vec<u8> + Send + Sync + 'static) -> String {
+    listening(move |mut stream| {
+        let mut asked = [0; 4096];
+        let length = stream.read(&mut asked).unwrap_or_default();
+        let _ = stream.write_all(&answer(&asked[..length]));
+        let _ = stream.shutdown(Shutdown::Write);
+        let _ = stream.read_to_end(&mut Vec::new());
+    })
 }
 
 /// A proxy that answers everybody so.
@@ -280,6 +327,29 @@ fn every_mistake_in_the_settings_is_told_at_once_as_what_it_is() {
         ("neither on nor off", "", &[("HW_INSECURE", "maybe")]),
         ("a cloud that is no domain", "", &[("HW_CLOUD", "otc")]),
         ("plain http for IAM", "", &[("OS_AUTH_URL", "http://iam.example.com/v3")]),
+        ("a password in a malformed address", "", &[("OS_AUTH_URL", "https://me:hush/1@iam.example.com")]),
+        ("a password before a port that is none", "", &[("HW_AUTH_URL", "https://me:hush@iam.example.com:99999")]),
+        ("a password that looks like the host", "", &[("HW_AUTH_URL", "https://hush/1@iam.example.com")]),
+        ("a password that looks like the host and a query", "", &[("HW_AUTH_URL", "https://hush?1@iam.example.com")]),
+        (
+            "a password in the malformed address of a service",
+            "",
+            &[("TF_VAR_endpoints", r#"{"dds": "https://me:hush/1@dds.example.com"}"#)],
+        ),
+        ("an address with a password for a region", "region = \"https://me:hush@example.com\"", &[]),
+        (
+            "a region that is too long for a host",
+            "",
+            &[("HW_REGION_NAME", "eu-deeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee")],
+        ),
+        ("a region that begins with a hyphen", "", &[("OS_REGION_NAME", "-eu-de"), ("HW_REGION_NAME", "")]),
+        ("a cloud that ends with a hyphen", "", &[("HW_CLOUD", "example-.com")]),
+        ("a host that cannot exist", "", &[("TF_VAR_endpoints", r#"{"dds": "https://-a.example.com"}"#)]),
+        (
+            "a host that cannot exist either",
+            "",
+            &[("HW_AUTH_URL", "https://iam.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.com")],
+        ),
         ("an address without a host", "", &[("OS_AUTH_URL", "https://")]),
         ("a service that does not exist", "", &[("TF_VAR_endpoints", r#"{"dss": "https://dds.example.com"}"#)]),
         ("plain http for a service", "", &[("TF_VAR_endpoints", r#"{"dds": "http://dds.example.com"}"#)]),
@@ -371,6 +441,19 @@ fn a_cloud_that_cannot_be_reached_is_told_at_once_with_the_reason() {
         ("a proxy that lets nobody through", through(proxy("HTTP/1.1 403 Forbidden\r\n\r\n"))),
         ("a proxy that is none", through(proxy("220 mail.example.com ESMTP\r\n"))),
         ("a proxy that hangs up", through(proxy(""))),
+        ("http to what speaks TLS, and hangs up", dds(hangs_up_on_http())),
+        ("a server that wants a certificate of ours", {
+            let (address, pem) = server("127.0.0.1", [2020, 2120], true);
+            [dds(address), vec![("OS_CACERT", pem)]].concat()
+        }),
+        ("a server that hangs up at once", dds(format!("https://{}", one_answer(|_| Vec::new())))),
+        (
+            "a proxy that lets nobody through without its page",
+            through(one_answer(|_| b"HTTP/1.1 200 OK\r\n\r\n<html>Log in first</html>".to_vec())),
+        ),
+        ("a proxy that hangs up after a good word", through(one_answer(|_| b"HTTP/1.1 200 OK\r\n\r\n".to_vec()))),
+        ("a proxy whose password ends its host", through("http://hush/1@127.0.0.1:3128".to_owned())),
+        ("a proxy whose host cannot exist", through("http://me:hush@-a.example.com:3128".to_owned())),
         ("a proxy that is not there", through(format!("http://{}", nobody()))),
         ("a proxy of http called by https", through(format!("https://{}", proxy("HTTP/1.1 400 Bad Request\r\n\r\n")))),
         ("a proxy of another kind", through("socks5://127.0.0.1:1080".to_owned())),
@@ -396,6 +479,53 @@ fn a_cloud_that_cannot_be_reached_is_told_at_once_with_the_reason() {
     }
 }
 
+/// What says nothing at all takes as long as a connection may, once.
+#[test]
+fn silence_at_an_address_or_a_proxy_that_somebody_gave_is_told_after_one_try() {
+    let emulator = Emulator::start_now(&Options::default()).expect("the emulator starts");
+    let mute = || listening(|mut stream| while stream.read(&mut [0; 1024]).is_ok_and(|length| length > 0) {});
+    let good_word = || {
+        listening(|mut stream| {
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+            while stream.read(&mut [0; 1024]).is_ok_and(|length| length > 0) {}
+        })
+    };
+    let drips = || {
+        listening(|mut stream| {
+            let _ = stream.read(&mut [0; 1024]);
+            while stream.write_all(b"H").is_ok() {
+                thread::sleep(Duration::from_millis(500));
+            }
+        })
+    };
+    let far = json!({ "dds": "https://dds.example.com" }).to_string();
+    let through = |proxy: String| vec![("TF_VAR_endpoints", far.clone()), ("HTTPS_PROXY", proxy)];
+    let address = format!("https://{}", mute());
+    let cases = [
+        ("an address that never answers", vec![("TF_VAR_endpoints", json!({ "dds": address }).to_string())]),
+        ("a proxy that says nothing", through(mute())),
+        ("a proxy that stops after a good word", through(good_word())),
+        ("a proxy that says little by little nothing", through(drips())),
+    ];
+    let told = thread::scope(|scope| {
+        let emulator = &emulator;
+        let running = cases.each_ref().map(|(case, variables)| {
+            scope.spawn(move || {
+                let variables: Vec<(&str, &str)> =
+                    variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+                said(&workspace(emulator, "", &variables), case)
+            })
+        });
+        running.map(|one| one.join().expect("it is told"))
+    });
+    let mut book = Book::default();
+    for ((case, _), told) in cases.iter().zip(told) {
+        book.text(case, &told);
+    }
+    book.is("mistakes-of-silence");
+}
+
 #[test]
 fn an_identity_that_does_not_fit_is_told_at_once() {
     let emulator = Emulator::start_now(&Options::default()).expect("the emulator starts");
@@ -409,10 +539,29 @@ fn an_identity_that_does_not_fit_is_told_at_once() {
     };
     let mut password = user("HW_USER_PASSWORD", "hush".to_owned());
     password.extend([("HW_USER_NAME", emulator.user_name()), ("HW_DOMAIN_NAME", emulator.domain_name())]);
+    let good_password = || {
+        let mut own = password.clone();
+        own[2].1 = emulator.password();
+        own
+    };
     for (case, block, variables) in [
         ("a wrong secret key", String::new(), vec![("HW_SECRET_KEY", "hushhushhushhush".to_owned())]),
         ("an access key that nobody knows", String::new(), vec![("HW_ACCESS_KEY", "NOBODYS0KEY".to_owned())]),
-        ("a wrong password", String::new(), password),
+        ("a wrong password", String::new(), password.clone()),
+        ("a password with a project that does not exist", String::new(), {
+            let mut own = good_password();
+            own.extend([("HW_PROJECT_ID", String::new()), ("HW_PROJECT_NAME", "eu-de_nowhere".to_owned())]);
+            own
+        }),
+        ("a password with the id of a project that does not exist", String::new(), {
+            let mut own = good_password();
+            own.push(("HW_PROJECT_ID", "0123456789".to_owned()));
+            own
+        }),
+        ("a security token that is none", String::new(), {
+            let (access, secret, _) = emulator.issue_temporary_key(3600.0);
+            vec![("HW_ACCESS_KEY", access), ("HW_SECRET_KEY", secret), ("HW_SECURITY_TOKEN", "hush".to_owned())]
+        }),
         ("a token that is none", String::new(), user("HW_AUTH_TOKEN", "hush".to_owned())),
         (
             "a project that does not exist",
@@ -444,4 +593,21 @@ fn an_identity_that_does_not_fit_is_told_at_once() {
         }
     }
     book.is("mistakes-of-identity");
+}
+
+#[test]
+fn certificates_below_a_comment_in_any_encoding_are_taken() {
+    let emulator = Emulator::start_now(&Options::default()).expect("the emulator starts");
+    let (_, pem) = with_certificate("127.0.0.1", [2020, 2120]);
+    let workspace = workspace(&emulator, "cacert_file = \"ca.pem\"", &[]);
+    for (comment, is_taken) in [(b"# Beh\xf6rde\n".as_slice(), true), (b"\x30\x82\xff", false)] {
+        let text = if is_taken { pem.as_bytes() } else { b"" };
+        std::fs::write(workspace.path("ca.pem"), [comment, text].concat()).expect("a file");
+        let ran = workspace.run(&["plan"]);
+        if is_taken {
+            ran.succeeded();
+        } else {
+            ran.failed().says("openssl x509 -inform der");
+        }
+    }
 }

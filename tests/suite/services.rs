@@ -51,7 +51,7 @@ impl Bench {
             endpoints,
             auth_url: None,
             auth_url_from: String::new(),
-            project_id_from: String::new(),
+            project_from: String::new(),
             insecure: false,
             authorities: cloud::Authorities::default(),
             proxy: None,

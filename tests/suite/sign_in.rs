@@ -224,6 +224,8 @@ fn only_regular_files_of_a_bearable_size_are_read() {
             ("/tmp", regular),
             (&large, "cannot be read: it is larger than 1 MiB"),
             ("/proc/self/mem", "cannot be read"),
+            // A regular file, as it says, that waits for what the kernel has to say.
+            ("/proc/kmsg", "cannot be read: it is empty"),
         ] {
             workspace.set(variable, path);
             workspace.run(&["plan"]).failed().says(&format!("{path} {why}"));

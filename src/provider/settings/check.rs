@@ -12,12 +12,16 @@ pub(super) fn fault(kind: Kind, value: &str) -> Option<String> {
         return Some(why);
     }
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-';
-    let may = |fits: bool, why: &str| (!fits).then(|| format!("is {value:?}; {why}"));
+    let may = |fits: bool, why: &str| (!fits).then(|| format!("is {}; {why}", shown(value)));
+    let exists = |name: &str| {
+        cloud::impossible(name).map(|why| format!("is {}; no host can have it in its name: {why}", shown(name)))
+    };
     match kind {
         Kind::Line | Kind::Secret | Kind::Key | Kind::Words | Kind::Names | Kind::Certificates | Kind::Addresses => {
             None
         }
-        Kind::Region => may(value.chars().all(is_name), "a region is called eu-de or cn-north-4, for example"),
+        Kind::Region => may(value.chars().all(is_name), "a region is called eu-de or cn-north-4, for example")
+            .or_else(|| exists(value)),
         Kind::Id => may(
             value.chars().all(|c| is_name(c) || c == '_'),
             "an id consists of letters, digits, hyphens and underscores",
@@ -25,7 +29,8 @@ pub(super) fn fault(kind: Kind, value: &str) -> Option<String> {
         Kind::Domain => may(
             value.contains('.') && value.split('.').all(|part| !part.is_empty() && part.chars().all(is_name)),
             "it must be a domain such as myhuaweicloud.com or otc.t-systems.com",
-        ),
+        )
+        .or_else(|| exists(value)),
         Kind::Address => address(value).err().map(|why| format!("cannot be used: {why}")),
         Kind::Truth => may(truth(value).is_some(), "allowed are true, false, 1, 0"),
         Kind::Count { least, most, of } => {
@@ -87,10 +92,16 @@ pub(super) fn wrong(path: Path, detail: impl Into<String>) -> Diagnostic {
     Diagnostic::error("Invalid provider configuration", detail).at(path)
 }
 
+/// A value as it may be shown where it is not what it should be: an address in the wrong place can hold a password.
+fn shown(value: &str) -> String {
+    value.rsplit_once('@').map_or_else(|| format!("{value:?}"), |(_, rest)| format!("{:?}", format!("***@{rest}")))
+}
+
 /// An address as people write it: the scheme may be missing.
 pub(super) fn address(text: &str) -> Result<Url, String> {
     let text = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
-    let url = Url::parse(&text).map_err(|why| format!("{text:?} is no address ({why})"))?;
+    // The text is not repeated: what is wrong with it may be in the middle of a password.
+    let url = Url::parse(&text).map_err(|why| format!("it is no address ({why}); expected is https://host:port"))?;
     cloud::check_address(&url)?;
     Ok(url)
 }

@@ -1,7 +1,8 @@
 //! `clouds.yaml`, the file in which people of OpenStack and Open Telekom Cloud keep how they sign in: one entry for each
 //! cloud, and secrets in `secure.yaml` beside it.
 //!
-//! Pure: texts in, entry out. What these clouds have no use for (`interface`, `identity_api_version`, …) is not looked at.
+//! Pure: texts in, entry out. What these clouds have no use for (`identity_api_version`, …) is not looked at. Nor is `regions`, a
+//! list: which of them is meant, it does not say.
 
 use yaml_rust2::parser::{Event, EventReceiver, Parser};
 use yaml_rust2::scanner::ScanError;
@@ -22,6 +23,7 @@ pub(super) fn pick(clouds: &Text<'_>, secure: Option<&Text<'_>>, name: &str) -> 
     let public = entries(clouds)?;
     let Some(entry) = public.iter().find(|(known, _)| known == name) else {
         let known = public.iter().map(|(known, _)| known.as_str()).collect::<Vec<_>>().join(", ");
+        let known = if known.is_empty() { "none" } else { &known };
         return Err(problem(&format!("{} has no cloud {name:?}; it has: {known}.", clouds.path)));
     };
     let hidden = secure.map(entries).transpose()?.unwrap_or_default();
@@ -93,13 +95,7 @@ impl<'a> Layer<'a> {
 
     /// What is there under this key, in `auth` or beside it.
     fn said(&self, key: &'static str) -> Result<Option<Said>, Diagnostic> {
-        let mut places = vec![&self.yaml["auth"][key], &self.yaml[key]];
-        if key == "region" {
-            let regions = &self.yaml["regions"];
-            let first = if regions.is_array() { &regions[0] } else { regions };
-            places.push(if first["name"].is_badvalue() { first } else { &first["name"] });
-        }
-        for yaml in places {
+        for yaml in [&self.yaml["auth"][key], &self.yaml[key]] {
             let text = match (key, yaml) {
                 (_, Yaml::Null | Yaml::BadValue) => continue,
                 (_, Yaml::String(text)) if text.is_empty() => continue,
@@ -121,6 +117,8 @@ impl<'a> Layer<'a> {
 fn kept(whose: String, layers: &[Layer<'_>]) -> Result<Kept, Diagnostic> {
     let said = |key| layers.iter().find_map(|layer| layer.said(key).transpose()).transpose();
     let mut kept = Kept::of(whose, "cloud", |setting| setting.entry.to_vec(), said)?;
+    // `publicURL` is an old name of the same.
+    kept.unheard = said("interface").ok().flatten().filter(|said| !said.text.starts_with("public"));
     let has = |key| layers.iter().any(|layer| layer.said(key).is_ok_and(|said| said.is_some()));
     let hint = if layers.len() > 1 { "" } else { NOTHING_HIDDEN };
     let lacks = |what: &str| problem(&format!("{} {what}.{hint}", kept.whose.replacen('t', "T", 1)));
@@ -169,6 +167,8 @@ clouds:
   keys:
     auth: { ak: AK, sk: SK, project_id: '0123' }
     regions: [ { name: eu-nl } ]
+    region_name: eu-ch2
+    interface: internal
     cacert: /etc/ssl/own.pem
   token: { auth: { token: t0ken } }
   app: { auth: { application_credential_id: a, application_credential_secret: hid-den } }
@@ -201,7 +201,7 @@ clouds:
             (
                 "keys",
                 &[
-                    ("region", "eu-nl"),
+                    ("region", "eu-ch2"),
                     ("cacert_file", "/etc/ssl/own.pem"),
                     ("access_key", "AK"),
                     ("secret_key", "SK"),
@@ -212,6 +212,7 @@ clouds:
         ] {
             let kept = picked(name);
             assert!(kept.unusable.is_none(), "{name}");
+            assert_eq!(kept.unheard.as_ref().is_some_and(|said| said.text == "internal"), name == "keys", "{name}");
             let found = expected.iter().map(|(setting, _)| (*setting, kept.text(setting).unwrap_or_default()));
             assert_eq!(found.collect::<Vec<_>>(), expected, "{name}");
             assert_eq!(kept.texts.len(), expected.len(), "{name}");
@@ -231,6 +232,7 @@ clouds:
             ("clouds: { a: &a { region: r }, b: *a }", "aliases"),
             ("clouds: { a: &a [1], b: [*a,*a] }", "aliases"),
             (&format!("clouds: {}", "[".repeat(100_000)), "is not valid YAML"),
+            ("clouds: {}", "has no cloud \"otc\"; it has: none."),
             ("clouds: { a: {} }", "has no cloud \"otc\"; it has: a."),
         ] {
             let said = pick(&Text { path: "clouds.yaml", text }, None, "otc").err().unwrap();

@@ -22,10 +22,11 @@ pub(super) fn certificates(found: &Found, around: &Surroundings) -> Result<Autho
     }
     let path = around.expanded(value);
     let cannot = |why: &str| cannot(format!("{} cannot be read: {why}. {from} names it.", path.display()));
-    let text = (around.file)(&path).map_err(|why| match why.kind() {
-        io::ErrorKind::InvalidData => cannot("it is no text; `openssl x509 -inform der` writes such a file as PEM"),
-        _ => cannot(&unreadable(&why)),
-    })?;
+    let text = (around.file)(&path).map_err(|why| cannot(&unreadable(&why)))?;
+    // Comments may be in any encoding.
+    if text.contains(char::REPLACEMENT_CHARACTER) && !text.contains("-----BEGIN") {
+        return Err(cannot("it is no text; `openssl x509 -inform der` writes such a file as PEM"));
+    }
     Authorities::read(&text).map_err(|why| cannot(&why))
 }
 
@@ -71,7 +72,7 @@ fn koo_cli(places: &Places<'_>) -> Result<Kept, Diagnostic> {
     let file = places.find("shared_config_file");
     let name = places.find("profile");
     let path = places.around.expanded(file.as_ref().map_or("~/.hcloud/config.json", |file| &file.value));
-    let text = (places.around.file)(&path).map_err(|why| {
+    let text = places.around.settings(&path).map_err(|why| {
         let detail = format!(
             "{} cannot be read: {}. Correct the path, or remove what asks for it.",
             path.display(),
@@ -103,7 +104,7 @@ fn first_file(setting: &str, name: &str, places: &Places<'_>) -> Result<Option<(
     let candidates = named.as_ref().map_or_else(|| usual.to_vec(), |found| vec![found.value.clone()]);
     for path in candidates {
         let path = places.around.expanded(&path);
-        match (places.around.file)(&path) {
+        match places.around.settings(&path) {
             Ok(text) => return Ok(Some((path.display().to_string(), text))),
             Err(why) if named.is_none() && why.kind() == io::ErrorKind::NotFound => {}
             Err(why) => {

@@ -14,6 +14,8 @@ pub(in crate::provider) struct Kept {
     pub(super) argument: &'static str,
     /// What it says, by the setting's name.
     pub(super) texts: BTreeMap<&'static str, Said>,
+    /// What it says of addresses beside the public ones, which are not used here.
+    pub(super) unheard: Option<Said>,
     /// Why its credentials are not to be had. Only who needs them hears of it.
     pub(in crate::provider) unusable: Option<Diagnostic>,
     /// Whether the file itself could not be used, so that nobody knows what it says.
@@ -42,13 +44,14 @@ impl Kept {
             Some(found.map(|said| (setting.name, said)))
         });
         let texts = texts.collect::<Result<_, _>>()?;
-        Ok(Kept { whose, argument, texts, unusable: None, is_broken: false })
+        Ok(Kept { whose, argument, texts, unheard: None, unusable: None, is_broken: false })
     }
 
     /// A file that could not be used.
     pub(super) fn broken(argument: &'static str, why: Diagnostic) -> Self {
         let whose = format!("a file that cannot be used ({})", why.detail.trim_end_matches('.'));
-        Kept { whose, argument, texts: BTreeMap::new(), unusable: Some(why), is_broken: true }
+        let texts = BTreeMap::new();
+        Kept { whose, argument, texts, unheard: None, unusable: Some(why), is_broken: true }
     }
 
     pub(super) fn text(&self, name: &str) -> Option<&str> {

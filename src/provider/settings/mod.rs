@@ -22,7 +22,7 @@ use secrecy::ExposeSecret as _;
 pub use self::block::ProviderBlock;
 pub(super) use self::block::{schema, validate};
 use self::check::{address, truth};
-use self::kept::Kept;
+use self::kept::{Kept, Said};
 use self::places::{Found, Places};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(super) use self::profile::pick as profile;
@@ -62,7 +62,7 @@ pub(super) fn resolve(
     let region = value(find("region"));
     let cloud = value(find("cloud"));
     let project_id = find("project_id");
-    let project_name = value(find("project_name"));
+    let project_name = find("project_name");
     let auth_url = find("auth_url");
     let insecure = find("insecure").filter(|found| truth(&found.value) == Some(true));
     let max_retries = find("max_retries").and_then(|found| found.value.parse().ok()).unwrap_or(DEFAULT_MAX_RETRIES);
@@ -89,6 +89,9 @@ pub(super) fn resolve(
     if let Some(kept) = places.kept.as_ref().filter(|kept| is_another(kept, &signed_in)) {
         warnings.push(another_identity(kept, &signed_in.from));
     }
+    if let Some(said) = places.kept.as_ref().and_then(|kept| kept.unheard.as_ref()) {
+        warnings.push(unheard(said));
+    }
     let mut from: BTreeMap<_, _> = SETTINGS
         .iter()
         .filter_map(|setting| Some((setting.name, places.find(setting.name)?.from.to_string())))
@@ -99,9 +102,12 @@ pub(super) fn resolve(
         cloud,
         credentials: signed_in.credentials,
         assume_role,
-        project_id_from: project_id.as_ref().map(|found| found.from.to_string()).unwrap_or_default(),
+        project_from: project_id
+            .as_ref()
+            .or(project_name.as_ref())
+            .map_or_else(String::new, |found| found.from.to_string()),
         project_id: value(project_id),
-        project_name,
+        project_name: value(project_name),
         endpoints: block.endpoints().filter_map(|(key, url)| Some((key.to_owned(), address(url).ok()?))).collect(),
         auth_url: auth_url.as_ref().and_then(|found| address(&found.value).ok()),
         auth_url_from: auth_url.map(|found| found.from.to_string()).unwrap_or_default(),
@@ -160,6 +166,18 @@ fn another_identity(kept: &Kept, used: &str) -> Diagnostic {
         ),
     )
     .at(Path::attribute(kept.argument))
+}
+
+/// Other programs would call other addresses because of it.
+fn unheard(said: &Said) -> Diagnostic {
+    Diagnostic::warning(
+        "Another interface of the cloud is not used",
+        format!(
+            "`{}` of {} is {:?}. Here the public addresses are called all the same: name others in `endpoints`.",
+            said.key, said.whose, said.text
+        ),
+    )
+    .at(Path::attribute("cloud"))
 }
 
 fn unchecked_certificates(from: &str) -> Diagnostic {

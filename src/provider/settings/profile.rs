@@ -39,6 +39,7 @@ pub(in crate::provider) fn pick(text: &str, name: Option<&str>, path: &str) -> R
         |profile: &Map<String, Json>, key| profile.get(key).and_then(Json::as_str).unwrap_or_default().to_owned();
     let Some(profile) = file.profiles.iter().find(|profile| word(profile, "name") == name) else {
         let known = file.profiles.iter().map(|profile| word(profile, "name")).collect::<Vec<_>>().join(", ");
+        let known = if known.is_empty() { "none" } else { &known };
         return Err(problem(format!("{path} has no profile {name:?}; it has: {known}.")));
     };
     let mode = word(profile, "mode");

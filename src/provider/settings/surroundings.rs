@@ -16,7 +16,7 @@ type TextFile = dyn Fn(&FilePath) -> io::Result<String>;
 pub(in crate::provider) struct Surroundings {
     /// Reads an environment variable. What is no text in it is [`char::REPLACEMENT_CHARACTER`], and refused later.
     pub(super) variable: Box<Variable>,
-    /// Reads a text file.
+    /// Reads a text file, with the same sign for what is no text in it.
     pub(super) file: Box<TextFile>,
 }
 
@@ -37,6 +37,15 @@ impl Surroundings {
         })
     }
 
+    /// What a file of settings says.
+    pub(super) fn settings(&self, path: &FilePath) -> io::Result<String> {
+        let text = (self.file)(path)?;
+        if text.contains(char::REPLACEMENT_CHARACTER) {
+            return Err(io::Error::other("it holds bytes that are no text (UTF-8)"));
+        }
+        Ok(text)
+    }
+
     /// The path, with the home directory in place of `~`.
     pub(super) fn expanded(&self, path: &str) -> PathBuf {
         match path.strip_prefix("~/").zip(self.first(&["HOME", "USERPROFILE"])) {
@@ -51,6 +60,8 @@ fn small_text(path: &FilePath) -> io::Result<String> {
     let check = |about: &fs::Metadata| match about {
         about if !about.is_file() => Err(io::Error::other("it is no regular file")),
         about if about.len() > LARGEST_FILE => Err(too_large()),
+        // What the system itself makes up says so too, and some of that never ends, or waits for something to happen.
+        about if about.len() == 0 => Err(io::Error::other("it is empty")),
         _ => Ok(()),
     };
     // Before it is opened: opening a pipe waits for who writes into it.
@@ -58,14 +69,14 @@ fn small_text(path: &FilePath) -> io::Result<String> {
     let file = fs::File::open(path)?;
     check(&file.metadata()?)?;
     let mut bytes = Vec::new();
-    // Those of the system's own directories say that they are empty, and some never end.
+    // It may have grown.
     file.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LARGEST_FILE {
         return Err(too_large());
     }
-    let text = String::from_utf8(bytes).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+    let text = String::from_utf8_lossy(&bytes);
     // The mark that some editors put before a text is no part of it.
-    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned())
 }
 
 fn too_large() -> io::Error {
@@ -77,7 +88,6 @@ pub(super) fn unreadable(why: &io::Error) -> String {
     match why.kind() {
         io::ErrorKind::NotFound => "there is no such file".to_owned(),
         io::ErrorKind::PermissionDenied => "this user may not read it".to_owned(),
-        io::ErrorKind::InvalidData => "it is no text".to_owned(),
         _ => why.to_string(),
     }
 }

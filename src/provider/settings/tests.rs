@@ -194,8 +194,9 @@ fn a_missing_region_and_bad_values_point_at_their_argument() {
 
 const PROFILES: &str = r#"{"current": "", "profiles": [{"name": "p", "mode": "AKSK"}, {"name": "sso", "mode": "SSO"},
     {"name": "locked", "mode": "AKSK", "accessKeyId": "9f3c==:ab", "secretAccessKey": "very-secret="}]}"#;
-const CLOUDS: &str =
-    "clouds:\n  app: { auth: { application_credential_id: a, secret: hush } }\n  half: { auth: { sk: hush } }";
+const CLOUDS: &str = "clouds:\n  app: { auth: { application_credential_id: a, secret: hush } }\n  half: { auth: { sk: hush } }\n  \
+    inside: { interface: internal, regions: [eu-nl], region_name: eu-de, auth: { ak: a, sk: hush } }\n  \
+    many: { regions: [eu-nl, eu-de], auth: { ak: a, sk: hush } }";
 
 /// Files of all kinds, and what is in them.
 const FILES: [(&str, &str); 7] = [
@@ -304,6 +305,8 @@ fn what_is_wrong_with_settings_is_said_in_one_way() {
         ("a cloud that clouds.yaml does not have", empty(), vec![region, ("OS_CLOUD", "otc")]),
         ("an application credential", empty(), vec![region, ("OS_CLOUD", "app")]),
         ("half a key pair in clouds.yaml", empty(), vec![region, ("OS_CLOUD", "half")]),
+        ("an entry for another interface", empty(), vec![("OS_CLOUD", "inside")]),
+        ("an entry for several regions", empty(), vec![("OS_CLOUD", "many")]),
         ("an entry beside other credentials", empty(), with(&[region, ("OS_CLOUD", "half")])),
         ("a broken clouds.yaml", empty(), vec![region, ("OS_CLOUD", "app"), ("OS_CLIENT_CONFIG_FILE", "/cut.yaml")]),
         (
@@ -356,7 +359,7 @@ fn everything_else_finds_its_place() {
     let Resolved { settings, warnings, from } = resolve(&written, &around(&variables, &[]), "1.11.4").unwrap();
     assert_eq!(settings.region, "eu-de");
     assert_eq!(settings.project_id.as_deref(), Some("p"));
-    assert_eq!(settings.project_id_from, "OS_TENANT_ID");
+    assert_eq!(settings.project_from, "OS_TENANT_ID");
     assert_eq!(settings.auth_url.unwrap().as_str(), "https://iam.eu-de.otc.t-systems.com/v3");
     assert_eq!(settings.endpoints["dds"].as_str(), "https://dds.example.com/root");
     assert_eq!(settings.max_retries, 0);
