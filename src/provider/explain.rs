@@ -191,7 +191,9 @@ pub(super) fn what_happened(error: &backup::Error) -> String {
             answer.name.as_ref().map_or(String::new(), |name| format!(", {name:?}")),
             answer.instance_id.as_ref().map_or(String::new(), |id| format!(", of the instance {id}")),
         ),
-        backup::Error::Vanished { id } => format!("The backup {id} was there and is no longer listed by the cloud"),
+        backup::Error::Vanished { id } => {
+            format!("The backup {id} was begun, and the cloud does not list it, or not any more")
+        }
         backup::Error::StillRunning { last: Some(backup), cause, .. } => {
             format!("When the time was over, the backup was {}{}", backup.status, met(cause.as_deref()))
         }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use huaweidb::backup::{ALL, Service};
 use huaweidb::plugin::{Attached, attach};
-use huaweidb_emulator::{BackupRow, Emulator, Fault, FaultKind, NewBackups, NewInstance, Options, Pace};
+use huaweidb_emulator::{BackupRow, Emulator, Fault, FaultKind, JobEnd, NewBackups, NewInstance, Options, Pace};
 use rustix::process::Signal;
 use serde_json::{Value as Json, json};
 
@@ -107,6 +107,40 @@ fn taken(emulator: &Emulator) -> Vec<BackupRow> {
 
 fn red(said: &Said) -> String {
     said.errors().map(|one| format!("{}: {}", one.summary, one.detail)).collect::<Vec<_>>().join("\n")
+}
+
+/// A net that was made and may be destroyed within so long.
+async fn net(emulator: &Emulator, service: &str, limit: &str) -> Held {
+    let mut held = Held::default();
+    let said = run(emulator, 1).await.core.reach(&arguments(emulator, service, limit), &mut held).await;
+    assert!(!said.is_red(), "{service}: {}", red(&said));
+    held
+}
+
+async fn destroyed(emulator: &Emulator, held: &mut Held) -> Said {
+    run(emulator, 1).await.core.reach(&Json::Null, held).await
+}
+
+/// A destroy that somebody stops when its backup was begun and looked at.
+async fn interrupted(emulator: &Emulator, held: &mut Held) -> Said {
+    let first = run(emulator, 1).await;
+    let looks = || emulator.journal().iter().rev().take_while(|call| call.method == "GET").count();
+    let stop = async {
+        while emulator.totals().created == 0 || looks() < 4 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        first.core.host.provider().stop_provider(tf::stop_provider::Request {}).await.expect("an answer");
+    };
+    let (said, ()) = tokio::join!(first.core.reach(&Json::Null, held), stop);
+    said
+}
+
+/// As if the backup had been begun eleven minutes ago: longer than lists lag.
+fn long_ago(held: &mut Held) {
+    let mut private: Json = serde_json::from_slice(&held.private).expect("private bytes are JSON");
+    let begun: jiff::Timestamp = private["begun"].as_str().expect("a time").parse().expect("a time");
+    private["begun"] = json!((begun - jiff::SignedDuration::from_mins(11)).to_string());
+    held.private = private.to_string().into_bytes();
 }
 
 /// What a destroy that claims to be done must leave, and one that does not.
@@ -265,15 +299,7 @@ async fn one_that_vanished_is_followed_by_another() {
         let mut held = Held::default();
         let said = run(&emulator, 1).await.core.reach(&arguments(&emulator, key, LIMIT), &mut held).await;
         assert!(!said.is_red(), "{}", red(&said));
-        let first = run(&emulator, 1).await;
-        let looks = || emulator.journal().iter().rev().take_while(|call| call.method == "GET").count();
-        let interrupted = async {
-            while emulator.totals().created == 0 || looks() < 4 {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-            first.core.host.provider().stop_provider(tf::stop_provider::Request {}).await.expect("an answer");
-        };
-        let (said, ()) = tokio::join!(first.core.reach(&Json::Null, &mut held), interrupted);
+        let said = interrupted(&emulator, &mut held).await;
         let id = emulator.backups().remove(0).id;
         assert_eq!(held.object["last_backup_id"], id.as_str(), "{key}: {}", red(&said));
         assert!(emulator.vanish(&id));
@@ -282,6 +308,130 @@ async fn one_that_vanished_is_followed_by_another() {
         judge(&emulator, &held, &said).unwrap_or_else(|why| panic!("{key}: {why}"));
         assert!(held.object.is_null(), "{key}: {}", red(&said));
     }
+}
+
+/// A destroy that goes on after a backup that is not there. Where names are unique the service says so; elsewhere lists may lag
+/// behind it, so that it is waited for, but no longer than they can lag since it was begun.
+async fn goes_on_without_it(emulator: &Emulator, key: &str, held: &mut Held, is_told: bool) {
+    let before = emulator.totals().created;
+    if !is_told {
+        held.object["timeouts"]["delete"] = json!("5s");
+        let said = destroyed(emulator, held).await;
+        assert!(said.is_red() && emulator.totals().created == before, "{key}: {}", said.text());
+        long_ago(held);
+    }
+    held.object["timeouts"]["delete"] = json!(LIMIT);
+    let since = Instant::now();
+    let said = destroyed(emulator, held).await;
+    judge(emulator, held, &said).unwrap_or_else(|why| panic!("{key}: {why}"));
+    assert!(held.object.is_null(), "{key}: {}", red(&said));
+    assert!(since.elapsed() < Duration::from_secs(60), "{key}: {:?}", since.elapsed());
+    assert_eq!(emulator.totals().created, before + 1, "{key}");
+}
+
+/// The backup of an interrupted destroy has completed, and somebody has deleted it. Its job says "completed" for ever.
+#[tokio::test]
+async fn one_that_completed_and_was_deleted_holds_no_destroy() {
+    let cells = services().map(|service| async move {
+        let facts = service.facts();
+        let emulator = Emulator::start(Options::with_backups_of(2.0)).await.expect("the emulator starts");
+        let mut held = net(&emulator, facts.key(), LIMIT).await;
+        let said = interrupted(&emulator, &mut held).await;
+        assert!(said.is_red(), "{}", said.text());
+        while emulator.backups()[0].status != "COMPLETED" {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert!(emulator.vanish(&emulator.backups()[0].id));
+        goes_on_without_it(&emulator, facts.key(), &mut held, facts.names_are_unique).await;
+    });
+    futures_util::future::join_all(cells).await;
+}
+
+/// The create was accepted, and no backup came of it.
+#[tokio::test]
+async fn one_that_never_was_holds_no_destroy() {
+    let ends = [JobEnd::Completed, JobEnd::Failed];
+    let cells = services().flat_map(|service| ends.map(|end| (service, end))).map(|(service, end)| async move {
+        let (key, unique) = (service.facts().key(), service.facts().names_are_unique);
+        let emulator = Emulator::start(Options::with_backups_of(0.2)).await.expect("the emulator starts");
+        let mut held = net(&emulator, key, "3s").await;
+        emulator.fault(Fault::undone(end).on(key).operation("create"));
+        let said = destroyed(&emulator, &mut held).await;
+        assert!(said.is_red() && emulator.backups().is_empty(), "{key}: {}", said.text());
+        goes_on_without_it(&emulator, key, &mut held, unique || end == JobEnd::Failed).await;
+    });
+    futures_util::future::join_all(cells).await;
+}
+
+/// What has the net's own random name is its backup, whatever id the answer to the create gave.
+#[tokio::test]
+async fn its_name_counts_for_more_than_the_id_in_an_answer() {
+    let cells = services().flat_map(|service| [LIMIT, "1s"].map(|limit| (service, limit)));
+    let cells = cells.map(|(service, limit)| async move {
+        let key = service.facts().key();
+        let emulator = Emulator::start(Options::with_backups_of(2.0)).await.expect("the emulator starts");
+        let mut held = net(&emulator, key, limit).await;
+        let wrong = "deadbeefdeadbeefdeadbeefdeadbeefbr02";
+        emulator.fault(Fault::replace(&[("backup_id", wrong), ("id", wrong)]).on(key).operation("create"));
+        let mut said = destroyed(&emulator, &mut held).await;
+        if limit != LIMIT {
+            assert!(said.is_red(), "{key}: {}", said.text());
+            held.object["timeouts"]["delete"] = json!(LIMIT);
+            said = destroyed(&emulator, &mut held).await;
+        }
+        judge(&emulator, &held, &said).unwrap_or_else(|why| panic!("{key}: {why}"));
+        assert!(held.object.is_null() && emulator.totals().created == 1, "{key}: {}", said.text());
+    });
+    futures_util::future::join_all(cells).await;
+}
+
+/// An interrupted destroy, lists that showed its backup and lack it for a while, and a service whose clock is hours behind.
+#[tokio::test]
+async fn one_that_hides_or_seems_old_is_not_taken_again() {
+    let paces = [
+        ("hides", Pace { hidden_seconds: vec![(2.0, 9.0)], ..Pace::of_backups(2.5) }),
+        ("seems old", Pace { begin_off_seconds: -9_000.0, ..Pace::of_backups(2.5) }),
+    ];
+    let cells = services().flat_map(|service| paces.clone().map(|pace| (service, pace)));
+    let cells = cells.map(|(service, (what, pace))| async move {
+        let key = service.facts().key();
+        let emulator = Emulator::start(Options { pace, ..Options::default() }).await.expect("the emulator starts");
+        let mut held = net(&emulator, key, LIMIT).await;
+        let said = interrupted(&emulator, &mut held).await;
+        assert!(said.is_red(), "{key}: {}", said.text());
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let said = destroyed(&emulator, &mut held).await;
+        judge(&emulator, &held, &said).unwrap_or_else(|why| panic!("{key} {what}: {why}"));
+        assert!(held.object.is_null(), "{key} {what}: {}", red(&said));
+        assert_eq!(emulator.totals().created, 1, "{key} {what}");
+    });
+    futures_util::future::join_all(cells).await;
+}
+
+/// Killed before its create was answered, in a cloud whose lists lag and whose names are not unique: nobody can know, but who
+/// takes a second one says so.
+#[tokio::test]
+async fn one_that_was_taken_twice_is_told() {
+    let key = "taurusdb";
+    let mut options = Options::with_backups_of(0.4);
+    options.pace.list_delay_seconds = 4.0;
+    let emulator = Emulator::start(options).await.expect("the emulator starts");
+    let mut held = net(&emulator, key, LIMIT).await;
+    emulator.fault(Fault { ms: Some(5_000), ..Fault::new(FaultKind::Delay) }.on(key).operation("create"));
+    let (killed, mut copy) = (run(&emulator, 1).await, held.clone());
+    tokio::select! {
+        _ = killed.core.reach(&Json::Null, &mut copy) => panic!("it ended before it was killed"),
+        () = async {
+            while emulator.backups().is_empty() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        } => {}
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let said = destroyed(&emulator, &mut held).await;
+    assert!(held.object.is_null(), "{}", said.text());
+    assert_eq!(taken(&emulator).len(), 2, "{:?}", emulator.backups());
+    assert!(said.text().contains("Backup was taken twice"), "{}", said.text());
 }
 
 /// A destroy that was killed right after its create, in a cloud whose lists lag.

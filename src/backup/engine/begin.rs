@@ -184,6 +184,10 @@ impl Creation<'_> {
                 }
                 return Err(Error::NameTaken { existing: Some(Box::new(holder)), cause: error });
             }
+            // Then it is not on its way either, and the next attempt has another name.
+            if self.want.name_origin == NameOrigin::Kept && since.elapsed() > pace::LISTS_LAG_AT_MOST {
+                return Err(Error::NameTaken { existing: None, cause: error });
+            }
             if self.operation.rest(pace::interval(since.elapsed())).await.is_err() {
                 return Err(self.unclear(Vec::new()));
             }

@@ -47,8 +47,8 @@ use self::queue::Queues;
 use self::remove::Others;
 pub use self::remove::Stop;
 use super::{
-    Backup, BackupRef, Claims, Download, Error, Filter, Instance, Misread, NewBackup, NewRestore, RestoreError,
-    RestoreStep, Service, Span, Started, Status, Unsupported, Verdict,
+    Backup, BackupRef, Claims, Download, Error, Filter, Instance, Misread, NameOrigin, NewBackup, NewRestore,
+    RestoreError, RestoreStep, Service, Span, Started, Status, Unsupported, Verdict,
 };
 use crate::cloud::{Cloud, Context};
 
@@ -229,7 +229,27 @@ impl Backups {
         started: &Started,
         progress: &dyn Progress,
     ) -> Result<Backup, Error> {
-        settle::settled(self.operation(context, service), started, progress).await
+        settle::settled(self.operation(context, service), started, settle::Name::Anyones, progress).await
+    }
+
+    /// The same for a backup that was asked for by a name of that origin: if no other can have the name, it is known by that, should
+    /// the answer to its create have given the wrong id.
+    pub async fn settled_by_name(
+        &self,
+        context: &Context,
+        service: &'static dyn Service,
+        (started, name_origin): (&Started, NameOrigin),
+        progress: &dyn Progress,
+    ) -> Result<Backup, Error> {
+        let whose = match name_origin {
+            NameOrigin::Random | NameOrigin::Kept => settle::Name::ItsOwn,
+            // An earlier apply of the plan would have been refused.
+            NameOrigin::Planned if service.facts().names_are_unique => settle::Name::ItsOwn,
+            NameOrigin::Planned | NameOrigin::Fixed => settle::Name::Anyones,
+        };
+        let settled = settle::settled(self.operation(context, service), started, whose, progress).await?;
+        self.claims.manage(&settled.id);
+        Ok(settled)
     }
 
     /// Looks for one backup, details included. `None` only on proof that it is gone; [`Error::Doubtful`] where it is not to be

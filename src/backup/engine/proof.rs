@@ -8,7 +8,7 @@
 
 use std::collections::HashSet;
 
-use crate::backup::{Backup, BackupRef, Doubt, JobStatus, NewBackup};
+use crate::backup::{Backup, BackupRef, Doubt, JobStatus, NameOrigin, NewBackup};
 
 /// What is known of the time before a create whose answer is unclear.
 pub(super) struct Before<'a> {
@@ -40,7 +40,9 @@ pub(super) fn whose(backup: &Backup, before: &Before<'_>) -> Whose {
     let want = before.want;
     let elsewhere = !backup.instance_id.is_empty() && backup.instance_id != want.instance_id;
     let automatic = backup.kind.as_ref().is_some_and(|kind| kind != "manual");
-    if backup.name != want.name || elsewhere || automatic || before.begun.contains(&backup.id) {
+    // A name that is kept is asked for again: what it began before, also in this process, is what is meant.
+    let anothers = before.begun.contains(&backup.id) && want.name_origin != NameOrigin::Kept;
+    if backup.name != want.name || elsewhere || automatic || anothers {
         return Whose::Foreign;
     }
     match before.listed {
@@ -132,7 +134,7 @@ pub(super) fn is_itself(record: &Backup, meant: &BackupRef) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backup::{NameOrigin, Status};
+    use crate::backup::Status;
 
     fn backup(name: &str, description: Option<&str>) -> Backup {
         Backup {
@@ -147,6 +149,7 @@ mod tests {
         let fixed = NewBackup { description: Some("for team a".to_owned()), ..want("nightly", NameOrigin::Fixed) };
         let bare = want("nightly", NameOrigin::Fixed);
         let random = want("nightly-1234", NameOrigin::Random);
+        let kept = want("nightly-1234", NameOrigin::Kept);
         let nothing = HashSet::new();
         let b1 = HashSet::from(["b1".to_owned()]);
         let ours = backup("nightly", Some("for team a"));
@@ -162,6 +165,7 @@ mod tests {
                 Whose::Foreign,
             ),
             ("another create of ours", backup("nightly-1234", None), &random, None, &b1, true, Whose::Foreign),
+            ("what the same name began before", backup("nightly-1234", None), &kept, None, &b1, true, Whose::Ours),
             ("another name", backup("weekly", None), &bare, Some(&nothing), &nothing, true, Whose::Foreign),
             ("all is as asked for", ours.clone(), &fixed, Some(&nothing), &nothing, true, Whose::OursByComparison),
             ("it was there before", ours.clone(), &fixed, Some(&b1), &nothing, true, Whose::Foreign),

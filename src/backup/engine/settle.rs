@@ -1,21 +1,59 @@
 //! Waiting until a backup has completed.
 
+use tokio::time::Instant;
+
 use super::operation::Operation;
-use super::proof;
 use super::watch::{Look, Watch};
-use crate::backup::{Backup, Error, Progress, Started, Status};
+use super::{begin, pace, proof};
+use crate::backup::{Backup, BackupRef, BegunBackup, Certainty, Error, NewBackup, Progress, Started, Status};
 
 /// Only a backup that was seen completed is complete. One that is not listed, not yet or for a moment, is looked for until
-/// its job has failed, or the time is over; only of one that was seen being deleted it is said that it is gone.
+/// its job has failed, or the time is over. It is said to be gone if it was seen being deleted, or if lists have lacked it for
+/// longer than they ever lag and everything else that an absence needs is told as well.
 pub(super) async fn settled(
     operation: Operation<'_>,
     started: &Started,
+    whose: Name,
     progress: &dyn Progress,
 ) -> Result<Backup, Error> {
+    match settled_by_id(operation, started, whose, progress).await? {
+        Settled::Completed(completed) => Ok(*completed),
+        Settled::Shown(shown) => {
+            let shown = Started { job_id: started.job_id.clone(), ..Started::from(BackupRef::from(&*shown)) };
+            match settled_by_id(operation, &shown, Name::Anyones, progress).await? {
+                Settled::Completed(backup) | Settled::Shown(backup) => Ok(*backup),
+            }
+        }
+    }
+}
+
+/// Whose backups carry the name of the one that is awaited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Name {
+    /// This very one alone: whatever has the name on the instance is it, whatever id the answer to its create gave.
+    ItsOwn,
+    /// Others may have it too.
+    Anyones,
+}
+
+/// How a wait for an id ended.
+enum Settled {
+    Completed(Box<Backup>),
+    /// The backup is there under another id.
+    Shown(Box<Backup>),
+}
+
+async fn settled_by_id(
+    operation: Operation<'_>,
+    started: &Started,
+    whose: Name,
+    progress: &dyn Progress,
+) -> Result<Settled, Error> {
     let backup = started.backup();
     let job_id = started.job_id.as_deref();
     let mut watch = Watch::new(operation, &backup);
-    let mut absent = 0;
+    let mut absent: u32 = 0;
+    let mut there = Instant::now();
     let mut job_failed = false;
     loop {
         match watch.look().await? {
@@ -23,12 +61,31 @@ pub(super) async fn settled(
                 return Err(Error::Foreign { meant: Box::new(backup), found: seen });
             }
             Look::Seen(seen) => match seen.status {
-                Status::Completed => return Ok(*seen),
+                Status::Completed => return Ok(Settled::Completed(seen)),
                 Status::Failed => return Err(failed(&watch, job_id).await),
-                Status::Building | Status::Deleting | Status::Other(_) => absent = 0,
+                Status::Building | Status::Deleting | Status::Other(_) => {
+                    absent = 0;
+                    there = Instant::now();
+                }
             },
             Look::Absent => absent += 1,
             Look::Unsure => {}
+        }
+        let unseen = absent > 0 && watch.last.is_none();
+        // After two requests the other one's backup may have the name.
+        let is_named = whose == Name::ItsOwn && started.certainty == Certainty::Answered;
+        if is_named
+            && unseen
+            && absent.is_multiple_of(pace::JOB_EVERY)
+            && let Some(shown) = under_another_id(operation, &backup).await
+        {
+            return Ok(Settled::Shown(Box::new(shown)));
+        }
+        if absent > 1 && there.elapsed() > pace::LISTS_LAG_AT_MOST {
+            there = Instant::now();
+            if is_gone(operation, &backup).await {
+                return Err(Error::Vanished { id: backup.id });
+            }
         }
         if absent > 1 && watch.last.as_ref().is_some_and(|last| last.status == Status::Deleting) {
             return Err(Error::Vanished { id: backup.id });
@@ -41,6 +98,25 @@ pub(super) async fn settled(
         watch.tell(progress);
         watch.rest().await?;
     }
+}
+
+/// The backup of that name, under another id than the answer to its create gave. What cannot be told is asked again.
+async fn under_another_id(operation: Operation<'_>, backup: &BackupRef) -> Option<Backup> {
+    let want =
+        NewBackup { instance_id: backup.instance_id.clone()?, name: backup.name.clone()?, ..NewBackup::default() };
+    let named = begin::named(operation, &want).await.ok()?;
+    if named.iter().any(|shown| shown.id == backup.id) {
+        return None;
+    }
+    let shown = named.into_iter().next()?;
+    tracing::warn!(backup_id = backup.id, "the backup of that name has another id than the answer gave: {}", shown.id);
+    Some(shown)
+}
+
+/// Whether a backup is gone that lists have lacked for longer than they lag.
+async fn is_gone(operation: Operation<'_>, backup: &BackupRef) -> bool {
+    let begun = backup.begun.clone().map(|begun| BegunBackup { at: None, ..begun });
+    matches!(operation.find(&BackupRef { begun, ..backup.clone() }).await, Ok(None))
 }
 
 async fn failed(watch: &Watch<'_>, job_id: Option<&str>) -> Error {

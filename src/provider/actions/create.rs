@@ -106,9 +106,9 @@ impl Action<Backups> for CreateBackup {
             return Ok(());
         }
         let about = About { service: key, id: Some(id), name: Some(&want.name) };
-        let backup = client.settled(&context, service, &started, &told).await;
+        let backup = client.settled_by_name(&context, service, (&started, name_origin), &told).await;
         let backup = backup.map_err(|error| explain(Doing::Follow, about, &error))?;
-        run.tell(format!("The backup {:?} ({id}) is {}", want.name, backup.status));
+        run.tell(format!("The backup {:?} ({}) is {}", want.name, backup.id, backup.status));
         Ok(())
     }
 }

@@ -43,12 +43,34 @@ pub(super) fn number(name: &str, digits: &str) -> Option<u32> {
     }
 }
 
+/// What is known of the time, whatever the service's clock says.
+#[derive(Clone, Debug)]
+pub(super) struct Moment {
+    /// When the destroy began.
+    pub(super) now: Timestamp,
+    /// How long ago a backup may have completed and still be this destroy's.
+    pub(super) limit: Duration,
+    /// The name of the backup that an earlier destroy began, and when, by our own clock.
+    pub(super) begun: Option<(String, Timestamp)>,
+}
+
+impl Moment {
+    /// Whether our own clock says that a backup of that name was begun a short time ago.
+    fn has_begun(&self, name: &str) -> bool {
+        self.begun.as_ref().is_some_and(|(begun, at)| begun == name && self.is_near(*at))
+    }
+
+    fn is_near(&self, at: Timestamp) -> bool {
+        self.now.duration_since(at).unsigned_abs() <= self.limit
+    }
+}
+
 /// What is to be done, given the backups of this net. After an attempt that did not end well comes one of another name.
-pub(super) fn next(found: &[Backup], digits: &str, ended: u32, now: Timestamp, limit: Duration) -> Next {
+pub(super) fn next(found: &[Backup], digits: &str, ended: u32, moment: &Moment) -> Next {
     let number = |backup: &Backup| number(&backup.name, digits).unwrap_or_default();
     let mut known: Vec<&Backup> = found.iter().filter(|backup| number(backup) > 0).collect();
     known.sort_by_key(|backup| Reverse(number(backup)));
-    if let Some(backup) = known.iter().find(|backup| is_of_now(backup, now, limit)) {
+    if let Some(backup) = known.iter().find(|backup| is_of_now(backup, moment)) {
         return Next::Accept(Box::new((*backup).clone()));
     }
     let runs = |backup: &Backup| matches!(backup.status, Status::Building | Status::Other(_));
@@ -59,16 +81,19 @@ pub(super) fn next(found: &[Backup], digits: &str, ended: u32, now: Timestamp, l
 }
 
 /// Whether a backup has completed so short a time ago that it belongs to the destroy that is under way, or was just interrupted.
-/// Clocks may differ a little; a backup without times is of unknown age.
-pub(super) fn is_of_now(backup: &Backup, now: Timestamp, limit: Duration) -> bool {
+/// Our own clock counts as far as it was read when the backup was begun; the service's may be wrong by hours. Where only that one
+/// speaks, a backup without times is of unknown age.
+pub(super) fn is_of_now(backup: &Backup, moment: &Moment) -> bool {
     let ended = backup.end.or(backup.begin);
-    backup.status == Status::Completed && ended.is_some_and(|ended| now.duration_since(ended).unsigned_abs() <= limit)
+    backup.status == Status::Completed
+        && (moment.has_begun(&backup.name) || ended.is_some_and(|ended| moment.is_near(ended)))
 }
 
 /// Whether a backup ended so long before a destroy began that it cannot be of it. However long the destroy itself takes does
 /// not count.
-pub(super) fn is_old(backup: &Backup, began: Timestamp, limit: Duration) -> bool {
-    backup.end.or(backup.begin).is_none_or(|ended| ended < began && began.duration_since(ended).unsigned_abs() > limit)
+pub(super) fn is_old(backup: &Backup, moment: &Moment) -> bool {
+    let ended = backup.end.or(backup.begin);
+    !moment.has_begun(&backup.name) && ended.is_none_or(|ended| ended < moment.now && !moment.is_near(ended))
 }
 
 #[cfg(test)]
@@ -78,8 +103,9 @@ mod tests {
     const DIGITS: &str = "0123456789abcdef";
     const LIMIT: Duration = Duration::from_hours(2);
 
-    fn now() -> Timestamp {
-        "2026-11-26T12:00:00Z".parse().unwrap()
+    fn moment(begun: Option<(&str, &str)>) -> Moment {
+        let begun = begun.map(|(name, at)| (name.to_owned(), at.parse().unwrap()));
+        Moment { now: "2026-11-26T12:00:00Z".parse().unwrap(), limit: LIMIT, begun }
     }
 
     fn backup(name: &str, status: Status, end: Option<&str>) -> Backup {
@@ -114,7 +140,7 @@ mod tests {
             (Some("2026-11-26T09:59:59Z"), true),
             (None, true),
         ] {
-            assert_eq!(is_old(&backup("final-", Status::Completed, end), now(), LIMIT), old, "{end:?}");
+            assert_eq!(is_old(&backup("final-", Status::Completed, end), &moment(None)), old, "{end:?}");
         }
     }
 
@@ -142,10 +168,27 @@ mod tests {
             ("one that runs after one that failed", vec![&failed, &running], 0, Next::Wait(boxed(&running))),
             ("one with a status of its own", vec![&failed, &odd], 0, Next::Wait(boxed(&odd))),
             ("a completed one before one that runs", vec![&running, &fresh], 0, Next::Accept(boxed(&fresh))),
-            ("one that is gone", vec![], 3, Next::Take(4)),
+            ("one that was ended", vec![], 3, Next::Take(4)),
         ] {
             let found: Vec<Backup> = found.into_iter().cloned().collect();
-            assert_eq!(next(&found, DIGITS, ended, now(), LIMIT), expected, "{what}");
+            assert_eq!(next(&found, DIGITS, ended, &moment(None)), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn what_was_begun_a_short_time_ago_is_of_now_whatever_the_services_clock_says() {
+        let name = format!("final-{DIGITS}");
+        for (begun, end, of_now) in [
+            (Some((&*name, "2026-11-26T11:59:30Z")), Some("2026-11-26T09:29:55Z"), true),
+            (Some((&*name, "2026-11-26T11:59:30Z")), None, true),
+            (Some((&*name, "2026-11-26T08:00:00Z")), Some("2026-11-26T08:05:00Z"), false),
+            (Some(("final-another", "2026-11-26T11:59:30Z")), Some("2026-11-26T09:29:55Z"), false),
+            (None, Some("2026-11-26T09:29:55Z"), false),
+        ] {
+            let (moment, completed) = (moment(begun), backup(&name, Status::Completed, end));
+            let expected = if of_now { Next::Accept(Box::new(completed.clone())) } else { Next::Take(2) };
+            assert_eq!(next(std::slice::from_ref(&completed), DIGITS, 0, &moment), expected, "{begun:?} {end:?}");
+            assert_eq!(is_old(&completed, &moment), !of_now, "{begun:?} {end:?}");
         }
     }
 }

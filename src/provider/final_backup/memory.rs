@@ -41,6 +41,11 @@ pub(super) fn begun(private: &mut Private, started: &Started, name: &str) {
     };
 }
 
+/// The name of the backup that was begun last, and when.
+pub(super) fn last(private: &Private) -> Option<(String, Timestamp)> {
+    Some((private.0.get(NAME)?.clone(), private.0.get(BEGUN)?.parse().ok()?))
+}
+
 /// A list has shown it: lists that lack it from now on are not late.
 pub(super) fn listed(private: &mut Private) {
     private.0.insert(LISTED.to_owned(), String::new());

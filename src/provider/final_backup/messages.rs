@@ -125,8 +125,8 @@ fn afterwards(service: &str) -> &'static str {
 
 pub(super) fn taken_twice(net: &FinalBackup, backup: &Backup, twin: &str) -> Diagnostic {
     let detail = format!(
-        "The answer to the first request was lost, so that it was sent again, and both were carried out: {} and {twin} have the name \
-         {:?}. Delete one of them in the console, or import both as {}/{}/ and the id.",
+        "The answer to the first request was lost, or its run was killed before it came, so that it was sent again, and both were \
+         carried out: {} and {twin} have the name {:?}. Delete one of them in the console, or import both as {}/{}/ and the id.",
         backup.id,
         backup.name,
         text(&net.service),

@@ -1,11 +1,13 @@
 //! The last backup: taken once, however often the destroy has to be started again.
 //!
 //! All backups of a net have its random digits in their names, so that a destroy which was killed before it could write anything
-//! down is recognized in the cloud.
+//! down is recognized in the cloud, and so that what has the name is ours whatever id the answer to its create gave. What was
+//! begun and is not to be seen is asked for again under the same name: where names are unique, the service itself says whether it
+//! is there after all.
 
 use jiff::Timestamp;
 
-use super::attempt::{self, Next};
+use super::attempt::{self, Moment, Next};
 use super::model::{FinalBackup, about, text};
 use super::{memory, messages};
 use crate::backup::{
@@ -25,35 +27,51 @@ pub(super) async fn taken(
     unlisted: bool,
     life: &mut Life<FinalBackup>,
 ) -> Result<Ended, Diagnostics> {
-    let mut taking = Taking { client, service, digits: memory::digits(&mut life.private), net, unlisted };
-    let now = Timestamp::now();
-    let limit = attempt::recent(life.timeout());
+    let digits = memory::digits(&mut life.private);
+    let mut taking = Taking { client, service, digits, net, unlisted, again: None };
+    let (now, limit) = (Timestamp::now(), attempt::recent(life.timeout()));
+    let moment = Moment { now, limit, begun: memory::last(&life.private) };
     let (mut found, mut ended) = taking.found(life).await?;
+    // Whether it may have been taken twice: where names are unique, only one can have it.
+    let mut is_sure = service.facts().names_are_unique;
     let completed = loop {
-        let (started, name) = match attempt::next(&found, &taking.digits, ended, now, limit) {
+        let (started, name) = match attempt::next(&found, &taking.digits, ended, &moment) {
             Next::Accept(backup) => break *backup,
             Next::Wait(backup) => (taking.resumed(&backup, life), backup.name),
             Next::Take(number) => {
                 ended = number;
                 match taking.begun(number, life).await? {
-                    Some(begun) => begun,
-                    None => return Ok(Ended::NoInstance),
+                    Begun::Started(started, name) => (started, name),
+                    Begun::Blocked => continue,
+                    Begun::NoInstance => return Ok(Ended::NoInstance),
                 }
             }
         };
         let completed = taking.settled(&started, &name, life).await?;
-        if started.certainty == Certainty::Answered {
+        if started.certainty == Certainty::Answered && started.backup_id == completed.id {
             break completed;
         }
-        taking.twins(&completed, life).await;
-        if !attempt::is_old(&completed, now, limit) {
+        is_sure = false;
+        if !attempt::is_old(&completed, &moment) {
             break completed;
         }
         // It had the name, and is of a destroy of long ago that no list has shown before.
         found.clear();
     };
+    if !is_sure {
+        taking.twins(&completed, life).await;
+    }
     life.warn(messages::taken(&taking.net, &completed, Timestamp::now()));
     Ok(Ended::Taken)
+}
+
+/// What became of an attempt.
+enum Begun {
+    Started(Started, String),
+    /// Its name is taken by what no list shows.
+    Blocked,
+    /// There is no such instance.
+    NoInstance,
 }
 
 /// How it ended.
@@ -72,6 +90,8 @@ struct Taking<'a> {
     net: FinalBackup,
     /// No list shows the instance.
     unlisted: bool,
+    /// The name of what an earlier destroy began, and nothing shows.
+    again: Option<String>,
 }
 
 impl Taking<'_> {
@@ -79,32 +99,53 @@ impl Taking<'_> {
         explain(Doing::Final, about(&self.net, name), error).into()
     }
 
-    /// The backups of this net, and the number of an attempt that is known to have ended without one.
-    async fn found(&mut self, life: &mut Life<FinalBackup>) -> Result<(Vec<Backup>, u32), Diagnostics> {
-        let context = context(life);
-        let instance_id = text(&self.net.instance_id);
-        let filter =
-            Filter { instance_id: Some(instance_id.to_owned()), kind: Some("manual".to_owned()), ..Filter::default() };
-        let mut found = match self.client.list(&context, self.service, &filter).await {
+    /// The backups of this net, as its instance's list shows them.
+    async fn listed(&self, life: &Life<FinalBackup>) -> Result<Vec<Backup>, Diagnostics> {
+        let filter = Filter {
+            instance_id: Some(text(&self.net.instance_id).to_owned()),
+            kind: Some("manual".to_owned()),
+            ..Filter::default()
+        };
+        let mut found = match self.client.list(&context(life), self.service, &filter).await {
             Ok(found) => found,
             // Some services list nothing of an instance that they do not know.
             Err(backup::Error::Cloud(error)) if self.unlisted && self.knows_no_instance(&error) => Vec::new(),
             Err(error) => return Err(self.failed(None, &error)),
         };
         found.retain(|backup| attempt::number(&backup.name, &self.digits).is_some());
-        let Some(last) = self.net.last_backup_id.as_str().filter(|id| found.iter().all(|backup| backup.id != **id))
-        else {
+        Ok(found)
+    }
+
+    /// The backups of this net, and the number of the attempt that has ended before the next one.
+    async fn found(&mut self, life: &mut Life<FinalBackup>) -> Result<(Vec<Backup>, u32), Diagnostics> {
+        let mut found = self.listed(life).await?;
+        let Some(last) = self.net.last_backup_id.as_str() else { return Ok((found, 0)) };
+        let last = memory::begun_last(&life.private, last, text(&self.net.instance_id));
+        let is_it = |backup: &Backup| backup.id == last.id || last.name.as_ref() == Some(&backup.name);
+        if found.iter().any(is_it) {
             return Ok((found, 0));
+        }
+        // It was begun, and the list shows neither its id nor its name.
+        let context = context(life);
+        let is_told_by_its_name = self.service.facts().names_are_unique && last.name.is_some() && !self.unlisted;
+        let looked = if is_told_by_its_name {
+            self.client.find(&context, self.service, &last).await
+        } else {
+            self.client.find_begun(&context, self.service, &last).await
         };
-        // It was begun, and the list does not show it.
-        let last = memory::begun_last(&life.private, last, instance_id);
-        let number = last.name.as_ref().and_then(|name| attempt::number(name, &self.digits)).unwrap_or_default();
-        match self.client.find_begun(&context, self.service, &last).await {
-            Ok(Some(backup)) => found.push(backup),
-            Ok(None) => return Ok((found, number)),
+        match looked {
+            Ok(Some(backup)) => {
+                found.push(backup);
+                return Ok((found, 0));
+            }
+            // Meanwhile it may be listed under its name.
+            Ok(None) => found = self.listed(life).await?,
+            Err(backup::Error::Doubtful { doubt, .. }) if is_told_by_its_name && doubt.passes() => {}
             Err(error) => return Err(self.learned(last.name.as_deref(), &error, life)),
         }
-        Ok((found, 0))
+        let number = last.name.as_ref().and_then(|name| attempt::number(name, &self.digits)).unwrap_or_default();
+        self.again = last.name;
+        Ok((found, number.saturating_sub(1)))
     }
 
     /// One that runs already.
@@ -116,11 +157,12 @@ impl Taking<'_> {
         Started::from(reference)
     }
 
-    /// Takes one; `None` if there is no such instance.
-    async fn begun(&self, number: u32, life: &Life<FinalBackup>) -> Result<Option<(Started, String)>, Diagnostics> {
+    /// Takes one.
+    async fn begun(&mut self, number: u32, life: &Life<FinalBackup>) -> Result<Begun, Diagnostics> {
+        let again = self.again.take().filter(|name| attempt::number(name, &self.digits) == Some(number));
         let want = NewBackup {
             instance_id: text(&self.net.instance_id).to_owned(),
-            name: attempt::name(text(&self.net.name_prefix), &self.digits, number),
+            name: again.unwrap_or_else(|| attempt::name(text(&self.net.name_prefix), &self.digits, number)),
             description: self.net.description.known().filter(|text| !text.is_empty()).cloned(),
             name_origin: NameOrigin::Kept,
             ..NewBackup::default()
@@ -130,10 +172,13 @@ impl Taking<'_> {
             // A destroy that was killed has begun it, and no list had shown it yet.
             Err(backup::Error::NameTaken { existing: Some(existing), .. }) if ours(&existing) => {
                 let started = Started { certainty: Certainty::Named, ..Started::from(BackupRef::from(&*existing)) };
-                Ok(Some((started, want.name)))
+                Ok(Begun::Started(started, want.name))
             }
-            Ok(started) => Ok(Some((started, want.name))),
-            Err(backup::Error::Cloud(error)) if self.unlisted && self.knows_no_instance(&error) => Ok(None),
+            Err(backup::Error::NameTaken { existing: None, .. }) => Ok(Begun::Blocked),
+            Ok(started) => Ok(Begun::Started(started, want.name)),
+            Err(backup::Error::Cloud(error)) if self.unlisted && self.knows_no_instance(&error) => {
+                Ok(Begun::NoInstance)
+            }
             Err(error) => Err(self.failed(Some(&want.name), &error)),
         }
     }
@@ -157,7 +202,7 @@ impl Taking<'_> {
             memory::begun(&mut life.private, started, name);
         }
         life.checkpoint(self.net.clone());
-        let settled = self.client.settled(&context(life), self.service, started, &()).await;
+        let settled = self.client.settled_by_name(&context(life), self.service, (started, NameOrigin::Kept), &()).await;
         settled.map_err(|error| self.learned(Some(name), &error, life))
     }
 
@@ -178,7 +223,7 @@ impl Taking<'_> {
         said
     }
 
-    /// Says so if a create that had an unclear moment was carried out twice.
+    /// Says so if two have the name: a create that had an unclear moment, or was killed before its answer, was carried out too.
     async fn twins(&self, completed: &Backup, life: &mut Life<FinalBackup>) {
         let want = NewBackup {
             instance_id: text(&self.net.instance_id).to_owned(),

@@ -119,7 +119,10 @@ impl Resource<Backups> for ManualBackupResource {
             memory::finished(&mut life.private);
             return Ok(begun);
         }
-        let settled = client.settled(&context(life), service, &started, &()).await;
+        let settled = client.settled_by_name(&context(life), service, (&started, name_origin), &()).await;
+        if let Some(backup) = settled.as_ref().ok().filter(|backup| backup.id != started.backup_id) {
+            memory::begun(&mut life.private, &backup.id, &project_id);
+        }
         if let Err(backup::Error::Foreign { found, .. }) = &settled {
             // The answer told nothing but the id of somebody else's backup: that one is none of ours.
             life.retract();

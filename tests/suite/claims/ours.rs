@@ -110,3 +110,25 @@ fn an_answer_about_another_instances_backup_is_an_error() {
     let cases = services().into_iter();
     side_by_side(cases.map(|one| (format!("another one's × {one}"), Box::pin(another_ones(one)) as Case)).collect());
 }
+
+/// An answer that gives an id which nothing has, and says nothing else: the random name tells which backup it is.
+async fn wrong_id(service: &'static str) -> Result<(), String> {
+    let stage = Stage::new(service, 0.5);
+    let wrong = "deadbeefdeadbeefdeadbeefdeadbeefbr02";
+    let with = [("id", wrong), ("backup_id", wrong)];
+    stage.emulator.fault(Fault::replace(&with).on(service).operation("create"));
+    let mut held = Held::default();
+    let said = stage.core().await.up(&stage.random(), &mut held).await;
+    check(!said.is_red(), &said.text())?;
+    let rows = stage.rows();
+    check(rows.len() == 1 && held.id() == Some(&rows[0].id), &format!("{rows:?}; {:?}", held.object))?;
+    let core = stage.core().await;
+    let (settled, said) = core.is_settled(&stage.random(), &held).await;
+    check(settled, &said.text())
+}
+
+#[test]
+fn a_random_name_counts_for_more_than_the_id_in_an_answer() {
+    let cases = services().into_iter();
+    side_by_side(cases.map(|one| (format!("wrong id × {one}"), Box::pin(wrong_id(one)) as Case)).collect());
+}

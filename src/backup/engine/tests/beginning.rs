@@ -527,3 +527,13 @@ async fn who_cannot_create_says_so() {
     assert!(matches!(error, Error::Unsupported(_)), "{error:?}");
     assert_eq!(script.calls(), [""; 0]);
 }
+
+/// A name that an earlier run made up is taken, and no list ever shows by what: the next attempt needs another name.
+#[tokio::test(start_paused = true)]
+async fn a_kept_name_that_stays_taken_by_nothing_is_said_to_be_taken() {
+    let kept = NewBackup { name_origin: NameOrigin::Kept, ..want("nightly") };
+    let script = Script::new().says(POST, [TAKEN]).says(OF_INSTANCE, [empty()]);
+    let begun = script.backups().begin(&within(seconds(3600)), dds(), &kept).await;
+    assert!(matches!(begun, Err(Error::NameTaken { existing: None, .. })), "{begun:?}");
+    assert!((seconds(600)..seconds(640)).contains(&script.elapsed()), "{:?}", script.elapsed());
+}

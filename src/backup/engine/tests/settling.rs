@@ -1,7 +1,7 @@
 //! Waiting for the end of a backup.
 
 use super::*;
-use crate::backup::{Error, Progress, Started, Status};
+use crate::backup::{Certainty, Error, NameOrigin, Progress, Started, Status};
 
 fn started() -> Started {
     Started { job_id: Some("j1".to_owned()), ..Started::from(b1()) }
@@ -75,6 +75,49 @@ async fn what_is_not_to_be_seen_is_awaited_to_the_end() {
                 .says(THE_JOB, [job("Running", "")]);
             assert!(settled(&script, &within(seconds(600))).await.is_ok(), "{hole:?}");
         }
+    }
+}
+
+/// Lists lag, but not for ever: what no list shows for longer than that is not on its way, unless its job runs.
+#[tokio::test(start_paused = true)]
+async fn what_lists_lack_for_longer_than_they_lag_is_gone() {
+    for seen in [false, true] {
+        for (job_says, ends) in [("Completed", true), ("Running", false)] {
+            let script = Script::new()
+                .on(BY_ID, move |nth, _| if seen && nth < 3 { b1_is("BUILDING") } else { empty() })
+                .says(THE_JOB, [job(job_says, "")]);
+            let error = settled(&script, &within(seconds(3000))).await.unwrap_err();
+            assert_eq!(matches!(error, Error::Vanished { .. }), ends, "{seen} {job_says}: {error:?}");
+            let took = script.elapsed();
+            assert!(took > seconds(600) && (took < seconds(640)) == ends, "{seen} {job_says}: {took:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_a_name_of_its_own_is_known_by_it_whatever_id_was_answered() {
+    let other = |status: &str| list(&[item("b7", status, 0)]);
+    let by_its_id = "GET /v3/{project_id}/backups?backup_id=b7";
+    for (name_origin, certainty, found) in [
+        (NameOrigin::Kept, Certainty::Answered, true),
+        (NameOrigin::Random, Certainty::Answered, true),
+        (NameOrigin::Planned, Certainty::Answered, true),
+        (NameOrigin::Fixed, Certainty::Answered, false),
+        (NameOrigin::Kept, Certainty::AnsweredLater, false),
+    ] {
+        let script = Script::new()
+            .says(BY_ID, [empty()])
+            .says(OF_INSTANCE, [empty(), other("BUILDING")])
+            .says(by_its_id, [other("BUILDING"), other("COMPLETED")])
+            .says(THE_JOB, [job("Completed", "")]);
+        let started = Started { name: Some("nightly".to_owned()), certainty, ..started() };
+        let backups = script.backups();
+        let settled = backups.settled_by_name(&within(seconds(60)), dds(), (&started, name_origin), &()).await;
+        assert_eq!(
+            settled.map(|backup| backup.id).ok().as_deref(),
+            found.then_some("b7"),
+            "{name_origin:?} {certainty:?}"
+        );
     }
 }
 
