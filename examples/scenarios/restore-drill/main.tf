@@ -59,7 +59,7 @@ action "huaweidb_restore_backup" "drill" {
 }
 
 # The verdict. It is written only after the restore and the check have succeeded: a failed restore stops it from being
-# created, a failed check taints it. In both cases the next apply tries again.
+# created, a failed check taints it. In both cases the next apply tries again, and the last good verdict stays until one succeeds.
 resource "terraform_data" "verdict" {
   # Another day is another drill, and so is a newer backup.
   triggers_replace = [var.drill, data.huaweidb_backup.newest.id]
@@ -80,6 +80,9 @@ resource "terraform_data" "verdict" {
   }
 
   lifecycle {
+    # The last good verdict goes only when there is a new one.
+    create_before_destroy = true
+
     action_trigger {
       events  = [before_create]
       actions = [action.huaweidb_restore_backup.drill]
@@ -87,7 +90,8 @@ resource "terraform_data" "verdict" {
   }
 }
 
-# Every plan says so when drills have stopped.
+# Every plan says so when drills have stopped. A plan that is about to drill, as after one that failed, cannot know yet: it says
+# "known after apply", and shows the day of the last good verdict as what it will replace.
 check "drilled_lately" {
   assert {
     condition     = timecmp(timeadd("${terraform_data.verdict.output.day}T00:00:00Z", "192h"), plantimestamp()) > 0

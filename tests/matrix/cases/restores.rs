@@ -243,9 +243,15 @@ pub(super) fn drill(cli: &Cli) {
     // One whose restore fails, and one whose check fails: no verdict, and the next apply tries again.
     on(&mut workspace, "2026-01-31");
     emulator.fault(Fault::new(FaultKind::FailBackup).on("dds").operation("restore"));
+    let the_last_good_one_is_kept = |workspace: &Workspace| {
+        // What the plan replaces.
+        workspace.run(&["plan"]).succeeded().says(&format!("- day = \"{today}\""));
+    };
     workspace.run(&["apply", "-auto-approve"]).failed().says("Restore failed");
+    the_last_good_one_is_kept(&workspace);
     workspace.set("TF_VAR_check_command", "false");
     workspace.run(&["apply", "-auto-approve"]).failed().says("local-exec");
+    the_last_good_one_is_kept(&workspace);
     workspace.set("TF_VAR_check_command", "true");
     let ran = workspace.apply();
     assert_eq!(orders(&emulator), 4);
