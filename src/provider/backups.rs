@@ -194,11 +194,16 @@ fn object(backup: &Backup) -> BackupObject {
 }
 
 pub(super) fn check_time(text: &str) -> Result<(), String> {
-    text.parse::<Timestamp>()
-        .map(drop)
-        .map_err(|_| "it is no time in RFC 3339, such as 2026-01-31T00:00:00Z".to_owned())
+    time(text).map(drop).ok_or_else(|| "it is no time in RFC 3339, such as 2026-01-31T00:00:00Z".to_owned())
 }
 
 pub(super) fn moment(value: &Attr<String>) -> Option<Timestamp> {
-    value.known().and_then(|text| text.parse().ok())
+    value.known().and_then(|text| time(text))
+}
+
+/// Offsets go to 23:59, as the CLI's own functions have it.
+fn time(text: &str) -> Option<Timestamp> {
+    let hours = |offset: &str| offset.get(..2).and_then(|hours| hours.parse::<u8>().ok());
+    let offset = text.get("2026-01-31".len()..).and_then(|clock| clock.split_once(['+', '-']));
+    text.parse().ok().filter(|_| offset.is_none_or(|(_, offset)| hours(offset).is_some_and(|hours| hours < 24)))
 }

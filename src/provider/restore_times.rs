@@ -174,7 +174,7 @@ fn days(config: &RestoreTimes, now: Timestamp) -> Result<(Date, Date), Diagnosti
     if last < first {
         return wrong("`end_date` lies before `start_date`. Exchange them.", "end_date");
     }
-    if first.saturating_add(MOST_DAYS.days()) <= last {
+    if first.checked_add(MOST_DAYS.days()).is_ok_and(|end| end <= last) {
         return wrong("From `start_date` to `end_date` there are more than 100 days. Ask for fewer.", "end_date");
     }
     if time.is_some_and(|time| day(time) < first || last < day(time)) {
@@ -225,6 +225,8 @@ mod tests {
             (Some("2026-01-31"), None, None, "2026-01-31 2026-01-31"),
             (Some("2026-01-31"), Some("2026-02-02"), Some("2026-02-02T23:59:59Z"), "2026-01-31 2026-02-02"),
             (Some("2026-01-01"), Some("2026-04-10"), None, "2026-01-01 2026-04-10"),
+            (Some("9999-12-31"), None, None, "9999-12-31 9999-12-31"),
+            (Some("9999-12-01"), Some("9999-12-31"), None, "9999-12-01 9999-12-31"),
         ] {
             assert_eq!(asked(start, end, time).as_deref(), Ok(expected), "{start:?} {end:?} {time:?}");
         }
@@ -238,6 +240,9 @@ mod tests {
         for (text, fits) in [("2026-01-31", true), ("2026-02-30", false), ("2026-01-31T00:00:00Z", false), ("", false)]
         {
             assert_eq!(check_date(text).is_ok(), fits, "{text}");
+        }
+        for (offset, fits) in [("Z", true), ("+23:59", true), ("-12:00", true), ("+24:00", false), ("-25:00", false)] {
+            assert_eq!(check_time(&format!("2026-01-31T12:00:00{offset}")).is_ok(), fits, "{offset}");
         }
     }
 

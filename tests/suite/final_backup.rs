@@ -414,7 +414,7 @@ async fn one_that_hides_or_seems_old_is_not_taken_again() {
 async fn one_that_was_taken_twice_is_told() {
     let key = "taurusdb";
     let mut options = Options::with_backups_of(0.4);
-    options.pace.list_delay_seconds = 4.0;
+    options.pace.list_delay_seconds = 15.0;
     let emulator = Emulator::start(options).await.expect("the emulator starts");
     let mut held = net(&emulator, key, LIMIT).await;
     emulator.fault(Fault { ms: Some(5_000), ..Fault::new(FaultKind::Delay) }.on(key).operation("create"));
@@ -478,6 +478,10 @@ async fn the_plan_of_a_destroy_says_what_it_will_meet() {
         };
         let taken = "A final backup will be taken";
         assert_eq!(summaries(&run(&emulator, 1).await.core, &held).await, [taken], "{key}");
+        let mut begun = held.clone();
+        begun.object["last_backup_id"] = json!("b1");
+        let goes_on = ["A final backup was begun, and the destroy goes on with it"];
+        assert_eq!(summaries(&run(&emulator, 1).await.core, &begun).await, goes_on, "{key}");
         let core = Core::launch(&emulator, &[("HW_PROJECT_ID", &elsewhere)]).await.of(KIND);
         let refused = ["Destroy will be refused: the instance is not to be seen"];
         assert_eq!(summaries(&core, &held).await, refused, "{key}");

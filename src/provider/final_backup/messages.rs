@@ -174,6 +174,16 @@ pub(super) fn planned(net: &FinalBackup, newest: Option<&[Backup]>, now: Timesta
         );
         return Diagnostic::warning("No final backup will be taken", detail).at(Path::attribute("skip"));
     }
+    if let Some(id) = net.last_backup_id.as_str() {
+        let detail = format!(
+            "An earlier destroy of this net has begun the backup {id} of the instance {}. If that runs, or has completed a short time \
+             ago, the destroy takes no other one; if it failed, is gone or is old, the destroy takes another. It waits until the one that \
+             counts is COMPLETED, and ends with an error if that cannot be: then nothing that this resource depends on is destroyed.{}",
+            text(&net.instance_id),
+            in_words(newest, now),
+        );
+        return Diagnostic::warning("A final backup was begun, and the destroy goes on with it", detail);
+    }
     let detail = format!(
         "The destroy takes a last backup of the instance {}, waits until it is COMPLETED, and ends with an error if that cannot be: \
          then nothing that this resource depends on is destroyed.{}",
@@ -212,6 +222,7 @@ mod tests {
         let refuses = FinalBackup { on_missing_instance: "refuse".into(), ..net.clone() };
         let skips = FinalBackup { skip: Attr::Known(true), ..net.clone() };
         let begun = FinalBackup { last_backup_id: "b1br02".into(), ..skips.clone() };
+        let resumed = FinalBackup { last_backup_id: "b1br02".into(), ..net.clone() };
         let backup = Backup {
             begin: Some("2026-11-26T10:00:00Z".parse().unwrap()),
             ..Backup::sample("b1br02", "i1in02", "final-0123456789abcdef", Status::Completed)
@@ -226,6 +237,7 @@ mod tests {
             planned(&net, Some(std::slice::from_ref(&backup)), now),
             planned(&net, Some(&[]), now),
             planned(&net, None, now),
+            planned(&resumed, Some(std::slice::from_ref(&backup)), now),
             planned(&skips, Some(std::slice::from_ref(&backup)), now),
             planned_without_instance(&net, Some("p1"), "p1"),
             planned_without_instance(&refuses, Some("p1"), "p1"),

@@ -30,7 +30,7 @@ pub(super) fn schema() -> Schema {
     ))
     .attribute(Attribute::string("name_prefix").optional().default("final-").check(naming::check_prefix).describe(format!(
         "Beginning of the backup's name; random digits are added. A letter first, then letters, digits, `-` and `_`; 1 to {} \
-         characters. Default: `final-`. Changed in place.",
+         characters; an empty one is as good as none. Default: `final-`. Changed in place.",
         naming::PREFIX_MAX
     )))
     .attribute(Attribute::string("description").optional().check(naming::check_description).describe(
