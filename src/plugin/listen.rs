@@ -137,7 +137,10 @@ mod unix {
     fn place(terms: &Terms) -> io::Result<Option<(TempDir, PathBuf)>> {
         let (variable, wanted) = match &terms.socket_dir {
             Some(dir) => ("PLUGIN_UNIX_SOCKET_DIR", dir.clone()),
-            None => ("TMPDIR", Some(std::env::temp_dir()).filter(is_set).unwrap_or_else(|| PathBuf::from("/tmp"))),
+            None => (
+                "TMPDIR",
+                Some(std::env::temp_dir()).filter(|dir| is_set(dir)).unwrap_or_else(|| PathBuf::from("/tmp")),
+            ),
         };
         let dir = private_dir(&wanted).map_err(|error| {
             let text =
@@ -153,7 +156,7 @@ mod unix {
     }
 
     /// Empty is unset here as everywhere; to the library it would be the working directory.
-    fn is_set(path: &PathBuf) -> bool {
+    fn is_set(path: &Path) -> bool {
         !path.as_os_str().is_empty()
     }
 

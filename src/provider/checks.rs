@@ -1,10 +1,16 @@
 //! What texts can be, whatever they are used for.
 
+use crate::cloud;
+
 /// What the name of a region can be. Which regions there are depends on the cloud.
 pub(super) fn check_region(name: &str) -> Result<(), String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
     let Some(bad) = name.chars().find(|c| !fits(*c)) else {
-        return if name.is_empty() { Err("it is empty".to_owned()) } else { Ok(()) };
+        return match (name, cloud::impossible(name)) {
+            ("", _) => Err("it is empty".to_owned()),
+            (_, Some(why)) => Err(format!("no host can have it in its name: {why}")),
+            (_, None) => Ok(()),
+        };
     };
     let why = format!("it contains {bad:?}; the name of a region is made of letters, digits and hyphens");
     let plain = name.trim().to_ascii_lowercase();
@@ -63,7 +69,9 @@ mod tests {
         for name in ["eu-de", "RegionOne", "cn-north-4"] {
             assert_eq!(check_region(name), Ok(()));
         }
-        assert!(check_region("").is_err());
+        for name in ["", "-eu-de", &"x".repeat(64)] {
+            assert!(check_region(name).is_err(), "{name}");
+        }
     }
 
     #[test]

@@ -77,6 +77,17 @@ fn percent(secret: &str) -> String {
     secret.bytes().map(one).collect()
 }
 
+/// The same with what need not be encoded.
+fn every_byte(secret: &str) -> String {
+    let one = |byte: u8| format!("%{byte:02X}");
+    secret.bytes().map(one).collect()
+}
+
+/// All but the ends of it.
+fn inner(secret: &str) -> &str {
+    secret.get(1..secret.len().saturating_sub(1)).unwrap_or_default()
+}
+
 /// A gateway that repeats what it was sent.
 fn echo(secrets: &[String]) -> Fault {
     let said = format!("verify aksk signature fail, request was: {}", secrets.join(" "));
@@ -120,11 +131,17 @@ fn flows(by: By) -> usize {
     let header = sent.first().cloned().unwrap_or_default();
     let encoded: Vec<String> = sent.iter().map(|secret| STANDARD.encode(secret)).collect();
     let escaped: Vec<String> = sent.iter().map(|secret| percent(secret)).collect();
+    let every: Vec<String> = sent.iter().map(|secret| every_byte(secret)).collect();
+    let cut: Vec<String> = sent.iter().map(|secret| inner(secret).to_owned()).collect();
     let with_id = |id: &str| echo(&sent).header("X-Request-Id", id);
     for fault in [
         echo(&sent),
         echo(&encoded),
         echo(&escaped),
+        echo(&every),
+        echo(&cut),
+        with_id(&every_byte(header.get(..30).unwrap_or_default())),
+        with_id(&STANDARD.encode(inner(&header))),
         with_id(&header),
         with_id(&STANDARD.encode(&header)),
         with_id(&percent(&header)),
@@ -149,7 +166,10 @@ fn flows(by: By) -> usize {
     }
     secrets.extend(emulator.secrets());
     let encoded: Vec<String> = secrets.iter().map(|secret| STANDARD_NO_PAD.encode(secret)).collect();
-    secrets.extend(secrets.iter().map(|secret| percent(secret)).collect::<Vec<_>>());
+    let pieces: Vec<String> = secrets.iter().map(|secret| STANDARD_NO_PAD.encode(inner(secret))).collect();
+    secrets.extend(pieces.into_iter().map(|text| text[..text.len() - 1].to_owned()));
+    let forms = |secret: &String| [percent(secret), every_byte(secret), inner(secret).to_owned()];
+    secrets.extend(secrets.iter().flat_map(forms).collect::<Vec<_>>());
     // Its last character is no secret of its own.
     secrets.extend(encoded.into_iter().map(|text| text[..text.len() - 1].to_owned()));
     assert!(!secrets.is_empty());
