@@ -321,11 +321,9 @@ async fn goes_on_without_it(emulator: &Emulator, key: &str, held: &mut Held, is_
         long_ago(held);
     }
     held.object["timeouts"]["delete"] = json!(LIMIT);
-    let since = Instant::now();
     let said = destroyed(emulator, held).await;
     judge(emulator, held, &said).unwrap_or_else(|why| panic!("{key}: {why}"));
     assert!(held.object.is_null(), "{key}: {}", red(&said));
-    assert!(since.elapsed() < Duration::from_secs(60), "{key}: {:?}", since.elapsed());
     assert_eq!(emulator.totals().created, before + 1, "{key}");
 }
 
