@@ -18,6 +18,10 @@ struct Managed {
     planned: Vec<Claim>,
     /// Which a plan leaves in the state.
     staying: HashSet<String>,
+    /// Which a planned pruning would delete.
+    pruned: HashSet<String>,
+    /// What is planned to be taken: service, region and instance, and the beginning of the name, if it is known.
+    coming: Vec<([String; 3], String)>,
     /// Whose deletion is planned.
     leaving: HashSet<String>,
     /// Which are being deleted.
@@ -68,12 +72,30 @@ impl Claims {
         known.staying.remove(id);
     }
 
-    /// This run plans to leave that backup where it is.
-    pub fn stay(&self, id: &str) {
+    /// This run plans to leave that backup where it is. Whether it also plans a pruning that would delete it.
+    pub fn stay(&self, id: &str) -> bool {
         let mut known = self.known();
         known.ids.insert(id.to_owned());
         known.leaving.remove(id);
         known.staying.insert(id.to_owned());
+        known.pruned.contains(id)
+    }
+
+    /// This run plans a pruning that would delete that backup.
+    pub fn prune(&self, id: &str) {
+        self.known().pruned.insert(id.to_owned());
+    }
+
+    /// This run plans to take a backup whose name will begin so.
+    pub fn take(&self, place: [String; 3], beginning: &str) {
+        self.known().coming.push((place, beginning.to_owned()));
+    }
+
+    /// How many this run plans to take in that place with names that begin so.
+    pub fn coming(&self, place: &[String; 3], prefix: &str) -> u64 {
+        let known = self.known();
+        let fits = |one: &&([String; 3], String)| one.0 == *place && one.1.starts_with(prefix);
+        known.coming.iter().filter(fits).count() as u64
     }
 
     /// Whether this run plans to leave that backup where it is.
@@ -107,11 +129,6 @@ impl Claims {
     /// How many deletions of this run have ended.
     pub(super) fn deletions(&self) -> u64 {
         self.known().deletions
-    }
-
-    /// It does so no more, and the backup stays in the cloud.
-    pub fn release(&self, id: &str) {
-        self.known().ids.remove(id);
     }
 
     /// Whether this run manages that backup.
@@ -199,11 +216,12 @@ mod tests {
         assert!(claims.is_leaving("b1") && !claims.is_deleting("b1"));
         claims.manage("b1");
         assert!(!claims.is_leaving("b1") && !claims.is_staying("b1"));
-        claims.stay("b1");
+        assert!(!claims.stay("b1"));
         assert!(claims.is_managed("b1") && claims.is_staying("b1"));
         claims.leave("b1");
         assert!(claims.is_leaving("b1") && !claims.is_staying("b1"));
-        claims.stay("b1");
+        claims.prune("b1");
+        assert!(claims.stay("b1"), "whichever is planned first");
         claims.manage("b1");
         assert!(!claims.is_leaving("b1") && !claims.is_staying("b1"));
         let (first, second) = (claims.deleting("b1"), claims.deleting("b1"));
@@ -218,7 +236,5 @@ mod tests {
         let claims = Claims::default();
         claims.manage("b1");
         assert!(claims.is_managed("b1") && !claims.is_managed("b2"));
-        claims.release("b1");
-        assert!(!claims.is_managed("b1"));
     }
 }

@@ -1,5 +1,7 @@
 //! The provider's functions: names, instance ids and the pruning rule, as pure computation.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::actions::before;
@@ -71,7 +73,7 @@ impl Function for SelectPrunable {
             "Applies the rule of `keep_last` and of the action `huaweidb_prune_backups` to a list of backups, such as the \
              `backups` of the data source `huaweidb_backups`. Only completed manual backups are selected, each instance is \
              looked at alone, and its last completed one is never selected. One whose `begin_time` is null or no time stays, and does not count. Oldest first, \
-             each once. No element may be null, and no `id` null or empty.",
+             each once. No element may be null, no `id` null or empty, and elements of one `id` must be equal.",
             Type::list(Type::String),
         )
         .parameter("backups", Type::list(Type::Object(members.into())), "The backups. Other attributes are ignored.")
@@ -97,6 +99,13 @@ impl Function for SelectPrunable {
             return Err(FunctionError::at(
                 0,
                 format!("Element {at} of `backups` is null, or its `id` is null or empty."),
+            ));
+        }
+        let mut by_id = BTreeMap::new();
+        if let Some(at) = backups.iter().position(|backup| *by_id.entry(id(backup)).or_insert(backup) != backup) {
+            return Err(FunctionError::at(
+                0,
+                format!("Element {at} of `backups` has the `id` of an element before it, and says something else."),
             ));
         }
         let member = |backup: &Value, name| backup.get(name).as_str().unwrap_or_default().to_owned();

@@ -548,9 +548,20 @@ async fn a_pruning_of_what_the_plan_leaves_in_the_state_is_refused() {
     assert_eq!(summaries(&planned(&wish).await), [""; 0]);
     run.read(&state).await;
     assert_eq!(summaries(&planned(&wish).await), [""; 0], "its plan may yet be to delete it");
-    run.plan(&config, &state, &state).await;
+    // Whichever is planned later tells.
+    let later = run.plan(&config, &state, &state).await.diagnostics;
     let said = planned(&wish).await;
-    assert_eq!(summaries(&said), ["Pruning would delete a managed backup"]);
+    for said in [&later, &said] {
+        assert_eq!(summaries(said), ["Pruning would delete a managed backup"]);
+    }
+    // What the same run takes before is among the newest then.
+    let one = of(&json!({ "keep_last": 1, "allow_last": null }));
+    assert_eq!(summaries(&planned(&one).await), [""; 0]);
+    let another = over(&config, &json!({ "name": "another" }));
+    run.plan(&another, &Value::Null, &another).await;
+    assert_eq!(summaries(&planned(&one).await), ["Pruning would delete a managed backup"]);
+    run.configure().await;
+    run.plan(&config, &state, &state).await;
     for word in ["\"managed\"", state["id"].as_str().unwrap(), "keep_ids", "name_prefix"] {
         assert!(said[0].detail.contains(word), "{word}: {}", said[0].detail);
     }
@@ -862,6 +873,15 @@ async fn a_list_hands_on_whole_only_what_can_be_managed() {
     assert_eq!((events.len(), summaries(&events[1].diagnostic)), (2, vec!["Some records cannot be read".to_owned()]));
     let noted = &events[1].diagnostic[0].detail;
     assert!(noted.contains("One record of dds") && noted.contains("the backup 2 has no type"), "{noted}");
+    // Nor one that does not tell its begin, where that is asked for.
+    let begun = |id: &str, at: &str| row(id, &json!({ "instance_id": run.dds(), "begin_time": at }));
+    let rows = [begun("1", "2026-01-02T03:04:05+0000"), begun("2", "soon")];
+    run.emulator
+        .fault(Fault::status(200).on("dds").operation("list").body(json!({ "total_count": 2, "backups": rows })));
+    let since = json!({ "service": "dds", "name_prefix": "part", "begin_after": "2020-01-01T00:00:00Z" });
+    let events = run.list(&since, 100, false).await;
+    let noted = &events[1].diagnostic[0].detail;
+    assert!(events.len() == 2 && noted.contains("the backup 2 has no begin that can be read"), "{noted}");
 
     // What was found before a page failed is there, and the rest is said to be missing.
     run.backups(150, "many-");
@@ -1013,6 +1033,16 @@ async fn line_80_functions_are_pure_and_name_the_argument_to_blame() {
         (
             "select_prunable",
             vec![json!([backup(" \t", 1, "FAILED", "auto")]), json!(1), Value::Null, now.clone()],
+            Some(0),
+        ),
+        (
+            "select_prunable",
+            vec![
+                json!([backup("a", 1, "COMPLETED", "manual"), backup("a", 5, "COMPLETED", "manual")]),
+                json!(1),
+                Value::Null,
+                now.clone(),
+            ],
             Some(0),
         ),
         ("select_prunable", vec![json!([]), json!(-1), Value::Null, now.clone()], Some(1)),

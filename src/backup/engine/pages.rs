@@ -152,14 +152,14 @@ pub(super) async fn backups(
     backups_up_to(client, filter, None, each).await
 }
 
-/// Hands each record that matches, or that cannot be read, to `each` until it breaks off. Where a type is asked for, one that
-/// tells none may be of that.
+/// Hands each record that matches, or that cannot be read, to `each` until it breaks off. What is asked for and not told cannot
+/// be read: nobody knows whether it matches.
 pub(super) async fn records(
     client: Client<'_>,
     filter: &Filter,
     mut each: impl FnMut(Result<Backup, Misread>) -> ControlFlow<()>,
 ) -> Result<Walked, Error> {
-    let of_any_kind = Filter { kind: None, ..filter.clone() };
+    let rest = Filter { kind: None, begin_after: None, begin_before: None, ..filter.clone() };
     walk(
         client,
         calls(client, filter),
@@ -167,11 +167,12 @@ pub(super) async fn records(
         |record: &Result<Backup, Misread>| record.as_ref().ok().map(|backup| &backup.id),
         None,
         |record| match &record {
-            Ok(backup) if backup.kind.is_none() && filter.kind.is_some() && matches(&of_any_kind, backup) => {
-                each(Err(Misread(format!("the backup {} has no type", backup.id))))
-            }
-            Ok(backup) if !matches(filter, backup) => ControlFlow::Continue(()),
-            _ => each(record),
+            Ok(backup) if matches(filter, backup) => each(record),
+            Ok(backup) => match untold(filter, backup).filter(|_| matches(&rest, backup)) {
+                Some(what) => each(Err(Misread(format!("the backup {} has no {what}", backup.id)))),
+                None => ControlFlow::Continue(()),
+            },
+            Err(_) => each(record),
         },
     )
     .await
@@ -200,6 +201,16 @@ async fn backups_up_to(
 fn calls(client: Client<'_>, filter: &Filter) -> impl Fn(u64) -> Result<Vec<Call>, Unsupported> {
     let limit = client.service.facts().page_limit;
     move |offset| client.service.list(filter, offset, limit)
+}
+
+/// What the filter asks for and a backup does not tell.
+fn untold(filter: &Filter, backup: &Backup) -> Option<&'static str> {
+    let asks_for_begin = filter.begin_after.or(filter.begin_before).is_some();
+    match (&backup.kind, &backup.begin) {
+        (None, _) if filter.kind.is_some() => Some("type"),
+        (_, None) if asks_for_begin => Some("begin that can be read"),
+        _ => None,
+    }
 }
 
 /// Whether a backup is what the filter asks for.

@@ -78,6 +78,19 @@ impl Action<Backups> for CreateBackup {
         found
     }
 
+    /// Tells the prunings of this run that another backup will be there.
+    async fn plan(&self, client: Option<&Backups>, config: &CreateConfig) -> Diagnostics {
+        let beginning = config.name.as_str().or_else(|| config.name_prefix.as_str());
+        if let (Some(client), Some(service), Some(id), Some(beginning)) =
+            (client, config.service.as_str(), config.instance_id.as_str(), beginning)
+            && !config.region.is_unknown()
+        {
+            let client = services::regional(client, &config.region);
+            client.claims().take([service, client.region(), id].map(str::to_owned), beginning);
+        }
+        Diagnostics::new()
+    }
+
     async fn invoke(&self, client: &Backups, config: CreateConfig, run: &mut Run) -> Result<(), Diagnostics> {
         let service = services::required(&config.service)?;
         let client = services::regional(client, &config.region);

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::super::explain::{About, Doing, explain, sentence, what_happened_while, what_next};
-use super::super::manual_backup::unasked;
+use super::super::manual_backup::{pruned, unasked};
 use super::super::{fields, services};
 use super::{context, is_missing, region_attribute, timeout_attribute};
 use crate::backup::retention::{self, Candidate, Rule};
@@ -46,10 +46,11 @@ impl Action<Backups> for PruneBackups {
             "Deletes old manual backups of one instance, or, as long as `dry_run` is not `false`, only lists them. Automatic \
              backups, and those that are not `COMPLETED`, are never touched, nor are those whose begin is not told: a warning names \
              them. DDM has no manual ones: there those go that it \
-             took before key operations (`metadata`), never the daily ones.\n\nWhat a state tracks belongs in `keep_ids`, protected \
+             took before key operations (`metadata`), never the daily ones.\n\n**What a state tracks belongs in `keep_ids`**, protected \
              backups too, unless its name begins otherwise: of what they leave as it is, an apply and `-invoke` tell the provider \
-             nothing. What the same run has planned or taken is spared anyway, and a plan that leaves a backup where it is, and \
-             would prune it, is refused.\n\nWhat says which backups go must all be given, and a null is an error: it is never taken for \
+             nothing. What the same run plans or takes is spared anyway, and a plan that leaves a backup where it is, and \
+             would prune it, is refused. It cannot see what another provider block manages (an alias, another state), and it does not \
+             look where an argument is known only in the apply: write `keep_ids` so that the plan knows it.\n\nWhat says which backups go must all be given, and a null is an error: it is never taken for \
              \"all\".",
         )
         .attribute(fields::service("Database service of the instance."))
@@ -119,6 +120,15 @@ impl Action<Backups> for PruneBackups {
         let found = match listing.await {
             Ok(found) => found,
             Err(why) => return why.as_ref().map(unasked).map(Diagnostics::from).unwrap_or_default(),
+        };
+        // What the run takes before is among the newest then.
+        let place = [service.facts().key(), client.region(), config.instance_id.as_str().unwrap_or_default()];
+        let prefix = config.name_prefix.as_str().unwrap_or_default();
+        let coming = client.claims().coming(&place.map(str::to_owned), prefix);
+        let rule = Rule {
+            keep_last: rule.keep_last.map(|keep| keep.saturating_sub(coming)),
+            allow_last: rule.allow_last || coming > 0,
+            ..rule
         };
         let choice = Choice { client: &client, kind: service.facts().kept_kind, rule, kept: &kept(config) };
         let staying = choice.staying(&found).await;
@@ -242,6 +252,8 @@ impl Choice<'_> {
         let ruled_out = self.ruled_out(listed).collect::<Vec<_>>();
         let is_open = |backup: &&Backup| claims.is_managed(&backup.id) && !claims.is_leaving(&backup.id);
         self.client.planned(|| !ruled_out.iter().any(is_open)).await;
+        // One that is planned later tells by itself.
+        ruled_out.iter().for_each(|backup| claims.prune(&backup.id));
         ruled_out.into_iter().filter(|backup| claims.is_staying(&backup.id)).collect()
     }
 
@@ -287,12 +299,7 @@ fn managed(staying: &[&Backup]) -> Diagnostic {
         0 => String::new(),
         more => format!("\n- and {more} more"),
     };
-    let detail = format!(
-        "What the action would delete is in the state too, and this run leaves it there:{each}{more}\n\nNothing was changed. Add \
-         the ids to `keep_ids`, such as `[huaweidb_manual_backup.example.id]`, or give a `name_prefix` with which the names of what \
-         is in the state do not begin."
-    );
-    Diagnostic::error("Pruning would delete a managed backup", detail).at(Path::attribute("keep_ids"))
+    pruned(&format!("{each}{more}")).at(Path::attribute("keep_ids"))
 }
 
 /// So many deletions wait side by side at most.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::messages::unusable;
+use super::messages::{label, pruned, unusable};
 use super::model::{ManualBackup, about};
 use super::{memory, preflight, rotation, schema};
 use crate::backup::{self, Backups, Service, Status, naming};
@@ -34,7 +34,9 @@ pub(super) async fn plan(client: Option<&Backups>, planning: &mut Planning<Manua
     let planned = &mut planning.planned;
     if let (Some(client), Some(id)) = (client, prior.id.as_str()) {
         let client = services::regional(client, &planned.region);
-        client.claims().stay(id);
+        if client.claims().stay(id) {
+            planning.diagnostics.push(pruned(&label(prior)));
+        }
         planning.diagnostics.extend(rotation::overlap(&client, planned, Some(id)));
     }
     // A name_prefix that is new beside an old name (after an import or a move) fits if the name begins with it.
@@ -105,6 +107,7 @@ async fn create(client: Option<&Backups>, planning: &mut Planning<ManualBackup>)
         if let Some(overlap) = rotation::overlap(&client, &planning.planned, replaced) {
             return planning.diagnostics.push(overlap);
         }
+        coming(&client, &planning.planned);
         // Right before the apply, the create itself asks.
         if !planning.notes.as_ref().is_some_and(place::is_noted) {
             let met = preflight::met(&client, &planning.planned, replaced, planning.notes.as_mut()).await;
@@ -119,6 +122,16 @@ async fn create(client: Option<&Backups>, planning: &mut Planning<ManualBackup>)
         if let Some(notes) = &mut planning.notes {
             place::note_region(&client, notes);
         }
+    }
+}
+
+/// Tells the prunings of this run that another backup will be there.
+fn coming(client: &Backups, planned: &ManualBackup) {
+    let beginning = planned.name.as_str().or_else(|| planned.name_prefix.as_str());
+    if let (Some(service), Some(instance_id), Some(beginning)) =
+        (planned.service.as_str(), planned.instance_id.as_str(), beginning)
+    {
+        client.claims().take([service, client.region(), instance_id].map(str::to_owned), beginning);
     }
 }
 
