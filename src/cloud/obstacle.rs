@@ -19,7 +19,8 @@ pub struct Obstacle {
     pub advice: String,
     /// Whether it stays until somebody changes something.
     pub lasts: bool,
-    /// Whether somebody gave the address, or the proxy on the way to it: then it is probably that which is wrong.
+    /// Whether somebody gave the address, or the proxy on the way to it, and nobody has been heard there yet: then it is probably
+    /// that which is wrong.
     pub is_given: bool,
 }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 pub(super) struct Patience {
     /// For a connection.
     pub(super) connect: Duration,
-    /// So long after the first attempt an address or a proxy that somebody gave may still not be reached: then it is told as a
-    /// mistake. What was heard from once is tried as often as all else.
+    /// So long after the first attempt an address or a proxy that somebody gave is tried again: then it is told as a mistake.
+    /// What was heard from once is tried as often as all else.
     pub(super) given: Duration,
     /// For the next byte.
     pub(super) idle: Duration,

@@ -196,7 +196,7 @@ impl Sender {
             };
             let limit = self.limit(context, ask);
             let begun = *tries.begun.get_or_insert_with(Instant::now);
-            let failure = match self.attempt(context, ask, proof, limit, tries.made + 1).await? {
+            let mut failure = match self.attempt(context, ask, proof, limit, tries.made + 1).await? {
                 Ok(answer) => {
                     permit.passed();
                     turn.ends(None);
@@ -206,12 +206,7 @@ impl Sender {
                 Err(FailedAttempt::Stopped) => return Err(Error::Stopped { call }),
                 // What worked a moment ago may work again.
                 Err(FailedAttempt::NotSent(obstacle)) if permit.has_answered() => {
-                    FailedAttempt::NotSent(Obstacle { lasts: false, ..obstacle })
-                }
-                Err(FailedAttempt::NotSent(obstacle))
-                    if obstacle.is_given && begun.elapsed() >= self.patience.given =>
-                {
-                    FailedAttempt::NotSent(Obstacle { lasts: true, ..obstacle })
+                    FailedAttempt::NotSent(Obstacle { lasts: false, is_given: false, ..obstacle })
                 }
                 Err(failure) => failure,
             };
@@ -222,7 +217,14 @@ impl Sender {
                 tries.made = 1;
                 tries.passes = permit.passes();
             }
-            let next = self.verdict(ask, &failure, throttled, tries.made, &permit);
+            let mut next = self.verdict(ask, &failure, throttled, tries.made, &permit);
+            let in_time = matches!(next, Retry::Wait(wait) if begun.elapsed() + wait <= self.patience.given);
+            if let FailedAttempt::NotSent(obstacle) = &mut failure
+                && obstacle.is_given
+                && !in_time
+            {
+                (obstacle.lasts, next) = (true, Retry::GiveUp);
+            }
             let error = failure.explained(ask, &call);
             ask.fates.iter().for_each(|fate| fate.failed(&error));
             turn.ends(Some(&error));
