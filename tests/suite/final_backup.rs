@@ -365,6 +365,8 @@ async fn one_that_never_was_holds_no_destroy() {
 #[tokio::test]
 async fn its_name_counts_for_more_than_the_id_in_an_answer() {
     let cells = services().flat_map(|service| [LIMIT, "1s"].map(|limit| (service, limit)));
+    // Where names are not unique, the other one may be of an earlier request: only the next destroy decides.
+    let cells = cells.filter(|(service, limit)| service.facts().names_are_unique || *limit != LIMIT);
     let cells = cells.map(|(service, limit)| async move {
         let key = service.facts().key();
         let emulator = Emulator::start(Options::with_backups_of(2.0)).await.expect("the emulator starts");

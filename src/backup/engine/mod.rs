@@ -233,7 +233,7 @@ impl Backups {
     }
 
     /// The same for a backup that was asked for by a name of that origin: if no other can have the name, it is known by that, should
-    /// the answer to its create have given the wrong id.
+    /// the answer to its create have given the wrong id. Where names are not unique, what has the name may be of an earlier request.
     pub async fn settled_by_name(
         &self,
         context: &Context,
@@ -241,12 +241,8 @@ impl Backups {
         (started, name_origin): (&Started, NameOrigin),
         progress: &dyn Progress,
     ) -> Result<Backup, Error> {
-        let whose = match name_origin {
-            NameOrigin::Random | NameOrigin::Kept => settle::Name::ItsOwn,
-            // An earlier apply of the plan would have been refused.
-            NameOrigin::Planned if service.facts().names_are_unique => settle::Name::ItsOwn,
-            NameOrigin::Planned | NameOrigin::Fixed => settle::Name::Anyones,
-        };
+        let is_its_own = name_origin.is_random() && service.facts().names_are_unique;
+        let whose = if is_its_own { settle::Name::ItsOwn } else { settle::Name::Anyones };
         let settled = settle::settled(self.operation(context, service), started, whose, progress).await?;
         self.claims.manage(&settled.id);
         Ok(settled)

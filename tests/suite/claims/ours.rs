@@ -129,6 +129,7 @@ async fn wrong_id(service: &'static str) -> Result<(), String> {
 
 #[test]
 fn a_random_name_counts_for_more_than_the_id_in_an_answer() {
-    let cases = services().into_iter();
+    // TaurusDB allows equal names: there the one that is seen may be a twin.
+    let cases = services().into_iter().filter(|service| *service != "taurusdb");
     side_by_side(cases.map(|one| (format!("wrong id × {one}"), Box::pin(wrong_id(one)) as Case)).collect());
 }

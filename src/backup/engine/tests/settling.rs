@@ -98,6 +98,15 @@ async fn what_lists_lack_for_longer_than_they_lag_is_gone() {
 async fn what_has_a_name_of_its_own_is_known_by_it_whatever_id_was_answered() {
     let other = |status: &str| list(&[item("b7", status, 0)]);
     let by_its_id = "GET /v3/{project_id}/backups?backup_id=b7";
+    // TaurusDB takes two of one name.
+    let twin = with(item("b7", "COMPLETED", 0), &json!({ "type": "manual" }));
+    let script = Script::new()
+        .says("GET /v3/{project_id}/backups?backup_id=b1", [empty()])
+        .says("GET /v3/{project_id}/backups?instance_id=i1", [list(&[twin])])
+        .says("GET /v3/{project_id}/jobs", [job("Completed", "")]);
+    let twins = (&Started { name: Some("nightly".to_owned()), ..started() }, NameOrigin::Kept);
+    let settled = script.backups().settled_by_name(&within(seconds(60)), service("taurusdb"), twins, &()).await;
+    assert!(matches!(settled, Err(Error::StillRunning { last: None, .. })), "{settled:?}");
     for (name_origin, certainty, found) in [
         (NameOrigin::Kept, Certainty::Answered, true),
         (NameOrigin::Random, Certainty::Answered, true),
