@@ -1,22 +1,25 @@
 //! One form for each meaning. An optional argument can say nothing in many ways: null, an empty text, an empty collection, a
-//! map of nulls. They mean the same, so that a resource sees one of them only, and nothing is changed or replaced because of
+//! map of those. They mean the same, so that a resource sees one of them only, and nothing is changed or replaced because of
 //! another. Terraform insists on what was written: plans and states keep those words.
 
-use super::rework::rework;
+use std::collections::BTreeMap;
+
+use super::rework::{Contents, rework};
 use super::schema::Compiled;
-use super::{Attribute, Mode, Value};
+use super::{Attribute, Mode, NestedBlock, Nesting, Value};
 
 impl Value {
     /// The value without whatever says nothing: an empty text and an empty collection are null, and a map has no members
-    /// that are null.
+    /// of which that is true.
     pub(super) fn essence(&self) -> Value {
         match self.bare() {
             Value::String(text) if text.is_empty() => Value::Null,
             Value::List(elements) if elements.is_empty() => Value::Null,
-            Value::Map(members) if members.values().all(Value::is_null) => Value::Null,
             Value::Map(members) => {
-                let said = members.iter().filter(|(_, member)| !member.is_null());
-                Value::Map(said.map(|(key, member)| (key.clone(), member.clone())).collect())
+                let said = members.iter().map(|(key, member)| (key, member.essence()));
+                let said = said.filter(|(_, member)| !member.is_null());
+                let said: BTreeMap<_, _> = said.map(|(key, member)| (key.clone(), member)).collect();
+                if said.is_empty() { Value::Null } else { Value::Map(said) }
             }
             _ => self.clone(),
         }
@@ -46,8 +49,40 @@ fn meaning(attribute: &Attribute, value: &Value) -> Value {
 }
 
 /// Whether two values of the attribute mean the same.
-fn alike(attribute: &Attribute, left: &Value, right: &Value) -> bool {
-    meaning(attribute, left).means(&meaning(attribute, right), &attribute.value_type())
+pub(super) fn alike(attribute: &Attribute, left: &Value, right: &Value) -> bool {
+    let meaning = |value| ordered(attribute.unordered, meaning(attribute, value));
+    meaning(left).means(&meaning(right), &attribute.value_type())
+}
+
+/// A list in the one form that all its orders have, if its order means nothing.
+fn ordered(unordered: bool, list: Value) -> Value {
+    if unordered { list.as_set() } else { list }
+}
+
+/// The contents in the form in which they are compared: whatever has no order, in one order.
+pub(super) fn compared(contents: Contents<'_>, mut object: Value) -> Value {
+    let Value::Map(members) = &mut object else { return object };
+    for attribute in contents.attributes {
+        if let Some(member) = members.get_mut(attribute.name) {
+            *member = ordered(attribute.unordered, std::mem::take(member));
+        }
+    }
+    for nested in contents.blocks {
+        let Some(member) = members.get_mut(nested.name) else { continue };
+        *member = compared_block(nested, std::mem::take(member));
+    }
+    object
+}
+
+/// The same of one kind of blocks.
+pub(super) fn compared_block(nested: &NestedBlock, blocks: Value) -> Value {
+    let contents = Contents::from(&nested.block);
+    let blocks = match blocks {
+        Value::List(elements) => Value::List(elements.into_iter().map(|element| compared(contents, element)).collect()),
+        Value::Map(_) if matches!(nested.nesting, Nesting::Single | Nesting::Group) => compared(contents, blocks),
+        other => other,
+    };
+    ordered(nested.unordered, blocks)
 }
 
 /// The object in the form that resources see, the `timeouts` block taken off: where nothing is said, the default, or null.
@@ -106,8 +141,10 @@ mod tests {
     }
 
     /// Every way to say nothing.
-    fn nothings() -> [Value; 5] {
-        [Value::Null, "".into(), map(&[]), map(&[("v", Value::Null)]), Value::List(Vec::new())]
+    fn nothings() -> [Value; 6] {
+        let members = [map(&[("v", Value::Null)]), map(&[("v", "".into())])];
+        let [nulls, empties] = members;
+        [Value::Null, "".into(), map(&[]), nulls, empties, Value::List(Vec::new())]
     }
 
     #[test]
@@ -115,12 +152,17 @@ mod tests {
         for one in nothings() {
             assert_eq!(one.essence(), Value::Null, "{one:?}");
         }
-        for said in
-            [" ".into(), map(&[("v", "".into())]), Value::UNKNOWN, Value::Bool(false), map(&[("v", Value::UNKNOWN)])]
-        {
+        for said in [
+            " ".into(),
+            Value::UNKNOWN,
+            Value::Bool(false),
+            map(&[("v", Value::UNKNOWN)]),
+            Value::List(vec!["".into()]),
+        ] {
             assert_eq!(said.essence(), said);
         }
-        assert_eq!(map(&[("a", "1".into()), ("b", Value::Null)]).essence(), map(&[("a", "1".into())]));
+        let one = map(&[("a", "1".into()), ("b", Value::Null), ("c", "".into())]);
+        assert_eq!(one.essence(), map(&[("a", "1".into())]));
     }
 
     #[test]

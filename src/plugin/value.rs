@@ -271,6 +271,15 @@ impl Value {
         }
     }
 
+    /// The elements of a list in one order, each once.
+    pub(super) fn as_set(&self) -> Value {
+        let Value::List(elements) = self.bare() else { return self.clone() };
+        let mut elements = elements.clone();
+        elements.sort_by(Self::order);
+        elements.dedup_by(|left, right| left.order(right).is_eq());
+        Value::List(elements)
+    }
+
     /// A total order, so that sets can be compared. It means nothing else.
     fn order(&self, other: &Value) -> Ordering {
         let rank = |value: &Value| match value {

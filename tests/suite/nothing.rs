@@ -40,7 +40,7 @@ fn arguments(run: &Run) -> Vec<(String, Vec<Value>)> {
     let optional = attributes(run).iter().filter(|one| one.optional);
     let forms = |one: &tf::schema::Attribute| match &one.r#type[..] {
         b"\"string\"" => vec![Value::Null, json!("")],
-        b"[\"map\",\"string\"]" => vec![Value::Null, json!({}), json!({ "v": null })],
+        b"[\"map\",\"string\"]" => vec![Value::Null, json!({}), json!({ "v": null }), json!({ "v": "" })],
         b"\"bool\"" if one.name == "backup_database_individually" => vec![Value::Null, json!(false)],
         b"\"bool\"" | b"\"number\"" => vec![Value::Null],
         other => panic!("{}: how does it say nothing? {}", one.name, String::from_utf8_lossy(other)),
@@ -61,6 +61,10 @@ impl Run {
             if config[&attribute.name].is_null() && !prior.state.is_null() {
                 proposed[&attribute.name] = prior.state[&attribute.name].clone();
             }
+        }
+        if prior.state.is_null() {
+            // As in a run of its own.
+            self.configure().await;
         }
         let request = tf::plan_resource_change::Request {
             prior_private: prior.private.clone(),
@@ -230,4 +234,36 @@ async fn a_backup_without_triggers_is_replaced_by_one_with() {
     let (created, _) = run.changed("create", &base, &Stored::none()).await;
     let triggers = over(&base, &json!({ "triggers": { "version": "1" } }));
     assert_eq!(run.changed("triggers", &triggers, &created).await.1.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_says_nothing_among_triggers_and_the_order_of_databases_replace_nothing() {
+    let run = Run::start(0.05).await;
+    let of = |service: &str, more: &Value| {
+        let base = json!({ "service": service, "instance_id": run.emulator.instance(service), "name": format!("one-of-{service}") });
+        run.object(&over(&base, more))
+    };
+    let block = |name: &str, tables: &Value| json!({ "name": name, "tables": tables });
+    let (a, b) = (block("a", &json!(["x", "y"])), block("b", &Value::Null));
+    let databases = |blocks: &[&Value]| json!({ "databases": blocks });
+    for (service, before, after, replaced) in [
+        ("dds", json!({ "triggers": { "w": "1", "v": "" } }), json!({ "triggers": { "w": "1" } }), 0),
+        ("taurusdb", json!({ "triggers": { "w": "1", "v": "" } }), json!({ "triggers": { "w": "1", "v": "2" } }), 1),
+        ("geminidb", databases(&[&a, &b]), databases(&[&b, &block("a", &json!(["y", "x", "y"])), &b]), 0),
+        ("geminidb", databases(&[&a, &b]), databases(&[&b, &block("a", &json!(["y"]))]), 1),
+        ("rds", databases(&[&b, &block("c", &Value::Null)]), databases(&[&block("c", &Value::Null), &b]), 0),
+        ("rds", databases(&[&b, &block("c", &Value::Null)]), databases(&[&b]), 1),
+    ] {
+        let case = format!("{service}: {before}, then {after}");
+        let (created, _) = run.changed(&case, &of(service, &before), &Stored::none()).await;
+        let (changed, paths) = run.changed(&case, &of(service, &after), &created).await;
+        assert_eq!(paths.len().min(1), replaced, "{case}: {paths:?}");
+        if replaced == 0 {
+            let again = run.planned(&case, &of(service, &after), &changed).await;
+            assert_eq!(unwired(again.planned_state.as_ref()), changed.state, "{case}: the next plan is empty");
+        }
+        for backup in run.emulator.backups() {
+            run.emulator.vanish(&backup.id);
+        }
+    }
 }

@@ -146,7 +146,10 @@ pub(super) fn overlay(original: Value, before: &Value, after: Value) -> Value {
 pub(super) fn same_but_timeouts(compiled: &Compiled, left: &Value, right: &Value) -> bool {
     let Type::Object(members) = compiled.value_type() else { return left == right };
     let mut members = members.iter().filter(|(name, _)| !(compiled.owns_timeouts() && *name == timeouts::BLOCK));
-    let [left, right] = [left, right].map(|object| plain::plain(compiled, object.clone()));
+    let [left, right] = [left, right].map(|object| {
+        let object = plain::plain(compiled, object.clone());
+        plain::compared(compiled.block().into(), object)
+    });
     members.all(|(name, ty)| left.get(name).means(right.get(name), ty))
 }
 
@@ -156,7 +159,7 @@ fn replaced(contents: Contents<'_>, prior: &Value, planned: &Value, path: &Path,
         let (prior, planned) = (prior.get(attribute.name), planned.get(attribute.name));
         let path = path.clone().then(attribute.name);
         if attribute.replaces {
-            if !prior.means(planned, &attribute.value_type()) {
+            if !plain::alike(attribute, prior, planned) {
                 paths.push(path);
             }
         } else if let Shape::Nested(nesting, children) = &attribute.shape {
@@ -166,7 +169,10 @@ fn replaced(contents: Contents<'_>, prior: &Value, planned: &Value, path: &Path,
     for nested in contents.blocks {
         let (prior, planned) = (prior.get(nested.name), planned.get(nested.name));
         let path = path.clone().then(nested.name);
-        replaced_inside(nested.nesting, (&nested.block).into(), prior, planned, &path, paths);
+        let [left, right] = [prior, planned].map(|blocks| plain::compared_block(nested, blocks.clone()));
+        if left != right {
+            replaced_inside(nested.nesting, (&nested.block).into(), prior, planned, &path, paths);
+        }
     }
 }
 

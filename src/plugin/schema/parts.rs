@@ -47,6 +47,8 @@ pub struct Attribute {
     pub default: Option<Value>,
     /// What means the same as not configuring it, beside null and what is empty.
     pub same_as_absent: Option<Value>,
+    /// Whether the order and repeats of a list's elements mean nothing.
+    pub unordered: bool,
     /// Whether it is hidden in output.
     pub sensitive: bool,
     /// Whether it reaches the provider only from configuration and is never stored.
@@ -111,6 +113,8 @@ pub struct NestedBlock {
     pub min_items: i64,
     /// At most this many, 0 for any number; list and set only.
     pub max_items: i64,
+    /// Whether the order and repeats mean nothing although it is a list.
+    pub unordered: bool,
 }
 
 /// How nested objects are collected.
@@ -202,6 +206,7 @@ impl Attribute {
             description: String::new(),
             default: None,
             same_as_absent: None,
+            unordered: false,
             sensitive: false,
             write_only: false,
             deprecated: None,
@@ -332,6 +337,13 @@ impl Attribute {
         Self { description: description.into(), ..self }
     }
 
+    /// A list whose order and repeats mean nothing. Unlike a set it keeps the words of the configuration, and its elements have
+    /// places.
+    #[must_use]
+    pub fn unordered(self) -> Self {
+        Self { unordered: true, ..self }
+    }
+
     /// Hidden in output.
     #[must_use]
     pub fn sensitive(self) -> Self {
@@ -424,7 +436,7 @@ impl Block {
 impl NestedBlock {
     fn new(name: &'static str, nesting: Nesting, description: impl Into<String>) -> Self {
         let block = Block { description: description.into(), ..Block::default() };
-        NestedBlock { name, nesting, block, min_items: 0, max_items: 0 }
+        NestedBlock { name, nesting, block, min_items: 0, max_items: 0, unordered: false }
     }
 
     /// A block that occurs once or not at all.
@@ -435,6 +447,12 @@ impl NestedBlock {
     /// A block that occurs any number of times, in order.
     pub fn list(name: &'static str, description: impl Into<String>) -> Self {
         Self::new(name, Nesting::List, description)
+    }
+
+    /// A list whose order and repeats mean nothing.
+    #[must_use]
+    pub fn unordered(self) -> Self {
+        Self { unordered: true, ..self }
     }
 
     /// A block that occurs any number of times, in no order.
@@ -518,7 +536,9 @@ fn timeouts_block(limits: Timeouts, offered: &[Limited]) -> NestedBlock {
             },
             timeouts::written(limits.default_of(operation))
         );
-        block.attribute(Attribute::string(name).optional().check(timeouts::check).describe(text))
+        // Where nothing is written, the default counts.
+        let check = |text: &str| if text.is_empty() { Ok(()) } else { timeouts::check(text) };
+        block.attribute(Attribute::string(name).optional().check(check).describe(text))
     })
 }
 

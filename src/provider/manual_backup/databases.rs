@@ -16,11 +16,12 @@ pub(in crate::provider) fn block() -> NestedBlock {
     NestedBlock::list(
         "databases",
         "A database to back up, instead of the whole instance; only `rds` with SQL Server or PostgreSQL (on Open Telekom \
-         Cloud with SQL Server), and `geminidb` with Cassandra. Default: the whole instance. Changing the blocks takes a new backup.",
+         Cloud with SQL Server), and `geminidb` with Cassandra. Default: the whole instance. Changing the blocks takes a new backup; their order means nothing.",
     )
+    .unordered()
     .attribute(Attribute::string("name").required().replaces().describe("Name of the database, as the engine knows it. Changing it takes a new backup."))
-    .attribute(Attribute::list("tables", Type::String).optional().replaces().describe(
-        "Only these tables of it; only `geminidb`. Default: all. Changing them takes a new backup.",
+    .attribute(Attribute::list("tables", Type::String).optional().unordered().replaces().describe(
+        "Only these tables of it; only `geminidb`. Default: all. Changing them takes a new backup; their order means nothing.",
     ))
 }
 
@@ -40,7 +41,7 @@ pub(in crate::provider) fn check(
         // A CLI shows the line of an argument, not that of a block.
         refuse(Path::attribute("databases").index(0).then("name"), detail);
     } else if facts.choice != Choice::Tables {
-        for (at, _) in (0..).zip(given).filter(|(_, block)| block.tables.is_set()) {
+        for (at, _) in (0..).zip(given).filter(|(_, block)| block.tables.known().is_some()) {
             let detail = format!("{} backs up whole databases only. Remove `tables`.", facts.title);
             refuse(Path::attribute("databases").index(at).then("tables"), detail);
         }
