@@ -3,7 +3,7 @@
 //! A run is what shares one [`Backups`](super::Backups): it is told of every backup that it reads, plans or begins, and of
 //! every rotation that is planned. Two that would delete each other's backups are a mistake that only this can see.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::retention;
@@ -16,18 +16,33 @@ pub struct Claims(Mutex<Managed>);
 struct Managed {
     ids: HashSet<String>,
     planned: Vec<Claim>,
-    /// Which a plan leaves in the state.
-    staying: HashSet<String>,
+    /// The names of new backups, by service and region, and the instance of each.
+    names: HashMap<[String; 3], String>,
+    /// What is planned to be taken: service, region and instance, and the beginning of the name.
+    coming: Vec<([String; 3], String)>,
+    /// What is planned for each.
+    plans: HashMap<String, Intent>,
     /// Which a planned pruning would delete.
     pruned: HashSet<String>,
-    /// What is planned to be taken: service, region and instance, and the beginning of the name, if it is known.
-    coming: Vec<([String; 3], String)>,
-    /// Whose deletion is planned.
-    leaving: HashSet<String>,
     /// Which are being deleted.
     deleted: Vec<String>,
-    /// How many deletions have ended.
-    deletions: u64,
+    /// Whose deletions have ended, well or not, one after the other.
+    ended: Vec<String>,
+    /// How many deletions have begun or ended, and how many creates have given up waiting for one.
+    moves: u64,
+    /// Whether anything is carried out.
+    applies: bool,
+}
+
+/// What is planned for a backup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intent {
+    /// It stays where it is.
+    Stays,
+    /// It is deleted.
+    Leaves,
+    /// It leaves the state, and stays in the cloud.
+    IsForgotten,
 }
 
 /// A deletion of this run, until it is dropped.
@@ -43,7 +58,8 @@ impl Drop for UnderDeletion<'_> {
         if let Some(at) = known.deleted.iter().position(|id| *id == self.id) {
             known.deleted.swap_remove(at);
         }
-        known.deletions += 1;
+        known.ended.push(std::mem::take(&mut self.id));
+        known.moves += 1;
     }
 }
 
@@ -64,21 +80,37 @@ pub struct Claim {
 }
 
 impl Claims {
-    /// This run manages that backup, and has not planned what becomes of it yet.
+    /// This run manages that backup. What it has planned for it stays: hosts look at an object also after that.
     pub fn manage(&self, id: &str) {
-        let mut known = self.known();
-        known.ids.insert(id.to_owned());
-        known.leaving.remove(id);
-        known.staying.remove(id);
+        self.known().ids.insert(id.to_owned());
+    }
+
+    /// What this run plans for that backup is open again.
+    pub fn reconsider(&self, id: &str) {
+        self.known().plans.remove(id);
     }
 
     /// This run plans to leave that backup where it is. Whether it also plans a pruning that would delete it.
     pub fn stay(&self, id: &str) -> bool {
         let mut known = self.known();
         known.ids.insert(id.to_owned());
-        known.leaving.remove(id);
-        known.staying.insert(id.to_owned());
+        known.plans.insert(id.to_owned(), Intent::Stays);
         known.pruned.contains(id)
+    }
+
+    /// This run plans to delete that backup.
+    pub fn leave(&self, id: &str) {
+        self.known().plans.insert(id.to_owned(), Intent::Leaves);
+    }
+
+    /// This run plans to forget that backup, which stays in the cloud.
+    pub fn forget(&self, id: &str) {
+        self.known().plans.insert(id.to_owned(), Intent::IsForgotten);
+    }
+
+    /// What this run plans for that backup, if it has planned it so far.
+    pub fn planned(&self, id: &str) -> Option<Intent> {
+        self.known().plans.get(id).copied()
     }
 
     /// This run plans a pruning that would delete that backup.
@@ -98,26 +130,22 @@ impl Claims {
         known.coming.iter().filter(fits).count() as u64
     }
 
-    /// Whether this run plans to leave that backup where it is.
-    pub fn is_staying(&self, id: &str) -> bool {
-        self.known().staying.contains(id)
+    /// This run carries out what was planned. Hosts plan a create once more right before that; some do so without any sign of
+    /// it, and then this is the only one.
+    pub fn apply(&self) {
+        self.known().applies = true;
     }
 
-    /// This run plans to delete that backup.
-    pub fn leave(&self, id: &str) {
-        let mut known = self.known();
-        known.staying.remove(id);
-        known.leaving.insert(id.to_owned());
-    }
-
-    /// Whether this run plans to delete that backup.
-    pub fn is_leaving(&self, id: &str) -> bool {
-        self.known().leaving.contains(id)
+    /// Whether this run carries out what was planned.
+    pub fn applies(&self) -> bool {
+        self.known().applies
     }
 
     /// This run deletes that backup, as long as what comes back lives.
     pub(super) fn deleting(&self, id: &str) -> UnderDeletion<'_> {
-        self.known().deleted.push(id.to_owned());
+        let mut known = self.known();
+        known.deleted.push(id.to_owned());
+        known.moves += 1;
         UnderDeletion { claims: self, id: id.to_owned() }
     }
 
@@ -127,13 +155,46 @@ impl Claims {
     }
 
     /// How many deletions of this run have ended.
-    pub(super) fn deletions(&self) -> u64 {
-        self.known().deletions
+    pub(super) fn deletions(&self) -> usize {
+        self.known().ended.len()
+    }
+
+    /// Whether a deletion of that backup has ended since so many had.
+    pub(super) fn has_deleted(&self, id: &str, since: usize) -> bool {
+        self.known().ended.iter().skip(since).any(|ended| ended == id)
+    }
+
+    /// Whether this run is deleting anything.
+    pub(super) fn deletes(&self) -> bool {
+        !self.known().deleted.is_empty()
+    }
+
+    /// What changes with every deletion that begins or ends.
+    pub(super) fn moves(&self) -> u64 {
+        self.known().moves
+    }
+
+    /// Whether a create gives up waiting for a deletion, as nothing has moved since then. Where this run has deleted anything,
+    /// they do so one after the other: each makes room for what the host has not begun yet, and that may be the deletion
+    /// that another one waits for.
+    pub(super) fn gives_up(&self, moves: u64) -> bool {
+        let mut known = self.known();
+        let gives_up = known.moves == moves && known.deleted.is_empty();
+        if gives_up && moves > 0 {
+            known.moves += 1;
+        }
+        gives_up
     }
 
     /// Whether this run manages that backup.
     pub fn is_managed(&self, id: &str) -> bool {
         self.known().ids.contains(id)
+    }
+
+    /// Notes the name of a new backup, in its service and region. A host plans each new one once: if the name is noted already, the
+    /// instance of the other one.
+    pub fn name(&self, name: [&str; 3], instance_id: &str) -> Option<String> {
+        self.known().names.insert(name.map(str::to_owned), instance_id.to_owned())
     }
 
     /// Notes what is planned; another one, if there is any that one rotation of the two would delete. What is planned twice
@@ -210,25 +271,36 @@ mod tests {
     }
 
     #[test]
-    fn a_deletion_is_planned_until_it_is_managed_again_and_under_way_until_it_ends() {
+    fn a_deletion_is_planned_until_another_plan_keeps_it_and_under_way_until_it_ends() {
         let claims = Claims::default();
         claims.leave("b1");
-        assert!(claims.is_leaving("b1") && !claims.is_deleting("b1"));
+        assert!(claims.planned("b1") == Some(Intent::Leaves) && !claims.is_deleting("b1"));
         claims.manage("b1");
-        assert!(!claims.is_leaving("b1") && !claims.is_staying("b1"));
+        assert_eq!(claims.planned("b1"), Some(Intent::Leaves), "whoever only looks at it changes no plan");
+        claims.reconsider("b1");
+        assert_eq!(claims.planned("b1"), None);
         assert!(!claims.stay("b1"));
-        assert!(claims.is_managed("b1") && claims.is_staying("b1"));
-        claims.leave("b1");
-        assert!(claims.is_leaving("b1") && !claims.is_staying("b1"));
+        assert_eq!(claims.planned("b1"), Some(Intent::Stays));
         claims.prune("b1");
         assert!(claims.stay("b1"), "whichever is planned first");
-        claims.manage("b1");
-        assert!(!claims.is_leaving("b1") && !claims.is_staying("b1"));
         let (first, second) = (claims.deleting("b1"), claims.deleting("b1"));
         drop(first);
         assert!(claims.is_deleting("b1") && claims.deletions() == 1);
         drop(second);
         assert!(!claims.is_deleting("b1") && claims.deletions() == 2);
+        assert!(claims.has_deleted("b1", 1) && !claims.has_deleted("b1", 2) && !claims.has_deleted("b2", 0));
+    }
+
+    #[test]
+    fn creates_give_up_one_after_the_other_while_there_may_be_more_deletions() {
+        let claims = Claims::default();
+        assert!(claims.gives_up(0) && claims.gives_up(0), "nothing was ever deleted");
+        let deleting = claims.deleting("b1");
+        assert!(!claims.gives_up(claims.moves()), "while something is being deleted");
+        drop(deleting);
+        let moves = claims.moves();
+        assert!(claims.gives_up(moves) && !claims.gives_up(moves));
+        assert!(claims.gives_up(claims.moves()));
     }
 
     #[test]

@@ -173,6 +173,20 @@ const REGIONS: [(&str, &[&str]); 4] = [
     ),
 ];
 
+/// All regions that are known.
+fn everywhere(settings: &Settings) -> impl Iterator<Item = &str> {
+    REGIONS.iter().flat_map(|(_, regions)| *regions).copied().chain([&*settings.region])
+}
+
+/// The region that may be meant by a name that is none.
+pub(super) fn nearest_region<'a>(settings: &'a Settings, region: &str) -> Option<&'a str> {
+    let plain = region.to_ascii_lowercase().replace('_', "-");
+    let others = everywhere(settings).filter(|one| *one != region);
+    let (_, one) =
+        others.map(|one| (strsim::levenshtein(one, &plain), one)).min().filter(|(letters, _)| *letters <= 2)?;
+    Some(one)
+}
+
 /// Whether a region can be called beside the configured one: it is one of the cloud's, or an address is given for it.
 fn check_region(settings: &Settings, region: &str, product: &Product) -> Result<(), Error> {
     let partition = partition(settings, region);
@@ -181,13 +195,11 @@ fn check_region(settings: &Settings, region: &str, product: &Product) -> Result<
     let is_private = given.is_some_and(|host| {
         !PARTITIONS.iter().any(|known| host.ends_with(known)) || host.split('.').any(|label| label == region)
     });
-    let everywhere = || REGIONS.iter().flat_map(|(_, regions)| *regions).copied().chain([&*settings.region]);
-    let respelt = everywhere().any(|one| one != region && one.eq_ignore_ascii_case(region));
+    let respelt = everywhere(settings).any(|one| one != region && one.eq_ignore_ascii_case(region));
     if !respelt && (is_private || own.is_none_or(|regions| regions.contains(&region))) {
         return Ok(());
     }
-    let nearest = everywhere().map(|one| (strsim::levenshtein(one, &region.to_ascii_lowercase()), one)).min();
-    let hint = nearest.filter(|(letters, _)| *letters <= 2).map(|(_, one)| format!(" Perhaps {one} is meant."));
+    let hint = nearest_region(settings, region).map(|one| format!(" Perhaps {one} is meant."));
     Err(Error::Setup(format!(
         "there is no region {region} as far as is known.{} If it is new, configure a second provider for it",
         hint.unwrap_or_default(),

@@ -157,6 +157,9 @@ pub enum Error {
     /// Credentials, region, project or endpoint are missing or do not fit. Nothing was sent to the product.
     #[error("{0}")]
     Setup(String),
+    /// The same: IAM was asked for the region's project, and knows none.
+    #[error("{0}")]
+    NoProject(String),
     /// We were asked to stop before anything was sent, between two attempts, or, where it may be sent again, before the answer came.
     #[error("stopped before {call} was answered")]
     Stopped {
@@ -181,7 +184,7 @@ impl Error {
             Error::Misread { .. } => true,
             Error::Refused { refusal, .. } => refusal.status >= 500 && !refusal.stopped_at_gateway(),
             Error::DeadlinePassed { last, .. } => last.as_ref().is_some_and(|last| last.may_be_applied()),
-            Error::Setup(_) | Error::Stopped { .. } => false,
+            Error::Setup(_) | Error::NoProject(_) | Error::Stopped { .. } => false,
         }
     }
 
@@ -197,6 +200,11 @@ impl Error {
     /// Whether nothing can be reached until somebody changes something.
     pub fn lasts(&self) -> bool {
         self.obstacle().is_some_and(|obstacle| obstacle.lasts)
+    }
+
+    /// Whether the settings do not fit, so that nothing was sent.
+    pub fn is_setup(&self) -> bool {
+        matches!(self, Error::Setup(_) | Error::NoProject(_))
     }
 
     /// What the cloud said, if it said no.

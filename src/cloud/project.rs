@@ -4,8 +4,9 @@ use serde_json::Value as Json;
 
 use super::Error;
 
-/// The one project of that name. `trace_id` names the request, for people who ask the vendor.
-pub(super) fn named(list: &Json, name: &str, trace_id: Option<&str>) -> Result<String, Error> {
+/// The one project of that name. `trace_id` names the request, for people who ask the vendor; `nearest` is a region's name that may
+/// be meant.
+pub(super) fn named(list: &Json, name: &str, trace_id: Option<&str>, nearest: Option<&str>) -> Result<String, Error> {
     let trace = trace_id.map(|id| format!(" (request {id})")).unwrap_or_default();
     let Some(projects) = list.get("projects").and_then(Json::as_array) else {
         return Err(Error::Setup(format!("IAM did not list any projects{trace}: set `project_id`")));
@@ -13,10 +14,11 @@ pub(super) fn named(list: &Json, name: &str, trace_id: Option<&str>) -> Result<S
     let text = |project: &Json, field: &str| project.get(field).and_then(Json::as_str).unwrap_or_default().to_owned();
     let hits = projects.iter().filter(|project| text(project, "name") == name).map(|project| text(project, "id"));
     let hits = hits.filter(|id| !id.is_empty()).collect::<Vec<_>>();
+    let perhaps = nearest.map_or(String::new(), |nearest| format!(" Perhaps {nearest} is meant."));
     match hits.as_slice() {
         [id] => Ok(id.clone()),
-        [] => Err(Error::Setup(format!(
-            "IAM knows no project {name:?} for these credentials{trace}: the region may be misspelt or not enabled for the \
+        [] => Err(Error::NoProject(format!(
+            "IAM knows no project {name:?} for these credentials{trace}.{perhaps} The region may be misspelt or not enabled for the \
              account, or the project has another name. Set `project_name` or `project_id`"
         ))),
         several => Err(Error::Setup(format!(
@@ -56,13 +58,13 @@ mod tests {
     fn exactly_one_project_has_the_name() {
         let example: Json =
             serde_json::from_str(include_str!("../../tests/data/cloud-api/iam.projects.response.json")).unwrap();
-        assert_eq!(named(&example, "eu-de", None).unwrap(), "619d3e78f61b4be68bc5aa0b59edcf7b");
+        assert_eq!(named(&example, "eu-de", None, None).unwrap(), "619d3e78f61b4be68bc5aa0b59edcf7b");
 
         let list = |names: &[(&str, &str)]| json!({ "projects": names.iter().map(|(id, name)| json!({"id": id, "name": name})).collect::<Vec<_>>() });
-        let found = named(&list(&[("1", "eu-de_team"), ("2", "eu-de")]), "eu-de", None);
+        let found = named(&list(&[("1", "eu-de_team"), ("2", "eu-de")]), "eu-de", None, None);
         assert_eq!(found.unwrap(), "2", "only the whole name counts");
         for (list, words) in [
-            (list(&[]), ["knows no project \"eu-de\"", "request r1"]),
+            (list(&[]), ["knows no project \"eu-de\"", "(request r1). Perhaps eu-nl is meant."]),
             (list(&[("1", "eu-de_team")]), ["knows no project", "project_id"]),
             (list(&[("1", "eu-de"), ("2", "eu-de")]), ["1, 2", "several"]),
             (list(&[("", "eu-de")]), ["knows no project", ""]),
@@ -71,7 +73,7 @@ mod tests {
             (json!({"projects": [1, null, {"name": 2}]}), ["knows no project", ""]),
             (Json::Null, ["did not list", ""]),
         ] {
-            let error = named(&list, "eu-de", Some("r1")).unwrap_err().to_string();
+            let error = named(&list, "eu-de", Some("r1"), Some("eu-nl")).unwrap_err().to_string();
             assert!(words.iter().all(|word| error.contains(word)), "{error}");
         }
     }

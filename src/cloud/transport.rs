@@ -236,7 +236,8 @@ impl Cloud {
             }
             answer => answer?,
         };
-        project::named(&answer.body.json(), name, answer.head.request_id.as_deref())
+        let nearest = endpoint::nearest_region(settings, name);
+        project::named(&answer.body.json(), name, answer.head.request_id.as_deref(), nearest)
     }
 
     /// After a call was refused: whether that is because the configured project is not one of the account. Asked once, and told

@@ -90,10 +90,10 @@ impl DataSource<Backups> for BackupDataSource {
     fn validate(&self, config: &FoundBackup) -> Diagnostics {
         let mut found = Diagnostics::new();
         let filters = [
-            ("name", !config.name.is_null()),
-            ("type", !config.r#type.is_null()),
-            ("status", !config.status.is_null()),
-            ("most_recent", !config.most_recent.is_null()),
+            ("name", config.name.known().is_some()),
+            ("type", config.r#type.known().is_some()),
+            ("status", config.status.known().is_some()),
+            ("most_recent", config.most_recent.known().is_some()),
         ];
         if config.backup_id.known().is_some() {
             for (filter, _) in filters.into_iter().filter(|(_, given)| *given) {
@@ -140,6 +140,7 @@ impl DataSource<Backups> for BackupDataSource {
             service: service.facts().product.key,
             id: config.backup_id.known().map(String::as_str),
             name: config.name.known().map(String::as_str),
+            region: client.region(),
         };
         if let Some(id) = config.backup_id.known() {
             let reference = BackupRef::new(&**id, config.instance_id.known().cloned());

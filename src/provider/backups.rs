@@ -159,7 +159,7 @@ impl DataSource<Backups> for BackupsDataSource {
             begin_after: moment(&config.begin_after),
             begin_before: moment(&config.begin_before),
         };
-        let about = About { service: service.facts().product.key, id: None, name: filter.name.as_deref() };
+        let about = About { service: service.facts().product.key, id: None, name: filter.name.as_deref(), region: "" };
         let (found, unread) = client
             .list_readable(&context(life), service, &filter)
             .await

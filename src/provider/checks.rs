@@ -38,10 +38,20 @@ pub(super) fn check_given(name: &str) -> Result<(), String> {
     if name.trim() != name {
         return Err("it begins or ends with white space, which nothing in the cloud does".to_owned());
     }
-    match name.chars().find(|c| c.is_control()) {
+    match name.chars().find(|c| c.is_control() || is_invisible(*c)) {
         Some(bad) => Err(format!("it contains {bad:?}, which no name in the cloud does")),
         None => Ok(()),
     }
+}
+
+/// Whether nobody sees that a character is there: spaces other than the usual one, and what Unicode lets programs ignore.
+pub(super) fn is_invisible(c: char) -> bool {
+    let is_space = c != ' ' && c.is_whitespace();
+    is_space
+        || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}')
+        || matches!(c, '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
+        || matches!(c, '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
@@ -79,7 +89,7 @@ mod tests {
         for name in ["每日备份", "1st", "ab", "a b.c", &"x".repeat(300)] {
             assert_eq!(check_given(name), Ok(()), "{name}");
         }
-        for name in [" a", "a ", "a\nb", "a\u{7f}b"] {
+        for name in [" a", "a ", "a\nb", "a\u{7f}b", "\u{200b}a", "a\u{feff}", "a\u{2066}b"] {
             assert!(check_given(name).is_err(), "{name:?}");
         }
     }

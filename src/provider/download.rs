@@ -107,7 +107,7 @@ impl EphemeralResource<Backups> for BackupDownload {
         let context = Context { deadline: lease.deadline(), stop: lease.stop().clone() };
         let reference =
             BackupRef::new(config.backup_id.known().cloned().unwrap_or_default(), config.instance_id.known().cloned());
-        let about = About { service: service.facts().key(), id: Some(&reference.id), name: None };
+        let about = About { service: service.facts().key(), id: Some(&reference.id), name: None, region: "" };
         let download = client.download(&context, service, &reference).await;
         let download = download.map_err(|error| explain(Doing::Download, about, &error))?;
         let bucket = download.bucket.into();

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use crate::backup::{self, Backup, Doubt, Verdict};
 use crate::cloud;
 use crate::plugin::{Diagnostic, Path};
-use crate::provider::services::import_block;
+use crate::provider::services::{import_block, importable};
 
 /// What we were doing when it went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub(super) enum Doing {
     Wait,
     /// Looking at one backup.
     Read,
+    /// Looking at one that no state has yet.
+    Import,
     /// Looking for backups or instances.
     Search,
     /// Stopping and deleting a backup.
@@ -44,6 +46,8 @@ pub(super) struct About<'a> {
     pub(super) id: Option<&'a str>,
     /// The backup's name.
     pub(super) name: Option<&'a str>,
+    /// Its region, where that is known and matters; or nothing.
+    pub(super) region: &'a str,
 }
 
 /// Settings that do not work.
@@ -87,6 +91,7 @@ fn summary(doing: Doing, error: &backup::Error) -> &'static str {
         (Doing::Wait | Doing::Follow, backup::Error::StillRunning { .. }) => "Backup was not completed in time",
         (Doing::Wait | Doing::Follow, _) => "Backup was not seen to complete",
         (Doing::Read, _) => "Backup was not read",
+        (Doing::Import, _) => "Backup cannot be imported",
         (Doing::Search, _) => "Search failed",
         (Doing::Delete | Doing::Prune, backup::Error::StillRunning { .. }) => "Backup was not deleted in time",
         (Doing::Delete | Doing::Prune, _) => "Backup was not deleted",
@@ -241,6 +246,7 @@ fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String 
         }
         (Doing::Wait, _) => format!("The backup {id} exists in the cloud and stays in the state."),
         (Doing::Read, _) => "The state keeps what was known before.".to_owned(),
+        (Doing::Import, _) => "Nothing was imported.".to_owned(),
         (Doing::Delete, _) if error.was_sent() => format!(
             "A deletion of the backup {id} was sent, and may be going on; the state keeps it until it is seen to be gone."
         ),
@@ -325,7 +331,7 @@ pub(super) fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -
         (Doing::Stop, backup::Error::StillRunning { .. }) => {
             "Invoke the action again; `timeout` may need more time.".to_owned()
         }
-        (_, backup::Error::Cloud(cloud::Error::Setup(_))) => {
+        (_, backup::Error::Cloud(cause)) if cause.is_setup() => {
             "Check the provider block and the environment: `terraform-provider-huaweidb doctor` shows what is used, where \
              it comes from, and whether it works."
                 .to_owned()
@@ -387,10 +393,12 @@ fn next_of_final(error: &backup::Error) -> &'static str {
 /// What to do where a create came to nothing, where that is not the same for everything.
 fn next_of_create(about: About<'_>, error: &backup::Error) -> Option<String> {
     Some(match error {
+        // It may be one that the same run is about to delete: nobody is told to import it at once.
         backup::Error::NameTaken { existing: Some(backup), .. } => format!(
-            "Choose another `name`, use `name_prefix`, or, if that backup is the one you want, bring it under \
-             management:\n\n{}",
-            import_block(about.service, None, backup)
+            "Choose another `name`, or use `name_prefix`. If a resource of this configuration had that backup, it has another address \
+             now, and a `moved` block would have kept it, or `create_before_destroy` is set, which needs `name_prefix`: where this run \
+             has deleted it, apply again. If no state has it and it is the one you want, it is imported as {}.",
+            importable(about.service, about.region, &backup.instance_id, &backup.id)
         ),
         backup::Error::NameTaken { existing: None, .. } => {
             "Choose another `name`, or use `name_prefix`, which never collides.".to_owned()
@@ -398,7 +406,7 @@ fn next_of_create(about: About<'_>, error: &backup::Error) -> Option<String> {
         backup::Error::Busy { running: Some(backup), .. } => format!(
             "Apply again when it has ended, raise `timeouts.create` (in an action: `timeout`), or, if the running backup is the one you want, bring \
              it under management:\n\n{}",
-            import_block(about.service, None, backup)
+            import_block(about.service, about.region, backup)
         ),
         backup::Error::Busy { running: None, .. } => {
             "Apply again when the instance is idle, or raise `timeouts.create` (in an action: `timeout`).".to_owned()
@@ -406,7 +414,7 @@ fn next_of_create(about: About<'_>, error: &backup::Error) -> Option<String> {
         backup::Error::Unclear { candidates, .. } => match candidates.first() {
             Some(backup) => format!(
                 "Look at the backups in the console. To keep one, bring it under management; delete the others:\n\n{}",
-                import_block(about.service, None, backup)
+                import_block(about.service, about.region, backup)
             ),
             None => "Look for it in the console before applying again.".to_owned(),
         },
@@ -433,8 +441,8 @@ const OTHER_ANSWER: &str =
 fn next_to(about: About<'_>, found: &Backup) -> String {
     format!(
         "If the state is wrong, forget it there with `terraform state rm` and the resource's address. The backup that the cloud \
-         has is imported as {}/{}/{}.",
-        about.service, found.instance_id, found.id
+         has is imported as {}.",
+        importable(about.service, about.region, &found.instance_id, &found.id)
     )
 }
 
@@ -479,7 +487,7 @@ fn is_busy(service: &str, error: &cloud::Error) -> bool {
 
 /// Whether the settings are to blame.
 fn is_ours(error: &cloud::Error) -> bool {
-    error.lasts() || matches!(error, cloud::Error::Setup(_))
+    error.lasts() || error.is_setup()
 }
 
 /// What would be said of every service: about the credentials or the settings, not about what was asked. Equal for what means
@@ -502,7 +510,7 @@ fn is_trouble(error: &cloud::Error) -> bool {
         cloud::Error::Refused { refusal, .. } => refusal.status >= 500,
         cloud::Error::Unanswered { .. } | cloud::Error::Misread { .. } => true,
         cloud::Error::DeadlinePassed { last, .. } => last.as_deref().is_some_and(is_trouble),
-        cloud::Error::Setup(_) | cloud::Error::Stopped { .. } => false,
+        cloud::Error::Setup(_) | cloud::Error::NoProject(_) | cloud::Error::Stopped { .. } => false,
     }
 }
 
@@ -755,10 +763,11 @@ mod tests {
         }
     }
 
-    const DOINGS: [Doing; 10] = [
+    const DOINGS: [Doing; 11] = [
         Doing::Create,
         Doing::Wait,
         Doing::Read,
+        Doing::Import,
         Doing::Search,
         Doing::Delete,
         Doing::Follow,
@@ -770,7 +779,7 @@ mod tests {
 
     fn explained(doing: Doing, error: &backup::Error) -> Diagnostic {
         let id = if doing == Doing::Create { None } else { Some("b1br02") };
-        explain(doing, About { service: "dds", id, name: Some("nightly") }, error)
+        explain(doing, About { service: "dds", id, name: Some("nightly"), region: "eu-de" }, error)
     }
 
     #[test]
@@ -784,7 +793,11 @@ mod tests {
             }
         }
         let others = backup::Error::OthersRun { others: vec![backup(Status::Building)] };
-        let one = explain(Doing::Stop, About { service: "gaussdb", id: Some("b1br14"), name: None }, &others);
+        let one = explain(
+            Doing::Stop,
+            About { service: "gaussdb", id: Some("b1br14"), name: None, region: "eu-de" },
+            &others,
+        );
         let _ = writeln!(book, "## Stop, where more runs than a list shows\nError: {}\n{}\n", one.summary, one.detail);
         let one = setup(&cloud::Error::Setup("the CA file holds no certificate in PEM form".to_owned()));
         let _ = writeln!(book, "## Configure\nError: {}\n{}\n", one.summary, one.detail);
@@ -803,7 +816,8 @@ mod tests {
                     assert!(part.ends_with(['.', ':', '!', '?']), "{doing:?}: {part:?} does not end:\n{all}");
                 }
                 if can_end_with(doing, &error) {
-                    let next = what_next(doing, About { service: "dds", id: None, name: None }, &error);
+                    let next =
+                        what_next(doing, About { service: "dds", id: None, name: None, region: "eu-de" }, &error);
                     let next = next + how_to_keep(doing, &error);
                     assert!(!next.is_empty() && one.detail.contains("\n\n"), "{doing:?}: no next step in:\n{all}");
                 }

@@ -111,7 +111,7 @@ pub(super) fn service(what: &str) -> Attribute {
 pub(super) fn region() -> Attribute {
     Attribute::string("region")
         .optional_computed()
-        .check(checks::check_region)
+        .check(|name| if name.is_empty() { Ok(()) } else { checks::check_region(name) })
         .describe("Region to ask. Default: the provider's region.")
 }
 

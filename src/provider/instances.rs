@@ -71,7 +71,7 @@ impl DataSource<Backups> for InstancesDataSource {
         let service = services::required(&config.service)?;
         let client = services::regional(client, &config.region);
         let name = config.name.known().map(String::as_str);
-        let about = About { service: service.facts().product.key, id: None, name };
+        let about = About { service: service.facts().product.key, id: None, name, region: "" };
         let (mut found, unread) = client
             .instances_readable(&context(life), service, name)
             .await

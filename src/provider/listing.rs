@@ -141,7 +141,7 @@ impl ListResource<Backups> for ManualBackupList {
 }
 
 fn failed(service: &dyn Service, error: &backup::Error) -> Diagnostic {
-    explain(Doing::Search, About { service: service.facts().key(), id: None, name: None }, error)
+    explain(Doing::Search, About { service: service.facts().key(), id: None, name: None, region: "" }, error)
 }
 
 /// A failed search that had found something before.

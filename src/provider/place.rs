@@ -3,7 +3,8 @@
 //! Only a host that keeps what a plan noted can be told so by us. All others compare plan and apply themselves, and blame the
 //! provider; before that they hear that the instance is not to be found where they are now.
 
-use crate::backup::Backups;
+use super::explain;
+use crate::backup::{self, Backups};
 use crate::plugin::{Diagnostic, Path, Private};
 
 const REGION: &str = "region";
@@ -36,13 +37,22 @@ pub(super) async fn changed(client: &Backups, notes: &Private) -> Option<Diagnos
     (!is_there).then(|| elsewhere((region, project), (client.region(), here.as_ref())))
 }
 
+/// That the region has no project, which is certain; or why that could not be asked.
+pub(super) async fn nowhere(client: &Backups) -> Result<Option<Diagnostic>, Option<backup::Error>> {
+    let error = client.no_project().await?;
+    Ok(error.map(|error| {
+        let detail = format!("{}\n\nNothing was changed.", explain::brief(&error));
+        Diagnostic::error("Region has no project", detail).at(Path::attribute("region"))
+    }))
+}
+
 fn elsewhere(planned: (&str, Option<&String>), now: (&str, Option<&String>)) -> Diagnostic {
     let place = |(region, project): (&str, Option<&String>)| match project {
         Some(project) => format!("the project {project} in {region}"),
         None => region.to_owned(),
     };
     let detail = format!(
-        "The plan was made for {}, but the provider is configured for {} now. Nothing was changed. Check the provider block and \
+        "The plan was made for {}, but the provider is configured for {} now. Nothing was taken; what this plan replaces may have been deleted before. Check the provider block and \
          the environment that it reads, then make a new plan.",
         place(planned),
         place(now)

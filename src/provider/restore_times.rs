@@ -9,7 +9,6 @@ use super::explain::{About, Doing, explain, sentence, what_happened, what_next};
 use super::fields;
 use super::services::{self, context};
 use crate::backup::{self, Backups, Error, Span};
-use crate::cloud;
 use crate::plugin::{Attr, Attribute, DataSource, Diagnostic, Diagnostics, Life, Path, Schema, model};
 
 model! {
@@ -128,7 +127,7 @@ impl DataSource<Backups> for RestoreTimesDataSource {
         let client = services::regional(client, &config.region);
         let days = days(&config, Timestamp::now())?;
         let instance_id = config.instance_id.known().cloned().unwrap_or_default();
-        let about = About { service: service.facts().key(), id: None, name: None };
+        let about = About { service: service.facts().key(), id: None, name: None, region: "" };
         let spans = client.restore_times(&context(life), service, &instance_id, days).await;
         let spans = spans.map_err(|error| unread(about, &error))?;
         config.covers = moment(&config.time).map(|time| spans.iter().any(|span| span.covers(time))).into();
@@ -187,7 +186,7 @@ fn days(config: &RestoreTimes, now: Timestamp) -> Result<(Date, Date), Diagnosti
 }
 
 fn unread(about: About<'_>, error: &Error) -> Diagnostic {
-    if matches!(error, Error::Cloud(cloud::Error::Setup(_))) {
+    if matches!(error, Error::Cloud(cause) if cause.is_setup()) {
         return explain(Doing::Search, about, error);
     }
     let detail = format!("{}\n\n{}", sentence(&what_happened(error)), what_next(Doing::Search, about, error));

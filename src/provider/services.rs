@@ -56,18 +56,24 @@ pub(super) fn at_home(client: &Backups, region: &mut Attr<String>) -> Backups {
 
 /// An import id without the region that may stand behind an `@`, and that region; or what is wrong with it.
 pub(super) fn without_region(id: &str) -> Result<(&str, Option<String>), String> {
-    let Some((path, region)) = id.rsplit_once('@') else { return Ok((id, None)) };
+    let Some((path, region)) = id.split_once('@') else { return Ok((id, None)) };
+    if region.contains('@') {
+        return Err("it contains more than one `@`".to_owned());
+    }
     checks::check_region(region).map_err(|why| format!("its region cannot be one: {why}"))?;
     Ok((path, Some(region.to_owned())))
 }
 
-/// The block that takes a backup into a state, from another region than the provider's if that is named. Terraform 1.5 and later.
-pub(super) fn import_block(service: &str, region: Option<&str>, backup: &Backup) -> String {
-    let at = region.map_or(String::new(), |region| format!("@{region}"));
-    format!(
-        "import {{\n  to = huaweidb_manual_backup.example\n  id = \"{service}/{}/{}{at}\"\n}}",
-        backup.instance_id, backup.id
-    )
+/// The import id of a backup, with its region wherever that is known: it may not be the provider's, or not that of the one who imports.
+pub(super) fn importable(service: &str, region: &str, instance_id: &str, id: &str) -> String {
+    let at = if region.is_empty() { String::new() } else { format!("@{region}") };
+    format!("{service}/{instance_id}/{id}{at}")
+}
+
+/// The block that takes a backup into a state. Terraform 1.5 and later.
+pub(super) fn import_block(service: &str, region: &str, backup: &Backup) -> String {
+    let id = importable(service, region, &backup.instance_id, &backup.id);
+    format!("import {{\n  to = huaweidb_manual_backup.example\n  id = \"{id}\"\n}}")
 }
 
 /// Within what limits an operation may wait and try again.

@@ -273,11 +273,13 @@ fn finish(doing: Doing, emulator: &Emulator, workspace: &Workspace, before: &str
     }
     let mut ran = workspace.run(&["apply", "-auto-approve"]);
     if ran.code != 0 && doing == Doing::Create {
-        // The leftover of a killed run: the error has the block that brings it home.
-        let said = ran.all().replace('│', " ");
-        let block = said.find("import {").and_then(|at| said[at..].find('}').map(|end| said[at..=at + end].to_owned()));
-        let Some(block) = block else { return Err(format!("no import block in:\n{before}\n{said}")) };
-        workspace.write("import.tf", &block.replace("huaweidb_manual_backup.example", "huaweidb_manual_backup.b"));
+        // The leftover of a killed run: the error has the id that brings it home, as a word or in a block.
+        let said = ran.words();
+        let id = ["imported as ", "id = "].iter().find_map(|before| said.split(before).nth(1)?.split(' ').next());
+        let Some(id) = id.map(|id| id.trim_matches(['"', '.'])) else {
+            return Err(format!("no import id in:\n{before}\n{said}"));
+        };
+        workspace.write("import.tf", &format!("import {{\n  to = huaweidb_manual_backup.b\n  id = \"{id}\"\n}}\n"));
         ran = workspace.run(&["apply", "-auto-approve"]);
     }
     let (rows, state) = (emulator.backups(), in_state(workspace));

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::cli::Workspace;
 use crate::support::host::proto::tfplugin6 as tf;
-use crate::support::run::{Run, plan_request, summaries, whole};
+use crate::support::run::{Run, over, plan_request, summaries, whole};
 use crate::support::value::{UNKNOWN, unwired, wire};
 
 const ADDRESS: &str = "huaweidb_manual_backup.b";
@@ -30,7 +30,8 @@ async fn a_thousand_creates_cost_a_plan_no_more_calls_than_thirty() {
         for (creates, most) in [(1, 2), (30, 3), (if service == "dds" { 1000 } else { 60 }, 3)] {
             for nth in 0..creates {
                 let instance_id = &ids[nth % ids.len()];
-                let create = json!({ "service": service, "instance_id": instance_id, "name": format!("many-{nth}") });
+                let create =
+                    json!({ "service": service, "instance_id": instance_id, "name": format!("many-{creates}-{nth}") });
                 assert_eq!(said(&run, &create).await, []);
             }
             let calls = run.emulator.journal();
@@ -61,7 +62,7 @@ fn plans_with_a_real_cli_ask_three_or_four_times() {
 #[tokio::test]
 async fn what_is_switched_off_or_cannot_be_asked_hinders_no_plan() {
     let run = Run::start(0.2).await;
-    let create = |instance_id: &str| json!({ "service": "dds", "instance_id": instance_id, "name": "nightly" });
+    let create = |instance_id: &str| json!({ "service": "dds", "instance_id": instance_id, "name": format!("of-{}", instance_id.get(1..8).unwrap_or_default()) });
     run.emulator.clear_journal();
     assert_eq!(said(&run, &create(UNKNOWN)).await, []);
     assert_eq!(run.emulator.journal().len(), 0, "nothing is known to ask for");
@@ -170,4 +171,183 @@ async fn a_name_that_the_state_itself_has_is_told_as_that_and_not_to_be_imported
         "{detail}"
     );
     assert_eq!(run.emulator.backups().len(), 1);
+}
+
+fn backup(name: &str, instance_id: &str, more: &str) -> String {
+    format!(
+        "resource \"huaweidb_manual_backup\" \"{name}\" {{\n  service     = \"dds\"\n  instance_id = \"{instance_id}\"\n{more}}}\n"
+    )
+}
+
+/// Each gets its name when the old one is gone, however the CLI orders what it does; and the plan says what would have been better.
+#[test]
+fn resources_that_are_renamed_take_their_names_over() {
+    let emulator = Emulator::start_now(&Options::with_backups_of(0.2)).unwrap();
+    let workspace = Workspace::new(&emulator);
+    let ids: Vec<_> = (0..15).map(|nth| new_instance(&emulator, "dds", &format!("many-{nth}"))).collect();
+    let configure = |letter: &str, many: usize| {
+        let of = |nth: usize| backup(&format!("{letter}{nth}"), &ids[nth], &format!("  name        = \"of-{nth}\"\n"));
+        workspace.configure(&(0..many).map(of).collect::<String>());
+    };
+    configure("a", 1);
+    workspace.apply();
+    configure("b", 1);
+    workspace.run(&["plan"]).succeeded().says("Backup of the same name is deleted first").says("moved {");
+    // The CLI begins all at once.
+    configure("a", 5);
+    workspace.apply();
+    configure("b", 5);
+    workspace.apply().says("Resources: 5 added, 0 changed, 5 destroyed");
+    workspace.nothing_to_do();
+    // Where it does only some at a time, nobody can wait for what it begins when others have ended.
+    for (letter, many, at_once) in
+        [("c", 15, "-parallelism=10"), ("d", 15, "-parallelism=10"), ("e", 15, "-parallelism=1")]
+    {
+        configure(letter, many);
+        let ran = workspace.run(&["apply", "-auto-approve", at_once]);
+        let refused = ran.words().matches("Error: ").count();
+        assert!(!ran.all().contains("import {"), "{}", ran.all());
+        assert!(refused <= 5 || at_once == "-parallelism=1", "{refused} were refused: {}", ran.all());
+        if refused > 0 {
+            ran.says("apply again");
+            workspace.apply();
+        }
+        workspace.nothing_to_do();
+    }
+}
+
+/// A create that is planned once more right before it is carried out does not hear that its name is taken.
+#[tokio::test]
+async fn where_something_is_carried_out_nothing_is_asked_ahead() {
+    let run = Run::start(0.2).await;
+    let config = |name: &str| run.object(&json!({ "service": "dds", "instance_id": run.dds(), "name": name }));
+    let first = config("first");
+    let planned = run.plan(&first, &Value::Null, &first).await.planned_state;
+    let applied = run.apply(&first, &Value::Null, &unwired(planned.as_ref())).await;
+    assert_eq!(summaries(&applied.diagnostics), [""; 0]);
+    run.emulator.add_backups(&NewBackups { name: Some("second".to_owned()), ..NewBackups::of(&run.dds()) });
+    let second = config("second");
+    assert_eq!(run.plan(&second, &Value::Null, &second).await.diagnostics, []);
+    run.configure().await;
+    assert_eq!(summaries(&run.plan(&second, &Value::Null, &second).await.diagnostics), ["Name is taken"]);
+}
+
+#[tokio::test]
+async fn a_region_without_a_project_is_refused_before_anything_is_deleted_for_it() {
+    let run = Run::start(0.2).await;
+    for (region, nearest) in [("eu-dee", "eu-de"), ("cn-nort-4", "cn-north-4"), ("otc", "")] {
+        for kind in ["huaweidb_manual_backup", "huaweidb_final_backup"] {
+            run.configure().await;
+            let arguments =
+                json!({ "service": "dds", "instance_id": run.dds(), "name_prefix": "nightly-", "region": region });
+            let config = whole(&run.schema.resource_schemas[kind], &arguments);
+            for _ in 0..2 {
+                let request = tf::plan_resource_change::Request {
+                    type_name: kind.to_owned(),
+                    ..plan_request(&config, &Value::Null, &config)
+                };
+                let said = run.host.provider().plan_resource_change(request).await.unwrap().into_inner().diagnostics;
+                assert_eq!(summaries(&said), ["Region has no project"], "{kind} {region}");
+                assert_eq!(said[0].detail.contains(&format!("Perhaps {nearest} is meant.")), !nearest.is_empty());
+            }
+        }
+    }
+    let asked = run.emulator.journal();
+    assert_eq!(asked.len(), 6, "each plan of each run asks once for a region: {asked:?}");
+    // Where IAM knows the project, or it is given, a region may have any name.
+    run.configure_with(&json!({ "region": "somewhere", "project_id": run.emulator.project_id() })).await;
+    let config = run.object(&json!({ "service": "dds", "instance_id": run.dds(), "name": "nightly" }));
+    assert_eq!(run.plan(&config, &Value::Null, &config).await.diagnostics, []);
+}
+
+/// Of a tainted object the provider hears the plan of the new one only.
+#[test]
+fn a_completed_backup_that_is_tainted_is_told_before_it_is_deleted() {
+    let emulator = Emulator::start_now(&Options::with_backups_of(3.0)).unwrap();
+    let workspace = Workspace::new(&emulator);
+    let prefixed = |count: u32, more: &str| {
+        let more = format!("  name_prefix = \"nightly-\"\n  count       = {count}\n{more}");
+        workspace.configure(&backup("b", &emulator.instance("dds"), &more));
+    };
+    prefixed(1, "  timeouts {\n    create = \"1s\"\n  }\n");
+    workspace.run(&["apply", "-auto-approve"]).failed().says("terraform untaint");
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    workspace.run(&["apply", "-refresh-only", "-auto-approve"]).succeeded().says("Backup has completed after all");
+    let deleted = "Completed backup will be deleted";
+    let unfinished = "The apply that took it did not end well";
+    workspace.run(&["plan"]).succeeded().says(deleted).says(unfinished).says("terraform untaint");
+    workspace.run(&["untaint", "huaweidb_manual_backup.b[0]"]).succeeded();
+    // Another one with the same arguments replaces nothing.
+    prefixed(2, "");
+    let ran = workspace.run(&["plan"]).succeeded().says("1 to add");
+    assert!(!ran.all().contains(deleted), "{}", ran.all());
+    workspace.run(&["taint", "huaweidb_manual_backup.b[0]"]).succeeded();
+    workspace.run(&["plan"]).succeeded().says(deleted).says("terraform untaint");
+}
+
+#[tokio::test]
+async fn names_that_no_apply_could_give_are_refused_in_the_plan() {
+    let run = Run::start(0.2).await;
+    let object = |service: &str, name: &str, more: &Value| {
+        let base = json!({ "service": service, "instance_id": run.emulator.instance(service), "name": name });
+        run.object(&over(&base, more))
+    };
+    let create = async |config: Value| summaries(&run.plan(&config, &Value::Null, &config).await.diagnostics);
+    // Two new ones of one run.
+    assert_eq!(create(object("dds", "twice", &json!({}))).await, [""; 0]);
+    assert_eq!(create(object("dds", "twice", &json!({}))).await, ["Name is taken"]);
+    // This service takes equal names.
+    for _ in 0..2 {
+        let made = NewBackups {
+            service: Some("taurusdb".to_owned()),
+            name: Some("equal".to_owned()),
+            ..NewBackups::of(&run.emulator.instance("taurusdb"))
+        };
+        run.emulator.add_backups(&made);
+        assert_eq!(create(object("taurusdb", "equal", &json!({}))).await, [""; 0]);
+    }
+    // One that is only forgotten keeps its name.
+    let config = object("dds", "kept", &json!({ "on_destroy": "retain" }));
+    let planned = run.plan(&config, &Value::Null, &config).await.planned_state;
+    let state = unwired(run.apply(&config, &Value::Null, &unwired(planned.as_ref())).await.new_state.as_ref());
+    run.configure().await;
+    let changed = over(&state, &json!({ "triggers": { "v": "1" } }));
+    let said = run.plan(&over(&config, &json!({ "triggers": { "v": "1" } })), &state, &changed).await;
+    assert_eq!(summaries(&said.diagnostics), ["Name is taken"]);
+    run.configure().await;
+    run.plan(&Value::Null, &state, &Value::Null).await;
+    let said = run.plan(&config, &Value::Null, &config).await.diagnostics;
+    assert_eq!(summaries(&said), ["Name is taken"]);
+    assert!(said[0].detail.contains("moved {"), "{}", said[0].detail);
+}
+
+/// What is not known yet may turn out to be nothing, as the default of a module's variable does.
+#[tokio::test]
+async fn what_is_unknown_is_not_set() {
+    let run = Run::start(0.2).await;
+    let config = run.object(&json!({
+        "service": "dds", "instance_id": run.dds(), "name": "nightly", "keep_last": UNKNOWN,
+    }));
+    let request = tf::validate_resource_config::Request {
+        type_name: "huaweidb_manual_backup".to_owned(),
+        config: wire(&config),
+        ..Default::default()
+    };
+    let said = run.host.provider().validate_resource_config(request).await.unwrap().into_inner().diagnostics;
+    assert_eq!(said, []);
+    assert_eq!(run.plan(&config, &Value::Null, &config).await.diagnostics, []);
+    let search = |arguments: Value| wire(&whole(&run.schema.data_source_schemas["huaweidb_backup"], &arguments));
+    for (arguments, errors) in [
+        (json!({ "service": "dds", "backup_id": "a", "name": UNKNOWN, "most_recent": UNKNOWN }), 0),
+        (json!({ "service": "dds", "backup_id": "a", "name": "b" }), 1),
+        (json!({ "service": "dds", "name": "b", "region": "" }), 0),
+        (json!({ "service": "dds", "name": "\u{200b}b" }), 1),
+    ] {
+        let request = tf::validate_data_resource_config::Request {
+            type_name: "huaweidb_backup".to_owned(),
+            config: search(arguments.clone()),
+        };
+        let said = run.host.provider().validate_data_resource_config(request).await.unwrap().into_inner().diagnostics;
+        assert_eq!(said.len(), errors, "{arguments}: {said:?}");
+    }
 }

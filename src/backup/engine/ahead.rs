@@ -23,6 +23,8 @@ pub struct Ahead {
     is_told: AtomicBool,
     /// By service and region.
     places: Mutex<HashMap<(&'static str, String), Notebook>>,
+    /// By region, why there is no project, if there is none.
+    projects: tokio::sync::Mutex<HashMap<String, Option<cloud::Error>>>,
 }
 
 type Notebook = Arc<tokio::sync::Mutex<Notes>>;
@@ -100,7 +102,7 @@ impl NewestBackups {
 impl Default for Ahead {
     fn default() -> Self {
         let time = Mutex::new(TimeLeft { left: pace::PLANS_WAIT_AT_MOST, waiting: Vec::new() });
-        Ahead { time, is_told: AtomicBool::new(false), places: Mutex::default() }
+        Ahead { time, is_told: AtomicBool::new(false), places: Mutex::default(), projects: Default::default() }
     }
 }
 
@@ -139,6 +141,24 @@ impl Ahead {
     fn place(&self, service: &'static dyn Service, region: &str) -> Notebook {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(places.entry((service.facts().key(), region.to_owned())).or_default())
+    }
+
+    /// Why there is no project for calls of the cloud's region, if IAM says so. Asked once for each region.
+    pub(super) async fn no_project(&self, cloud: &Arc<dyn Ask>) -> Result<Option<cloud::Error>, Option<Error>> {
+        let mut known = self.projects.lock().await;
+        if let Some(known) = known.get(cloud.region()) {
+            return Ok(known.clone());
+        }
+        let ask = |context| async move {
+            match cloud.project_id(&context).await {
+                Ok(_) => Ok(None),
+                Err(error @ cloud::Error::NoProject(_)) => Ok(Some(error)),
+                Err(error) => Err(error.into()),
+            }
+        };
+        let told = self.ask(ask).await;
+        known.insert(cloud.region().to_owned(), told.as_ref().ok().cloned().flatten());
+        told
     }
 
     /// An instance: whoever asks for it, or for another one there, waits for one answer.

@@ -155,13 +155,13 @@ impl Creation<'_> {
 
     /// The name is taken: by ourselves, if it is our own, or after an answer was lost. Then the list will show it at last.
     /// `None` if this run has deleted the backup that had it since `deletions` had ended.
-    async fn taken(&mut self, error: cloud::Error, deletions: u64) -> Result<Option<Started>, Error> {
+    async fn taken(&mut self, error: cloud::Error, deletions: usize) -> Result<Option<Started>, Error> {
         let had_before = self.listed.as_ref().is_some_and(|listed| !listed.is_empty());
         let may_be_anothers = !self.want.name_origin.is_random() || had_before;
         if may_be_anothers && self.lost.is_none() {
             let holder = self.holder().await;
             let is_free = match &holder {
-                Some(holder) => self.has_left(holder).await,
+                Some(holder) => self.has_left(holder, deletions).await,
                 None => self.claims.deletions() != deletions,
             };
             return if is_free {
@@ -195,18 +195,20 @@ impl Creation<'_> {
     }
 
     /// Waits while this run deletes the backup that has the name; false if it does not, or if there is no more time for that.
-    async fn has_left(&self, holder: &Backup) -> bool {
+    /// `deletions` had ended before the name was refused. A host begins only some of a run's operations at a time: as long
+    /// as there are deletions, this one may still come.
+    async fn has_left(&self, holder: &Backup, deletions: usize) -> bool {
         let since = Instant::now();
-        let mut was_seen = false;
+        let (mut moves, mut quiet_since) = (self.claims.moves(), since);
+        info!(name = self.want.name, "the backup {} has the name: waiting while this run deletes", holder.id);
         loop {
-            match self.claims.is_deleting(&holder.id) {
-                false if was_seen => return true,
-                false if since.elapsed() >= pace::AT_THE_SAME_TIME => return false,
-                true if !was_seen => {
-                    info!(name = self.want.name, "the backup {} has the name and is being deleted: waiting", holder.id);
-                    was_seen = true;
-                }
-                _ => {}
+            if self.claims.has_deleted(&holder.id, deletions) && !self.claims.is_deleting(&holder.id) {
+                return true;
+            }
+            if self.claims.moves() != moves || self.claims.deletes() {
+                (moves, quiet_since) = (self.claims.moves(), Instant::now());
+            } else if quiet_since.elapsed() >= pace::AT_THE_SAME_TIME && self.claims.gives_up(moves) {
+                return false;
             }
             if self.operation.rest(pace::interval(since.elapsed())).await.is_err() {
                 return false;
@@ -330,13 +332,14 @@ impl Creation<'_> {
         if let Some(started) = self.look_again().await? {
             return Ok(Some(started));
         }
+        let deletions = self.claims.deletions();
         let busy = if let Some(busy) = self.busy.take() {
             Busy { cause: cause.clone(), ..busy }
         } else {
             let running = self.running().await;
             let twin = running.as_ref().filter(|running| self.lost.is_none() && self.is_foreign_twin(running));
             if let Some(twin) = twin {
-                if self.has_left(twin).await {
+                if self.has_left(twin, deletions).await {
                     return Ok(None);
                 }
                 return Err(Error::NameTaken { existing: Some(Box::new(twin.clone())), cause });

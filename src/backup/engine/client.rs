@@ -123,9 +123,10 @@ impl Client<'_> {
             | cloud::Error::Unanswered { product, .. }
             | cloud::Error::Misread { product, .. } => *product == self.service.facts().key(),
             cloud::Error::DeadlinePassed { last: Some(last), .. } => self.is_the_services(last),
-            cloud::Error::DeadlinePassed { last: None, .. } | cloud::Error::Setup(_) | cloud::Error::Stopped { .. } => {
-                false
-            }
+            cloud::Error::DeadlinePassed { last: None, .. }
+            | cloud::Error::Setup(_)
+            | cloud::Error::NoProject(_)
+            | cloud::Error::Stopped { .. } => false,
         }
     }
 
@@ -137,7 +138,10 @@ impl Client<'_> {
             cloud::Error::Refused { refusal, .. } => {
                 refusal.status >= 500 || refusal.status == 429 || self.verdict(error) == Some(Verdict::Busy)
             }
-            cloud::Error::Setup(_) | cloud::Error::Stopped { .. } | cloud::Error::DeadlinePassed { .. } => false,
+            cloud::Error::Setup(_)
+            | cloud::Error::NoProject(_)
+            | cloud::Error::Stopped { .. }
+            | cloud::Error::DeadlinePassed { .. } => false,
         }
     }
 

@@ -47,7 +47,7 @@ use self::queue::Queues;
 use self::remove::Others;
 pub use self::remove::Stop;
 use super::{
-    Backup, BackupRef, Claims, Download, Error, Filter, Instance, Misread, NameOrigin, NewBackup, NewRestore,
+    Backup, BackupRef, Claims, Download, Error, Filter, Instance, Intent, Misread, NameOrigin, NewBackup, NewRestore,
     RestoreError, RestoreStep, Service, Span, Started, Status, Unsupported, Verdict,
 };
 use crate::cloud::{Cloud, Context};
@@ -81,6 +81,8 @@ impl Mark {
 pub enum Prospect {
     /// It is deleted.
     Leaves,
+    /// It is forgotten, and stays in the cloud.
+    Forgotten,
     /// This run manages it, and has not planned its deletion.
     Stays,
     /// This run does not manage it.
@@ -115,21 +117,29 @@ impl Backups {
         &self.claims
     }
 
-    /// Waits until the plans of this run say so, a short while at most: a host makes them at the same time.
-    pub async fn planned(&self, is_said: impl Fn() -> bool) {
-        let since = Instant::now();
-        while !is_said() && since.elapsed() < pace::AT_THE_SAME_TIME {
-            sleep(pace::interval(since.elapsed())).await;
-        }
+    /// What becomes of a backup, as far as this run has planned it or does so soon.
+    pub async fn prospect(&self, id: &str) -> Prospect {
+        let planned = self.told_at_the_same_time(|| match self.claims.planned(id) {
+            Some(Intent::Leaves) => Some(Prospect::Leaves),
+            Some(Intent::IsForgotten) => Some(Prospect::Forgotten),
+            // Nothing is planned any more: the create itself meets it.
+            _ if self.claims.applies() => Some(Prospect::Stays),
+            _ => None,
+        });
+        planned.await.unwrap_or(if self.claims.is_managed(id) { Prospect::Stays } else { Prospect::NotManaged })
     }
 
-    /// What becomes of a backup.
-    pub async fn prospect(&self, id: &str) -> Prospect {
-        self.planned(|| self.claims.is_leaving(id)).await;
-        match (self.claims.is_leaving(id), self.claims.is_managed(id)) {
-            (true, _) => Prospect::Leaves,
-            (false, true) => Prospect::Stays,
-            (false, false) => Prospect::NotManaged,
+    /// Waits a short while for what another plan of the run tells; a host makes them at the same time.
+    pub async fn told_at_the_same_time<T>(&self, mut told: impl FnMut() -> Option<T>) -> Option<T> {
+        let since = Instant::now();
+        loop {
+            if let Some(told) = told() {
+                return Some(told);
+            }
+            if since.elapsed() >= pace::AT_THE_SAME_TIME {
+                return None;
+            }
+            sleep(pace::interval(since.elapsed())).await;
         }
     }
 
@@ -299,6 +309,14 @@ impl Backups {
     /// The same while planning: `None` without an answer.
     pub async fn project_ahead(&self) -> Option<String> {
         self.ahead.ask(|context| async move { self.project_id(&context).await }).await.ok()
+    }
+
+    /// Why there is no project for calls of this region, if IAM says so to a plan. Without an answer as [`Self::sight`].
+    pub async fn no_project(&self) -> Result<Option<crate::cloud::Error>, Option<Error>> {
+        if !self.has_preflight || self.claims.applies() {
+            return Ok(None);
+        }
+        self.ahead.no_project(&self.cloud).await
     }
 
     /// The manual backups of that very name on the instance, newest first. After a create that had an unclear moment, more

@@ -109,7 +109,7 @@ impl Action<Backups> for CreateBackup {
         };
         let key = service.facts().key();
         run.tell(format!("Asking {} for the backup {:?} of {}", service.facts().title, want.name, want.instance_id));
-        let about = About { service: key, id: None, name: Some(&want.name) };
+        let about = About { service: key, id: None, name: Some(&want.name), region: client.region() };
         let told = Told::about(&want.name, run);
         let started = client.begin_telling(&context, service, &want, &told).await;
         let started = started.map_err(|error| explain(Doing::Create, about, &error))?;
@@ -118,7 +118,7 @@ impl Action<Backups> for CreateBackup {
         if config.wait_for_completion == Attr::Known(false) {
             return Ok(());
         }
-        let about = About { service: key, id: Some(id), name: Some(&want.name) };
+        let about = About { service: key, id: Some(id), name: Some(&want.name), region: client.region() };
         let backup = client.settled_by_name(&context, service, (&started, name_origin), &told).await;
         let backup = backup.map_err(|error| explain(Doing::Follow, about, &error))?;
         run.tell(format!("The backup {:?} ({}) is {}", want.name, backup.id, backup.status));

@@ -13,7 +13,7 @@ use super::super::manual_backup::{pruned, unasked};
 use super::super::{fields, services};
 use super::{context, is_missing, region_attribute, timeout_attribute};
 use crate::backup::retention::{self, Candidate, Rule};
-use crate::backup::{self, Backup, BackupRef, Backups, Filter, Service};
+use crate::backup::{self, Backup, BackupRef, Backups, Filter, Intent, Service};
 use crate::cloud::Context;
 use crate::plugin::{Action, Attr, Attribute, Diagnostic, Diagnostics, Path, Run, Schema, Type, model, parse_duration};
 
@@ -142,7 +142,7 @@ impl Action<Backups> for PruneBackups {
         let rule = rule(&config, Timestamp::now())?;
         let filter = filter(service, &config);
         let (key, kind) = (service.facts().key(), service.facts().kept_kind);
-        let about = About { service: key, id: None, name: None };
+        let about = About { service: key, id: None, name: None, region: "" };
         let unfound = |error: backup::Error| explain(Doing::Search, about, &error);
         let found = client.list(&context, service, &filter).await.map_err(unfound)?;
         let id = config.instance_id.as_str().unwrap_or_default();
@@ -250,11 +250,13 @@ impl Choice<'_> {
     async fn staying<'a>(&self, listed: &'a [Backup]) -> Vec<&'a Backup> {
         let claims = self.client.claims();
         let ruled_out = self.ruled_out(listed).collect::<Vec<_>>();
-        let is_open = |backup: &&Backup| claims.is_managed(&backup.id) && !claims.is_leaving(&backup.id);
-        self.client.planned(|| !ruled_out.iter().any(is_open)).await;
+        let is_open = |backup: &&Backup| {
+            claims.is_managed(&backup.id) && matches!(claims.planned(&backup.id), None | Some(Intent::Stays))
+        };
+        self.client.told_at_the_same_time(|| (!ruled_out.iter().any(is_open)).then_some(())).await;
         // One that is planned later tells by itself.
         ruled_out.iter().for_each(|backup| claims.prune(&backup.id));
-        ruled_out.into_iter().filter(|backup| claims.is_staying(&backup.id)).collect()
+        ruled_out.into_iter().filter(|backup| claims.planned(&backup.id) == Some(Intent::Stays)).collect()
     }
 
     /// A warning about those that cannot be ordered.
@@ -389,7 +391,7 @@ impl Tally<'_> {
                 Some((_, lines)) => lines.push_str(&line),
                 None => said.push((why, line)),
             }
-            let about = About { service, id: Some(&backup.id), name: Some(&backup.name) };
+            let about = About { service, id: Some(&backup.id), name: Some(&backup.name), region: "" };
             let step = what_next(Doing::Prune, about, error);
             if !next.contains(&step) {
                 next.push(step);

@@ -98,7 +98,7 @@ impl Action<Backups> for StopBackup {
             vec![BackupRef::new(id, instance_id.clone())]
         } else {
             let filter = Filter { instance_id: instance_id.clone(), ..Filter::default() };
-            let about = About { service: key, id: None, name: None };
+            let about = About { service: key, id: None, name: None, region: "" };
             let found = client.list(&context, service, &filter).await;
             let found = found.map_err(|error| explain(Doing::Search, about, &error))?;
             let id = instance_id.as_deref().unwrap_or_default();
@@ -130,7 +130,7 @@ impl Action<Backups> for StopBackup {
                 Ok(Stop::NotRunning(now)) => idle.push(format!("The backup {} is {}", backup.id, now.status)),
                 Err(backup::Error::Vanished { id }) => idle.push(format!("There is no backup {id}")),
                 Err(error) => {
-                    let about = About { service: key, id: Some(&backup.id), name: None };
+                    let about = About { service: key, id: Some(&backup.id), name: None, region: "" };
                     let mut failed = explain(Doing::Stop, about, &error);
                     let rest = asked[nth + 1..].iter().map(|backup| backup.id.as_str()).collect::<Vec<_>>();
                     for (what, ids) in [("Stopped before that", stopped), ("Not asked for yet", rest)] {

@@ -8,7 +8,7 @@ use super::model::{FinalBackup, is_skipped, lets_go, text};
 use crate::backup::{Backup, Doubt};
 use crate::plugin::{Diagnostic, Path};
 use crate::provider::manual_backup::age;
-use crate::provider::services::{by_name, import_block, no_such_instance};
+use crate::provider::services::{by_name, import_block, importable, no_such_instance};
 
 fn instance(net: &FinalBackup) -> String {
     format!("The instance {} of {}", text(&net.instance_id), text(&net.service))
@@ -92,9 +92,8 @@ pub(super) fn skipped(net: &FinalBackup) -> Diagnostic {
         let _ = write!(
             detail,
             " An earlier destroy began the backup {id}. It was not awaited, is in no state any more and goes on costing. To manage it, \
-             import it as {}/{}/{id}.",
-            text(&net.service),
-            text(&net.instance_id),
+             import it as {}.",
+            importable(text(&net.service), text(&net.region), text(&net.instance_id), id),
         );
     }
     Diagnostic::warning("No final backup was taken", detail).at(Path::attribute("skip"))
@@ -108,7 +107,7 @@ pub(super) fn taken(net: &FinalBackup, backup: &Backup, now: Timestamp) -> Diagn
         text(&net.instance_id),
         begun(backup, now),
         afterwards(text(&net.service)),
-        import_block(text(&net.service), None, backup),
+        import_block(text(&net.service), text(&net.region), backup),
     );
     Diagnostic::warning("Final backup was taken", detail)
 }
@@ -124,13 +123,14 @@ fn afterwards(service: &str) -> &'static str {
 }
 
 pub(super) fn taken_twice(net: &FinalBackup, backup: &Backup, twin: &str) -> Diagnostic {
+    let id = |id: &str| importable(text(&net.service), text(&net.region), text(&net.instance_id), id);
     let detail = format!(
         "The answer to the first request was lost, or its run was killed before it came, so that it was sent again, and both were \
-         carried out: {} and {twin} have the name {:?}. Delete one of them in the console, or import both as {}/{}/ and the id.",
+         carried out: {} and {twin} have the name {:?}. Delete one of them in the console, or import both as {} and {}.",
         backup.id,
         backup.name,
-        text(&net.service),
-        text(&net.instance_id),
+        id(&backup.id),
+        id(twin),
     );
     Diagnostic::warning("Backup was taken twice", detail)
 }

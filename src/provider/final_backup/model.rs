@@ -45,5 +45,5 @@ pub(super) fn id_of(service: &str, instance_id: &str) -> String {
 
 /// What an error is about: the backup under way.
 pub(super) fn about<'a>(net: &'a FinalBackup, name: Option<&'a str>) -> About<'a> {
-    About { service: text(&net.service), id: net.last_backup_id.as_str(), name }
+    About { service: text(&net.service), id: net.last_backup_id.as_str(), name, region: text(&net.region) }
 }

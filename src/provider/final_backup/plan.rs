@@ -25,6 +25,11 @@ pub(super) async fn create(client: &Backups, planning: &mut Planning<FinalBackup
     }
     // Right before the apply, the create itself asks.
     if client.has_preflight() && !planning.notes.as_ref().is_some_and(place::is_noted) {
+        match place::nowhere(&client).await {
+            Ok(None) => {}
+            Ok(Some(error)) => return planning.diagnostics.push(error),
+            Err(why) => planning.diagnostics.extend(why.as_ref().map(unasked)),
+        }
         let met = met(&client, &planning.planned, planning.notes.as_mut()).await;
         planning.diagnostics.extend(met);
     }

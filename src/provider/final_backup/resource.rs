@@ -40,6 +40,7 @@ impl Resource<Backups> for FinalBackupResource {
         mut planned: FinalBackup,
         life: &mut Life<FinalBackup>,
     ) -> Result<FinalBackup, Diagnostics> {
+        client.claims().apply();
         let service = services::required(&planned.service)?;
         let client = services::at_home(client, &mut planned.region);
         let context = context(life);
@@ -95,6 +96,7 @@ impl Resource<Backups> for FinalBackupResource {
         mut state: FinalBackup,
         life: &mut Life<FinalBackup>,
     ) -> Result<(), Diagnostics> {
+        client.claims().apply();
         if is_skipped(&state) {
             life.warn(messages::skipped(&state));
             return Ok(());

@@ -7,7 +7,7 @@ use super::messages::label;
 use super::model::ManualBackup;
 use crate::backup::{Backup, Backups, NewBackup, Progress, Service, Status, naming};
 use crate::plugin::{Attr, Diagnostic, Life, Path};
-use crate::provider::services::context;
+use crate::provider::services::{context, importable};
 
 /// Notes a backup that keeps the instance busy and has a name of this very prefix: most likely it is of an earlier run whose
 /// state was lost.
@@ -52,17 +52,18 @@ pub(super) async fn twins(
     };
     // Others may have a fixed name as well; only a random one says that it is ours.
     for twin in found.iter().filter(|twin| want.name_origin.is_random() && twin.id != id) {
-        life.warn(taken_twice(service.facts().key(), want, id, &twin.id));
+        life.warn(taken_twice(service.facts().key(), client.region(), want, id, &twin.id));
     }
 }
 
-fn taken_twice(service: &str, want: &NewBackup, id: &str, twin: &str) -> Diagnostic {
+fn taken_twice(service: &str, region: &str, want: &NewBackup, id: &str, twin: &str) -> Diagnostic {
     Diagnostic::warning(
         "Backup was taken twice",
         format!(
             "The answer to the first request was lost, so that it was sent again, and both were carried out: {id} is in the \
-             state, {twin} has the same name {:?} and is not. Delete that one, or import it as {service}/{}/{twin}.",
-            want.name, want.instance_id
+             state, {twin} has the same name {:?} and is not. Delete that one, or import it as {}.",
+            want.name,
+            importable(service, region, &want.instance_id, twin)
         ),
     )
 }
@@ -70,13 +71,13 @@ fn taken_twice(service: &str, want: &NewBackup, id: &str, twin: &str) -> Diagnos
 /// That the name which a plan chose is taken.
 pub(super) fn applied_before(planned: &ManualBackup, existing: Option<&Backup>) -> Diagnostic {
     let text = |value: &Attr<String>| value.known().cloned().unwrap_or_default();
-    let (service, name) = (text(&planned.service), text(&planned.name));
+    let (service, region, name) = (text(&planned.service), text(&planned.region), text(&planned.name));
     let (which, import) = match existing {
         Some(backup) => (
             format!("the backup {} ({}) has it already", backup.id, backup.status),
             format!(
-                "; if that backup is the one you want, import it as {service}/{}/{}",
-                backup.instance_id, backup.id
+                "; if that backup is the one you want, import it as {}",
+                importable(&service, &region, &backup.instance_id, &backup.id)
             ),
         ),
         None => ("a backup has it already".to_owned(), String::new()),
@@ -127,12 +128,15 @@ pub(super) fn ran_already(planned: &ManualBackup, running: &Backup) -> Diagnosti
         "A backup of this prefix was running already",
         format!(
             "When this one was to be taken, the backup {:?} ({}) ran on the instance. Its name is of exactly this prefix, so it may \
-             be of an earlier run whose state was lost. If no state tracks it, import it as {}/{}/{}, or delete it.",
+             be of an earlier run whose state was lost. If no state tracks it, import it as {}, or delete it.",
             running.name,
             running.id,
-            planned.service.known().map_or("", String::as_str),
-            running.instance_id,
-            running.id,
+            importable(
+                planned.service.as_str().unwrap_or_default(),
+                planned.region.as_str().unwrap_or_default(),
+                &running.instance_id,
+                &running.id
+            ),
         ),
     )
     .at(Path::attribute("name_prefix"))
@@ -180,7 +184,7 @@ mod tests {
             compared(&planned, "b1br02"),
             ran_already(&planned, &record),
             rewritten(&planned, &record).expect("the texts differ"),
-            taken_twice("dds", &want, "b1br02", "b2br02"),
+            taken_twice("dds", "eu-de", &want, "b1br02", "b2br02"),
             applied_before(&planned, Some(&record)),
             applied_before(&planned, None),
         ];

@@ -11,6 +11,7 @@ const PROJECT: &str = "project";
 const BEGUN: &str = "begun";
 const LISTED: &str = "listed";
 const UNFINISHED: &str = "unfinished";
+const TOLD: &str = "told";
 const LEAVING: &str = "leaving";
 
 /// It was begun just now, in that project. A replacement is handed what is known of the old backup, which does not count.
@@ -20,6 +21,7 @@ pub(super) fn begun(private: &mut Private, id: &str, project_id: &str) {
     private.0.remove(PROJECT);
     private.0.remove(LEAVING);
     private.settle();
+    private.0.remove(TOLD);
     private.0.insert(UNFINISHED.to_owned(), "yes".to_owned());
     private.0.insert(BEGUN.to_owned(), Timestamp::now().to_string());
     if !project_id.is_empty() {
@@ -27,14 +29,20 @@ pub(super) fn begun(private: &mut Private, id: &str, project_id: &str) {
     }
 }
 
-/// What took it ended well, or what came of it was told.
+/// What took it ended well, or it was changed since: then it is not tainted.
 pub(super) fn finished(private: &mut Private) {
     private.0.remove(UNFINISHED);
+    private.0.remove(TOLD);
 }
 
 /// Whether the create that began it did not end well: then it is tainted, unless somebody changed that.
 pub(super) fn is_unfinished(private: &Private) -> bool {
     private.0.contains_key(UNFINISHED)
+}
+
+/// Whether it is told for the first time that it has completed although its create did not end well.
+pub(super) fn is_told_first(private: &mut Private) -> bool {
+    is_unfinished(private) && private.0.insert(TOLD.to_owned(), "yes".to_owned()).is_none()
 }
 
 /// Its deletion was sent, and its end was not seen.

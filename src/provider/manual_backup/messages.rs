@@ -3,7 +3,7 @@
 use super::model::ManualBackup;
 use crate::backup::{Backup, Doubt, Status};
 use crate::plugin::{Attr, Diagnostic, Path};
-use crate::provider::services::other_service;
+use crate::provider::services::{importable, other_service};
 
 pub(super) fn label(state: &ManualBackup) -> String {
     let id = state.id.known().map_or("?", String::as_str);
@@ -21,6 +21,12 @@ pub(in crate::provider) fn pruned(what: &str) -> Diagnostic {
          is in the state do not begin."
     );
     Diagnostic::error("Pruning would delete a managed backup", detail)
+}
+
+/// Its import id as a backup of that instance.
+pub(super) fn import_id(state: &ManualBackup, instance_id: &str) -> String {
+    let text = |value: &Attr<String>| value.known().cloned().unwrap_or_default();
+    importable(&text(&state.service), &text(&state.region), instance_id, &text(&state.id))
 }
 
 pub(super) fn unusable(prior: &ManualBackup, status: &Status) -> Diagnostic {
@@ -61,11 +67,9 @@ pub(super) fn retained(state: &ManualBackup) -> Diagnostic {
         "Backup is kept in the cloud",
         format!(
             "{} leaves the state, but stays in the cloud and goes on costing, because `on_destroy` is \"retain\". Delete \
-             it in the console, or import it again as {}/{}/{}.",
+             it in the console, or import it again as {}.",
             label(state),
-            state.service.known().map_or("", String::as_str),
-            state.instance_id.known().map_or("", String::as_str),
-            state.id.known().map_or("", String::as_str),
+            import_id(state, state.instance_id.as_str().unwrap_or_default()),
         ),
     )
     .at(Path::attribute("on_destroy"))
@@ -110,23 +114,21 @@ pub(super) fn automatic(state: &ManualBackup, backup: &Backup) -> Option<Diagnos
 pub(super) fn another_instances(state: &ManualBackup, backup: &Backup) -> Diagnostic {
     let text = |value: &Attr<String>| value.known().cloned().unwrap_or_default();
     let detail = format!(
-        "{} is not a backup of the instance {}, but of {}. Nothing was changed. Import it as {}/{}/{}.",
+        "{} is not a backup of the instance {}, but of {}. Nothing was changed. Import it as {}.",
         label(state),
         text(&state.instance_id),
         backup.instance_id,
-        text(&state.service),
-        backup.instance_id,
-        backup.id
+        import_id(state, &backup.instance_id)
     );
     not_imported(detail).at(Path::attribute("instance_id"))
 }
 
-/// That the backup to be imported is not to be seen.
-pub(super) fn not_there(state: &ManualBackup, doubt: Doubt) -> Diagnostic {
+/// That the backup to be imported is not to be seen; `doubt` is why that proves nothing.
+pub(super) fn not_there(state: &ManualBackup, doubt: Option<Doubt>) -> Diagnostic {
     let text = |value: &Attr<String>| value.known().cloned().unwrap_or_default();
     let (service, instance_id, id) = (text(&state.service), text(&state.instance_id), text(&state.id));
     let of = if instance_id.is_empty() { String::new() } else { format!(" of the instance {instance_id}") };
-    let also = if doubt == Doubt::ProjectUnknown { ", nor that instance" } else { "" };
+    let also = if doubt == Some(Doubt::ProjectUnknown) { ", nor that instance" } else { "" };
     let at = if instance_id.is_empty() { format!("{service}/{id}") } else { format!("{service}/{instance_id}/{id}") };
     let detail = format!(
         "In {}, in the project that the provider uses, `{service}` does not show the backup {id}{of}{also}. Nothing was \

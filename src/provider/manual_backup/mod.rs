@@ -2,6 +2,7 @@
 
 mod certainty;
 mod databases;
+mod lookalike;
 mod memory;
 mod messages;
 mod model;

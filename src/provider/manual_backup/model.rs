@@ -88,6 +88,7 @@ pub(super) fn about(state: &ManualBackup) -> About<'_> {
         service: state.service.known().map_or("", String::as_str),
         id: state.id.known().map(String::as_str),
         name: state.name.known().map(String::as_str),
+        region: state.region.as_str().unwrap_or_default(),
     }
 }
 

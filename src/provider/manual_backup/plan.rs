@@ -100,16 +100,24 @@ async fn create(client: Option<&Backups>, planning: &mut Planning<ManualBackup>)
         {
             return planning.diagnostics.push(error);
         }
+        if !planning.notes.as_ref().is_some_and(place::is_noted) {
+            match place::nowhere(&client).await {
+                Ok(None) => {}
+                Ok(Some(error)) => return planning.diagnostics.push(error),
+                Err(why) => planning.diagnostics.extend(why.as_ref().map(preflight::unasked)),
+            }
+        }
         let replaced = memory::id(&planning.private);
         if let Some(id) = replaced {
             client.claims().manage(id);
+            client.claims().reconsider(id);
         }
         if let Some(overlap) = rotation::overlap(&client, &planning.planned, replaced) {
             return planning.diagnostics.push(overlap);
         }
         coming(&client, &planning.planned);
         // Right before the apply, the create itself asks.
-        if !planning.notes.as_ref().is_some_and(place::is_noted) {
+        if !client.claims().applies() && !planning.notes.as_ref().is_some_and(place::is_noted) {
             let met = preflight::met(&client, &planning.planned, replaced, planning.notes.as_mut()).await;
             let refused = met.has_errors();
             planning.diagnostics.extend(met);

@@ -1,17 +1,20 @@
 //! What a plan says of what its creates will meet.
 
-use super::model::ManualBackup;
+use super::messages::label;
+use super::model::{ManualBackup, is_retained};
 use crate::backup::{self, Backup, Backups, Instance, Prospect, Service, Sight};
 use crate::plugin::{Attr, Diagnostic, Diagnostics, Path, Private};
 use crate::provider::explain;
 use crate::provider::place;
-use crate::provider::services::{by_name, import_block};
+use crate::provider::services::{by_name, importable};
 
 /// Statuses of instances of which no backup can be taken, in the services' own words, in small letters and without blanks.
 const UNFIT: &[&str] = &["createfail", "createfailed", "failed", "frozen", "storagefull", "data_disk_full"];
 
-/// Engines of RDS that back databases up one by one.
-const ONE_BY_ONE: &[&str] = &["postgresql", "sqlserver"];
+/// Engines of RDS of which databases can be chosen.
+const CHOICE_OF_RDS: &[&str] = &["postgresql", "sqlserver"];
+/// The same of GeminiDB.
+const CHOICE_OF_GEMINIDB: &[&str] = &["cassandra"];
 
 /// What the apply of a planned create would meet, as far as the cloud tells.
 /// `replaced` is the backup in whose place it comes.
@@ -26,6 +29,12 @@ pub(super) async fn met(
     let (Some(service), Some(instance_id)) = (service, planned.instance_id.as_str()) else { return said };
     // A name that is made of a prefix has never been given to anything else.
     let name = planned.name.as_str().filter(|_| !planned.name_prefix.is_set());
+    let unique = name.filter(|_| service.facts().names_are_unique);
+    if let Some(name) = unique.filter(|_| client.has_preflight())
+        && let Some(other) = client.claims().name([service.facts().key(), client.region(), name], instance_id)
+    {
+        said.push(taken_twice(name, &other));
+    }
     let outlook = client.outlook(service, instance_id, name).await;
     said.extend(outlook.unasked.as_ref().map(unasked));
     if let (Some(notes), Some(_)) = (notes, &outlook.instance) {
@@ -36,15 +45,21 @@ pub(super) async fn met(
         Some(Sight::Seen(instance)) => {
             said.extend(unfit(service, instance).or_else(|| misfit(planned, instance)));
             if !said.has_errors() {
-                let waits = outlook.running.as_ref().map(|backup| running(instance, backup));
-                said.extend(waits.or_else(|| (instance.idle == Some(false)).then(|| busy(instance))));
+                said.extend(match &outlook.running {
+                    // What becomes of it, this run has planned itself.
+                    Some(backup) if client.claims().is_managed(&backup.id) => None,
+                    Some(backup) => Some(running(instance, backup)),
+                    None => (instance.idle == Some(false)).then(|| busy(instance)),
+                });
             }
         }
         None => {}
     }
-    if let Some(holder) = outlook.holder.filter(|holder| replaced != Some(&*holder.id)) {
+    let counts = |holder: &Backup| service.facts().names_are_unique && replaced != Some(&*holder.id);
+    if let Some(holder) = outlook.holder.filter(counts) {
         said.extend(match client.prospect(&holder.id).await {
             Prospect::Leaves => Some(leaves(&holder)),
+            Prospect::Forgotten => Some(forgotten(&holder)),
             // Its own plan decides what becomes of its name.
             Prospect::Stays => None,
             Prospect::NotManaged => Some(taken(service, client.region(), &holder)),
@@ -57,7 +72,7 @@ fn at_instance(diagnostic: Diagnostic) -> Diagnostic {
     diagnostic.at(Path::attribute("instance_id"))
 }
 
-fn label(instance: &Instance) -> String {
+fn called(instance: &Instance) -> String {
     format!("The instance {:?} ({})", instance.name, instance.id)
 }
 
@@ -86,21 +101,31 @@ fn unfit(service: &'static dyn Service, instance: &Instance) -> Option<Diagnosti
     } else {
         return None;
     };
-    let detail = format!("{} {why}.", label(instance));
+    let detail = format!("{} {why}.", called(instance));
     Some(at_instance(Diagnostic::error("Instance takes no manual backups", detail)))
 }
 
 /// What of the arguments does not fit the engine.
 fn misfit(planned: &ManualBackup, instance: &Instance) -> Option<Diagnostic> {
     let engine = &instance.datastore.as_ref()?.kind;
-    if planned.backup_database_individually != Attr::Known(true) || ONE_BY_ONE.contains(&&*bare(engine)) {
+    let (engines, named) = match planned.service.as_str()? {
+        "rds" => (CHOICE_OF_RDS, "PostgreSQL and SQL Server let databases be chosen"),
+        "geminidb" => (CHOICE_OF_GEMINIDB, "Cassandra lets databases be chosen"),
+        _ => return None,
+    };
+    if engines.contains(&&*bare(engine)) {
         return None;
     }
-    let detail = format!(
-        "{} is one of {engine}. Only PostgreSQL and SQL Server back databases up one by one: remove the argument.",
-        label(instance)
-    );
-    let at = Path::attribute("backup_database_individually");
+    let chooses = planned.databases.known().is_some_and(|databases| !databases.is_empty());
+    let (at, remove) = if planned.backup_database_individually == Attr::Known(true) {
+        (Path::attribute("backup_database_individually"), "the argument")
+    } else if chooses {
+        // A CLI shows the line of an argument, not that of a block.
+        (Path::attribute("databases").index(0).then("name"), "the `databases` blocks")
+    } else {
+        return None;
+    };
+    let detail = format!("{} is one of {engine}. Only {named}: remove {remove}.", called(instance));
     Some(Diagnostic::error("Argument does not fit the engine", detail).at(at))
 }
 
@@ -113,13 +138,13 @@ fn running(instance: &Instance, backup: &Backup) -> Diagnostic {
         "The backup {:?} ({}) runs on it. The new one is begun when that has ended, as long as `timeouts.create` allows.",
         backup.name, backup.id
     );
-    at_instance(Diagnostic::warning("Instance is busy", format!("{} is busy. {detail}", label(instance))))
+    at_instance(Diagnostic::warning("Instance is busy", format!("{} is busy. {detail}", called(instance))))
 }
 
 fn busy(instance: &Instance) -> Diagnostic {
     let detail = format!(
         "{} is busy: its status is {:?}. The backup is begun when that has ended, as long as `timeouts.create` allows.",
-        label(instance),
+        called(instance),
         instance.status
     );
     at_instance(Diagnostic::warning("Instance is busy", detail))
@@ -127,25 +152,72 @@ fn busy(instance: &Instance) -> Diagnostic {
 
 fn leaves(holder: &Backup) -> Diagnostic {
     let detail = format!(
-        "The backup {} has the name {:?}, and this run deletes it; the new one is taken after that. If the resource only has another \
-         address now, this keeps its backup, with the old and the new address:\n\nmoved {{\n  from = huaweidb_manual_backup.old\n  \
-         to   = huaweidb_manual_backup.new\n}}",
-        holder.id, holder.name
+        "The backup {} has the name {:?}, and this run deletes it. The new one waits for that, but `create_before_destroy` and \
+         `-parallelism=1` may begin the deletion only after it: then the apply says that the name is taken, and applying again takes \
+         the new one. {}",
+        holder.id,
+        holder.name,
+        moved("If the resource only has another address now, this keeps its backup")
     );
     Diagnostic::warning("Backup of the same name is deleted first", detail).at(Path::attribute("name"))
+}
+
+/// That two new backups of one run have the same name.
+fn taken_twice(name: &str, other: &str) -> Diagnostic {
+    let detail = format!(
+        "Another new backup of this run, of the instance {other}, has the name {name:?} too, and names are unique. Give each its own, \
+         or `name_prefix` in its place; with `count` or `for_each`, make the key a part of it."
+    );
+    Diagnostic::error("Name is taken", detail).at(Path::attribute("name"))
+}
+
+/// The block that keeps the backup of a resource at its new address.
+fn moved(when: &str) -> String {
+    format!(
+        "{when}, with the old and the new address:\n\nmoved {{\n  from = huaweidb_manual_backup.old\n  to   = \
+         huaweidb_manual_backup.new\n}}"
+    )
+}
+
+/// That what has the name leaves the state, and stays in the cloud.
+fn forgotten(holder: &Backup) -> Diagnostic {
+    let detail = format!(
+        "The backup {} has the name {:?}, names are unique, and this run only forgets it, because its `on_destroy` is \"retain\": it \
+         keeps its name. Choose another one, or `name_prefix` in its place. {}",
+        holder.id,
+        holder.name,
+        moved("If the resource only has another address now, this keeps its backup")
+    );
+    Diagnostic::error("Name is taken", detail).at(Path::attribute("name"))
+}
+
+/// That a backup keeps the name that the one in its place is to have, if it is only forgotten.
+pub(super) fn keeps_its_name(prior: &ManualBackup, planned: &ManualBackup) -> Option<Diagnostic> {
+    let service = planned.service.as_str().and_then(backup::named)?;
+    let name = planned.name.as_str().filter(|_| !planned.name_prefix.is_set())?;
+    let same = prior.name.as_str() == Some(name) && prior.service == planned.service && prior.region == planned.region;
+    if !(same && is_retained(prior) && service.facts().names_are_unique) {
+        return None;
+    }
+    let detail = format!(
+        "{} is replaced, but only forgotten, because its `on_destroy` is \"retain\": it keeps its name, and names are unique. Give the \
+         new one another `name`, or `name_prefix` in its place.",
+        label(prior)
+    );
+    Some(Diagnostic::error("Name is taken", detail).at(Path::attribute("name")))
 }
 
 fn taken(service: &'static dyn Service, region: &str, holder: &Backup) -> Diagnostic {
     let key = service.facts().key();
     let detail = format!(
         "The backup {} ({}) of the instance {} has the name {:?} already, and names are unique. Choose another one, or \
-         `name_prefix` in its place. If it is in the state under another address, a `moved` block keeps it. If that backup is \
-         the one that is meant, import it:\n\n{}",
+         `name_prefix` in its place. If a resource of this configuration had it under another address, a `moved` block keeps it; if an \
+         apply has deleted it since, apply again. If no state has it and it is the one that is meant, it is imported as {}.",
         holder.id,
         holder.status,
         holder.instance_id,
         holder.name,
-        import_block(key, Some(region), holder)
+        importable(key, region, &holder.instance_id, &holder.id)
     );
     Diagnostic::error("Name is taken", detail).at(Path::attribute("name"))
 }
@@ -211,7 +283,11 @@ mod tests {
             (Attr::Known(false), "MySQL", true),
             (Attr::Null, "MySQL", true),
         ] {
-            let planned = ManualBackup { backup_database_individually: individually, ..ManualBackup::default() };
+            let planned = ManualBackup {
+                service: "rds".into(),
+                backup_database_individually: individually,
+                ..ManualBackup::default()
+            };
             assert_eq!(misfit(&planned, &instance("ACTIVE", engine, None)).is_none(), fits, "{engine}");
         }
     }

@@ -158,10 +158,9 @@ impl Leaving {
     /// What to say about a planned deletion.
     pub(super) async fn planned(&self, client: &Backups, prior: &ManualBackup) -> Diagnostics {
         let mut said = Diagnostics::new();
-        match prior.id.as_str() {
-            Some(id) if refused(prior).is_none() && !is_retained(prior) => client.claims().leave(id),
-            // What is kept goes out of the state.
-            Some(id) => client.claims().manage(id),
+        match prior.id.as_str().filter(|_| refused(prior).is_none()) {
+            Some(id) if is_retained(prior) => client.claims().forget(id),
+            Some(id) => client.claims().leave(id),
             None => {}
         }
         let loses = refused(prior).is_none() && is_lost(prior);
@@ -210,11 +209,13 @@ fn deleted(state: &ManualBackup, last: bool, now: Timestamp) -> Diagnostic {
         let _ = write!(detail, ", {}", size(*bytes));
     }
     detail.push_str(", will be deleted from the cloud. That cannot be undone.");
-    if last {
-        let instance = state.instance_id.as_str().unwrap_or_default();
-        let _ = write!(detail, " It is the last completed manual backup of the instance {instance}.");
+    if !last {
+        return Diagnostic::warning("Completed backup will be deleted", detail);
     }
-    Diagnostic::warning("Completed backup will be deleted", detail)
+    let instance = state.instance_id.as_str().unwrap_or_default();
+    let _ = write!(detail, " It is the last completed manual backup of the instance {instance}.");
+    // In words of its own: a CLI shows only one of several warnings that begin with the same ones.
+    Diagnostic::warning("Last completed backup will be deleted", detail)
 }
 
 /// So long, in words.

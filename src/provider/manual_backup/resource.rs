@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 
+use super::lookalike::Unplanned;
 use super::messages::{another_instances, automatic, completed_since, gone, interrupted, left, not_there, retained};
 use super::model::{ManualBackup, about, filled, is_retained, reference, untouched, wanted, without_unknowns};
 use super::removal::{self, Leaving};
-use super::{certainty, databases, memory, movers, plan, rotation, schema};
+use super::{certainty, databases, memory, movers, plan, preflight, rotation, schema};
 use crate::backup::{self, Backup, BackupRef, Backups, Certainty, NameOrigin, Service, Started, Status, naming};
 use crate::plugin::{Attr, Diagnostic, Diagnostics, Life, Planning, Private, Resource, Schema, Source};
 use crate::provider::explain::{Doing, explain};
@@ -17,6 +18,7 @@ use crate::provider::services::{self, context};
 #[derive(Debug, Default)]
 pub(in crate::provider) struct ManualBackupResource {
     leaving: Runs<Leaving>,
+    unplanned: Runs<Unplanned>,
 }
 
 impl Resource<Backups> for ManualBackupResource {
@@ -32,11 +34,22 @@ impl Resource<Backups> for ManualBackupResource {
 
     async fn plan(&self, client: Option<&Backups>, planning: &mut Planning<ManualBackup>) {
         plan::plan(client, planning).await;
+        let Some(client) = client.filter(|client| !client.claims().applies()) else { return };
+        match &planning.prior {
+            Some(prior) => self.unplanned.of(client).planned(prior.id.as_str().unwrap_or_default()),
+            // Of what is replaced, the first half of the plan has said all.
+            None if memory::id(&planning.private).is_none() && !planning.diagnostics.has_errors() => {
+                let replaced = self.unplanned.of(client).replaced(client, &planning.planned).await;
+                planning.diagnostics.extend(replaced);
+            }
+            None => {}
+        }
     }
 
     fn known(&self, client: &Backups, state: &ManualBackup) {
         if let Some(id) = state.id.as_str() {
             client.claims().manage(id);
+            self.unplanned.of(client).read(state, false);
         }
     }
 
@@ -46,7 +59,10 @@ impl Resource<Backups> for ManualBackupResource {
 
     async fn plan_delete(&self, client: Option<&Backups>, prior: &ManualBackup, _: &Private) -> Diagnostics {
         match client {
-            Some(client) => self.leaving.of(client).planned(client, prior).await,
+            Some(client) => {
+                self.unplanned.of(client).planned(prior.id.as_str().unwrap_or_default());
+                self.leaving.of(client).planned(client, prior).await
+            }
             None => removal::planned(prior, false),
         }
     }
@@ -59,6 +75,7 @@ impl Resource<Backups> for ManualBackupResource {
         notes: Option<&mut Private>,
     ) -> Diagnostics {
         let mut said = self.plan_delete(client, prior, private).await;
+        said.extend(preflight::keeps_its_name(prior, planned));
         if let Some(client) = client {
             let client = services::regional(client, &planned.region);
             said.extend(rotation::announced(&client, planned, prior.id.as_str(), notes).await);
@@ -72,6 +89,7 @@ impl Resource<Backups> for ManualBackupResource {
         mut planned: ManualBackup,
         life: &mut Life<ManualBackup>,
     ) -> Result<ManualBackup, Diagnostics> {
+        client.claims().apply();
         let unsendable = schema::unsendable(&planned);
         if unsendable.has_errors() {
             return Err(unsendable);
@@ -158,6 +176,9 @@ impl Resource<Backups> for ManualBackupResource {
         } else {
             client.find(&context, service, &reference).await
         };
+        // No state knows it yet.
+        let imports = life.private.is_adopted() && !state.status.is_set();
+        let doing = if imports { Doing::Import } else { Doing::Read };
         let found = match found {
             // It was begun, and nothing says that it has ended: it stays as it is until it is seen.
             Err(backup::Error::Doubtful { doubt, .. }) if doubt.passes() => {
@@ -166,13 +187,16 @@ impl Resource<Backups> for ManualBackupResource {
             Err(backup::Error::Foreign { found, .. }) if life.private.is_adopted() => {
                 return Err(another_instances(&state, &found).into());
             }
-            // No state knows it yet: that is an import.
-            Err(backup::Error::Doubtful { doubt, .. }) if life.private.is_adopted() && !state.status.is_set() => {
-                return Err(not_there(&state, doubt).into());
+            Err(backup::Error::Doubtful { doubt, .. }) if imports => {
+                return Err(not_there(&state, Some(doubt)).into());
             }
-            found => found.map_err(|error| explain(Doing::Read, about(&state), &error))?,
+            found => found.map_err(|error| explain(doing, about(&state), &error))?,
         };
         let Some(backup) = found else {
+            // What was moved here leaves the state like any other; of an import the CLI would say something else.
+            if imports && !state.name.is_set() {
+                return Err(not_there(&state, None).into());
+            }
             life.warn(if leaves { left(&state) } else { gone(&state) });
             return Ok(None);
         };
@@ -192,9 +216,9 @@ impl Resource<Backups> for ManualBackupResource {
             memory::seen(&mut life.private, &backup.id, &project_id);
         }
         let state = filled(state, &backup);
-        if memory::is_unfinished(&life.private) && backup.status == Status::Completed {
+        self.unplanned.of(&client).read(&state, memory::is_unfinished(&life.private));
+        if backup.status == Status::Completed && memory::is_told_first(&mut life.private) {
             life.warn(completed_since(&state));
-            memory::finished(&mut life.private);
         }
         Ok(Some(state))
     }
@@ -238,6 +262,7 @@ impl Resource<Backups> for ManualBackupResource {
         mut state: ManualBackup,
         life: &mut Life<ManualBackup>,
     ) -> Result<(), Diagnostics> {
+        client.claims().apply();
         if let Some(refusal) = removal::refused(&state) {
             return Err(refusal.into());
         }

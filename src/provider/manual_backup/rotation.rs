@@ -171,7 +171,7 @@ pub(super) async fn rotated(client: &Backups, new: &ManualBackup, life: &mut Lif
     let found = match ours(client, &context, &rotation).await {
         Ok(found) => found,
         Err(error) => {
-            let about = About { service: rotation.service.facts().key(), id: None, name: None };
+            let about = About { service: rotation.service.facts().key(), id: None, name: None, region: "" };
             let said = explain(Doing::Search, about, &error);
             return life.warn(kept(&said.detail, rotation.prefix));
         }
@@ -200,7 +200,7 @@ pub(super) async fn rotated(client: &Backups, new: &ManualBackup, life: &mut Lif
         match client.delete(&context, rotation.service, &reference).await {
             Ok(()) => tracing::info!(backup_id = id, "the rotation deleted an older backup"),
             Err(error) => {
-                let about = About { service: rotation.service.facts().key(), id: Some(&id), name };
+                let about = About { service: rotation.service.facts().key(), id: Some(&id), name, region: "" };
                 let said = explain(Doing::Prune, about, &error);
                 life.warn(kept(&said.detail, rotation.prefix));
             }

@@ -32,7 +32,8 @@ pub(super) fn schema() -> Schema {
     ))
     .attribute(Attribute::string("name").optional_computed().keeps().replaces().check(checks::check_given).describe(
         "Name of the backup: 4 to 64 characters, a letter first, then letters, digits, `-` and `_`; unique in the \
-         project. A backup that exists keeps whatever name it has. Default: made from `name_prefix`; give either of them. Changing it takes a new backup.",
+         project, except with `taurusdb`. A plan looks for it among the newest backups, one page of the project's, with `rds` of the \
+         instance's own. A backup that exists keeps whatever name it has. Default: made from `name_prefix`; give either of them. Changing it takes a new backup.",
     ))
     .attribute(Attribute::string("name_prefix").optional().check(naming::check_prefix).describe(format!(
         "Beginning of the name; the time and random digits are added, so that names never collide and sort by age. \
@@ -72,7 +73,8 @@ pub(super) fn schema() -> Schema {
     ))
     .attribute(Attribute::bool("deletion_protection").optional().default(false).describe(
         "Whether plans and applies that would delete the backup are refused. A failed backup is not protected, and \
-         `on_destroy = \"retain\"` deletes nothing. Default: `false`. Changed in place.",
+         `on_destroy = \"retain\"` deletes nothing. Without it, `-replace`, `replace_triggered_by` and a saved plan that replaces, applied in another \
+         region, delete a completed backup without a warning: the CLI shows none, or does not tell. Default: `false`. Changed in place.",
     ))
     .attribute(Attribute::string("region").optional_computed().keeps().replaces().check(checks::check_region).describe(
         "Region of the instance. Default: the provider's region. Changing it takes a new backup.",
@@ -117,7 +119,8 @@ pub(super) fn validate(config: &ManualBackup) -> Diagnostics {
         ),
         _ => {}
     }
-    if config.keep_last.is_set() {
+    // What is not known yet may turn out to be nothing.
+    if config.keep_last.known().is_some() {
         let at = |problem: &str| {
             let detail = format!("`keep_last` deletes older backups of a prefix, so {problem}");
             Diagnostic::error("Conflicting arguments", detail).at(Path::attribute("keep_last"))

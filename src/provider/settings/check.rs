@@ -5,6 +5,7 @@ use url::Url;
 use super::table::Kind;
 use crate::cloud;
 use crate::plugin::{Diagnostic, Path};
+use crate::provider::checks::is_invisible;
 
 /// Why this is no value of that kind, as the end of a sentence that begins with where it is from; no secret is repeated.
 pub(super) fn fault(kind: Kind, value: &str) -> Option<String> {
@@ -76,16 +77,6 @@ fn foreign(kind: Kind, value: &str) -> Option<String> {
         Kind::Words => Some(format!("holds {other:?}, which cannot be sent; write it in ASCII")),
         _ => None,
     }
-}
-
-/// Whether nobody sees that a character is there: spaces other than the usual one, and what Unicode lets programs ignore.
-fn is_invisible(c: char) -> bool {
-    let is_space = c != ' ' && c.is_whitespace();
-    is_space
-        || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}')
-        || matches!(c, '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
-        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
-        || matches!(c, '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 pub(super) fn wrong(path: Path, detail: impl Into<String>) -> Diagnostic {

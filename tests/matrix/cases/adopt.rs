@@ -49,7 +49,7 @@ pub(super) fn by_id(cli: &Cli) {
     let refused = workspace.run(&["import", "huaweidb_manual_backup.c", "rds/b"]).failed();
     refused.says("Invalid import id").says("only together with its instance");
     let none = format!("dds/{}/none", emulator.instance("dds"));
-    workspace.run(&["import", address, &none]).failed().says("Cannot import non-existent");
+    workspace.run(&["import", address, &none]).failed().says("Backup cannot be imported");
     // The short form is enough where the service finds a backup without its instance.
     let short = made[0].1.rsplit('/').next().expect("the backup's own id");
     workspace.run(&["import", address, &format!("dds/{short}")]).succeeded();

@@ -385,7 +385,7 @@ pub(super) fn planned_destroys(cli: &Cli) {
     workspace.configure(&backup(&emulator, "  name = \"precious\""));
     workspace.apply();
     let lost = workspace.run(&["plan", "-destroy"]).succeeded();
-    lost.says("Completed backup will be deleted").says("The backup \"precious\"").says("It is the last completed");
+    lost.says("Last completed backup will be deleted").says("The backup \"precious\"").says("It is the last completed");
     workspace.destroy();
     assert!(emulator.backups().is_empty());
 }

@@ -253,6 +253,13 @@ async fn what_a_plan_says_of_what_its_creates_will_meet() {
         "databases": [{ "name": "orders", "tables": null }],
     });
     book.add("databases one by one of an engine that cannot do so", &said(&one_by_one).await);
+    let some = json!({ "service": "rds", "instance_id": mysql, "databases": [{ "name": "orders", "tables": null }] });
+    book.add("databases of an engine that cannot choose", &said(&some).await);
+    book.add("a region that has no project", &said(&json!({ "region": "eu-dee" })).await);
+    run.configure().await;
+    let config = run.object(&json!({ "service": "dds", "instance_id": dds, "name": "twice" }));
+    run.plan(&config, &Value::Null, &config).await;
+    book.add("two new ones of one name", &run.plan(&config, &Value::Null, &config).await.diagnostics);
     let taken =
         run.emulator.add_backups(&NewBackups { name: Some("nightly".to_owned()), ..NewBackups::of(&run.dds()) });
     book.add("a name that a backup has", &said(&json!({})).await);
@@ -262,6 +269,31 @@ async fn what_a_plan_says_of_what_its_creates_will_meet() {
     let config = run.object(&json!({ "service": "dds", "instance_id": run.dds(), "name": leaving["name"] }));
     let planned = run.plan(&config, &Value::Null, &config).await;
     book.add("a name of a backup that the same plan deletes", &planned.diagnostics);
+    run.configure().await;
+    let retained = over(&leaving, &json!({ "on_destroy": "retain" }));
+    run.plan(&Value::Null, &retained, &Value::Null).await;
+    let config = run.object(&json!({ "service": "dds", "instance_id": run.dds(), "name": retained["name"] }));
+    let planned = run.plan(&config, &Value::Null, &config).await;
+    book.add("a name of a backup that the same plan only forgets", &planned.diagnostics);
+    run.configure().await;
+    let triggers = json!({ "triggers": { "v": "1" }, "on_destroy": "retain" });
+    let planned = run.plan(&over(&config, &triggers), &retained, &over(&retained, &triggers)).await;
+    book.add("the name of one that is replaced and only forgotten", &planned.diagnostics);
+    for (case, private) in
+        [("a tainted one", &b""[..]), ("one whose create did not end well", br#"{"unfinished":"yes"}"#)]
+    {
+        run.configure().await;
+        let read = tf::read_resource::Request {
+            type_name: TYPE.to_owned(),
+            current_state: wire(&leaving),
+            private: private.to_vec(),
+            ..Default::default()
+        };
+        run.host.provider().read_resource(read).await.unwrap();
+        let config = run.object(&json!({ "service": "dds", "instance_id": run.dds(), "name": leaving["name"] }));
+        book.add(&format!("the arguments of {case}"), &run.plan(&config, &Value::Null, &config).await.diagnostics);
+    }
+    run.configure().await;
     run.emulator.set_status(&taken[0].id, "BUILDING");
     book.add(
         "an instance of which a backup is taken",

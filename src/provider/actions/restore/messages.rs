@@ -140,7 +140,7 @@ fn told(instance: &Instance) -> String {
 }
 
 fn not_begun(about: About<'_>, error: &Error) -> Diagnostic {
-    if matches!(error, Error::Cloud(cloud::Error::Setup(_))) {
+    if matches!(error, Error::Cloud(cause) if cause.is_setup()) {
         return explain::explain(Doing::Search, about, error);
     }
     let next = match error {

@@ -115,7 +115,7 @@ impl Action<Backups> for RestoreBackup {
         run.tell(messages::asking(facts.title, &want));
         let teller = run.teller();
         let tell = |step: RestoreStep<'_>| teller.tell(messages::step(&want.target_instance_id, step));
-        let about = About { service: facts.key(), id: config.backup_id.as_str(), name: None };
+        let about = About { service: facts.key(), id: config.backup_id.as_str(), name: None, region: "" };
         let restored = client.restore(&context, service, &want, &tell).await;
         restored.map_err(|error| messages::explain(about, &want, &error))?;
         run.tell(messages::restored(&want));
