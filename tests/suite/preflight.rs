@@ -263,7 +263,7 @@ async fn a_region_without_a_project_is_refused_before_anything_is_deleted_for_it
 /// Of a tainted object the provider hears the plan of the new one only.
 #[test]
 fn a_completed_backup_that_is_tainted_is_told_before_it_is_deleted() {
-    let emulator = Emulator::start_now(&Options::with_backups_of(3.0)).unwrap();
+    let emulator = Emulator::start_now(&Options::with_backups_of(60.0)).unwrap();
     let workspace = Workspace::new(&emulator);
     let prefixed = |count: u32, more: &str| {
         let more = format!("  name_prefix = \"nightly-\"\n  count       = {count}\n{more}");
@@ -271,7 +271,7 @@ fn a_completed_backup_that_is_tainted_is_told_before_it_is_deleted() {
     };
     prefixed(1, "  timeouts {\n    create = \"1s\"\n  }\n");
     workspace.run(&["apply", "-auto-approve"]).failed().says("terraform untaint");
-    std::thread::sleep(std::time::Duration::from_secs(3));
+    emulator.set_status(&emulator.backups()[0].id, "COMPLETED");
     workspace.run(&["apply", "-refresh-only", "-auto-approve"]).succeeded().says("Backup has completed after all");
     let deleted = "Completed backup will be deleted";
     let unfinished = "The apply that took it did not end well";

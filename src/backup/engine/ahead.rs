@@ -102,7 +102,12 @@ impl NewestBackups {
 impl Default for Ahead {
     fn default() -> Self {
         let time = Mutex::new(TimeLeft { left: pace::PLANS_WAIT_AT_MOST, waiting: Vec::new() });
-        Ahead { time, is_told: AtomicBool::new(false), places: Mutex::default(), projects: Default::default() }
+        Ahead {
+            time,
+            is_told: AtomicBool::new(false),
+            places: Mutex::default(),
+            projects: tokio::sync::Mutex::default(),
+        }
     }
 }
 

@@ -211,8 +211,8 @@ fn taken(service: &'static dyn Service, region: &str, holder: &Backup) -> Diagno
     let key = service.facts().key();
     let detail = format!(
         "The backup {} ({}) of the instance {} has the name {:?} already, and names are unique. Choose another one, or \
-         `name_prefix` in its place. If a resource of this configuration had it under another address, a `moved` block keeps it; if an \
-         apply has deleted it since, apply again. If no state has it and it is the one that is meant, it is imported as {}.",
+         `name_prefix` in its place. If a resource of this configuration had it under another address, a `moved` block keeps it; \
+         `create_before_destroy` needs `name_prefix`; if an apply has deleted it since, apply again. If no state has it and it is the one that is meant, it is imported as {}.",
         holder.id,
         holder.status,
         holder.instance_id,

@@ -167,6 +167,8 @@ impl Resource<Backups> for ManualBackupResource {
         let client = services::at_home(client, &mut state.region);
         if let Some(id) = state.id.as_str() {
             client.claims().manage(id);
+            // Its plan comes when this has ended, however long that takes.
+            self.unplanned.of(&client).planned(id);
         }
         let context = context(life);
         let leaves = memory::is_leaving(&life.private);

@@ -33,7 +33,7 @@ pub(super) fn schema() -> Schema {
     .attribute(Attribute::string("name").optional_computed().keeps().replaces().check(checks::check_given).describe(
         "Name of the backup: 4 to 64 characters, a letter first, then letters, digits, `-` and `_`; unique in the \
          project, except with `taurusdb`. A plan looks for it among the newest backups, one page of the project's, with `rds` of the \
-         instance's own. A backup that exists keeps whatever name it has. Default: made from `name_prefix`; give either of them. Changing it takes a new backup.",
+         instance's own. With `create_before_destroy` use `name_prefix`: both exist at once. A backup that exists keeps whatever name it has. Default: made from `name_prefix`; give either of them. Changing it takes a new backup.",
     ))
     .attribute(Attribute::string("name_prefix").optional().check(naming::check_prefix).describe(format!(
         "Beginning of the name; the time and random digits are added, so that names never collide and sort by age. \
