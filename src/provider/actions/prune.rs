@@ -255,7 +255,9 @@ impl Choice<'_> {
         };
         self.client.told_at_the_same_time(|| (!ruled_out.iter().any(is_open)).then_some(())).await;
         // One that is planned later tells by itself.
-        ruled_out.iter().for_each(|backup| claims.prune(&backup.id));
+        for backup in &ruled_out {
+            claims.prune(&backup.id);
+        }
         ruled_out.into_iter().filter(|backup| claims.planned(&backup.id) == Some(Intent::Stays)).collect()
     }
 
