@@ -509,7 +509,7 @@ async fn create(stage: &Stage) -> Result<Ended, String> {
     let object = match (again.ended()?, rows.first()) {
         (Ended::Done, None) => again.object,
         (Ended::Error, Some(row)) => {
-            let import = format!("id = \"{}/{}/{}\"", row.service, row.instance_id, row.id);
+            let import = format!("{}/{}/{}@", row.service, row.instance_id, row.id);
             if !again.errors().any(|one| one.detail.contains(&import)) {
                 return Err(format!("orphan: nobody says {import}: {:?}", again.said));
             }

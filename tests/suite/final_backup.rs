@@ -153,7 +153,7 @@ fn judge(emulator: &Emulator, held: &Held, said: &Said) -> Result<(), String> {
         (true, false) if rows.len() == 1 && rows[0].status == "COMPLETED" => {
             let (name, id) = (&rows[0].name, &rows[0].id);
             let told = said.text();
-            let named = told.contains(name.as_str()) && told.contains(&format!("/{id}\"\n}}"));
+            let named = told.contains(name.as_str()) && told.contains(&format!("/{id}@"));
             if named { Ok(()) } else { Err(format!("the backup is not named: {told}")) }
         }
         (true, false) => Err(format!("the instance goes without a completed backup: {rows:?}\n{}", said.text())),
