@@ -186,6 +186,17 @@ impl Claims {
         gives_up
     }
 
+    /// This run has forgotten that backup, which stays in the cloud: a rotation may count and delete it like any other.
+    pub fn release(&self, id: &str) {
+        self.forget(id);
+        self.known().ids.remove(id);
+    }
+
+    /// Whether this run manages that backup, or did so.
+    pub fn has_managed(&self, id: &str) -> bool {
+        self.is_managed(id) || self.planned(id) == Some(Intent::IsForgotten)
+    }
+
     /// Whether this run manages that backup.
     pub fn is_managed(&self, id: &str) -> bool {
         self.known().ids.contains(id)
@@ -283,6 +294,8 @@ mod tests {
         assert_eq!(claims.planned("b1"), Some(Intent::Stays));
         claims.prune("b1");
         assert!(claims.stay("b1"), "whichever is planned first");
+        claims.release("b1");
+        assert!(!claims.is_managed("b1") && claims.has_managed("b1") && !claims.has_managed("b2"));
         let (first, second) = (claims.deleting("b1"), claims.deleting("b1"));
         drop(first);
         assert!(claims.is_deleting("b1") && claims.deletions() == 1);

@@ -472,7 +472,8 @@ async fn pruning_spares_what_the_run_manages() {
     let planned = run.plan(&config, &Value::Null, &config).await.planned_state;
     let applied = run.apply(&config, &Value::Null, &unwired(planned.as_ref())).await;
     assert_eq!(summaries(&applied.diagnostics), [""; 0]);
-    let taken = unwired(applied.new_state.as_ref())["id"].as_str().unwrap().to_owned();
+    let state = unwired(applied.new_state.as_ref());
+    let taken = state["id"].as_str().unwrap().to_owned();
     let wish = json!({
         "service": "dds", "instance_id": run.dds(), "name_prefix": "", "keep_last": 0, "older_than": "0s", "dry_run": false,
         "allow_last": true,
@@ -481,6 +482,11 @@ async fn pruning_spares_what_the_run_manages() {
     assert_eq!(errors, [""; 0]);
     assert_eq!(progress.last().unwrap(), "2 of 2 deleted");
     assert_eq!(ids(&run.emulator.backups()), [taken.clone()].into());
+    // Nor what it has just left in the cloud on purpose.
+    let retained = over(&state, &json!({ "on_destroy": "retain" }));
+    run.apply(&Value::Null, &retained, &Value::Null).await;
+    let (progress, _) = run.invoke("huaweidb_prune_backups", &wish).await;
+    assert!(progress.last().unwrap().starts_with("Nothing to prune"), "{progress:?}");
     // Another run knows nothing of it, unless it is told.
     run.configure().await;
     let (progress, _) = run.invoke("huaweidb_prune_backups", &over(&wish, &json!({ "keep_ids": [taken] }))).await;

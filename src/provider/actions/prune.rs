@@ -242,7 +242,7 @@ impl Choice<'_> {
 
     /// Those that go, oldest first.
     fn of<'a>(&self, listed: &'a [Backup]) -> Vec<&'a Backup> {
-        self.ruled_out(listed).filter(|backup| !self.client.claims().is_managed(&backup.id)).collect()
+        self.ruled_out(listed).filter(|backup| !self.client.claims().has_managed(&backup.id)).collect()
     }
 
     /// Those that would go although the plan of this run leaves them where they are. The CLI plans them at the same time, and
@@ -265,7 +265,7 @@ impl Choice<'_> {
     fn undated(&self, listed: &[Backup]) -> Option<Diagnostic> {
         let candidates = self.candidates(listed);
         let undated = retention::undated(&candidates, self.rule);
-        fields::undated(listed, undated.filter(|id| !self.client.claims().is_managed(id)))
+        fields::undated(listed, undated.filter(|id| !self.client.claims().has_managed(id)))
     }
 }
 

@@ -269,6 +269,7 @@ impl Resource<Backups> for ManualBackupResource {
             return Err(refusal.into());
         }
         if is_retained(&state) {
+            client.claims().release(state.id.as_str().unwrap_or_default());
             life.warn(retained(&state));
             return Ok(());
         }
