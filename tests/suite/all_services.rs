@@ -341,7 +341,8 @@ fn another_region_has_its_own_project() {
 fn on_a_cloud_without_a_stop_the_destroy_waits_for_the_end() {
     let emulator = Emulator::start_now(&Options {
         modes: Modes { otc: true, ..Modes::default() },
-        ..Options::with_backups_of(1.5)
+        // Longer than the two runs of a CLI need on a busy machine.
+        ..Options::with_backups_of(20.0)
     })
     .expect("the emulator starts");
     let workspace = Workspace::new(&emulator);
