@@ -554,11 +554,12 @@ async fn a_pruning_of_what_the_plan_leaves_in_the_state_is_refused() {
     assert_eq!(summaries(&planned(&wish).await), [""; 0]);
     run.read(&state).await;
     assert_eq!(summaries(&planned(&wish).await), [""; 0], "its plan may yet be to delete it");
-    // Whichever is planned later tells.
+    // Whichever is planned later tells; that the backup may yet be replaced, its own plan cannot know.
     let later = run.plan(&config, &state, &state).await.diagnostics;
     let said = planned(&wish).await;
-    for said in [&later, &said] {
+    for (said, severity) in [(&later, 2), (&said, 1)] {
         assert_eq!(summaries(said), ["Pruning would delete a managed backup"]);
+        assert_eq!(said[0].severity, severity);
     }
     // What the same run takes before is among the newest then.
     let one = of(&json!({ "keep_last": 1, "allow_last": null }));
