@@ -8,9 +8,8 @@ help:           ## list these words
 demo:           ## run the main job: real Terraform against the emulator
 	@bash examples/demo.sh
 
-# Tests wait for the emulator and for real CLIs more than they compute: five at once keep two cores busy.
 test:           ## all tests; needs terraform or tofu on the PATH
-	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-5} cargo test --workspace
+	cargo test --workspace
 
 matrix:         ## every case with real CLIs: make matrix CLIS="/path/to/terraform /path/to/tofu"
 	CLIS="$(CLIS)" KEEP="$(KEEP)" cargo test --workspace --test matrix
