@@ -216,14 +216,17 @@ impl Creation<'_> {
         }
     }
 
+    /// What a look for something that may exist has left, also after the deadline: nobody must be left without its id.
+    fn overtime(&self) -> Context {
+        let Context { deadline, stop } = self.operation.context;
+        Context { deadline: (*deadline).max(Instant::now() + pace::AFTER_DEADLINE), stop: stop.clone() }
+    }
+
     /// Looks for the backup that a create without an answer may have begun. `None`: no list shows it, which proves
     /// nothing. Goes on for a short while after a stop or the deadline.
     async fn look(&self, pauses: &[Duration], enough: usize) -> Result<Option<Started>, Error> {
-        let Context { deadline, stop } = self.operation.context;
-        let context = Context {
-            deadline: (*deadline).max(Instant::now() + pace::AFTER_DEADLINE),
-            stop: CancellationToken::new(),
-        };
+        let stop = &self.operation.context.stop;
+        let context = Context { stop: CancellationToken::new(), ..self.overtime() };
         let client = Client { context: &context, ..self.operation.client };
         let patient = Operation { client, ..self.operation };
         let stopped = async {
@@ -304,10 +307,12 @@ impl Creation<'_> {
     /// The backup that has the name: on the instance or, as names are unique in a project, anywhere in it.
     async fn holder(&self) -> Option<Backup> {
         let whole_project = (!self.operation.service.facts().needs_instance).then_some(None);
+        let context = self.overtime();
+        let client = Client { context: &context, ..self.operation.client };
         for instance_id in [Some(Some(&*self.want.instance_id)), whole_project].into_iter().flatten() {
             let filter = manual(instance_id);
             let mut holder = None;
-            let walked = pages::backups(self.operation.client, &filter, |backup| {
+            let walked = pages::backups(client, &filter, |backup| {
                 if backup.name == self.want.name {
                     holder = Some(backup);
                     return ControlFlow::Break(());

@@ -255,6 +255,14 @@ async fn a_taken_name_tells_who_has_it() {
     };
     assert_eq!(existing.id, "b0");
 
+    // And where it is over before anybody looks who has the name.
+    let late = Say::Late(seconds(2), Box::new(TAKEN));
+    let script = Script::new().says(POST, [late]).says(OF_INSTANCE, [list(&[item("b0", "COMPLETED", -90)])]);
+    let Err(Error::NameTaken { existing: Some(existing), .. }) = begin_fixed(&script, &within(seconds(1))).await else {
+        panic!()
+    };
+    assert_eq!(existing.id, "b0");
+
     // On another instance of the project.
     let elsewhere = with(item("b9", "COMPLETED", -90), &json!({ "instance_id": "i9" }));
     let script = Script::new()
