@@ -597,8 +597,11 @@ async fn a_pruning_of_what_the_plan_leaves_in_the_state_is_refused() {
 
     // Planned to be deleted, at the same time and before; to be replaced, by the provider and by the host.
     run.plan(&config, &state, &state).await;
+    run.emulator.clear_journal();
     let later = async {
-        sleep(Duration::from_millis(500)).await;
+        while !run.emulator.journal().iter().any(|call| call.operation == "list") {
+            sleep(Duration::from_millis(5)).await;
+        }
         run.plan(&Value::Null, &state, &Value::Null).await
     };
     let (said, _) = tokio::join!(planned(&wish), later);
