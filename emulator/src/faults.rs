@@ -271,7 +271,7 @@ impl Fault {
         self
     }
 
-    fn hits(&self, call: &Call<'_>) -> bool {
+    fn hits(&self, call: &Arrival<'_>) -> bool {
         let is = |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|wanted| wanted == value);
         let has = |part: &Option<String>, value: &str| part.as_deref().is_none_or(|part| value.contains(part));
         is(&self.service, call.service)
@@ -439,9 +439,9 @@ fn replaced(value: Value, with: &BTreeMap<String, Value>) -> Value {
     }
 }
 
-/// What a fault looks at.
+/// What a fault looks at of a call that arrives.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Call<'a> {
+pub(crate) struct Arrival<'a> {
     pub(crate) service: &'a str,
     pub(crate) method: &'a str,
     pub(crate) path: &'a str,
@@ -455,7 +455,7 @@ pub(crate) struct Faults(pub(crate) Vec<Fault>);
 
 impl Faults {
     /// Takes the first fault that is meant for this call; each call spends at most one.
-    pub(crate) fn take(&mut self, call: &Call<'_>) -> Option<Fault> {
+    pub(crate) fn take(&mut self, call: &Arrival<'_>) -> Option<Fault> {
         let at = self.0.iter_mut().position(|fault| {
             let hits = fault.times > 0 && fault.hits(call);
             if hits && fault.skip > 0 {
@@ -475,15 +475,15 @@ impl Faults {
 mod tests {
     use super::*;
 
-    fn call<'a>(service: &'a str, method: &'a str, path: &'a str, operation: &'a str) -> Call<'a> {
-        Call { service, method, path, query: "", operation }
+    fn call<'a>(service: &'a str, method: &'a str, path: &'a str, operation: &'a str) -> Arrival<'a> {
+        Arrival { service, method, path, query: "", operation }
     }
 
     #[test]
     fn a_fault_hits_what_it_is_meant_for_and_no_more() {
         let create = call("dds", "POST", "/v3/p/backups", "create");
         let list = call("dds", "GET", "/v3/p/backups", "list");
-        let cases: &[(Fault, Call<'_>, bool)] = &[
+        let cases: &[(Fault, Arrival<'_>, bool)] = &[
             (Fault::status(500), list, true),
             (Fault::status(500).on("rds"), list, false),
             (Fault::status(500).on("dds").method("post"), create, true),

@@ -227,7 +227,7 @@ impl World {
             None => iam::route(ask),
         };
         let operation = route.map_or("unknown", |route| route.operation);
-        let fault = self.faults.take(&faults::Call {
+        let fault = self.faults.take(&faults::Arrival {
             service: door,
             method: ask.method.as_str(),
             path: &ask.path,

@@ -7,17 +7,17 @@ use super::Error;
 /// What is known of calls for the same end, such as one deletion: whether one may be carried out, and what the last one met.
 /// The clones know the same.
 #[derive(Clone, Debug, Default)]
-pub struct Fate(Arc<Mutex<Known>>);
+pub struct Fate(Arc<Mutex<Attempts>>);
 
 #[derive(Debug, Default)]
-struct Known {
+struct Attempts {
     /// So many attempts are, or may have been, carried out.
     open: usize,
     trouble: Option<Error>,
 }
 
 impl Fate {
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, Attempts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -8,18 +8,18 @@ use super::{Context, Error, project};
 
 /// Who acts and for what, each as far as IAM tells.
 #[derive(Debug)]
-pub struct Identity {
+pub struct Caller {
     /// The account.
-    pub account: Result<Known, Error>,
+    pub account: Result<IamEntity, Error>,
     /// The user in it, or the agency.
-    pub user: Result<Known, Error>,
+    pub user: Result<IamEntity, Error>,
     /// The project.
-    pub project: Result<Known, Error>,
+    pub project: Result<IamEntity, Error>,
 }
 
 /// Somebody or something that IAM knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Known {
+pub struct IamEntity {
     /// What people call it.
     pub name: String,
     /// What the cloud calls it.
@@ -37,13 +37,13 @@ const CALLER: &str = "/v5/caller-identity";
 
 impl Cloud {
     /// Asks IAM who acts, and how the project is called. What may not be asked is an error in its place.
-    pub async fn identity(&self, context: &Context, project_id: &str) -> Identity {
+    pub async fn identity(&self, context: &Context, project_id: &str) -> Caller {
         let proof = match self.proof(context).await {
             Ok(proof) => proof,
-            Err(why) => return Identity { account: Err(why.clone()), user: Err(why.clone()), project: Err(why) },
+            Err(why) => return Caller { account: Err(why.clone()), user: Err(why.clone()), project: Err(why) },
         };
         if let Authentication::Key { access_key, security_token, .. } = &proof {
-            return Identity {
+            return Caller {
                 account: self.iam(context, ACCOUNTS).await.and_then(|told| known(&told, "/domains/0", ACCOUNTS)),
                 user: match security_token {
                     None => self.user_of_key(context, access_key).await,
@@ -58,11 +58,11 @@ impl Cloud {
             Ok(project) if project.id == project_id => Ok(project),
             _ => self.project(context, project_id).await,
         };
-        Identity { account: pick("/token/user/domain"), user: pick("/token/user"), project }
+        Caller { account: pick("/token/user/domain"), user: pick("/token/user"), project }
     }
 
     /// Whoever owns a permanent key.
-    async fn user_of_key(&self, context: &Context, access_key: &str) -> Result<Known, Error> {
+    async fn user_of_key(&self, context: &Context, access_key: &str) -> Result<IamEntity, Error> {
         let key = self.iam(context, &format!("{KEYS}/{access_key}")).await?;
         let id = text(&key, "/credential/user_id").ok_or_else(|| silent(KEYS))?;
         let user = self.iam(context, &format!("{USERS}/{id}")).await?;
@@ -70,19 +70,19 @@ impl Cloud {
     }
 
     /// Whoever holds temporary keys: the token service knows it.
-    async fn caller(&self, context: &Context) -> Result<Known, Error> {
+    async fn caller(&self, context: &Context) -> Result<IamEntity, Error> {
         let told = self.sts(context, CALLER).await?;
         let [urn, id] = ["/principal_urn", "/principal_id"].map(|pointer| text(&told, pointer));
         let (Some(urn), Some(id)) = (urn, id) else { return Err(silent(CALLER)) };
         let name = urn.rsplit(':').next().unwrap_or_default().to_owned();
-        Ok(Known { name, id, told_by: CALLER })
+        Ok(IamEntity { name, id, told_by: CALLER })
     }
 
-    async fn project(&self, context: &Context, id: &str) -> Result<Known, Error> {
+    async fn project(&self, context: &Context, id: &str) -> Result<IamEntity, Error> {
         let told = self.iam(context, PROJECTS).await?;
         let none = || Error::Setup(format!("GET {PROJECTS} does not list it: it is no project of whoever acts"));
         let name = project::by_id(&told, id).ok_or_else(none)?;
-        Ok(Known { name, id: id.to_owned(), told_by: PROJECTS })
+        Ok(IamEntity { name, id: id.to_owned(), told_by: PROJECTS })
     }
 }
 
@@ -90,10 +90,10 @@ fn text(told: &Json, pointer: &str) -> Option<String> {
     told.pointer(pointer).and_then(Json::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
-fn known(told: &Json, pointer: &str, told_by: &'static str) -> Result<Known, Error> {
+fn known(told: &Json, pointer: &str, told_by: &'static str) -> Result<IamEntity, Error> {
     let [name, id] = ["name", "id"].map(|field| text(told, &format!("{pointer}/{field}")));
     let (Some(name), Some(id)) = (name, id) else { return Err(silent(told_by)) };
-    Ok(Known { name, id, told_by })
+    Ok(IamEntity { name, id, told_by })
 }
 
 fn silent(call: &str) -> Error {

@@ -50,7 +50,7 @@ pub use error::{Error, Refusal, advice};
 pub use fate::Fate;
 pub use host::impossible;
 pub use http::Method;
-pub use identity::{Identity, Known};
+pub use identity::{Caller, IamEntity};
 pub use obstacle::Obstacle;
 pub use proxy::Proxy;
 pub use settings::{AssumeRole, Credentials, Settings};

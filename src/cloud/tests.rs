@@ -133,19 +133,19 @@ fn close() -> Do {
     Do::SendAndClose(String::new())
 }
 
-struct Server {
+struct Peer {
     url: Url,
     seen: Arc<Mutex<Vec<Seen>>>,
     /// Told of each request.
     asked: Arc<Notify>,
 }
 
-impl Server {
+impl Peer {
     /// Answers with what `script` says; it gets the number of requests before and the request.
     async fn start(script: impl Fn(usize, &Seen) -> Do + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
-        let server = Server { url, seen: Arc::default(), asked: Arc::default() };
+        let server = Peer { url, seen: Arc::default(), asked: Arc::default() };
         let (seen, asked, script) = (Arc::clone(&server.seen), Arc::clone(&server.asked), Arc::new(script));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -286,7 +286,7 @@ fn is_signed(seen: &Seen, secret_key: &str) -> bool {
 
 #[tokio::test]
 async fn a_call_goes_out_signed_and_comes_back_read() {
-    let server = Server::start(|_, seen| match seen.method.as_str() {
+    let server = Peer::start(|_, seen| match seen.method.as_str() {
         "POST" => {
             answer(202, &[("Date", "Tue, 03 Jun 2025 08:12:38 GMT"), ("X-Request-Id", "r7")], "{\"job_id\": \"j\"}")
         }
@@ -331,14 +331,14 @@ async fn a_call_goes_out_signed_and_comes_back_read() {
 
 #[tokio::test]
 async fn a_body_less_put_says_so() {
-    let server = Server::start(|_, _| ok(&json!({}))).await;
+    let server = Peer::start(|_, _| ok(&json!({}))).await;
     server.simple().send(&context(), &Call::put(&DDS, "/v3/{project_id}/x", None)).await.unwrap();
     assert_eq!(server.seen()[0].header("content-length"), Some("0"));
 }
 
 #[tokio::test]
 async fn only_safe_calls_are_repeated_after_a_server_error() {
-    let server = Server::start(|number, seen| match (seen.method.as_str(), number) {
+    let server = Peer::start(|number, seen| match (seen.method.as_str(), number) {
         ("GET", 0) => answer(503, &[], ""),
         ("GET", 1) => answer(502, &[], "<html>bad gateway</html>"),
         ("GET", _) => ok(&json!({"backups": []})),
@@ -358,7 +358,7 @@ async fn only_safe_calls_are_repeated_after_a_server_error() {
 
 #[tokio::test]
 async fn patience_has_an_end() {
-    let server = Server::start(|_, _| answer(500, &[], "")).await;
+    let server = Peer::start(|_, _| answer(500, &[], "")).await;
     let error = server.simple().send(&context(), &list()).await.unwrap_err();
     assert_eq!(error.refusal().unwrap().status, 500);
     assert_eq!(server.seen().len(), 4, "once, and three times again");
@@ -366,7 +366,7 @@ async fn patience_has_an_end() {
 
 #[tokio::test]
 async fn throttling_waits_as_long_as_the_cloud_says() {
-    let server = Server::start(|number, _| match number {
+    let server = Peer::start(|number, _| match number {
         0 => answer(429, &[("Retry-After", "1")], "{\"error_code\": \"APIGW.0308\", \"error_msg\": \"slow down\"}"),
         1 => answer(400, &[], "{\"error_code\": \"DBS.280443\", \"error_msg\": \"too frequent\"}"),
         _ => ok(&json!({})),
@@ -380,7 +380,7 @@ async fn throttling_waits_as_long_as_the_cloud_says() {
 
 #[tokio::test]
 async fn a_throttled_host_is_not_stormed() {
-    let server = Server::start(|number, _| match number {
+    let server = Peer::start(|number, _| match number {
         0..8 => Do::Later(Duration::from_millis(50), Box::new(answer(429, &[("Retry-After", "1")], ""))),
         _ => ok(&json!({})),
     })
@@ -405,9 +405,9 @@ async fn a_throttled_host_is_not_stormed() {
 
 #[tokio::test]
 async fn redirects_are_not_followed() {
-    let other = Server::start(|_, _| ok(&json!({}))).await;
+    let other = Peer::start(|_, _| ok(&json!({}))).await;
     let target = other.url.to_string();
-    let server = Server::start(move |_, _| answer(302, &[("Location", &target)], "")).await;
+    let server = Peer::start(move |_, _| answer(302, &[("Location", &target)], "")).await;
     let error = server.simple().send(&context(), &list()).await.unwrap_err();
     let refusal = error.refusal().unwrap();
     assert_eq!(refusal.status, 302);
@@ -433,7 +433,7 @@ async fn bad_answers_are_clear_errors() {
         (close(), "the connection broke before the answer"),
         (Do::SendAndClose("nonsense\r\n\r\n".to_owned()), "the connection broke before the answer"),
     ] {
-        let server = Server::start(move |_, _| what.clone()).await;
+        let server = Peer::start(move |_, _| what.clone()).await;
         let error = server.simple().send(&context(), &create()).await.unwrap_err();
         assert!(error.to_string().contains(expected), "{expected}: {error}");
         assert!(error.may_be_applied(), "{error}");
@@ -447,7 +447,7 @@ async fn what_went_wrong_is_known_even_if_the_words_are_not() {
         answer(500, &[], &"x".repeat(10_001)),
         Do::SendAndClose("HTTP/1.1 500 X\r\nContent-Length: 100\r\n\r\n{\"error_code\"".to_owned()),
     ] {
-        let server = Server::start(move |_, _| what.clone()).await;
+        let server = Peer::start(move |_, _| what.clone()).await;
         let error = server.simple().send(&context(), &create()).await.unwrap_err();
         assert_eq!(error.refusal().unwrap().status, 500);
     }
@@ -455,7 +455,7 @@ async fn what_went_wrong_is_known_even_if_the_words_are_not() {
 
 #[tokio::test]
 async fn a_lost_answer_is_asked_for_again_if_that_is_safe() {
-    let server = Server::start(|number, _| match number {
+    let server = Peer::start(|number, _| match number {
         0 => close(),
         1 => Do::SendAndClose("HTTP/1.1 200 X\r\nContent-Length: 100\r\n\r\n{".to_owned()),
         _ => ok(&json!({"backups": []})),
@@ -470,7 +470,7 @@ async fn what_could_not_be_sent_is_not_applied() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
     drop(listener);
-    let gone = Server { url, seen: Arc::default(), asked: Arc::default() };
+    let gone = Peer { url, seen: Arc::default(), asked: Arc::default() };
     let begun = Instant::now();
     let error = gone.simple().send(&context(), &create()).await.unwrap_err();
     assert!(matches!(error, Error::Unanswered { may_be_applied: false, .. }), "{error:?}");
@@ -483,7 +483,7 @@ async fn a_create_is_sent_again_if_it_never_left() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let url = Url::parse(&format!("http://{address}")).unwrap();
-    let host = Server { url, seen: Arc::default(), asked: Arc::default() };
+    let host = Peer { url, seen: Arc::default(), asked: Arc::default() };
     let cloud = host.cloud(Settings { project_id: Some("p1".to_owned()), max_retries: 100, ..settings() });
     let serves = async |listener: TcpListener| {
         let script = Arc::new(|_: usize, _: &Seen| {
@@ -505,7 +505,7 @@ async fn a_create_is_sent_again_if_it_never_left() {
 
 #[tokio::test]
 async fn a_stop_wakes_a_sleeper_at_once() {
-    let server = Server::start(|_, _| answer(429, &[("Retry-After", "15")], "")).await;
+    let server = Peer::start(|_, _| answer(429, &[("Retry-After", "15")], "")).await;
     let cloud = server.simple();
     let context = context();
     let create = create();
@@ -523,7 +523,7 @@ async fn a_stop_wakes_a_sleeper_at_once() {
 
 #[tokio::test]
 async fn a_request_under_way_is_finished() {
-    let server = Server::start(|_, _| Do::Later(Duration::from_millis(200), Box::new(ok(&json!({"id": "b1"}))))).await;
+    let server = Peer::start(|_, _| Do::Later(Duration::from_millis(200), Box::new(ok(&json!({"id": "b1"}))))).await;
     let cloud = server.simple();
     let context = context();
     let create = create();
@@ -537,7 +537,7 @@ async fn a_request_under_way_is_finished() {
 #[tokio::test]
 async fn a_stop_does_not_wait_for_ever_for_an_answer() {
     let trickle = "HTTP/1.1 200 X\r\nContent-Length: 10000\r\n\r\n{";
-    let server = Server::start(move |_, _| Do::Trickle(trickle.to_owned())).await;
+    let server = Peer::start(move |_, _| Do::Trickle(trickle.to_owned())).await;
     let cloud = server.simple();
     for (call, grace, may_be_applied) in [(list(), PATIENCE.after_stop, false), (create(), PATIENCE.grace, true)] {
         let context = context();
@@ -557,7 +557,7 @@ async fn a_stop_does_not_wait_for_ever_for_an_answer() {
 
 #[tokio::test]
 async fn the_deadline_holds() {
-    let server = Server::start(|_, _| answer(429, &[("Retry-After", "5")], "{\"error_code\": \"APIGW.0308\"}")).await;
+    let server = Peer::start(|_, _| answer(429, &[("Retry-After", "5")], "{\"error_code\": \"APIGW.0308\"}")).await;
     let begun = Instant::now();
     let error = server.simple().send(&within(Duration::from_secs(2)), &create()).await.unwrap_err();
     assert!(matches!(&error, Error::DeadlinePassed { last: Some(last), .. } if last.refusal().is_some()), "{error:?}");
@@ -571,7 +571,7 @@ async fn the_deadline_holds() {
 
 #[tokio::test]
 async fn a_create_under_way_may_overrun_the_deadline_a_little() {
-    let server = Server::start(|_, _| Do::Later(Duration::from_millis(300), Box::new(ok(&json!({}))))).await;
+    let server = Peer::start(|_, _| Do::Later(Duration::from_millis(300), Box::new(ok(&json!({}))))).await;
     let soon = || within(Duration::from_millis(100));
     assert!(server.simple().send(&soon(), &create()).await.is_ok(), "cut off, nobody would know what became of it");
     let begun = Instant::now();
@@ -582,7 +582,7 @@ async fn a_create_under_way_may_overrun_the_deadline_a_little() {
 
 #[tokio::test]
 async fn ten_calls_look_the_project_up_once() {
-    let server = Server::start(|_, seen| match seen.path() {
+    let server = Peer::start(|_, seen| match seen.path() {
         "/v3/projects" => Do::Later(Duration::from_millis(50), Box::new(ok(&projects("p9", "eu-de")))),
         _ => ok(&json!({})),
     })
@@ -607,7 +607,7 @@ async fn ten_calls_look_the_project_up_once() {
 
 #[tokio::test]
 async fn without_the_right_to_search_the_own_projects_are_listed() {
-    let server = Server::start(|_, seen| match seen.path() {
+    let server = Peer::start(|_, seen| match seen.path() {
         "/v3/projects" => answer(403, &[], "{\"error\": {\"code\": 403, \"message\": \"forbidden\"}}"),
         "/v3/auth/projects" => {
             ok(&json!({"projects": [{"id": "p1", "name": "eu-de"}, {"id": "p2", "name": "eu-de_team"}]}))
@@ -618,14 +618,14 @@ async fn without_the_right_to_search_the_own_projects_are_listed() {
     let team = Settings { project_name: Some("eu-de_team".to_owned()), ..settings() };
     assert_eq!(server.cloud(team).project_id(&context()).await.unwrap(), "p2");
 
-    let server = Server::start(|_, _| answer(403, &[("X-IAM-Trace-Id", "t1")], "")).await;
+    let server = Peer::start(|_, _| answer(403, &[("X-IAM-Trace-Id", "t1")], "")).await;
     let error = server.cloud(settings()).send(&context(), &list()).await.unwrap_err();
     assert!(matches!(&error, Error::Setup(text) if text.contains("may not list projects (request t1)")), "{error}");
 }
 
 #[tokio::test]
 async fn another_region_has_its_own_project_and_shares_the_rest() {
-    let server = Server::start(|_, seen| match seen.target.as_str() {
+    let server = Peer::start(|_, seen| match seen.target.as_str() {
         "/v3/projects?name=eu-nl" => ok(&projects("p-nl", "eu-nl")),
         _ => ok(&json!({})),
     })
@@ -645,7 +645,7 @@ async fn another_region_has_its_own_project_and_shares_the_rest() {
 
 #[tokio::test]
 async fn ten_calls_fetch_one_token() {
-    let server = Server::start(|_, seen| match seen.path() {
+    let server = Peer::start(|_, seen| match seen.path() {
         "/v3/auth/tokens" => Do::Later(Duration::from_millis(50), Box::new(token_answer(TOKEN, "p5", 86400))),
         _ => ok(&json!({})),
     })
@@ -675,7 +675,7 @@ async fn ten_calls_fetch_one_token() {
 
 #[tokio::test]
 async fn a_refused_token_is_renewed_once() {
-    let server = Server::start(|number, seen| match seen.path() {
+    let server = Peer::start(|number, seen| match seen.path() {
         "/v3/auth/tokens" => token_answer(&format!("token-{number}"), "p5", 86400),
         _ if seen.header("x-auth-token") == Some("token-0") => {
             answer(401, &[], "{\"error_code\": \"APIGW.0301\", \"error_msg\": \"token expires\"}")
@@ -688,7 +688,7 @@ async fn a_refused_token_is_renewed_once() {
     let paths = server.seen().iter().map(|seen| seen.path().to_owned()).collect::<Vec<_>>();
     assert_eq!(paths, ["/v3/auth/tokens", "/v3/p5/backups", "/v3/auth/tokens", "/v3/p5/backups"]);
 
-    let server = Server::start(|_, seen| match seen.path() {
+    let server = Peer::start(|_, seen| match seen.path() {
         "/v3/auth/tokens" => token_answer(TOKEN, "p5", 86400),
         _ => answer(403, &[], "{\"error_code\": \"DBS.280056\", \"error_msg\": \"invalid token\"}"),
     })
@@ -701,7 +701,7 @@ async fn a_refused_token_is_renewed_once() {
 
 #[tokio::test]
 async fn a_token_is_renewed_before_it_expires() {
-    let server = Server::start(|number, seen| match seen.path() {
+    let server = Peer::start(|number, seen| match seen.path() {
         "/v3/auth/tokens" => token_answer(&format!("token-{number}"), "p5", if number == 0 { 1 } else { 86400 }),
         _ => ok(&json!({})),
     })
@@ -717,7 +717,7 @@ async fn a_token_is_renewed_before_it_expires() {
 #[tokio::test]
 async fn a_wrong_password_is_shown_once() {
     let body = include_str!("../../tests/data/cloud-api/error.iam.401.response.json");
-    let server = Server::start(move |_, _| answer(401, &[], body)).await;
+    let server = Peer::start(move |_, _| answer(401, &[], body)).await;
     let cloud = server.cloud(Settings { credentials: password(), ..settings() });
     for cloud in [cloud.clone(), cloud.clone(), cloud.in_region("eu-nl")] {
         let error = cloud.send(&context(), &list()).await.unwrap_err();
@@ -729,8 +729,7 @@ async fn a_wrong_password_is_shown_once() {
 #[tokio::test]
 async fn a_wrong_secret_key_is_shown_once() {
     let body = "{\"error_code\": \"APIGW.0301\", \"error_msg\": \"Incorrect IAM authentication information: verify aksk signature fail\"}";
-    let server =
-        Server::start(move |_, _| Do::Later(Duration::from_millis(20), Box::new(answer(401, &[], body)))).await;
+    let server = Peer::start(move |_, _| Do::Later(Duration::from_millis(20), Box::new(answer(401, &[], body)))).await;
     let cloud = server.simple();
     let calls = (0..10).map(|_| {
         let cloud = cloud.clone();
@@ -745,7 +744,7 @@ async fn a_wrong_secret_key_is_shown_once() {
 
 #[tokio::test]
 async fn an_accepted_key_waits_for_nobody() {
-    let server = Server::start(|_, _| Do::Later(Duration::from_millis(100), Box::new(ok(&json!({}))))).await;
+    let server = Peer::start(|_, _| Do::Later(Duration::from_millis(100), Box::new(ok(&json!({}))))).await;
     let cloud = server.simple();
     cloud.send(&context(), &list()).await.unwrap();
     let begun = Instant::now();
@@ -762,7 +761,7 @@ async fn an_accepted_key_waits_for_nobody() {
 #[tokio::test]
 async fn a_ready_token_knows_its_project() {
     let own = include_str!("../../tests/data/cloud-api/iam.token.response.json");
-    let server = Server::start(move |_, seen| match seen.path() {
+    let server = Peer::start(move |_, seen| match seen.path() {
         "/v3/auth/tokens" => answer(200, &[], own),
         _ => ok(&json!({})),
     })
@@ -778,13 +777,13 @@ async fn a_ready_token_knows_its_project() {
     let error = cloud.in_region("eu-nl").send(&context(), &list()).await.unwrap_err();
     assert!(error.to_string().contains("the token is for the project \"eu-de\""), "{error}");
 
-    let server = Server::start(|_, _| answer(401, &[], "{\"error_code\": \"APIGW.0301\"}")).await;
+    let server = Peer::start(|_, _| answer(401, &[], "{\"error_code\": \"APIGW.0301\"}")).await;
     let cloud = server.cloud(Settings { credentials, project_id: Some("p1".to_owned()), ..settings() });
     assert!(cloud.send(&context(), &list()).await.is_err());
     assert_eq!(server.seen().len(), 1, "a ready token cannot be renewed");
 }
 
-fn metadata(server: &Server) -> Settings {
+fn metadata(server: &Peer) -> Settings {
     let looked_for = "No credentials were found.".to_owned();
     Settings {
         credentials: Credentials::Metadata { address: server.url.clone(), looked_for },
@@ -796,7 +795,7 @@ fn metadata(server: &Server) -> Settings {
 #[tokio::test]
 async fn metadata_hands_out_keys() {
     for has_tokens in [true, false] {
-        let server = Server::start(move |_, seen| match seen.path() {
+        let server = Peer::start(move |_, seen| match seen.path() {
             "/meta-data/latest/api/token" if has_tokens => answer(200, &[], "metadata-token"),
             "/meta-data/latest/api/token" => answer(404, &[], ""),
             "/openstack/latest/securitykey" => ok(&keys("AKMETADATA", 86400)),
@@ -818,7 +817,7 @@ async fn metadata_hands_out_keys() {
 
 #[tokio::test]
 async fn refused_metadata_keys_are_fetched_anew_once() {
-    let server = Server::start(|number, seen| match seen.path() {
+    let server = Peer::start(|number, seen| match seen.path() {
         "/meta-data/latest/api/token" => answer(200, &[], "metadata-token"),
         "/openstack/latest/securitykey" => ok(&keys(&format!("AK{number}"), 86400)),
         _ => answer(401, &[], "{\"error_code\": \"APIGW.0301\", \"error_msg\": \"security token expired\"}"),
@@ -833,7 +832,7 @@ async fn refused_metadata_keys_are_fetched_anew_once() {
 
 #[tokio::test]
 async fn a_stop_does_not_wait_for_metadata() {
-    let server = Server::start(|_, _| Do::Hang(String::new())).await;
+    let server = Peer::start(|_, _| Do::Hang(String::new())).await;
     let cloud = server.cloud(metadata(&server));
     let context = context();
     let (ended, stopped_at) = tokio::join!(cloud.sign_in(&context), async {
@@ -853,7 +852,7 @@ async fn without_metadata_the_error_lists_what_was_looked_for() {
         (close(), "was of no use"),
         (answer(200, &[], "{}"), "it handed out no keys"),
     ] {
-        let server = Server::start(move |_, _| what.clone()).await;
+        let server = Peer::start(move |_, _| what.clone()).await;
         let begun = Instant::now();
         let error = server.cloud(metadata(&server)).send(&context(), &list()).await.unwrap_err();
         assert!(matches!(error, Error::Setup(_)), "{error:?}");
@@ -861,7 +860,7 @@ async fn without_metadata_the_error_lists_what_was_looked_for() {
         assert!(text.starts_with("No credentials were found.") && text.contains(expected), "{text}");
         assert!(begun.elapsed() < Duration::from_secs(1));
     }
-    let server = Server::start(|_, seen| match seen.method.as_str() {
+    let server = Peer::start(|_, seen| match seen.method.as_str() {
         "PUT" => answer(405, &[], ""),
         _ => answer(401, &[], "Please configure Cloud Service Agency first."),
     })
@@ -882,7 +881,7 @@ fn role(by_name: bool) -> AssumeRole {
 #[tokio::test]
 async fn an_agency_is_assumed_at_iam() {
     for by_name in [true, false] {
-        let server = Server::start(|_, seen| match seen.path() {
+        let server = Peer::start(|_, seen| match seen.path() {
             "/v3/auth/domains" => ok(&json!({"domains": [{"id": "d-own", "name": "OWN"}]})),
             "/v3.0/OS-CREDENTIAL/securitytokens" => answer(201, &[], &keys("AKROLE", 3600).to_string()),
             "/v3/projects" => ok(&projects("p-target", "eu-de")),
@@ -910,7 +909,7 @@ async fn an_agency_is_assumed_at_iam() {
 
 #[tokio::test]
 async fn an_agency_is_assumed_at_the_token_service_where_there_is_one() {
-    let server = Server::start(|_, seen| match seen.path() {
+    let server = Peer::start(|_, seen| match seen.path() {
         "/v3/auth/domains" => answer(404, &[], ""),
         "/v5/agencies/assume" => ok(&json!({"credentials": {
             "access_key_id": "AKROLE", "secret_access_key": SECRET_KEY, "security_token": SECURITY_TOKEN,
@@ -930,7 +929,7 @@ async fn an_agency_is_assumed_at_the_token_service_where_there_is_one() {
 
 #[tokio::test]
 async fn an_agency_is_assumed_with_a_login() {
-    let server = Server::start(|_, seen| match seen.path() {
+    let server = Peer::start(|_, seen| match seen.path() {
         "/v3/auth/tokens" => token_answer(TOKEN, "", 86400),
         "/v3.0/OS-CREDENTIAL/securitytokens" => answer(201, &[], &keys("AKROLE", 3600).to_string()),
         _ => ok(&json!({})),
@@ -962,7 +961,7 @@ async fn https_needs_a_certificate_that_is_trusted() {
     let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(tls));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = Url::parse(&format!("https://{}", listener.local_addr().unwrap())).unwrap();
-    let server = Server { url, seen: Arc::default(), asked: Arc::default() };
+    let server = Peer { url, seen: Arc::default(), asked: Arc::default() };
     let (seen, asked) = (Arc::clone(&server.seen), Arc::clone(&server.asked));
     tokio::spawn(async move {
         let script = Arc::new(|_: usize, _: &Seen| ok(&json!({})));
@@ -1008,7 +1007,7 @@ fn settings_that_cannot_work_are_refused_before_anything_is_sent() {
 
 #[tokio::test]
 async fn ids_that_climb_are_refused() {
-    let server = Server::start(|_, _| ok(&json!({}))).await;
+    let server = Peer::start(|_, _| ok(&json!({}))).await;
     for id in ["", ".", ".."] {
         let call = Call::delete(&DDS, format!("/v3/{{project_id}}/backups/{}", segment(id)));
         assert!(matches!(server.simple().send(&context(), &call).await, Err(Error::Setup(_))), "{id}");
@@ -1036,7 +1035,7 @@ async fn every_retry_is_logged_with_its_reason() {
     use tracing_subscriber::layer::SubscriberExt as _;
     let log = Log::default();
     let guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(log.clone()));
-    let server = Server::start(|number, _| match number {
+    let server = Peer::start(|number, _| match number {
         0 => answer(503, &[], "{\"error_code\": \"DBS.200998\", \"error_msg\": \"busy for a moment\"}"),
         1 => close(),
         2 => answer(429, &[], "{\"error_code\": \"APIGW.0308\"}"),
@@ -1088,7 +1087,7 @@ async fn no_secret_is_seen_anywhere() {
         Settings { assume_role: Some(role(true)), credentials: key(Some(SECURITY_TOKEN)), ..settings() },
         settings(),
     ] {
-        let server = Server::start(script).await;
+        let server = Peer::start(script).await;
         writeln!(said, "{settings:?}").unwrap();
         let cloud = server.cloud(settings);
         let error = cloud.send(&context(), &create()).await.unwrap_err();
@@ -1113,7 +1112,7 @@ async fn a_wrong_clock_shows_both_times() {
     let text =
         "calc aksk signature fail:signature expired, signature time:20260528T092752Z,server time:20260528T094410Z";
     let body = json!({"error_code": "APIGW.0301", "error_msg": text}).to_string();
-    let server = Server::start(move |_, _| answer(401, &[("Date", "Tue, 03 Jun 2025 08:12:38 GMT")], &body)).await;
+    let server = Peer::start(move |_, _| answer(401, &[("Date", "Tue, 03 Jun 2025 08:12:38 GMT")], &body)).await;
     let error = server.simple().send(&context(), &list()).await.unwrap_err();
     let refusal = error.refusal().unwrap();
     assert!(refusal.message.contains("the cloud's: 2025-06-03T08:12:38Z"), "{}", refusal.message);

@@ -41,7 +41,7 @@ pub trait ListResource<C>: Send + Sync + 'static {
 /// Where a search hands on what it finds.
 #[derive(Debug)]
 pub struct Findings<M> {
-    out: mpsc::Sender<Found>,
+    out: mpsc::Sender<ListEvent>,
     left: u64,
     /// Whether whole objects are wanted; otherwise what identifies them is enough.
     pub whole: bool,
@@ -52,7 +52,7 @@ pub struct Findings<M> {
 
 /// What goes to the host.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(super) enum ListEvent {
     Object { label: String, object: Value },
     Note(Diagnostics),
 }
@@ -60,7 +60,7 @@ pub(super) enum Found {
 /// What a search starts with.
 #[derive(Debug)]
 pub(super) struct Search {
-    pub(super) out: mpsc::Sender<Found>,
+    pub(super) out: mpsc::Sender<ListEvent>,
     pub(super) limit: u64,
     pub(super) whole: bool,
     pub(super) stop: CancellationToken,
@@ -75,7 +75,7 @@ impl<M: Field> Findings<M> {
             return ControlFlow::Break(());
         }
         self.left -= 1;
-        let found = Found::Object { label: label.into(), object: object.into_value() };
+        let found = ListEvent::Object { label: label.into(), object: object.into_value() };
         if self.out.send(found).await.is_err() || self.left == 0 {
             return ControlFlow::Break(());
         }
@@ -85,7 +85,7 @@ impl<M: Field> Findings<M> {
     /// Something to know beside what is found.
     pub async fn warn(&mut self, warning: Diagnostic) {
         // Nobody listens any more: then nobody wants to know.
-        let _ = self.out.send(Found::Note(warning.into())).await;
+        let _ = self.out.send(ListEvent::Note(warning.into())).await;
     }
 
     /// How many objects are wanted yet.
@@ -121,7 +121,7 @@ impl<C: Send + Sync + 'static, L: ListResource<C>> AnyList<C> for Held<L> {
                 () = closed.closed() => return,
             };
             if let Err(errors) = outcome {
-                let _ = closed.send(Found::Note(super::erased::or_unexplained(errors))).await;
+                let _ = closed.send(ListEvent::Note(super::erased::or_unexplained(errors))).await;
             }
         })
     }

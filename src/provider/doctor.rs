@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::settings::{self, ProviderBlock, Surroundings};
 use super::{explain, services};
 use crate::backup::{ALL, Filter, Service, Verdict};
-use crate::cloud::{self, Cloud, Context, Credentials, IAM, Identity, Known, Settings};
+use crate::cloud::{self, Caller, Cloud, Context, Credentials, IAM, IamEntity, Settings};
 use crate::plugin::{Diagnostics, Severity, Value};
 
 /// How to use it.
@@ -228,21 +228,23 @@ fn known(text: &mut String, settings: &Settings, origins: &Origins<'_>) {
 }
 
 /// Who acts, and for which project, as IAM knows them.
-fn who(text: &mut String, who: &Identity, project_id: &str, origins: &Origins<'_>) {
+fn who(text: &mut String, who: &Caller, project_id: &str, origins: &Origins<'_>) {
     let unknown = |error: &cloud::Error| {
         let said = explain::brief(error);
         format!("not told: {}", said.lines().next().unwrap_or_default().trim_end_matches('.'))
     };
     for (what, found) in [("account", &who.account), ("user", &who.user)] {
         match found {
-            Ok(Known { name, id, told_by }) => row(text, what, &format!("{name}, {id}"), &format!("IAM, {told_by}")),
+            Ok(IamEntity { name, id, told_by }) => {
+                row(text, what, &format!("{name}, {id}"), &format!("IAM, {told_by}"))
+            }
             Err(error) => {
                 let _ = writeln!(text, "  {what:<12} {}", unknown(error));
             }
         }
     }
     match &who.project {
-        Ok(Known { name, .. }) => row(text, "project", &format!("{name}, {project_id}"), &origins.project()),
+        Ok(IamEntity { name, .. }) => row(text, "project", &format!("{name}, {project_id}"), &origins.project()),
         Err(error) => {
             row(text, "project", project_id, &origins.project());
             let _ = writeln!(text, "  {:<12} its name is {}", "", unknown(error));
@@ -281,7 +283,7 @@ fn told(text: &mut String, diagnostics: &Diagnostics) {
 }
 
 /// How a service answered.
-struct Answer {
+struct Probe {
     service: &'static dyn Service,
     address: String,
     took: Duration,
@@ -321,7 +323,7 @@ fn address(cloud: &Cloud, service: &dyn Service) -> String {
 }
 
 /// Asks for one instance, and for one backup: of that instance, since some services list by instance only.
-async fn ask(cloud: Cloud, context: Context, service: &'static dyn Service) -> Answer {
+async fn ask(cloud: Cloud, context: Context, service: &'static dyn Service) -> Probe {
     let began = Instant::now();
     let answered = cloud.send(&context, &service.instances(None, 0, 1)).await;
     let took = began.elapsed();
@@ -340,7 +342,7 @@ async fn ask(cloud: Cloud, context: Context, service: &'static dyn Service) -> A
             None => Right::NotAsked("because there is no such call".to_owned()),
         },
     };
-    Answer { service, address: address(&cloud, service), took, instances, backups }
+    Probe { service, address: address(&cloud, service), took, instances, backups }
 }
 
 async fn called(text: &mut String, cloud: &Cloud, context: &Context, origins: &Origins<'_>) -> bool {
@@ -351,7 +353,7 @@ async fn called(text: &mut String, cloud: &Cloud, context: &Context, origins: &O
     let mut answers = calls.join_all().await;
     answers.sort_by_key(|answer| services::keys().iter().position(|key| *key == answer.service.facts().key()));
     let mut well = true;
-    for Answer { service, address, took, instances, backups } in answers {
+    for Probe { service, address, took, instances, backups } in answers {
         let key = service.facts().key();
         let refusal = instances.error().and_then(cloud::Error::refusal);
         let not_offered = refusal.is_some_and(|refusal| service.verdict(refusal) == Verdict::NotOffered);

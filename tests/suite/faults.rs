@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use huaweidb::backup::{
-    ALL, Backup, BackupRef, Backups, Error, Filter, NameOrigin, NewBackup, Service, Status, Stop, StopScope,
+    ALL, Backup, BackupRef, Backups, Error, Filter, NameOrigin, NewBackup, Service, Status, StopOutcome, StopScope,
 };
 use huaweidb::cloud::{Authorities, Cloud, Context, Credentials, Settings};
 use huaweidb_emulator::{BackupRow, Emulator, Fault, FaultKind, NewBackups, Options};
@@ -535,11 +535,11 @@ async fn stop(stage: &Stage, limit: Duration) -> Result<Ended, String> {
     let result = backups.stop(&context(limit), stage.cell.service, &reference(&row)).await;
     let now = stage.emulator.backup(&row.id);
     match (result, now) {
-        (Ok(Stop::Stopped(Some(backup))), Some(now)) if now.status != "BUILDING" => {
+        (Ok(StopOutcome::Stopped(Some(backup))), Some(now)) if now.status != "BUILDING" => {
             same(&backup, &now).map(|()| Ended::Done)
         }
         // Where a stop is lost and the next is not taken, it may complete first; then that is said.
-        (Ok(Stop::Completed(backup)), Some(now)) if now.status == "COMPLETED" => {
+        (Ok(StopOutcome::Completed(backup)), Some(now)) if now.status == "COMPLETED" => {
             same(&backup, &now).map(|()| Ended::Done)
         }
         (Ok(said), now) => Err(format!("wrong state: the engine says {said:?}, the ledger {now:?}")),
@@ -585,7 +585,7 @@ async fn job(stage: &Stage, limit: Duration) -> Result<Ended, String> {
         let second = second.map_err(|error| format!("unexpected: {error:?}"))?;
         let stopped = backups.stop(&context, service, &second.backup()).await;
         let now = stage.emulator.backup(&second.backup_id);
-        if !matches!(stopped, Ok(Stop::Stopped(_) | Stop::Completed(_)))
+        if !matches!(stopped, Ok(StopOutcome::Stopped(_) | StopOutcome::Completed(_)))
             || now.is_some_and(|now| now.status == "BUILDING")
         {
             return Err(format!("unexpected: {stopped:?}"));

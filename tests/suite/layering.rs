@@ -162,6 +162,39 @@ fn nothing_is_unfinished_or_switched_off() {
     }
 }
 
+/// The words of the declarations that stand at the left edge of a file.
+const DECLARES: &[&str] = &["struct ", "enum ", "trait ", "type ", "union "];
+
+/// The type that a line at the left edge declares.
+fn declared(line: &str) -> Option<&str> {
+    let line = line
+        .strip_prefix("pub ")
+        .or_else(|| line.strip_prefix("pub(")?.split_once(") ").map(|(_, rest)| rest))
+        .unwrap_or(line);
+    let named = DECLARES.iter().find_map(|word| line.strip_prefix(word))?;
+    named.split(|letter: char| !letter.is_alphanumeric()).next().filter(|name| !name.is_empty())
+}
+
+#[test]
+fn no_type_name_has_two_owners() {
+    assert_eq!(declared("pub(in crate::backup) struct Page<T> {"), Some("Page"));
+    assert_eq!(declared("type Answer = u8;"), Some("Answer"));
+    assert_eq!(declared("    struct Local;"), None);
+    for folder in ["src", "emulator/src"] {
+        let mut owners = std::collections::BTreeMap::<String, Vec<String>>::new();
+        for file in rust_files(&root().join(folder)) {
+            for name in code(&file).lines().filter_map(declared) {
+                owners.entry(name.to_owned()).or_default().push(file.display().to_string());
+            }
+        }
+        assert!(owners.len() > 50, "{folder} declares hardly a type");
+        // An error is named after its module (`cloud::Error`), as everywhere in Rust.
+        owners.remove("Error");
+        owners.retain(|_, files| files.len() > 1);
+        assert!(owners.is_empty(), "one word for two ideas: {owners:#?}");
+    }
+}
+
 #[test]
 fn no_file_is_longer_than_a_person_reads() {
     for folder in ["src", "emulator/src", "dist/src", "bench/src"] {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use huaweidb::backup::{
-    ALL, Backup, BackupRef, Backups, Error, Filter, NameOrigin, NewBackup, Service, Started, Status, Stop, StopScope,
-    named,
+    ALL, Backup, BackupRef, Backups, Error, Filter, NameOrigin, NewBackup, Service, Started, Status, StopOutcome,
+    StopScope, named,
 };
 use huaweidb::cloud::{self, Cloud, Context, Credentials, Settings};
 use huaweidb_emulator::{BackupRow, Emulator, Fault, FaultKind, NewBackups, NewInstance, Options};
@@ -136,7 +136,7 @@ async fn a_backup_lives_the_same_life_in_every_service() {
         let stop = bench.backups.stop(&bench.context, service, &started.backup()).await;
         match service.facts().stop {
             StopScope::Never => assert!(matches!(stop, Err(Error::Unsupported(_))), "{key}"),
-            _ => assert!(matches!(stop, Ok(Stop::NotRunning(_))), "{key}"),
+            _ => assert!(matches!(stop, Ok(StopOutcome::NotRunning(_))), "{key}"),
         }
         bench.backups.delete(&bench.context, service, &started.backup()).await.unwrap();
         assert_eq!(bench.emulator.backup(&started.backup_id), None, "{key}");
@@ -277,8 +277,8 @@ async fn a_stop_is_awaited() {
             let instance_id = bench.instance(service, "stop");
             let started = bench.begin(service, &instance_id, "suite-stop").await.unwrap();
             match bench.backups.stop(&bench.context, service, &started.backup()).await.unwrap() {
-                Stop::Stopped(Some(backup)) if !vanishes => assert_eq!(backup.status, Status::Failed, "{key}"),
-                Stop::Stopped(None) if vanishes => {}
+                StopOutcome::Stopped(Some(backup)) if !vanishes => assert_eq!(backup.status, Status::Failed, "{key}"),
+                StopOutcome::Stopped(None) if vanishes => {}
                 other => panic!("{key}: {other:?}"),
             }
         }

@@ -45,7 +45,7 @@ use self::poller::Pollers;
 pub use self::progress::Progress;
 use self::queue::Queues;
 use self::remove::Others;
-pub use self::remove::Stop;
+pub use self::remove::StopOutcome;
 use super::{
     Backup, BackupRef, Claims, Download, Error, Filter, Instance, Intent, Misread, NameOrigin, NewBackup, NewRestore,
     RestoreError, RestoreStep, Service, Span, Started, Status, Unsupported, Verdict,
@@ -431,7 +431,7 @@ impl Backups {
         context: &Context,
         service: &'static dyn Service,
         backup: &BackupRef,
-    ) -> Result<Stop, Error> {
+    ) -> Result<StopOutcome, Error> {
         remove::stop(self.operation(context, service), backup, Others::Spared).await
     }
 
@@ -441,7 +441,7 @@ impl Backups {
         context: &Context,
         service: &'static dyn Service,
         backup: &BackupRef,
-    ) -> Result<Stop, Error> {
+    ) -> Result<StopOutcome, Error> {
         remove::stop(self.operation(context, service), backup, Others::Stopped).await
     }
 

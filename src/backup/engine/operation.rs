@@ -10,7 +10,7 @@ use super::client::{Client, interruption_of};
 use super::lookup::{self, completed, filter, kinds, scope};
 use super::next::{Answer, Question, Scope};
 use super::pace;
-use super::poller::{Place, Pollers};
+use super::poller::{Pollers, Seat};
 use super::proof::{self, Absence, Gone, InstanceKnown};
 use crate::backup::{Backup, BackupRef, Error, Instance};
 use crate::cloud::{self, Call, Reply};
@@ -126,9 +126,9 @@ impl Operation<'_> {
         if self.service.find(backup)?.is_empty() || kinds == 0 {
             return lookup::by_id(self.client, backup).await;
         }
-        let place = self.pollers.come(self.client, None);
+        let seat = self.pollers.come(self.client, None);
         let question = Question::Read { scope, id, since: Instant::now(), kinds };
-        match place.ask(self.context, question).await {
+        match seat.ask(self.context, question).await {
             Ok(Answer::Seen(found)) => completed(*found, backup).map(Some),
             Ok(Answer::Failed(error)) => Err(error.into()),
             // Without time this only says so.
@@ -136,8 +136,8 @@ impl Operation<'_> {
         }
     }
 
-    /// A place among those who watch.
-    pub(super) fn watch(&self, backup: &BackupRef) -> (Place, Scope) {
+    /// A seat among those who watch.
+    pub(super) fn watch(&self, backup: &BackupRef) -> (Seat, Scope) {
         let scope = scope(self.client, backup);
         (self.pollers.come(self.client, Some((scope.clone(), backup.id.clone()))), scope)
     }

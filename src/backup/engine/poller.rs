@@ -39,16 +39,16 @@ enum Want {
     Wrote,
 }
 
-/// A place at the owner's; left when dropped.
+/// A seat at the owner's; left when dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct Seat {
     owner: mpsc::UnboundedSender<Want>,
     ticket: Ticket,
 }
 
 impl Pollers {
-    /// A place for somebody who may watch a backup.
-    pub(super) fn come(&self, client: Client<'_>, watches: Option<(Scope, String)>) -> Place {
+    /// A seat for somebody who may watch a backup.
+    pub(super) fn come(&self, client: Client<'_>, watches: Option<(Scope, String)>) -> Seat {
         static TICKETS: AtomicU64 = AtomicU64::new(0);
         let ticket = TICKETS.fetch_add(1, Ordering::Relaxed);
         let key = (client.cloud.region().to_owned(), client.service.facts().key());
@@ -56,7 +56,7 @@ impl Pollers {
         let mut owners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let want = match owners.get(&key) {
             Some(owner) => match owner.send(want) {
-                Ok(()) => return Place { owner: owner.clone(), ticket },
+                Ok(()) => return Seat { owner: owner.clone(), ticket },
                 // It has gone meanwhile.
                 Err(back) => back.0,
             },
@@ -68,7 +68,7 @@ impl Pollers {
         // It cannot have gone before it was told anything.
         let _ = owner.send(want);
         owners.insert(key, owner.clone());
-        Place { owner, ticket }
+        Seat { owner, ticket }
     }
 
     /// We are about to change something, or have just done so.
@@ -81,7 +81,7 @@ impl Pollers {
     }
 }
 
-impl Place {
+impl Seat {
     /// Asks the owner, for as long as there is time.
     pub(super) async fn ask(&self, context: &Context, question: Question) -> Result<Answer, Interruption> {
         let (reply, told) = oneshot::channel();
@@ -96,7 +96,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Seat {
     fn drop(&mut self) {
         let _ = self.owner.send(Want::Left(self.ticket));
     }

@@ -15,7 +15,7 @@ use crate::cloud::{self, Fate, Refusal};
 
 /// What a stop found and did.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Stop {
+pub enum StopOutcome {
     /// It ran, and does so no more: as it is now, `None` if the cloud dropped it.
     Stopped(Option<Box<Backup>>),
     /// It ran, and has completed: a stop was sent and had no effect.
@@ -33,7 +33,7 @@ pub(super) enum Others {
     Stopped,
 }
 
-pub(super) async fn stop(operation: Operation<'_>, backup: &BackupRef, others: Others) -> Result<Stop, Error> {
+pub(super) async fn stop(operation: Operation<'_>, backup: &BackupRef, others: Others) -> Result<StopOutcome, Error> {
     let facts = operation.service.facts();
     if facts.stop == StopScope::Never {
         return Err(Unsupported(format!("{} cannot stop a running backup", facts.title)).into());
@@ -41,7 +41,7 @@ pub(super) async fn stop(operation: Operation<'_>, backup: &BackupRef, others: O
     match itself(operation, backup).await? {
         None => Err(Error::Vanished { id: backup.id.clone() }),
         Some(seen) if runs(&seen.status) => halt(&mut Watch::new(operation, backup), seen, others).await,
-        Some(seen) => Ok(Stop::NotRunning(Box::new(seen))),
+        Some(seen) => Ok(StopOutcome::NotRunning(Box::new(seen))),
     }
 }
 
@@ -150,8 +150,8 @@ async fn ended(watch: &mut Watch<'_>, running: Backup) -> Result<Option<Backup>,
     // What follows is another call.
     watch.fate = Fate::default();
     let why = match halted {
-        Ok(Stop::Stopped(ended)) => return Ok(ended.map(|ended| *ended)),
-        Ok(Stop::NotRunning(ended) | Stop::Completed(ended)) => return Ok(Some(*ended)),
+        Ok(StopOutcome::Stopped(ended)) => return Ok(ended.map(|ended| *ended)),
+        Ok(StopOutcome::NotRunning(ended) | StopOutcome::Completed(ended)) => return Ok(Some(*ended)),
         Err(error @ (Error::Stopped { .. } | Error::StillRunning { .. } | Error::OutOfSight { .. })) => {
             return Err(error);
         }
@@ -259,7 +259,7 @@ async fn gone(watch: &mut Watch<'_>, job_id: Option<&str>, patience: Duration) -
 }
 
 /// Stops a backup that was seen running.
-async fn halt(watch: &mut Watch<'_>, running: Backup, spared: Others) -> Result<Stop, Error> {
+async fn halt(watch: &mut Watch<'_>, running: Backup, spared: Others) -> Result<StopOutcome, Error> {
     let operation = watch.operation;
     let facts = operation.service.facts();
     let Some(mut call) = operation.service.stop(&running) else {
@@ -304,9 +304,9 @@ async fn halt(watch: &mut Watch<'_>, running: Backup, spared: Others) -> Result<
         };
         if let Some(ended) = stopped(watch, job_id.as_deref(), patience).await? {
             return Ok(match ended {
-                Some(ended) if !asked => Stop::NotRunning(ended),
-                Some(ended) if ended.status == Status::Completed => Stop::Completed(ended),
-                ended => Stop::Stopped(ended),
+                Some(ended) if !asked => StopOutcome::NotRunning(ended),
+                Some(ended) if ended.status == Status::Completed => StopOutcome::Completed(ended),
+                ended => StopOutcome::Stopped(ended),
             });
         }
     }

@@ -8,7 +8,7 @@ use tracing::{info, warn};
 use super::client::{Interruption, interruption_of, trouble_of};
 use super::next::{Answer, LookFor, Question, Scope};
 use super::operation::Operation;
-use super::poller::Place;
+use super::poller::Seat;
 use super::{lookup, pace};
 use crate::backup::{Backup, BackupRef, Error, Job, JobStatus, Progress, Status};
 use crate::cloud::{self, Fate};
@@ -29,7 +29,7 @@ pub(super) struct Watch<'a> {
     deleted: Option<(Instant, Instant)>,
     looks: u32,
     job_asked: Instant,
-    place: Place,
+    seat: Seat,
     scope: Scope,
     /// What the owner told before the next look.
     told: Option<Answer>,
@@ -55,7 +55,7 @@ pub(super) enum Look {
 impl<'a> Watch<'a> {
     pub(super) fn new(operation: Operation<'a>, backup: &'a BackupRef) -> Self {
         let now = Instant::now();
-        let (place, scope) = operation.watch(backup);
+        let (seat, scope) = operation.watch(backup);
         Watch {
             operation,
             backup,
@@ -66,7 +66,7 @@ impl<'a> Watch<'a> {
             deleted: None,
             looks: 0,
             job_asked: now,
-            place,
+            seat,
             scope,
             told: None,
             alone: true,
@@ -86,7 +86,7 @@ impl<'a> Watch<'a> {
     async fn ask(&mut self, due: Instant) -> Result<Answer, Error> {
         let (scope, id) = (self.scope.clone(), self.backup.id.clone());
         let look = LookFor { scope, id, since: self.fresh_since, due, deleted: self.deleted };
-        let told = self.place.ask(self.operation.context, Question::Look(look)).await;
+        let told = self.seat.ask(self.operation.context, Question::Look(look)).await;
         let told = told.map_err(|interruption| self.interrupted(interruption))?;
         self.alone = matches!(told, Answer::Alone);
         if self.alone {
@@ -161,7 +161,7 @@ impl<'a> Watch<'a> {
         self.deleted = None;
         let (operation, id) = (self.operation, &self.backup.id);
         let question = Question::Delete { id: id.clone(), patience: self.patience(), fate: self.fate.clone() };
-        let sent = match self.place.ask(operation.context, question).await {
+        let sent = match self.seat.ask(operation.context, question).await {
             Ok(Answer::Accepted) => Ok(None),
             Ok(Answer::Failed(error)) => Err(error),
             // Without time this only says so.

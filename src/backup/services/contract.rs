@@ -73,7 +73,7 @@ const SENT_BUT_NOT_TOLD: &[(&str, &str, &str, &str)] =
 
 /// One line of the facts.
 #[derive(Clone, Debug, PartialEq)]
-struct Field {
+struct Fact {
     kind: String,
     required: bool,
 }
@@ -83,13 +83,13 @@ fn facts() -> Json {
 }
 
 /// The fields under `part` of a call, by name.
-fn fields(call: &Json, part: &str) -> BTreeMap<String, Field> {
+fn fields(call: &Json, part: &str) -> BTreeMap<String, Fact> {
     let lines = call[part].as_array().into_iter().flatten().filter_map(Json::as_str);
     lines
         .map(|line| {
             let (name, kind) = line.split_once(' ').expect("a name and a type");
             let required = kind.ends_with('!');
-            (name.to_owned(), Field { kind: kind.trim_end_matches('!').to_owned(), required })
+            (name.to_owned(), Fact { kind: kind.trim_end_matches('!').to_owned(), required })
         })
         .collect()
 }

@@ -8,8 +8,8 @@ use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::codegen::BoxStream;
 
-use super::call::Call;
 use super::coding::{configured, validated};
+use super::procedure::Procedure;
 use super::session::Session;
 use crate::plugin::action::{Run, Teller};
 use crate::plugin::erased::caught;
@@ -18,7 +18,7 @@ use crate::plugin::{Diagnostics, Provider, gate};
 use wire::invoke_action::Event;
 use wire::invoke_action::event::{Completed, Progress, Type};
 
-impl<P: Provider> Call<P> for wire::validate_action_config::Request {
+impl<P: Provider> Procedure<P> for wire::validate_action_config::Request {
     type Response = wire::validate_action_config::Response;
 
     async fn answer(self, session: &Session<P>) -> Result<Self::Response, Diagnostics> {
@@ -27,7 +27,7 @@ impl<P: Provider> Call<P> for wire::validate_action_config::Request {
     }
 }
 
-impl<P: Provider> Call<P> for wire::plan_action::Request {
+impl<P: Provider> Procedure<P> for wire::plan_action::Request {
     type Response = wire::plan_action::Response;
 
     async fn answer(self, session: &Session<P>) -> Result<Self::Response, Diagnostics> {

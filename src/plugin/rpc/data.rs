@@ -1,14 +1,14 @@
 //! Data sources.
 
-use super::call::Call;
 use super::coding::{configured, validated, write};
+use super::procedure::Procedure;
 use super::session::Session;
 use crate::plugin::erased::{Ended, Start};
 use crate::plugin::proto::tfplugin6 as wire;
 use crate::plugin::timeouts::Limited;
 use crate::plugin::{Diagnostics, Private, Provider, gate, lifecycle};
 
-impl<P: Provider> Call<P> for wire::validate_data_resource_config::Request {
+impl<P: Provider> Procedure<P> for wire::validate_data_resource_config::Request {
     type Response = wire::validate_data_resource_config::Response;
 
     async fn answer(self, session: &Session<P>) -> Result<Self::Response, Diagnostics> {
@@ -17,7 +17,7 @@ impl<P: Provider> Call<P> for wire::validate_data_resource_config::Request {
     }
 }
 
-impl<P: Provider> Call<P> for wire::read_data_source::Request {
+impl<P: Provider> Procedure<P> for wire::read_data_source::Request {
     type Response = wire::read_data_source::Response;
 
     async fn answer(self, session: &Session<P>) -> Result<Self::Response, Diagnostics> {

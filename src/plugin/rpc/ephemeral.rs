@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::call::Call;
 use super::coding::{configured, validated, write};
+use super::procedure::Procedure;
 use super::session::Session;
 use crate::plugin::ephemeral::Lease;
 use crate::plugin::erased::Start;
@@ -22,7 +22,7 @@ fn leased(lease: Lease) -> (Diagnostics, Option<prost_types::Timestamp>, Option<
     (warnings, renew_at.map(Into::into), Some(private).filter(|bytes| !bytes.is_empty()))
 }
 
-impl<P: Provider> Call<P> for wire::validate_ephemeral_resource_config::Request {
+impl<P: Provider> Procedure<P> for wire::validate_ephemeral_resource_config::Request {
     type Response = wire::validate_ephemeral_resource_config::Response;
 
     async fn answer(self, session: &Session<P>) -> Result<Self::Response, Diagnostics> {
@@ -31,7 +31,7 @@ impl<P: Provider> Call<P> for wire::validate_ephemeral_resource_config::Request 
     }
 }
 
-impl<P: Provider> Call<P> for wire::open_ephemeral_resource::Request {
+impl<P: Provider> Procedure<P> for wire::open_ephemeral_resource::Request {
     type Response = wire::open_ephemeral_resource::Response;
 
     async fn answer(self, session: &Session<P>) -> Result<Self::Response, Diagnostics> {
@@ -56,7 +56,7 @@ impl<P: Provider> Call<P> for wire::open_ephemeral_resource::Request {
     }
 }
 
-impl<P: Provider> Call<P> for wire::renew_ephemeral_resource::Request {
+impl<P: Provider> Procedure<P> for wire::renew_ephemeral_resource::Request {
     type Response = wire::renew_ephemeral_resource::Response;
 
     fn unchanged(&self) -> Self::Response {
@@ -76,7 +76,7 @@ impl<P: Provider> Call<P> for wire::renew_ephemeral_resource::Request {
     }
 }
 
-impl<P: Provider> Call<P> for wire::close_ephemeral_resource::Request {
+impl<P: Provider> Procedure<P> for wire::close_ephemeral_resource::Request {
     type Response = wire::close_ephemeral_resource::Response;
 
     async fn answer(self, session: &Session<P>) -> Result<Self::Response, Diagnostics> {

@@ -1,13 +1,13 @@
 //! Functions.
 
-use super::call::Call;
+use super::procedure::Procedure;
 use super::session::Session;
 use crate::plugin::erased::caught;
 use crate::plugin::function::{self, FunctionError};
 use crate::plugin::proto::tfplugin6 as wire;
 use crate::plugin::{Diagnostics, Provider};
 
-impl<P: Provider> Call<P> for wire::get_functions::Request {
+impl<P: Provider> Procedure<P> for wire::get_functions::Request {
     type Response = wire::get_functions::Response;
 
     async fn answer(self, session: &Session<P>) -> Result<Self::Response, Diagnostics> {

@@ -7,17 +7,17 @@ use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::codegen::BoxStream;
 
-use super::call::Call;
 use super::coding::{configured, identify, validated, write};
+use super::procedure::Procedure;
 use super::session::Session;
 use crate::plugin::erased::{AnyResource, caught};
-use crate::plugin::list::{Found, Search};
+use crate::plugin::list::{ListEvent, Search};
 use crate::plugin::proto::tfplugin6 as wire;
 use crate::plugin::timeouts::Limited;
 use crate::plugin::{Diagnostic, Diagnostics, Provider, Value, gate, lifecycle};
 use wire::list_resource::Event;
 
-impl<P: Provider> Call<P> for wire::validate_list_resource_config::Request {
+impl<P: Provider> Procedure<P> for wire::validate_list_resource_config::Request {
     type Response = wire::validate_list_resource_config::Response;
 
     async fn answer(self, session: &Session<P>) -> Result<Self::Response, Diagnostics> {
@@ -55,14 +55,14 @@ pub(super) fn answer<P: Provider>(session: Arc<Session<P>>, request: wire::list_
             Ok(())
         };
         if let Err(errors) = caught(work).await {
-            let _ = notes.send(Found::Note(errors)).await;
+            let _ = notes.send(ListEvent::Note(errors)).await;
         }
         drop(running);
     });
     Box::pin(ReceiverStream::new(found).map(move |found| {
         let event = match found {
-            Found::Note(diagnostics) => Err(diagnostics),
-            Found::Object { label, object } => session
+            ListEvent::Note(diagnostics) => Err(diagnostics),
+            ListEvent::Object { label, object } => session
                 .find(|all| &all.resources, &type_name)
                 .and_then(|resource| event(resource, whole, label, object)),
         };

@@ -5,12 +5,12 @@
 //! operation that has begun must come to its end. Panics become errors, and what is known of the object is answered.
 
 mod action;
-mod call;
 mod coding;
 mod data;
 mod ephemeral;
 mod function;
 mod list;
+mod procedure;
 mod provider;
 mod resource;
 mod session;
@@ -22,11 +22,11 @@ use tokio::sync::oneshot;
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status};
 
-use call::{Answered, Call};
 #[cfg(test)]
 pub(super) use coding::write;
 #[cfg(test)]
 pub(super) use list::no_identity;
+use procedure::{Answered, Procedure};
 use session::Session;
 
 use super::Provider;
@@ -61,7 +61,7 @@ impl<P: Provider> Rpc<P> {
     }
 
     /// Answers one call in a task of its own.
-    async fn answer<Q: Call<P>>(&self, rpc: &'static str, type_name: String, call: Q) -> RpcResult<Q::Response> {
+    async fn answer<Q: Procedure<P>>(&self, rpc: &'static str, type_name: String, call: Q) -> RpcResult<Q::Response> {
         let session = Arc::clone(&self.0);
         let (sender, receiver) = oneshot::channel();
         // Held to the end, so that the process does not end before.

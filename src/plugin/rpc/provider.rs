@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::call::Call;
 use super::coding::{configured, validated};
+use super::procedure::Procedure;
 use super::session::{Configured, Session};
 use crate::plugin::erased::{Offered, typed};
 use crate::plugin::proto::tfplugin6 as wire;
@@ -16,7 +16,7 @@ const CAPABILITIES: wire::ServerCapabilities = wire::ServerCapabilities {
     generate_resource_config: true,
 };
 
-impl<P: Provider> Call<P> for wire::get_metadata::Request {
+impl<P: Provider> Procedure<P> for wire::get_metadata::Request {
     type Response = wire::get_metadata::Response;
 
     async fn answer(self, session: &Session<P>) -> Result<Self::Response, Diagnostics> {
@@ -38,7 +38,7 @@ impl<P: Provider> Call<P> for wire::get_metadata::Request {
     }
 }
 
-impl<P: Provider> Call<P> for wire::get_provider_schema::Request {
+impl<P: Provider> Procedure<P> for wire::get_provider_schema::Request {
     type Response = wire::get_provider_schema::Response;
 
     async fn answer(self, session: &Session<P>) -> Result<Self::Response, Diagnostics> {
@@ -60,7 +60,7 @@ impl<P: Provider> Call<P> for wire::get_provider_schema::Request {
     }
 }
 
-impl<P: Provider> Call<P> for wire::get_resource_identity_schemas::Request {
+impl<P: Provider> Procedure<P> for wire::get_resource_identity_schemas::Request {
     type Response = wire::get_resource_identity_schemas::Response;
 
     async fn answer(self, session: &Session<P>) -> Result<Self::Response, Diagnostics> {
@@ -71,7 +71,7 @@ impl<P: Provider> Call<P> for wire::get_resource_identity_schemas::Request {
     }
 }
 
-impl<P: Provider> Call<P> for wire::validate_provider_config::Request {
+impl<P: Provider> Procedure<P> for wire::validate_provider_config::Request {
     type Response = wire::validate_provider_config::Response;
 
     async fn answer(self, session: &Session<P>) -> Result<Self::Response, Diagnostics> {
@@ -79,7 +79,7 @@ impl<P: Provider> Call<P> for wire::validate_provider_config::Request {
     }
 }
 
-impl<P: Provider> Call<P> for wire::configure_provider::Request {
+impl<P: Provider> Procedure<P> for wire::configure_provider::Request {
     type Response = wire::configure_provider::Response;
 
     async fn answer(self, session: &Session<P>) -> Result<Self::Response, Diagnostics> {

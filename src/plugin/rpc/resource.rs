@@ -1,7 +1,7 @@
 //! Resources.
 
-use super::call::Call;
 use super::coding::{identify, is_nothing, read, recalled, stored, write};
+use super::procedure::Procedure;
 use super::session::Session;
 use crate::plugin::erased::AnyResource;
 use crate::plugin::lifecycle::{self, Applied};
@@ -76,7 +76,7 @@ fn planned_identity(request: &wire::apply_resource_change::Request) -> Option<wi
     request.planned_identity.clone().filter(|_| !is_nothing(request.prior_state.as_ref()))
 }
 
-impl<P: Provider> Call<P> for wire::validate_resource_config::Request {
+impl<P: Provider> Procedure<P> for wire::validate_resource_config::Request {
     type Response = wire::validate_resource_config::Response;
 
     async fn answer(self, session: &Session<P>) -> Result<Self::Response, Diagnostics> {
@@ -88,7 +88,7 @@ impl<P: Provider> Call<P> for wire::validate_resource_config::Request {
     }
 }
 
-impl<P: Provider> Call<P> for wire::upgrade_resource_state::Request {
+impl<P: Provider> Procedure<P> for wire::upgrade_resource_state::Request {
     type Response = wire::upgrade_resource_state::Response;
 
     async fn answer(self, session: &Session<P>) -> Result<Self::Response, Diagnostics> {
@@ -104,7 +104,7 @@ impl<P: Provider> Call<P> for wire::upgrade_resource_state::Request {
     }
 }
 
-impl<P: Provider> Call<P> for wire::upgrade_resource_identity::Request {
+impl<P: Provider> Procedure<P> for wire::upgrade_resource_identity::Request {
     type Response = wire::upgrade_resource_identity::Response;
 
     async fn answer(self, session: &Session<P>) -> Result<Self::Response, Diagnostics> {
@@ -125,7 +125,7 @@ impl<P: Provider> Call<P> for wire::upgrade_resource_identity::Request {
     }
 }
 
-impl<P: Provider> Call<P> for wire::read_resource::Request {
+impl<P: Provider> Procedure<P> for wire::read_resource::Request {
     type Response = wire::read_resource::Response;
 
     fn unchanged(&self) -> Self::Response {
@@ -155,7 +155,7 @@ impl<P: Provider> Call<P> for wire::read_resource::Request {
     }
 }
 
-impl<P: Provider> Call<P> for wire::plan_resource_change::Request {
+impl<P: Provider> Procedure<P> for wire::plan_resource_change::Request {
     type Response = wire::plan_resource_change::Response;
 
     fn unchanged(&self) -> Self::Response {
@@ -235,7 +235,7 @@ impl<P: Provider> Call<P> for wire::plan_resource_change::Request {
     }
 }
 
-impl<P: Provider> Call<P> for wire::apply_resource_change::Request {
+impl<P: Provider> Procedure<P> for wire::apply_resource_change::Request {
     type Response = wire::apply_resource_change::Response;
 
     fn unchanged(&self) -> Self::Response {
@@ -272,7 +272,7 @@ impl<P: Provider> Call<P> for wire::apply_resource_change::Request {
     }
 }
 
-impl<P: Provider> Call<P> for wire::import_resource_state::Request {
+impl<P: Provider> Procedure<P> for wire::import_resource_state::Request {
     type Response = wire::import_resource_state::Response;
 
     async fn answer(self, session: &Session<P>) -> Result<Self::Response, Diagnostics> {
@@ -293,7 +293,7 @@ impl<P: Provider> Call<P> for wire::import_resource_state::Request {
     }
 }
 
-impl<P: Provider> Call<P> for wire::move_resource_state::Request {
+impl<P: Provider> Procedure<P> for wire::move_resource_state::Request {
     type Response = wire::move_resource_state::Response;
 
     async fn answer(self, session: &Session<P>) -> Result<Self::Response, Diagnostics> {
@@ -321,7 +321,7 @@ impl<P: Provider> Call<P> for wire::move_resource_state::Request {
     }
 }
 
-impl<P: Provider> Call<P> for wire::generate_resource_config::Request {
+impl<P: Provider> Procedure<P> for wire::generate_resource_config::Request {
     type Response = wire::generate_resource_config::Response;
 
     async fn answer(self, session: &Session<P>) -> Result<Self::Response, Diagnostics> {

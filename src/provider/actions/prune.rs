@@ -130,8 +130,8 @@ impl Action<Backups> for PruneBackups {
             allow_last: rule.allow_last || coming > 0,
             ..rule
         };
-        let choice = Choice { client: &client, kind: service.facts().kept_kind, rule, kept: &kept(config) };
-        let staying = choice.staying(&found).await;
+        let selection = Selection { client: &client, kind: service.facts().kept_kind, rule, kept: &kept(config) };
+        let staying = selection.staying(&found).await;
         if staying.is_empty() { Diagnostics::new() } else { managed(&staying).into() }
     }
 
@@ -150,11 +150,11 @@ impl Action<Backups> for PruneBackups {
             let undone = "No backup of it fits, and nothing was deleted.";
             return Err(services::no_such_instance(key, id, client.region(), undone).into());
         }
-        let choice = Choice { client: &client, kind, rule, kept: &kept(&config) };
-        if let Some(warning) = choice.undated(&found) {
+        let selection = Selection { client: &client, kind, rule, kept: &kept(&config) };
+        if let Some(warning) = selection.undated(&found) {
             run.warn(warning);
         }
-        let leaving = choice.of(&found);
+        let leaving = selection.of(&found);
         let dry_run = config.dry_run != Attr::Known(false);
         let (count, of) = (leaving.len(), found.len());
         let each = leaving.iter().map(|backup| line(backup)).collect::<String>();
@@ -183,7 +183,7 @@ impl Action<Backups> for PruneBackups {
                     continue;
                 }
             };
-            let again = choice.of(&now);
+            let again = selection.of(&now);
             let mut unchanged = Vec::with_capacity(wave.len());
             for chosen in wave {
                 match changed(chosen, &now, &again) {
@@ -219,7 +219,7 @@ impl Action<Backups> for PruneBackups {
 
 /// What says which of the listed backups go.
 #[derive(Clone, Copy)]
-struct Choice<'a> {
+struct Selection<'a> {
     client: &'a Backups,
     kind: &'a str,
     rule: Rule,
@@ -227,7 +227,7 @@ struct Choice<'a> {
     kept: &'a BTreeSet<String>,
 }
 
-impl Choice<'_> {
+impl Selection<'_> {
     /// What the rule is asked about. What is kept is none of it: among the newest it would take another one's place.
     fn candidates(&self, listed: &[Backup]) -> Vec<Candidate> {
         let asked = listed.iter().filter(|backup| !self.kept.contains(&backup.id));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::explain::{About, Doing, explain};
 use super::super::{fields, services};
 use super::{context, is_missing, region_attribute, timeout_attribute};
-use crate::backup::{self, BackupRef, Backups, Filter, Status, Stop, StopScope};
+use crate::backup::{self, BackupRef, Backups, Filter, Status, StopOutcome, StopScope};
 use crate::plugin::{Action, Attr, Attribute, Diagnostic, Diagnostics, Path, Run, Schema, model};
 
 model! {
@@ -119,15 +119,15 @@ impl Action<Backups> for StopBackup {
                 client.stop_with_others(&context, service, backup).await
             };
             match outcome {
-                Ok(Stop::Stopped(now)) => {
+                Ok(StopOutcome::Stopped(now)) => {
                     let now = now.map_or("gone".to_owned(), |now| now.status.to_string());
                     run.tell(format!("The backup {} is stopped: {now}", backup.id));
                     stopped.push(&backup.id);
                 }
-                Ok(Stop::Completed(now)) => {
+                Ok(StopOutcome::Completed(now)) => {
                     idle.push(format!("The backup {} was not stopped: it has completed", now.id));
                 }
-                Ok(Stop::NotRunning(now)) => idle.push(format!("The backup {} is {}", backup.id, now.status)),
+                Ok(StopOutcome::NotRunning(now)) => idle.push(format!("The backup {} is {}", backup.id, now.status)),
                 Err(backup::Error::Vanished { id }) => idle.push(format!("There is no backup {id}")),
                 Err(error) => {
                     let about = About { service: key, id: Some(&backup.id), name: None, region: "" };

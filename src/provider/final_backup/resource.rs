@@ -1,7 +1,7 @@
 //! What the resource does: create, read, update, delete, import.
 
 use super::model::{FinalBackup, about, id_of, is_skipped, lets_go, text};
-use super::taking::{self, Ended};
+use super::taking::{self, NetOutcome};
 use super::{memory, messages, plan, schema};
 use crate::backup::{self, Backups, Instance, Service};
 use crate::plugin::{Attr, Diagnostic, Diagnostics, Life, Planning, Private, Resource, Schema};
@@ -105,12 +105,12 @@ impl Resource<Backups> for FinalBackupResource {
         let client = services::at_home(client, &mut state.region);
         let unlisted = instance(&client, service, &state, life, Doing::Final).await?.is_none();
         match taking::taken(&client, service, state.clone(), unlisted, life).await? {
-            Ended::Taken => Ok(()),
-            Ended::NoInstance if lets_go(&state) => {
+            NetOutcome::Taken => Ok(()),
+            NetOutcome::NoInstance if lets_go(&state) => {
                 life.warn(messages::nothing_left(&state));
                 Ok(())
             }
-            Ended::NoInstance => Err(messages::missing(&state).into()),
+            NetOutcome::NoInstance => Err(messages::missing(&state).into()),
         }
     }
 

@@ -26,7 +26,7 @@ pub(super) async fn taken(
     net: FinalBackup,
     unlisted: bool,
     life: &mut Life<FinalBackup>,
-) -> Result<Ended, Diagnostics> {
+) -> Result<NetOutcome, Diagnostics> {
     let digits = memory::digits(&mut life.private);
     let mut taking = Taking { client, service, digits, net, unlisted, again: None };
     let (now, limit) = (Timestamp::now(), attempt::recent(life.timeout()));
@@ -41,9 +41,9 @@ pub(super) async fn taken(
             Next::Take(number) => {
                 ended = number;
                 match taking.begun(number, life).await? {
-                    Begun::Started(started, name) => (started, name),
-                    Begun::Blocked => continue,
-                    Begun::NoInstance => return Ok(Ended::NoInstance),
+                    Opening::Started(started, name) => (started, name),
+                    Opening::Blocked => continue,
+                    Opening::NoInstance => return Ok(NetOutcome::NoInstance),
                 }
             }
         };
@@ -62,11 +62,11 @@ pub(super) async fn taken(
         taking.twins(&completed, life).await;
     }
     life.warn(messages::taken(&taking.net, &completed, Timestamp::now()));
-    Ok(Ended::Taken)
+    Ok(NetOutcome::Taken)
 }
 
 /// What became of an attempt.
-enum Begun {
+enum Opening {
     Started(Started, String),
     /// Its name is taken by what no list shows.
     Blocked,
@@ -76,7 +76,7 @@ enum Begun {
 
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ended {
+pub(super) enum NetOutcome {
     /// With a completed backup.
     Taken,
     /// There is nothing that a backup could be taken of.
@@ -158,7 +158,7 @@ impl Taking<'_> {
     }
 
     /// Takes one.
-    async fn begun(&mut self, number: u32, life: &Life<FinalBackup>) -> Result<Begun, Diagnostics> {
+    async fn begun(&mut self, number: u32, life: &Life<FinalBackup>) -> Result<Opening, Diagnostics> {
         let again = self.again.take().filter(|name| attempt::number(name, &self.digits) == Some(number));
         let want = NewBackup {
             instance_id: text(&self.net.instance_id).to_owned(),
@@ -172,12 +172,12 @@ impl Taking<'_> {
             // A destroy that was killed has begun it, and no list had shown it yet.
             Err(backup::Error::NameTaken { existing: Some(existing), .. }) if ours(&existing) => {
                 let started = Started { certainty: Certainty::Named, ..Started::from(BackupRef::from(&*existing)) };
-                Ok(Begun::Started(started, want.name))
+                Ok(Opening::Started(started, want.name))
             }
-            Err(backup::Error::NameTaken { existing: None, .. }) => Ok(Begun::Blocked),
-            Ok(started) => Ok(Begun::Started(started, want.name)),
+            Err(backup::Error::NameTaken { existing: None, .. }) => Ok(Opening::Blocked),
+            Ok(started) => Ok(Opening::Started(started, want.name)),
             Err(backup::Error::Cloud(error)) if self.unlisted && self.knows_no_instance(&error) => {
-                Ok(Begun::NoInstance)
+                Ok(Opening::NoInstance)
             }
             Err(error) => Err(self.failed(Some(&want.name), &error)),
         }

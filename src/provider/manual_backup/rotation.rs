@@ -63,7 +63,7 @@ fn noted(notes: &Private) -> Option<Vec<(String, String)>> {
 }
 
 /// What the rotation would do now.
-struct Leaving {
+struct Superseded {
     /// The ids of what it would delete, with what each is called.
     named: Vec<(String, String)>,
     /// A warning about what cannot be ordered.
@@ -76,7 +76,7 @@ async fn leaving(
     client: &Backups,
     rotation: &Rotation<'_>,
     replaced: Option<&str>,
-) -> Result<Leaving, Option<backup::Error>> {
+) -> Result<Superseded, Option<backup::Error>> {
     let found = client.ahead().ask(|context| async move { ours(client, &context, rotation).await }).await?;
     let candidates = found.iter().map(|backup| rotation.candidate(backup)).collect::<Vec<_>>();
     let managed = |id: &str| Some(id) != replaced && client.claims().is_managed(id);
@@ -88,7 +88,7 @@ async fn leaving(
     };
     let undated = retention::undated(&candidates, rule(rotation)).filter(|id| !managed(id));
     let undated = fields::undated(&found, undated);
-    Ok(Leaving { named: named.map(|backup| (backup.id.clone(), called(backup))).collect(), undated })
+    Ok(Superseded { named: named.map(|backup| (backup.id.clone(), called(backup))).collect(), undated })
 }
 
 /// What a planned create will delete once it has completed. Without an answer of the cloud there is nothing to announce.
@@ -104,7 +104,7 @@ pub(super) async fn announced(
     let leaving = match notes.as_deref().and_then(noted) {
         Some(agreed) => agreed,
         None => match leaving(client, &rotation, replaced).await {
-            Ok(Leaving { named, undated }) => {
+            Ok(Superseded { named, undated }) => {
                 announced.extend(undated);
                 named
             }

@@ -45,9 +45,9 @@ fn entries(file: &Text<'_>) -> Result<Vec<(String, Yaml)>, Diagnostic> {
         let (line, column) = (error.marker().line(), error.marker().col() + 1);
         problem(&format!("{} is not valid YAML (line {line}, column {column}).", file.path))
     };
-    let mut form = Form::default();
-    Parser::new_from_str(file.text).load(&mut form, true).map_err(unreadable)?;
-    if form.has_aliases {
+    let mut aliases = Aliases::default();
+    Parser::new_from_str(file.text).load(&mut aliases, true).map_err(unreadable)?;
+    if aliases.are_there {
         return Err(problem(&format!("{} uses aliases (`*name`), which are not read here.", file.path)));
     }
     let documents = YamlLoader::load_from_str(file.text).map_err(unreadable)?;
@@ -62,16 +62,16 @@ fn entries(file: &Text<'_>) -> Result<Vec<(String, Yaml)>, Diagnostic> {
     Ok(clouds.iter().filter_map(|(name, entry)| Some((label(name)?, entry.clone()))).collect())
 }
 
-/// What a text is made of, before it is built up.
+/// Looks for aliases in a text before it is built up.
 #[derive(Default)]
-struct Form {
+struct Aliases {
     /// Whether it refers to other parts of itself: then a short text can grow without end.
-    has_aliases: bool,
+    are_there: bool,
 }
 
-impl EventReceiver for Form {
+impl EventReceiver for Aliases {
     fn on_event(&mut self, event: Event) {
-        self.has_aliases |= matches!(event, Event::Alias(_));
+        self.are_there |= matches!(event, Event::Alias(_));
     }
 }
 

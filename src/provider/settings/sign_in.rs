@@ -23,7 +23,8 @@ pub(super) struct SignIn {
     pub(super) is_kept: bool,
 }
 
-type Answer = Option<Result<SignIn, Diagnostic>>;
+/// How to sign in with what a place holds; `None` if it holds nothing of the kind.
+type MaybeSignIn = Option<Result<SignIn, Diagnostic>>;
 
 /// How to sign in: what is written in the block, else in the environment; in both a token before keys, keys before a
 /// password. Then the profile or the entry of `clouds.yaml`, if one was asked for, and the instance's own agency when there
@@ -60,12 +61,12 @@ fn signed_in(
     fault.map_or(Ok(SignIn { credentials, from, is_kept: place == Place::File }), Err)
 }
 
-fn token(places: &Places<'_>, at: &[Place]) -> Answer {
+fn token(places: &Places<'_>, at: &[Place]) -> MaybeSignIn {
     let (place, found) = at.iter().find_map(|place| Some((*place, places.within(*place, "token")?)))?;
     Some(signed_in(Credentials::Token(found.value.clone().into()), place, &[&found], &[]))
 }
 
-fn keys(places: &Places<'_>, at: &[Place]) -> Answer {
+fn keys(places: &Places<'_>, at: &[Place]) -> MaybeSignIn {
     for &place in at {
         match (places.within(place, "access_key"), places.within(place, "secret_key")) {
             (Some(access), Some(secret)) => {
@@ -91,7 +92,7 @@ fn user(places: &Places<'_>, place: Place) -> Option<(Found, bool)> {
     id.or_else(|| places.within(place, "user_name").map(|found| (found, false)))
 }
 
-fn password(places: &Places<'_>, at: &[Place]) -> Answer {
+fn password(places: &Places<'_>, at: &[Place]) -> MaybeSignIn {
     // A user alone is no way to sign in.
     at.iter().find_map(|place| places.within(*place, "password"))?;
     for &place in at {

@@ -61,7 +61,7 @@ enum Say {
 
 /// What is said to a call, by how often such calls came before, when this one came, and what it is.
 type Says = Box<dyn Fn(usize, Duration, &str) -> Say + Send + Sync>;
-type Rule = (&'static str, Says);
+type Scripted = (&'static str, Says);
 
 /// A cloud that follows a script: the first rule whose beginning a call has answers it, knowing how often it was asked
 /// before and how long the test runs.
@@ -70,7 +70,7 @@ struct Script(Arc<Inner>);
 
 struct Inner {
     begun: Instant,
-    rules: Mutex<Vec<(Rule, usize)>>,
+    rules: Mutex<Vec<(Scripted, usize)>>,
     firsts: Mutex<Vec<(&'static str, Say)>>,
     calls: Mutex<Vec<(Duration, String)>>,
 }

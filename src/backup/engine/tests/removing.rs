@@ -1,7 +1,7 @@
 //! Stopping and deleting.
 
 use super::*;
-use crate::backup::engine::Stop;
+use crate::backup::engine::StopOutcome;
 use crate::backup::{Datastore, Error, Status};
 
 const BY_ID_RDS: &str = "GET /v3/{project_id}/backups?instance_id=i1&backup_id=b1";
@@ -12,7 +12,7 @@ async fn delete(script: &Script, key: &str, context: &Context) -> Result<(), Err
     script.backups().delete(context, service(key), &b1()).await
 }
 
-async fn stop(script: &Script, key: &str, context: &Context) -> Result<Stop, Error> {
+async fn stop(script: &Script, key: &str, context: &Context) -> Result<StopOutcome, Error> {
     script.backups().stop(context, service(key), &b1()).await
 }
 
@@ -176,7 +176,7 @@ async fn other_peoples_backups_are_not_stopped() {
         .says(BY_ID_RDS, [list(&[postgres("b1", "BUILDING")]), list(&[postgres("b1", "FAILED")])])
         .says(STOP_RDS, [accepted()]);
     let stopped = script.backups().stop_with_others(&within(seconds(60)), service("rds"), &b1()).await;
-    assert!(matches!(stopped, Ok(Stop::Stopped(Some(_)))), "{stopped:?}");
+    assert!(matches!(stopped, Ok(StopOutcome::Stopped(Some(_)))), "{stopped:?}");
     assert_eq!((script.count(STOP_RDS), script.count(OF_INSTANCE_RDS)), (1, 0));
 }
 
@@ -204,13 +204,13 @@ async fn only_postgresql_is_stopped_in_rds() {
 async fn a_lost_stop_is_repeated_until_it_is_seen_to_have_worked() {
     let script =
         Script::new().says(BY_ID, [b1_is("BUILDING"), b1_is("BUILDING"), b1_is("FAILED")]).says(PUT, [Say::Lost]);
-    let Ok(Stop::Stopped(Some(backup))) = stop(&script, "dds", &within(seconds(60))).await else { panic!() };
+    let Ok(StopOutcome::Stopped(Some(backup))) = stop(&script, "dds", &within(seconds(60))).await else { panic!() };
     assert_eq!((backup.status, script.count(PUT)), (Status::Failed, 1));
     let script = Script::new()
         .on(BY_ID, |_, elapsed| b1_is(if elapsed < seconds(8) { "BUILDING" } else { "FAILED" }))
         .says(PUT, [Say::Lost, accepted()])
         .says(THE_JOB, [job("Running", "")]);
-    assert!(matches!(stop(&script, "dds", &within(seconds(60))).await, Ok(Stop::Stopped(Some(_)))));
+    assert!(matches!(stop(&script, "dds", &within(seconds(60))).await, Ok(StopOutcome::Stopped(Some(_)))));
     assert_eq!(script.count(PUT), 2);
 }
 
@@ -222,7 +222,7 @@ async fn a_stop_that_was_accepted_is_awaited_as_long_as_the_service_is_at_it() {
             .says(PUT, [accepted(), Say::No(403, "DBS.200019")])
             .says(THE_JOB, [job("Running", "")]);
         match stop(&script, "dds", &within(seconds(600))).await {
-            Ok(Stop::Stopped(Some(_))) => assert!(ends),
+            Ok(StopOutcome::Stopped(Some(_))) => assert!(ends),
             Err(Error::StillRunning { .. }) => assert!(!ends),
             other => panic!("{other:?}"),
         }
@@ -236,16 +236,16 @@ async fn stops_have_clear_results() {
     // Not running.
     for status in ["COMPLETED", "FAILED", "DELETING"] {
         let script = Script::new().says(BY_ID, [b1_is(status)]);
-        assert!(matches!(stop(&script, "dds", &context).await, Ok(Stop::NotRunning(_))), "{status}");
+        assert!(matches!(stop(&script, "dds", &context).await, Ok(StopOutcome::NotRunning(_))), "{status}");
         assert_eq!(script.calls(), [BY_ID]);
     }
     // It completed just before the stop came.
     let script =
         Script::new().says(BY_ID, [b1_is("BUILDING"), b1_is("COMPLETED")]).says(PUT, [Say::No(400, "DBS.201202")]);
-    assert!(matches!(stop(&script, "dds", &context).await, Ok(Stop::NotRunning(_))));
+    assert!(matches!(stop(&script, "dds", &context).await, Ok(StopOutcome::NotRunning(_))));
     // The cloud dropped it.
     let script = Script::new().says(BY_ID, [b1_is("BUILDING"), empty()]).says(PUT, [accepted()]);
-    assert_eq!(stop(&script, "dds", &context).await.unwrap(), Stop::Stopped(None));
+    assert_eq!(stop(&script, "dds", &context).await.unwrap(), StopOutcome::Stopped(None));
     // Not there, not offered, not possible, not allowed.
     let script = Script::new().says(BY_ID, [empty()]);
     assert!(matches!(stop(&script, "dds", &context).await, Err(Error::Vanished { .. })));
@@ -284,7 +284,7 @@ async fn a_stop_waits_for_a_backup_that_is_not_listed_yet() {
     for after in [3, 25, 75] {
         let script = listed_late(after);
         let stopped = script.backups().stop(&within(seconds(600)), dds(), &new).await;
-        let Ok(Stop::Stopped(Some(ended))) = stopped else { panic!("{stopped:?}") };
+        let Ok(StopOutcome::Stopped(Some(ended))) = stopped else { panic!("{stopped:?}") };
         assert_eq!((ended.status, script.count(PUT)), (Status::Failed, 1));
     }
     // Whoever has no time for that learns that it was not listed yet.
@@ -505,7 +505,7 @@ async fn what_completes_by_itself_was_not_stopped() {
             .says(PUT, [say.clone()])
             .says(THE_JOB, [job("Running", "")]);
         let told = stop(&script, "dds", &within(seconds(600))).await;
-        assert!(matches!(&told, Ok(Stop::Completed(ended)) if ended.id == "b1"), "{say:?}: {told:?}");
+        assert!(matches!(&told, Ok(StopOutcome::Completed(ended)) if ended.id == "b1"), "{say:?}: {told:?}");
     }
 }
 

@@ -7,7 +7,7 @@ use crate::plugin::proto::tfplugin6 as wire;
 use crate::plugin::{Diagnostics, Provider};
 
 /// A request, which knows how it is answered.
-pub(super) trait Call<P: Provider>: Sized + Send + 'static {
+pub(super) trait Procedure<P: Provider>: Sized + Send + 'static {
     type Response: Answered;
 
     /// What is answered beside the errors when it fails.
