@@ -182,6 +182,8 @@ pub enum Doubt {
     /// Nothing says that it was ever in this project: it has no record of one, and the service does not know the instance
     /// here.
     ProjectUnknown,
+    /// The service shows no instance at all, and IAM does not say that the project is one of those who ask.
+    NotTheCallers,
     /// Whether the service knows the instance could not be told.
     InstanceUnknown,
     /// It was begun, but never seen in a list, and its job is not known to have ended.

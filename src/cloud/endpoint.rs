@@ -195,6 +195,17 @@ fn check_region(settings: &Settings, region: &str, product: &Product) -> Result<
     let is_private = given.is_some_and(|host| {
         !PARTITIONS.iter().any(|known| host.ends_with(known)) || host.split('.').any(|label| label == region)
     });
+    let is_known = |name: &str| REGIONS.iter().any(|(_, regions)| regions.contains(&name));
+    if is_known(region)
+        && !is_known(&settings.region)
+        && let Some(meant) = nearest_region(settings, &settings.region)
+    {
+        return Err(Error::Setup(format!(
+            "the provider's region is {}, and there is no such region as far as is known. Perhaps {meant} is meant. (It was needed \
+             beside the region {region}; if it is new, configure a second provider for it)",
+            settings.region
+        )));
+    }
     let respelt = everywhere(settings).any(|one| one != region && one.eq_ignore_ascii_case(region));
     if !respelt && (is_private || own.is_none_or(|regions| regions.contains(&region))) {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Who acts, in IAM's own words: for people who want to see it. Nothing else needs it.
+//! Who acts, in IAM's own words.
 
 use serde_json::Value as Json;
 
@@ -59,6 +59,13 @@ impl Cloud {
             _ => self.project(context, project_id).await,
         };
         Caller { account: pick("/token/user/domain"), user: pick("/token/user"), project }
+    }
+
+    /// Whether the project of this region's calls is known to be one of whoever acts: it was looked up for these credentials, or
+    /// IAM says so.
+    pub async fn is_callers_project(&self, context: &Context) -> bool {
+        let Some(id) = self.given_project() else { return true };
+        self.identity(context, id).await.project.is_ok()
     }
 
     /// Whoever owns a permanent key.

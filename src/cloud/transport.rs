@@ -159,11 +159,19 @@ impl Cloud {
     /// The id of the project that this region's calls are for: as configured, else the token's own, else looked up by
     /// name, once.
     pub async fn project_id(&self, context: &Context) -> Result<String, Error> {
-        if let TokenScope::ProjectId(id) = &self.region.scope {
-            return Ok(id.clone());
+        if let Some(id) = self.given_project() {
+            return Ok(id.to_owned());
         }
         let looked_up = Box::pin(self.look_up_project(context));
         self.region.project_id.get(context, "GET /v3/projects", |_| true, |_| true, looked_up).await
+    }
+
+    /// The id that the configuration gives the project of this region's calls.
+    pub(super) fn given_project(&self) -> Option<&str> {
+        match &self.region.scope {
+            TokenScope::ProjectId(id) => Some(id),
+            _ => None,
+        }
     }
 
     fn access(&self) -> Access<'_> {

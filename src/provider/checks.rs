@@ -44,6 +44,17 @@ pub(super) fn check_given(name: &str) -> Result<(), String> {
     }
 }
 
+/// The name of what is in a database: any text that shows something.
+pub(super) fn check_shown(name: &str) -> Result<(), String> {
+    if name.trim().is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    match name.chars().find(|c| c.is_control()) {
+        Some(bad) => Err(format!("it contains {bad:?}")),
+        None => Ok(()),
+    }
+}
+
 /// Whether nobody sees that a character is there: spaces other than the usual one, and what Unicode lets programs ignore.
 pub(super) fn is_invisible(c: char) -> bool {
     let is_space = c != ' ' && c.is_whitespace();

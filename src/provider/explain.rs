@@ -455,6 +455,10 @@ fn doubtful(doubt: Doubt) -> &'static str {
         Doubt::ProjectUnknown => {
             "and the service does not know its instance in this project either: the credentials or the project may be the wrong ones"
         }
+        Doubt::NotTheCallers => {
+            "and shows no instance at all in this project, of which IAM does not say that it belongs to these credentials: they may be \
+             of another account"
+        }
         Doubt::InstanceUnknown => "but whether its instance is in this project could not be told",
         Doubt::NotListedYet => "but it was begun a short time ago, and lists can lag behind",
         Doubt::JobContradicts => "but the cloud's job that takes it has not failed",
@@ -464,7 +468,7 @@ fn doubtful(doubt: Doubt) -> &'static str {
 fn next_in_doubt(doubt: Doubt, about: About<'_>) -> String {
     let forget = "If it is really gone, forget it with `terraform state rm` and the resource's address.";
     match doubt {
-        Doubt::OtherProject | Doubt::ProjectUnknown | Doubt::InstanceUnknown => format!(
+        Doubt::OtherProject | Doubt::ProjectUnknown | Doubt::NotTheCallers | Doubt::InstanceUnknown => format!(
             "Check the account, the project and the region: `terraform-provider-huaweidb doctor` shows them. {forget}"
         ),
         Doubt::NotListedYet | Doubt::JobContradicts => {
@@ -689,6 +693,7 @@ mod tests {
             backup::Error::Vanished { id: id() },
             backup::Error::Doubtful { id: id(), doubt: Doubt::OtherProject },
             backup::Error::Doubtful { id: id(), doubt: Doubt::ProjectUnknown },
+            backup::Error::Doubtful { id: id(), doubt: Doubt::NotTheCallers },
             backup::Error::Doubtful { id: id(), doubt: Doubt::InstanceUnknown },
             backup::Error::Doubtful { id: id(), doubt: Doubt::NotListedYet },
             backup::Error::Doubtful { id: id(), doubt: Doubt::JobContradicts },

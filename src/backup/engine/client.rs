@@ -16,6 +16,8 @@ pub(super) trait Ask: Send + Sync {
     fn ask<'a>(&'a self, context: &'a Context, call: &'a Call) -> Pending<'a>;
     /// The project that calls of this region are for.
     fn project_id<'a>(&'a self, context: &'a Context) -> Pending<'a, String>;
+    /// Whether that project is known to be one of those who ask.
+    fn is_callers_project<'a>(&'a self, context: &'a Context) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
     fn in_region(&self, region: &str) -> Arc<dyn Ask>;
     fn region(&self) -> &str;
 
@@ -40,6 +42,10 @@ impl Ask for Cloud {
 
     fn project_id<'a>(&'a self, context: &'a Context) -> Pending<'a, String> {
         Box::pin(Cloud::project_id(self, context))
+    }
+
+    fn is_callers_project<'a>(&'a self, context: &'a Context) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>> {
+        Box::pin(Cloud::is_callers_project(self, context))
     }
 
     fn in_region(&self, region: &str) -> Arc<dyn Ask> {

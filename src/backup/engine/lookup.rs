@@ -11,15 +11,34 @@ use super::pages;
 use crate::backup::{Backup, BackupRef, Error, Filter, Instance, Page, Verdict};
 use crate::cloud;
 
+/// What a service shows of an instance in this project.
+pub(super) enum Shown {
+    There(Box<Instance>),
+    /// Other instances only.
+    Others,
+    /// No instance at all.
+    Nothing,
+}
+
 /// The instance as the service shows it in this project: asked for by its id, then looked for in the list of all.
-pub(super) async fn instance(client: Client<'_>, id: &str) -> Result<Option<Instance>, Error> {
+pub(super) async fn shown(client: Client<'_>, id: &str) -> Result<Shown, Error> {
     let mut is_it = |instance: &Instance| instance.id == id;
     let call = client.service.instance(id);
     let shown = client.read(&call, |reply| client.service.instances_read(reply)).await;
     if let Some(found) = shown.ok().and_then(|page| page.items.into_iter().find(&mut is_it)) {
-        return Ok(Some(found));
+        return Ok(Shown::There(Box::new(found)));
     }
-    Ok(pages::instances(client, None).await?.into_iter().find(is_it))
+    let all = pages::instances(client, None).await?;
+    let otherwise = if all.is_empty() { Shown::Nothing } else { Shown::Others };
+    Ok(all.into_iter().find(is_it).map_or(otherwise, |found| Shown::There(Box::new(found))))
+}
+
+/// The instance, if the service shows it in this project.
+pub(super) async fn instance(client: Client<'_>, id: &str) -> Result<Option<Instance>, Error> {
+    match shown(client, id).await? {
+        Shown::There(found) => Ok(Some(*found)),
+        Shown::Others | Shown::Nothing => Ok(None),
+    }
 }
 
 /// The list of that scope.

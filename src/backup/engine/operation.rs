@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::client::{Client, interruption_of};
-use super::lookup::{self, completed, filter, kinds, scope};
+use super::lookup::{self, Shown, completed, filter, kinds, scope};
 use super::next::{Answer, Question, Scope};
 use super::pace;
 use super::poller::{Pollers, Seat};
@@ -75,11 +75,20 @@ impl Operation<'_> {
     /// Whether the service knows the instance in this project.
     async fn knows(&self, instance_id: Option<&str>) -> Result<InstanceKnown, Error> {
         let Some(id) = instance_id else { return Ok(InstanceKnown::Yes) };
-        match lookup::instance(self.client, id).await {
-            Ok(Some(_)) => Ok(InstanceKnown::Yes),
-            Ok(None) => Ok(InstanceKnown::Unlisted),
+        match lookup::shown(self.client, id).await {
+            Ok(shown) => Ok(self.known(&shown).await),
             Err(Error::Cloud(error)) if interruption_of(&error).is_some() => Err(error.into()),
             Err(_) => Ok(InstanceKnown::Unasked),
+        }
+    }
+
+    /// What that says of the instance. Some clouds answer keys of another account as if the project were empty: only then IAM
+    /// is asked too.
+    async fn known(&self, shown: &Shown) -> InstanceKnown {
+        match shown {
+            Shown::There(_) => InstanceKnown::Yes,
+            Shown::Nothing if !self.cloud.is_callers_project(self.context).await => InstanceKnown::NothingListed,
+            Shown::Others | Shown::Nothing => InstanceKnown::Unlisted,
         }
     }
 
@@ -96,8 +105,10 @@ impl Operation<'_> {
             old: true,
         };
         loop {
-            if let Some(found) = lookup::instance(self.client, id).await? {
-                return Ok(Some(found));
+            let shown = lookup::shown(self.client, id).await?;
+            absence.instance = self.known(&shown).await;
+            if let Shown::There(found) = shown {
+                return Ok(Some(*found));
             }
             absence.looks += 1;
             match proof::gone(&absence) {

@@ -85,6 +85,8 @@ pub(super) enum InstanceKnown {
     Yes,
     /// The service's own list of instances was read and lacks it.
     Unlisted,
+    /// That list is empty, and IAM does not say that the project is one of those who ask.
+    NothingListed,
     Unasked,
 }
 
@@ -104,7 +106,10 @@ const LOOKS: u32 = 2;
 pub(super) fn gone(absence: &Absence) -> Gone {
     match (absence.same_project, absence.instance) {
         (Some(false), _) => return Gone::Doubtful(Doubt::OtherProject),
-        (None, InstanceKnown::Unlisted) => return Gone::Doubtful(Doubt::ProjectUnknown),
+        (None, InstanceKnown::Unlisted | InstanceKnown::NothingListed) => {
+            return Gone::Doubtful(Doubt::ProjectUnknown);
+        }
+        (_, InstanceKnown::NothingListed) => return Gone::Doubtful(Doubt::NotTheCallers),
         (_, InstanceKnown::Unasked) => return Gone::Doubtful(Doubt::InstanceUnknown),
         _ => {}
     }

@@ -78,6 +78,7 @@ impl Validation {
             }
             Shape::Plain(ty) => {
                 let found_so_far = self.diagnostics.len();
+                self.gaps(attribute, value, ty, path);
                 for check in &attribute.checks {
                     if self.diagnostics.len() > found_so_far {
                         break; // one complaint about a value is enough
@@ -87,6 +88,21 @@ impl Validation {
                         _ => self.leaves(check, attribute, value, ty, path),
                     }
                 }
+            }
+        }
+    }
+
+    /// Complains of the nulls among the elements of lists and sets: one that was left out by mistake must not change what is
+    /// asked for. In a map, a null is a key that is not there.
+    fn gaps(&mut self, attribute: &Attribute, value: &Value, ty: &Type, path: &Path) {
+        let (Type::List(element) | Type::Set(element), Value::List(values)) = (ty, value) else { return };
+        for (index, value) in (0..).zip(values) {
+            let path = if matches!(ty, Type::List(_)) { path.clone().index(index) } else { path.clone() };
+            if value.is_null() {
+                let detail = format!("An element of `{}` is null. Give it a value, or leave it out.", attribute.name);
+                self.complain("Invalid argument value", detail, &path);
+            } else {
+                self.gaps(attribute, value, element, &path);
             }
         }
     }

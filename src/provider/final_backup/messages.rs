@@ -39,12 +39,15 @@ pub(super) fn replica(net: &FinalBackup) -> Diagnostic {
 }
 
 /// That it is not to be seen, and why that says nothing.
-fn in_doubt(net: &FinalBackup, is_elsewhere: bool) -> String {
-    let why = if is_elsewhere {
-        "the provider uses another project than the one in which it was last seen"
-    } else {
+fn in_doubt(net: &FinalBackup, doubt: Doubt) -> String {
+    let why = match doubt {
+        Doubt::OtherProject => "the provider uses another project than the one in which it was last seen",
+        Doubt::NotTheCallers => {
+            "no instance at all in this project, of which IAM does not say that it belongs to these credentials: they may be of another \
+             account"
+        }
         // As it is with an import.
-        "nothing says that it was ever in the project that the provider uses"
+        _ => "nothing says that it was ever in the project that the provider uses",
     };
     format!("The cloud does not show the instance {} of {}, and {why}.", text(&net.instance_id), text(&net.service))
 }
@@ -53,9 +56,12 @@ const CHECK: &str = "Check the account, the project and the region: `terraform-p
                      instance is really gone, forget the net with `terraform state rm` and the resource's address.";
 
 pub(super) fn unseen(net: &FinalBackup, doubt: Doubt) -> Diagnostic {
-    let is_elsewhere = doubt == Doubt::OtherProject;
-    let state = if is_elsewhere { "the state keeps the net" } else { "what the state has stays as it is" };
-    let detail = format!("{}\n\nNothing was sent, and {state}.\n\n{CHECK}", in_doubt(net, is_elsewhere));
+    let state = if matches!(doubt, Doubt::OtherProject | Doubt::NotTheCallers) {
+        "the state keeps the net"
+    } else {
+        "what the state has stays as it is"
+    };
+    let detail = format!("{}\n\nNothing was sent, and {state}.\n\n{CHECK}", in_doubt(net, doubt));
     Diagnostic::error("Whether the instance still exists could not be told", detail)
 }
 
@@ -125,8 +131,7 @@ fn afterwards(service: &str) -> &'static str {
 pub(super) fn taken_twice(net: &FinalBackup, backup: &Backup, twin: &str) -> Diagnostic {
     let id = |id: &str| importable(text(&net.service), text(&net.region), text(&net.instance_id), id);
     let detail = format!(
-        "The answer to the first request was lost, or its run was killed before it came, so that it was sent again, and both were \
-         carried out: {} and {twin} have the name {:?}. Delete one of them in the console, or import both as {} and {}.",
+        "The answer to the first request was lost, or its run was killed, so that it was sent again, and both were carried out: {} and {twin} have the name {:?}. Delete one of them in the console, or import both as {} and {}.",
         backup.id,
         backup.name,
         id(&backup.id),
@@ -138,7 +143,8 @@ pub(super) fn taken_twice(net: &FinalBackup, backup: &Backup, twin: &str) -> Dia
 /// What a plan says that destroys a net whose instance is not to be seen in the project `here`. It was last seen in `known`.
 pub(super) fn planned_without_instance(net: &FinalBackup, known: Option<&str>, here: &str) -> Diagnostic {
     if known != Some(here) {
-        let detail = format!("{} The destroy will be refused. {CHECK}", in_doubt(net, known.is_some()));
+        let doubt = known.map_or(Doubt::ProjectUnknown, |_| Doubt::OtherProject);
+        let detail = format!("{} The destroy will be refused. {CHECK}", in_doubt(net, doubt));
         return Diagnostic::warning("Destroy will be refused: the instance is not to be seen", detail);
     }
     let gone = format!(
@@ -234,6 +240,7 @@ mod tests {
             replica(&net),
             unseen(&net, Doubt::OtherProject),
             unseen(&net, Doubt::ProjectUnknown),
+            unseen(&net, Doubt::NotTheCallers),
             planned(&net, Some(std::slice::from_ref(&backup)), now),
             planned(&net, Some(&[]), now),
             planned(&net, None, now),

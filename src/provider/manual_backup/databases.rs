@@ -2,6 +2,7 @@
 
 use crate::backup::{Backup, Choice, Database, Facts};
 use crate::plugin::{Attr, Attribute, Diagnostic, Diagnostics, NestedBlock, Path, Type, model};
+use crate::provider::checks;
 
 model! {
     /// One `databases` block.
@@ -19,8 +20,8 @@ pub(in crate::provider) fn block() -> NestedBlock {
          Cloud with SQL Server), and `geminidb` with Cassandra. Default: the whole instance. Changing the blocks takes a new backup; their order means nothing.",
     )
     .unordered()
-    .attribute(Attribute::string("name").required().replaces().describe("Name of the database, as the engine knows it. Changing it takes a new backup."))
-    .attribute(Attribute::list("tables", Type::String).optional().unordered().replaces().describe(
+    .attribute(Attribute::string("name").required().replaces().check(checks::check_shown).describe("Name of the database, as the engine knows it. Changing it takes a new backup."))
+    .attribute(Attribute::list("tables", Type::String).optional().unordered().replaces().check(checks::check_shown).describe(
         "Only these tables of it; only `geminidb`. Default: all. Changing them takes a new backup; their order means nothing.",
     ))
 }

@@ -54,12 +54,11 @@ impl Unplanned {
     }
 }
 
-/// Whether both are of the same arguments, as far as those tell backups apart.
+/// Whether both are backups of one instance and of one name or prefix. Other arguments may have changed meanwhile.
 fn is_alike(state: &ManualBackup, planned: &ManualBackup) -> bool {
     let text = |one: &ManualBackup| {
         let name = if planned.name_prefix.is_set() { &one.name_prefix } else { &one.name };
-        [&one.service, &one.region, &one.instance_id, name, &one.description]
-            .map(|value| value.as_str().unwrap_or_default().to_owned())
+        [&one.service, &one.region, &one.instance_id, name].map(|value| value.as_str().unwrap_or_default().to_owned())
     };
     state.name_prefix.is_set() == planned.name_prefix.is_set() && text(state) == text(planned)
 }
@@ -72,7 +71,7 @@ fn told(state: &ManualBackup, unfinished: bool) -> Diagnostic {
         "If it is marked as tainted, `terraform untaint` with the resource's address keeps it."
     };
     let detail = format!(
-        "{} is COMPLETED and has the arguments of this new one, and this run plans nothing else for it: it is replaced, and will be \
+        "{} is COMPLETED, of the instance and of the `name` or `name_prefix` of this new one, and this run plans nothing else for it: it is replaced, and will be \
          deleted from the cloud. That cannot be undone. {keep}",
         label(state)
     );

@@ -123,19 +123,26 @@ pub(super) fn another_instances(state: &ManualBackup, backup: &Backup) -> Diagno
     not_imported(detail).at(Path::attribute("instance_id"))
 }
 
-/// That the backup to be imported is not to be seen; `doubt` is why that proves nothing.
-pub(super) fn not_there(state: &ManualBackup, doubt: Option<Doubt>) -> Diagnostic {
+/// That the backup to be imported is not to be seen; `doubt` is why that proves nothing. `named` are the instances that are called
+/// what is given as an instance's id.
+pub(super) fn not_there(state: &ManualBackup, doubt: Option<Doubt>, named: &[String]) -> Diagnostic {
     let text = |value: &Attr<String>| value.known().cloned().unwrap_or_default();
     let (service, instance_id, id) = (text(&state.service), text(&state.instance_id), text(&state.id));
     let of = if instance_id.is_empty() { String::new() } else { format!(" of the instance {instance_id}") };
     let also = if doubt == Some(Doubt::ProjectUnknown) { ", nor that instance" } else { "" };
     let at = if instance_id.is_empty() { format!("{service}/{id}") } else { format!("{service}/{instance_id}/{id}") };
+    let meant = match named {
+        [] => other_service(&service, &instance_id),
+        ids => {
+            let ids = ids.iter().map(|id| import_id(state, id)).collect::<Vec<_>>().join(", or as ");
+            format!("{instance_id:?} is an instance's name, but its id is needed: import it as {ids}. ")
+        }
+    };
     let detail = format!(
         "In {}, in the project that the provider uses, `{service}` does not show the backup {id}{of}{also}. Nothing was \
-         imported.\n\n{}Check the service, the ids, the region and the project; `terraform-provider-huaweidb doctor` shows the \
+         imported.\n\n{meant}Check the service, the ids, the region and the project; `terraform-provider-huaweidb doctor` shows the \
          project. Another region than the provider's is written behind the id, as in `{at}@eu-nl`, or as `region` of the identity.",
         text(&state.region),
-        other_service(&service, &instance_id)
     );
     not_imported(detail)
 }

@@ -329,7 +329,14 @@ async fn an_absence_in_another_project_proves_nothing() {
     let script = Script::new().says(BY_ID, [empty()]).says("GET /v3/{project_id}/instances", [nothing.clone()]);
     assert_eq!(doubt(find_known(&script, &b1()).await), Doubt::ProjectUnknown);
     // The instance may be gone as well.
-    let script = Script::new().says(BY_ID, [empty()]).says("GET /v3/{project_id}/instances", [nothing]);
+    let script = Script::new().says(BY_ID, [empty()]).says("GET /v3/{project_id}/instances", [nothing.clone()]);
+    assert_eq!(find_known(&script, &known(None)).await.unwrap(), None);
+    // Unless there is nothing at all in a project that may be another account's.
+    let empty_project = || Script::new().of_another().says(BY_ID, [empty()]);
+    let script = empty_project().says("GET /v3/{project_id}/instances", [nothing]);
+    assert_eq!(doubt(find_known(&script, &known(None)).await), Doubt::NotTheCallers);
+    let others = Say::Ok(json!({ "instances": [{ "id": "i2in02", "name": "n", "status": "normal" }] }));
+    let script = empty_project().says("GET /v3/{project_id}/instances", [others]);
     assert_eq!(find_known(&script, &known(None)).await.unwrap(), None);
     let script =
         Script::new().says(BY_ID, [empty()]).says("GET /v3/{project_id}/instances", [Say::No(403, "DBS.280063")]);

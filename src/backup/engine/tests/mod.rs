@@ -73,6 +73,8 @@ struct Inner {
     rules: Mutex<Vec<(Scripted, usize)>>,
     firsts: Mutex<Vec<(&'static str, Say)>>,
     calls: Mutex<Vec<(Duration, String)>>,
+    /// Whether IAM does not know the project as one of those who ask.
+    is_anothers: std::sync::atomic::AtomicBool,
 }
 
 impl Script {
@@ -82,7 +84,14 @@ impl Script {
             rules: Mutex::default(),
             firsts: Mutex::default(),
             calls: Mutex::default(),
+            is_anothers: false.into(),
         }))
+    }
+
+    /// The project is not one of those who ask, as far as IAM knows.
+    fn of_another(self) -> Self {
+        self.0.is_anothers.store(true, std::sync::atomic::Ordering::Relaxed);
+        self
     }
 
     /// Calls that begin so are answered by what the function says.
@@ -224,6 +233,14 @@ impl Ask for Script {
 
     fn project_id<'a>(&'a self, _: &'a Context) -> Pending<'a, String> {
         Box::pin(async { Ok(PROJECT.to_owned()) })
+    }
+
+    fn is_callers_project<'a>(
+        &'a self,
+        _: &'a Context,
+    ) -> std::pin::Pin<Box<dyn std::future::Future<Output = bool> + Send + 'a>> {
+        let is_anothers = self.0.is_anothers.load(std::sync::atomic::Ordering::Relaxed);
+        Box::pin(async move { !is_anothers })
     }
 
     fn in_region(&self, _: &str) -> Arc<dyn Ask> {
