@@ -136,6 +136,12 @@ impl Claims {
         self.known().applies = true;
     }
 
+    /// This run reads what a state has: then it plans. `terraform test` of 1.14 and newer does so in the process in which it has
+    /// applied before.
+    pub fn refresh(&self) {
+        self.known().applies = false;
+    }
+
     /// Whether this run carries out what was planned.
     pub fn applies(&self) -> bool {
         self.known().applies

@@ -383,7 +383,8 @@ mod tests {
         let endpoint =
             |home: &str, address: &str| Settings { endpoints: [("dds".to_owned(), url(address))].into(), ..at(home) };
         let own = || endpoint("region-one", "https://dds.region-one.example.com");
-        let emulated = || endpoint("eu-de", "http://127.0.0.1:1");
+        let emulated_at = |home| endpoint(home, "http://127.0.0.1:1");
+        let emulated = || emulated_at("eu-de");
         let public = || endpoint("eu-de", "https://dds.eu-de.otc.t-systems.com");
         let named = |cloud: &str, home| Settings { cloud: Some(cloud.to_owned()), ..at(home) };
         for (settings, region, hint) in [
@@ -397,6 +398,16 @@ mod tests {
             (emulated(), "EU-DE", "Perhaps eu-de is meant."),
             (public(), "eu-dee", "Perhaps eu-de is meant."),
             (own(), "Region-One", "Perhaps region-one is meant."),
+            (
+                at("EU-DE"),
+                "eu-de",
+                "the provider's region is EU-DE, and there is no such region as far as is known. Perhaps eu-de",
+            ),
+            (
+                emulated_at("eu_de"),
+                "eu-nl",
+                "the provider's region is eu_de, and there is no such region as far as is known. Perhaps eu-de",
+            ),
         ] {
             let why = with(&settings, region).unwrap_err();
             assert!(why.contains(hint), "{region}: {why}");

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::value::Value;
+use super::value::{Stored, Value};
 
 /// The name of the block.
 pub(super) const BLOCK: &str = "timeouts";
@@ -54,6 +54,14 @@ impl Limited {
             Limited::Delete => "delete",
         }
     }
+}
+
+/// What the block says in the stored object of another provider: nearly all write it alike.
+pub(super) fn stored(attributes: &Stored) -> Value {
+    let said = attributes.get(BLOCK).and_then(serde_json::Value::as_object);
+    let limit = |name| said.and_then(|said| said.get(name)?.as_str()).filter(|text| parse(text).is_ok());
+    let limits = Limited::ALL.map(|one| (one.name(), limit(one.name()).map_or(Value::Null, Value::from)));
+    if limits.iter().all(|(_, limit)| limit.is_null()) { Value::Null } else { Value::object(limits) }
 }
 
 impl Timeouts {
@@ -180,6 +188,25 @@ mod tests {
         ] {
             let message = parse(text).unwrap_err();
             assert!(message.contains("\"1h30m\""), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn the_block_of_another_provider_is_kept_as_far_as_it_is_understood() {
+        let said = |block: serde_json::Value| {
+            let object = serde_json::json!({ "timeouts": block });
+            super::stored(object.as_object().unwrap())
+        };
+        let kept = said(serde_json::json!({ "create": "10m", "delete": null, "update": "soon", "default": "1h" }));
+        assert_eq!(kept.get("create"), &Value::from("10m"));
+        assert!(["read", "update", "delete"].iter().all(|name| kept.get(name).is_null()), "{kept:?}");
+        for nothing in [
+            serde_json::json!(null),
+            serde_json::json!({}),
+            serde_json::json!("10m"),
+            serde_json::json!({ "create": 10 }),
+        ] {
+            assert_eq!(said(nothing), Value::Null);
         }
     }
 

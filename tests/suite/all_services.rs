@@ -275,6 +275,11 @@ output "holds" {{ value = data.huaweidb_backup.b.databases }}
     workspace.nothing_to_do();
     let holds = json!([{ "name": "shop", "tables": ["orders", "customers"] }, { "name": "audit", "tables": [] }]);
     assert_eq!(workspace.output("holds"), holds);
+    // What names nothing is refused before anything is replaced for it.
+    for nothing in ["null", "\"\"", "\"orders\", \" \"", "\"orders\", null"] {
+        workspace.configure(&configured(nothing));
+        workspace.run(&["plan"]).failed().says("Invalid argument value").says("`tables`");
+    }
     workspace.configure(&configured("\"orders\""));
     workspace.run(&["plan"]).succeeded().says("forces replacement").says("1 to add, 0 to change, 1 to destroy");
     workspace.destroy();
@@ -305,6 +310,14 @@ fn databases_of_an_sql_server_can_be_chosen() {
     workspace.configure(&block(&["orders", "customers"]));
     workspace.apply();
     workspace.nothing_to_do();
+    for nothing in [&[""][..], &["orders", "  "]] {
+        workspace.configure(
+            &format!("variable \"none\" {{\n  default = \"\"\n}}\n{}", block(nothing))
+                .replace("\"\"\n  }\n", "var.none\n  }\n"),
+        );
+        workspace.run(&["apply", "-auto-approve"]).failed().says("Invalid argument value").says("it is empty");
+    }
+    assert_eq!(emulator.backups().len(), 1, "the completed one is still there");
     workspace.configure(&block(&["orders"]));
     workspace.run(&["plan"]).succeeded().says("forces replacement").says("1 to add, 0 to change, 1 to destroy");
     let each = block(&["orders"]).replace("  name_prefix", "  backup_database_individually = true\n  name_prefix");

@@ -283,6 +283,9 @@ fn a_completed_backup_that_is_tainted_is_told_before_it_is_deleted() {
     assert!(!ran.all().contains(deleted), "{}", ran.all());
     workspace.run(&["taint", "huaweidb_manual_backup.b[0]"]).succeeded();
     workspace.run(&["plan"]).succeeded().says(deleted).says("terraform untaint");
+    // Nor does it matter what else of the configuration has changed meanwhile.
+    prefixed(1, "  description = \"of another day\"\n");
+    workspace.run(&["plan"]).succeeded().says(deleted).says("terraform untaint");
 }
 
 #[tokio::test]

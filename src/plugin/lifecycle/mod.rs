@@ -13,7 +13,7 @@ mod tests;
 mod validate;
 
 pub(in crate::plugin) use operate::{Applied, apply, plan, read};
-pub(in crate::plugin) use settle::{answered, configurable, configured, imported, restored};
+pub(in crate::plugin) use settle::{answered, configurable, configured, imported, moved, restored};
 #[cfg(test)]
 pub(in crate::plugin) use shape::unexpected;
 pub(in crate::plugin) use validate::validate;

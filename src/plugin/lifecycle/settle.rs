@@ -3,7 +3,7 @@
 use super::shape::{complete, shaped, unexpected};
 use crate::plugin::rework::rework;
 use crate::plugin::schema::Compiled;
-use crate::plugin::{Diagnostic, Diagnostics, Mismatch, Mode, Path, Type, Value, plain};
+use crate::plugin::{Diagnostic, Diagnostics, Mismatch, Mode, Path, Type, Value, plain, timeouts};
 
 /// What a successful create or update becomes in the state: what was planned stays as planned, what was unknown is
 /// what came back, and nothing is unknown any more.
@@ -54,7 +54,13 @@ pub(in crate::plugin) fn answered(compiled: &Compiled, config: &Value, found: Va
 
 /// What an import starts with: the stub, completed by defaults that only the configuration would know.
 pub(in crate::plugin) fn imported(compiled: &Compiled, stub: Value) -> Result<Value, Diagnostics> {
-    let stub = complete(compiled, compiled.with_timeouts_of(&Value::Null, stub).without_unknowns())?;
+    moved(compiled, stub, &Value::Null)
+}
+
+/// The same of a stub that was another provider's object, with the `timeouts` block that it had.
+pub(in crate::plugin) fn moved(compiled: &Compiled, stub: Value, timeouts: &Value) -> Result<Value, Diagnostics> {
+    let timeouts = Value::object([(timeouts::BLOCK, timeouts.clone())]);
+    let stub = complete(compiled, compiled.with_timeouts_of(&timeouts, stub).without_unknowns())?;
     let own = stub.clone();
     Ok(rework(compiled.block().into(), stub, &own, false, &|attribute, value, _, _| match &attribute.default {
         Some(default) if value.is_null() => default.clone(),

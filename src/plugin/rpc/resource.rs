@@ -6,7 +6,7 @@ use super::session::Session;
 use crate::plugin::erased::AnyResource;
 use crate::plugin::lifecycle::{self, Applied};
 use crate::plugin::proto::tfplugin6 as wire;
-use crate::plugin::{Diagnostic, Diagnostics, Path, Private, Provider, Source, Value, gate, plain};
+use crate::plugin::{Diagnostic, Diagnostics, Path, Private, Provider, Source, Value, gate, plain, timeouts};
 
 const SUMMARY: &str = "Stored state cannot be read";
 
@@ -310,7 +310,9 @@ impl<P: Provider> Procedure<P> for wire::move_resource_state::Request {
                 target: &self.target_type_name,
             };
             // Its private bytes mean nothing here.
-            (lifecycle::imported(compiled, resource.move_from(&source)?)?, Private::adopted().write(Vec::new()))
+            let state =
+                lifecycle::moved(compiled, resource.move_from(&source)?, &timeouts::stored(&source.attributes))?;
+            (state, Private::adopted().write(Vec::new()))
         };
         Ok(Self::Response {
             target_state: write(&state, compiled.value_type())?,

@@ -67,7 +67,7 @@ impl Action<Backups> for PruneBackups {
                 .check(check_age)
                 .describe("Only backups begun so long ago go: `\"30d\"`, `\"4w\"`, `\"36h\"`; `\"0s\"` for any age."),
         )
-        .attribute(Attribute::list("keep_ids", Type::String).describe(
+        .attribute(Attribute::list("keep_ids", Type::String).check(fields::check_id).describe(
             "Ids of backups that are never deleted, such as `[huaweidb_manual_backup.example.id]` or \
              `values(huaweidb_manual_backup.all)[*].id`. They do not count among the `keep_last` newest, so that others stay beside \
              them. An id that no backup has keeps nothing. Default: none.",
@@ -84,22 +84,11 @@ impl Action<Backups> for PruneBackups {
     }
 
     fn validate(&self, config: &PruneConfig) -> Diagnostics {
-        let mut found = Diagnostics::new();
-        for (at, id) in (0..).zip(config.keep_ids.known().into_iter().flatten()) {
-            let why = match id {
-                Attr::Null => Some("it has no value".to_owned()),
-                Attr::Unknown => None,
-                Attr::Known(id) => fields::check_id(id).err(),
-            };
-            let error = why.map(|why| {
-                let detail = format!("Element {at} of `keep_ids` is no id: {why}.");
-                Diagnostic::error("Invalid argument value", detail).at(Path::attribute("keep_ids").index(at))
-            });
-            found.extend(error);
-        }
-        let Some(service) = config.service.as_str().and_then(backup::named) else { return found };
-        found.extend(super::foreign_instance(service, &config.instance_id));
-        found
+        let service = config.service.as_str().and_then(backup::named);
+        service
+            .and_then(|service| super::foreign_instance(service, &config.instance_id))
+            .map(Into::into)
+            .unwrap_or_default()
     }
 
     async fn plan(&self, client: Option<&Backups>, config: &PruneConfig) -> Diagnostics {

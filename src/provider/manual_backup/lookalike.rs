@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::messages::label;
 use super::model::{ManualBackup, is_retained};
+use super::removal::refused;
 use crate::backup::{Backups, Intent, Status};
 use crate::plugin::Diagnostic;
 
@@ -17,7 +18,8 @@ impl Unplanned {
     /// The state has that backup.
     pub(super) fn read(&self, state: &ManualBackup, unfinished: bool) {
         let Some(id) = state.id.as_str() else { return };
-        if state.status.as_str() == Some(Status::Completed.word()) && !is_retained(state) {
+        // Of what is protected, the deletion itself is refused.
+        if state.status.as_str() == Some(Status::Completed.word()) && !is_retained(state) && refused(state).is_none() {
             let mut known = self.known();
             // Not everybody who reads it knows how its create ended.
             let unfinished = unfinished || known.get(id).is_some_and(|(_, unfinished)| *unfinished);

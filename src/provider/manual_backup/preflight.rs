@@ -3,7 +3,7 @@
 use super::messages::label;
 use super::model::{ManualBackup, is_retained};
 use crate::backup::{self, Backup, Backups, Instance, Prospect, Service, Sight};
-use crate::plugin::{Attr, Diagnostic, Diagnostics, Path, Private};
+use crate::plugin::{Attr, Diagnostic, Diagnostics, Path, Private, Severity};
 use crate::provider::explain;
 use crate::provider::place;
 use crate::provider::services::{by_name, importable};
@@ -36,7 +36,6 @@ pub(super) async fn met(
         said.push(taken_twice(name, &other));
     }
     let outlook = client.outlook(service, instance_id, name).await;
-    said.extend(outlook.unasked.as_ref().map(unasked));
     if let (Some(notes), Some(_)) = (notes, &outlook.instance) {
         place::note_project(client, notes).await;
     }
@@ -64,6 +63,18 @@ pub(super) async fn met(
             Prospect::Stays => None,
             Prospect::NotManaged => Some(taken(service, client.region(), &holder)),
         });
+    }
+    let mut met = Diagnostics::new();
+    met.extend(outlook.unasked.as_ref().map(unasked));
+    met.extend(said.into_iter().map(a_destroy_too));
+    met
+}
+
+/// An error of a plan that creates, with the way out for a destroy: the hosts plan what is configured before they plan that.
+pub(super) fn a_destroy_too(mut said: Diagnostic) -> Diagnostic {
+    if said.severity == Severity::Error {
+        said.detail
+            .push_str("\n\nIf that stops a `destroy`: `terraform destroy -refresh=false` does not plan creates first.");
     }
     said
 }
@@ -212,7 +223,7 @@ fn taken(service: &'static dyn Service, region: &str, holder: &Backup) -> Diagno
     let detail = format!(
         "The backup {} ({}) of the instance {} has the name {:?} already, and names are unique. Choose another one, or \
          `name_prefix` in its place. If a resource of this configuration had it under another address, a `moved` block keeps it; \
-         `create_before_destroy` needs `name_prefix`; if an apply has deleted it since, apply again. If no state has it and it is the one that is meant, it is imported as {}.",
+         `create_before_destroy` needs `name_prefix`; with `-parallelism=1` the plan of what deletes it may come too late: plan again with more. If an apply has deleted it since, apply again. If no state has it and it is the one that is meant, it is imported as {}.",
         holder.id,
         holder.status,
         holder.instance_id,

@@ -193,8 +193,8 @@ pub(super) fn refused(state: &ManualBackup) -> Option<Diagnostic> {
         return None;
     }
     let detail = format!(
-        "{} has `deletion_protection = true`. To delete it, set that to `false` and apply, then destroy or replace it. To \
-         leave it in the cloud and only forget it, use `on_destroy = \"retain\"` in the same way.",
+        "{} has `deletion_protection = true` in the state. To delete it, set that to `false` and apply that change alone; then destroy \
+         or replace it. To leave it in the cloud and only forget it, use `on_destroy = \"retain\"` in the same way.",
         label(state)
     );
     Some(Diagnostic::error("Backup is protected from deletion", detail).at(Path::attribute("deletion_protection")))

@@ -47,6 +47,7 @@ impl Resource<Backups> for ManualBackupResource {
     }
 
     fn known(&self, client: &Backups, state: &ManualBackup) {
+        client.claims().refresh();
         if let Some(id) = state.id.as_str() {
             client.claims().manage(id);
             self.unplanned.of(client).read(state, false);

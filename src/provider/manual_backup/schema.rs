@@ -44,7 +44,7 @@ pub(super) fn schema() -> Schema {
     .attribute(
         Attribute::string("description").optional_computed().keeps().replaces().describe(
             "Description of the backup: at most 256 characters, none of `> ! < \" & ' =` and no line breaks. A backup that \
-             exists keeps whatever it has. Default: none. Changing it takes a new backup.",
+             exists keeps whatever it has, also when this is taken out. Default: none. Changing it to another text takes a new backup.",
         ),
     )
     .attribute(Attribute::map("triggers", Type::String).optional().replaces().describe(

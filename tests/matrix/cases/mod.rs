@@ -40,7 +40,7 @@ pub(crate) const CASES: &[Case] = &[
     case(EVERYWHERE, "a look for drift", life::look_for_drift),
     case(EVERYWHERE, "bad input with its line", life::bad_input),
     case(EVERYWHERE, "what a plan asks ahead", ahead::preflight),
-    case(EVERYWHERE, "a saved plan applied elsewhere", ahead::applied_elsewhere),
+    case(EVERYWHERE, "a saved plan of a create, applied elsewhere", ahead::applied_elsewhere),
     case(EVERYWHERE, "a new address without `moved`", ahead::renamed),
     case(EVERYWHERE, "protection and warnings", life::protection),
     case(EVERYWHERE, "rotation", life::rotation),
