@@ -236,7 +236,7 @@ fn who(text: &mut String, who: &Caller, project_id: &str, origins: &Origins<'_>)
     for (what, found) in [("account", &who.account), ("user", &who.user)] {
         match found {
             Ok(IamEntity { name, id, told_by }) => {
-                row(text, what, &format!("{name}, {id}"), &format!("IAM, {told_by}"))
+                row(text, what, &format!("{name}, {id}"), &format!("IAM, {told_by}"));
             }
             Err(error) => {
                 let _ = writeln!(text, "  {what:<12} {}", unknown(error));
