@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use huaweidb::backup::{ALL, Service};
 use huaweidb::plugin::{Attached, attach};
-use huaweidb_emulator::{BackupRow, Emulator, Fault, FaultKind, JobEnd, NewBackups, NewInstance, Options, Pace};
+use huaweidb_emulator::{
+    BackupRow, Emulator, Fault, FaultKind, ForeignProject, JobEnd, NewBackups, NewInstance, Options, Pace,
+};
 use rustix::process::Signal;
 use serde_json::{Value as Json, json};
 
@@ -559,6 +561,38 @@ async fn from_another_project_nothing_goes() {
     assert!(!said.is_red() && held.object.is_null(), "{}", said.text());
     assert!(said.text().contains("No final backup: the instance is gone"), "{}", said.text());
     assert!(emulator.backups().is_empty());
+}
+
+/// Keys of another account, the project by its id, and a cloud that shows them an empty one: nothing is lost. With keys of its
+/// own account it may be empty.
+#[tokio::test]
+async fn a_project_that_only_seems_empty_keeps_the_net() {
+    let cells = services().map(|service| async move {
+        let key = service.facts().key();
+        let emulator = Emulator::start(Options::with_backups_of(0.2)).await.expect("the emulator starts");
+        let mut held = net(&emulator, key, LIMIT).await;
+        let before = held.object.clone();
+        emulator.set_modes(|modes| modes.foreign_project = ForeignProject::Empty);
+        let (access_key, secret_key) = emulator.issue_key(&emulator.neighbour().0, None);
+        let keys = [("HW_ACCESS_KEY", access_key.as_str()), ("HW_SECRET_KEY", secret_key.as_str())];
+        emulator.clear_journal();
+        let said = Core::launch(&emulator, &keys).await.of(KIND).down(&mut held).await;
+        assert!(
+            red(&said).starts_with("Whether the instance still exists could not be told"),
+            "{key}: {}",
+            said.text()
+        );
+        assert!(said.text().contains("may be of another account"), "{key}: {}", said.text());
+        assert_eq!(held.object, before, "{key}");
+        assert!(emulator.journal().iter().all(|call| call.method == "GET"), "{key}: something was sent");
+        for row in emulator.instances().into_iter().filter(|row| row.service == key) {
+            emulator.remove_instance(&row.id);
+        }
+        let said = Core::launch(&emulator, &[]).await.of(KIND).down(&mut held).await;
+        assert!(!said.is_red() && held.object.is_null(), "{key}: {}", said.text());
+        assert!(said.text().contains("No final backup: the instance is gone"), "{key}: {}", said.text());
+    });
+    futures_util::future::join_all(cells).await;
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
