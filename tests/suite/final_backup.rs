@@ -595,6 +595,61 @@ async fn a_project_that_only_seems_empty_keeps_the_net() {
     futures_util::future::join_all(cells).await;
 }
 
+/// The instance was deleted elsewhere, and its resource has left the state: the next apply replaces the net, which refuses, whatever
+/// the configuration says by now. What the message advises lets it go, and the new instance gets its net.
+#[test]
+fn a_net_that_is_replaced_and_refuses_can_be_let_go_as_it_says() {
+    let emulator = Emulator::start_now(&Options::with_backups_of(0.3)).expect("the emulator starts");
+    let workspace = Workspace::new(&emulator);
+    let second = NewInstance { service: "dds".to_owned(), name: "second".to_owned(), ..NewInstance::default() };
+    let (first, second) = (emulator.instance("dds"), emulator.add_instance(&second).id);
+    let with = |of: &str, instance_id: &str, missing: &str| {
+        workspace.configure(&format!(
+            "resource \"terraform_data\" \"instance\" {{\n  input = \"{of}\"\n}}\nresource \"{KIND}\" \"net\" {{\n  service             = \
+             \"dds\"\n  instance_id         = {instance_id}\n  on_missing_instance = \"{missing}\"\n}}\n"
+        ));
+    };
+    let (refers, written) = ("terraform_data.instance.output", format!("\"{first}\""));
+    with(&first, refers, "refuse");
+    workspace.apply();
+    emulator.remove_instance(&first);
+    workspace.run(&["state", "rm", "terraform_data.instance"]).succeeded();
+    with(&second, refers, "allow");
+    let ran = workspace.run(&["apply", "-auto-approve"]).failed();
+    let (plan, error) =
+        ran.words().split_once("Plan: ").map(|(_, rest)| rest.to_owned()).zip(Some(ran.words())).expect("a plan");
+    let advice =
+        format!("apply `on_missing_instance = \"allow\"` alone first, with `instance_id = {written}` written out");
+    assert!(error.contains("Final backup was not taken: the instance is gone"), "{}", ran.all());
+    assert!(plan.contains("Destroy will fail: the instance is gone") && plan.contains(&advice), "{}", ran.all());
+    with(&second, &written, "allow");
+    workspace.apply();
+    with(&second, refers, "allow");
+    workspace.apply().says("No final backup: the instance is gone");
+    workspace.nothing_to_do();
+    workspace.destroy().says("Final backup was taken");
+    assert_eq!(emulator.backups().iter().map(|row| row.instance_id.as_str()).collect::<Vec<_>>(), [second]);
+}
+
+/// An id that is written out stays the same when the instance is replaced: what the page advises besides `depends_on`.
+#[test]
+fn beside_depends_on_a_trigger_replaces_the_net_with_its_instance() {
+    for triggers in [false, true] {
+        let emulator = Emulator::start_now(&Options::with_backups_of(0.3)).expect("the emulator starts");
+        let workspace = Workspace::new(&emulator);
+        let trigger = if triggers { "replace_triggered_by = [terraform_data.instance]" } else { "" };
+        workspace.configure(&format!(
+            "resource \"terraform_data\" \"instance\" {{}}\nresource \"{KIND}\" \"net\" {{\n  service     = \"dds\"\n  instance_id = \
+             \"{}\"\n  depends_on  = [terraform_data.instance]\n  lifecycle {{\n    {trigger}\n  }}\n}}\n",
+            emulator.instance("dds")
+        ));
+        workspace.apply();
+        workspace.run(&["apply", "-auto-approve", "-replace=terraform_data.instance"]).succeeded();
+        assert_eq!(taken(&emulator).len(), usize::from(triggers));
+        workspace.nothing_to_do();
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum How {
     Interrupt,
