@@ -153,9 +153,9 @@ pub trait Service: Send + Sync {
         false
     }
 
-    /// Whether data of that engine can be restored into an existing instance.
-    fn restores(&self, engine: &Datastore) -> Result<(), Unsupported> {
-        let _ = engine;
+    /// Whether the call under that path restores data of that engine into an existing instance.
+    fn restores(&self, engine: &Datastore, path: &str) -> Result<(), Unsupported> {
+        let _ = (engine, path);
         Ok(())
     }
 

@@ -205,7 +205,10 @@ pub(super) fn what_happened(error: &backup::Error) -> String {
         backup::Error::StillRunning { last: None, cause, .. } => {
             format!("When the time was over, the cloud had not listed the backup yet{}", met(cause.as_deref()))
         }
-        backup::Error::Stopped { .. } => "Terraform asked to stop while the operation ran".to_owned(),
+        backup::Error::Stopped { last: Some(backup), .. } => {
+            format!("Terraform asked to stop while the operation ran; the backup was {}", backup.status)
+        }
+        backup::Error::Stopped { last: None, .. } => "Terraform asked to stop while the operation ran".to_owned(),
     }
 }
 
@@ -381,12 +384,16 @@ fn next_of_final(error: &backup::Error) -> &'static str {
             "Destroy again: it goes on with the same backup."
         }
         backup::Error::Failed { .. } | backup::Error::Vanished { .. } => {
-            "Fix the cause and destroy again: that takes another backup. To destroy without one, set `skip = true` and apply first."
+            "Fix the cause and destroy again: that takes another backup. To destroy without one, set `skip = true` and apply first; if the \
+             net is being replaced, apply that alone, with the old `instance_id` written out, or forget the net with `terraform state rm`."
         }
         backup::Error::Unclear { .. } => {
             "Destroy again: if the backup was begun after all, it is found by its name, and none is taken twice."
         }
-        _ => "Destroy again. To destroy without a last backup, set `skip = true` and apply first.",
+        _ => {
+            "Destroy again. To destroy without a last backup, set `skip = true` and apply first; if the net is being replaced, apply that \
+             alone, with the old `instance_id` written out, or forget the net with `terraform state rm`."
+        }
     }
 }
 
@@ -555,18 +562,13 @@ fn said(error: &cloud::Error) -> String {
             format!("{}; the time was over before it could be tried again", said(last))
         }
         cloud::Error::DeadlinePassed { call, last: None } => {
-            format!("the time was over before {} could be sent", without_placeholder(call))
+            format!("the time was over before {call} could be sent")
         }
         cloud::Error::Stopped { call } => {
-            format!("Terraform asked to stop before {} was answered", without_placeholder(call))
+            format!("Terraform asked to stop before {call} was answered")
         }
         other => other.to_string(),
     }
-}
-
-/// A call that was never sent may not know its project yet.
-fn without_placeholder(call: &str) -> String {
-    call.replace("/{project_id}", "")
 }
 
 /// What to do about refusals that have one well-known cause.

@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp, ToSpan as _};
+use jiff::{Timestamp, ToSpan as _};
 
 use super::backups::{check_time, moment};
 use super::explain::{About, Doing, explain, sentence, what_happened, what_next};
@@ -75,12 +75,15 @@ impl DataSource<Backups> for RestoreTimesDataSource {
                     Attribute::string("end").computed().describe("Last moment: RFC 3339, UTC."),
                 ],
             )
-            .describe("Spans of time on those days to any moment of which the instance can be brought back, oldest first."),
+            .describe(
+                "Spans of time on those days to any moment of which the instance can be brought back, oldest first. From the first to \
+                 the last whole second; one without any is told with fractions.",
+            ),
         )
         .attribute(
             Attribute::string("latest")
                 .computed()
-                .describe("The latest of these moments: RFC 3339, UTC. Absent where there is none."),
+                .describe("End of the last window: RFC 3339, UTC. Absent where there is none."),
         )
         .attribute(
             Attribute::bool("covers")
@@ -88,7 +91,8 @@ impl DataSource<Backups> for RestoreTimesDataSource {
                 .describe("Whether the instance can be brought back to `time`. Absent without `time`."),
         )
         .attribute(Attribute::integer("latest_milliseconds").computed().describe(
-            "`latest` in milliseconds since 1970, as restoring resources of the official provider want it.",
+            "The latest moment in milliseconds since 1970, as restoring resources of the official provider want it: exact, so that it may \
+             be up to a second after `latest`. Absent where there is none.",
         ))
         .attribute(
             Attribute::integer("time_milliseconds")
@@ -134,8 +138,9 @@ impl DataSource<Backups> for RestoreTimesDataSource {
         let millis = |time: Option<Timestamp>| time.map(Timestamp::as_millisecond).into();
         config.time_milliseconds = millis(moment(&config.time));
         config.latest_milliseconds = millis(spans.last().map(|span| span.end));
-        config.latest = fields::time(spans.last().map(|span| span.end));
-        config.windows = Attr::Known(spans.iter().map(window).collect());
+        let windows: Vec<Window> = spans.iter().map(window).collect();
+        config.latest = windows.last().and_then(|last| last.end.known().cloned()).into();
+        config.windows = Attr::Known(windows);
         if config.region.is_null() {
             config.region = Attr::Known(client.region().to_owned());
         }
@@ -143,10 +148,12 @@ impl DataSource<Backups> for RestoreTimesDataSource {
     }
 }
 
-/// In whole seconds, and never wider than the span is.
+/// In whole seconds, and never wider than the span is; what is shorter is told as it is.
 fn window(span: &Span) -> Window {
-    let start = span.start.checked_add(SignedDuration::from_millis(999)).unwrap_or(span.start);
-    Window { start: fields::time(Some(start.min(span.end))), end: fields::time(Some(span.end)) }
+    let whole = |millis: i64| Timestamp::from_second(millis.div_euclid(1000)).ok();
+    let seconds = whole(span.start.as_millisecond().saturating_add(999)).zip(whole(span.end.as_millisecond()));
+    let (start, end) = seconds.filter(|(start, end)| start <= end).unwrap_or((span.start, span.end));
+    Window { start: Attr::Known(start.to_string()), end: Attr::Known(end.to_string()) }
 }
 
 fn check_date(text: &str) -> Result<(), String> {
@@ -246,12 +253,20 @@ mod tests {
     }
 
     #[test]
-    fn windows_are_no_wider_than_spans() {
-        let at = |text: &str| text.parse::<Timestamp>().unwrap();
-        let told = window(&Span { start: at("2026-03-01T00:00:00.001Z"), end: at("2026-03-01T01:00:00.999Z") });
-        assert_eq!(
-            (told.start.as_str(), told.end.as_str()),
-            (Some("2026-03-01T00:00:01Z"), Some("2026-03-01T01:00:00Z"))
-        );
+    fn windows_are_no_wider_than_spans_and_each_end_is_inside() {
+        for (start, end, shown) in [
+            ("00:00:00.001", "01:00:00.999", ["00:00:01", "01:00:00"]),
+            ("00:00:00", "00:00:00", ["00:00:00", "00:00:00"]),
+            ("00:00:00.5", "00:00:01.2", ["00:00:01", "00:00:01"]),
+            ("00:00:00.5", "00:00:00.5", ["00:00:00.5", "00:00:00.5"]),
+            ("00:00:00.25", "00:00:00.75", ["00:00:00.25", "00:00:00.75"]),
+        ] {
+            let at = |time: &str| format!("2026-03-01T{time}Z").parse::<Timestamp>().unwrap();
+            let span = Span { start: at(start), end: at(end) };
+            let told = window(&span);
+            let told = [told.start, told.end].map(|end| end.known().cloned().unwrap());
+            assert_eq!(told, shown.map(|time| format!("2026-03-01T{time}Z")));
+            assert!(told.iter().all(|end| check_time(end).is_ok() && span.covers(end.parse().unwrap())), "{told:?}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Services by the words people use: keys, instance ids, import ids.
 
 use super::checks;
-use crate::backup::{self, ALL, Backup, BackupRef, Backups, Service, Unsupported};
+use crate::backup::{self, ALL, Backup, BackupRef, Backups, Service, Sight, Unsupported};
 use crate::cloud;
 use crate::plugin::{Attr, Diagnostic, Diagnostics, Life, Path};
 
@@ -88,6 +88,19 @@ pub(super) fn by_name(named: &[String]) -> Option<String> {
         [id] => Some(format!("That is the name of an instance. Write its id: `instance_id = \"{id}\"`.")),
         ids => Some(format!("That is the name of several instances. Write the id of one of them: {}.", ids.join(", "))),
     }
+}
+
+/// The ids of the instances whose name is given where an instance's id is needed.
+pub(super) async fn named(client: &Backups, service: &'static dyn Service, id: &Attr<String>) -> Vec<String> {
+    match client.sight(service, id.as_str().unwrap_or_default()).await {
+        Ok(Some(Sight::Absent(named))) => named,
+        _ => Vec::new(),
+    }
+}
+
+/// A sentence, with a space behind it, that an import names an instance, and the import ids that are meant.
+pub(super) fn imported_by_name(name: &str, meant: &[String]) -> String {
+    format!("{name:?} is an instance's name, but its id is needed: import it as {}. ", meant.join(", or as "))
 }
 
 /// A sentence, with a space behind it, that names the service as whose the instance's id ends, if that is another one.

@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use huaweidb::backup::{ALL, Service};
 use huaweidb::plugin::{Attached, attach};
-use huaweidb_emulator::{BackupRow, Emulator, Fault, FaultKind, JobEnd, NewBackups, NewInstance, Options, Pace};
+use huaweidb_emulator::{
+    BackupRow, Emulator, Fault, FaultKind, ForeignProject, JobEnd, NewBackups, NewInstance, Options, Pace,
+};
 use rustix::process::Signal;
 use serde_json::{Value as Json, json};
 
@@ -559,6 +561,93 @@ async fn from_another_project_nothing_goes() {
     assert!(!said.is_red() && held.object.is_null(), "{}", said.text());
     assert!(said.text().contains("No final backup: the instance is gone"), "{}", said.text());
     assert!(emulator.backups().is_empty());
+}
+
+/// Keys of another account, the project by its id, and a cloud that shows them an empty one: nothing is lost. With keys of its
+/// own account it may be empty.
+#[tokio::test]
+async fn a_project_that_only_seems_empty_keeps_the_net() {
+    let cells = services().map(|service| async move {
+        let key = service.facts().key();
+        let emulator = Emulator::start(Options::with_backups_of(0.2)).await.expect("the emulator starts");
+        let mut held = net(&emulator, key, LIMIT).await;
+        let before = held.object.clone();
+        emulator.set_modes(|modes| modes.foreign_project = ForeignProject::Empty);
+        let (access_key, secret_key) = emulator.issue_key(&emulator.neighbour().0, None);
+        let keys = [("HW_ACCESS_KEY", access_key.as_str()), ("HW_SECRET_KEY", secret_key.as_str())];
+        emulator.clear_journal();
+        let said = Core::launch(&emulator, &keys).await.of(KIND).down(&mut held).await;
+        assert!(
+            red(&said).starts_with("Whether the instance still exists could not be told"),
+            "{key}: {}",
+            said.text()
+        );
+        assert!(said.text().contains("may be of another account"), "{key}: {}", said.text());
+        assert_eq!(held.object, before, "{key}");
+        assert!(emulator.journal().iter().all(|call| call.method == "GET"), "{key}: something was sent");
+        for row in emulator.instances().into_iter().filter(|row| row.service == key) {
+            emulator.remove_instance(&row.id);
+        }
+        let said = Core::launch(&emulator, &[]).await.of(KIND).down(&mut held).await;
+        assert!(!said.is_red() && held.object.is_null(), "{key}: {}", said.text());
+        assert!(said.text().contains("No final backup: the instance is gone"), "{key}: {}", said.text());
+    });
+    futures_util::future::join_all(cells).await;
+}
+
+/// The instance was deleted elsewhere, and its resource has left the state: the next apply replaces the net, which refuses, whatever
+/// the configuration says by now. What the message advises lets it go, and the new instance gets its net.
+#[test]
+fn a_net_that_is_replaced_and_refuses_can_be_let_go_as_it_says() {
+    let emulator = Emulator::start_now(&Options::with_backups_of(0.3)).expect("the emulator starts");
+    let workspace = Workspace::new(&emulator);
+    let second = NewInstance { service: "dds".to_owned(), name: "second".to_owned(), ..NewInstance::default() };
+    let (first, second) = (emulator.instance("dds"), emulator.add_instance(&second).id);
+    let with = |of: &str, instance_id: &str, missing: &str| {
+        workspace.configure(&format!(
+            "resource \"terraform_data\" \"instance\" {{\n  input = \"{of}\"\n}}\nresource \"{KIND}\" \"net\" {{\n  service             = \
+             \"dds\"\n  instance_id         = {instance_id}\n  on_missing_instance = \"{missing}\"\n}}\n"
+        ));
+    };
+    let (refers, written) = ("terraform_data.instance.output", format!("\"{first}\""));
+    with(&first, refers, "refuse");
+    workspace.apply();
+    emulator.remove_instance(&first);
+    workspace.run(&["state", "rm", "terraform_data.instance"]).succeeded();
+    with(&second, refers, "allow");
+    let ran = workspace.run(&["apply", "-auto-approve"]).failed();
+    let (plan, error) =
+        ran.words().split_once("Plan: ").map(|(_, rest)| rest.to_owned()).zip(Some(ran.words())).expect("a plan");
+    let advice =
+        format!("apply `on_missing_instance = \"allow\"` alone first, with `instance_id = {written}` written out");
+    assert!(error.contains("Final backup was not taken: the instance is gone"), "{}", ran.all());
+    assert!(plan.contains("Destroy will fail: the instance is gone") && plan.contains(&advice), "{}", ran.all());
+    with(&second, &written, "allow");
+    workspace.apply();
+    with(&second, refers, "allow");
+    workspace.apply().says("No final backup: the instance is gone");
+    workspace.nothing_to_do();
+    workspace.destroy().says("Final backup was taken");
+    assert_eq!(emulator.backups().iter().map(|row| row.instance_id.as_str()).collect::<Vec<_>>(), [second]);
+}
+
+/// An id that is written out stays the same when the instance is replaced: what the page advises besides `depends_on`.
+#[test]
+fn beside_depends_on_a_trigger_replaces_the_net_with_its_instance() {
+    for triggers in [false, true] {
+        let emulator = Emulator::start_now(&Options::with_backups_of(0.3)).expect("the emulator starts");
+        let workspace = Workspace::new(&emulator);
+        let trigger = if triggers { "replace_triggered_by = [terraform_data.instance]" } else { "" };
+        workspace.configure(&format!(
+            "resource \"terraform_data\" \"instance\" {{}}\nresource \"{KIND}\" \"net\" {{\n  service     = \"dds\"\n  instance_id = \
+             \"{}\"\n  depends_on  = [terraform_data.instance]\n  lifecycle {{\n    {trigger}\n  }}\n}}\n",
+            emulator.instance("dds")
+        ));
+        workspace.apply();
+        workspace.run(&["apply", "-auto-approve", "-replace=terraform_data.instance"]).succeeded();
+        assert_eq!(taken(&emulator).len(), usize::from(triggers));
+        workspace.nothing_to_do();
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -58,9 +58,9 @@ action "huaweidb_restore_backup" "drill" {
   }
 }
 
-# The verdict. It is written only after the restore and the check have succeeded: a failed restore stops it from being
-# created, a failed check taints it. In both cases the next apply tries again, and the last good verdict stays until one succeeds.
-resource "terraform_data" "verdict" {
+# The verdict's first half: one attempt. A failed restore stops it from being created, a failed check taints it, and in both
+# cases the next apply tries again.
+resource "terraform_data" "drill" {
   # Another day is another drill, and so is a newer backup.
   triggers_replace = [var.drill, data.huaweidb_backup.newest.id]
 
@@ -80,9 +80,6 @@ resource "terraform_data" "verdict" {
   }
 
   lifecycle {
-    # The last good verdict goes only when there is a new one.
-    create_before_destroy = true
-
     action_trigger {
       events  = [before_create]
       actions = [action.huaweidb_restore_backup.drill]
@@ -90,8 +87,14 @@ resource "terraform_data" "verdict" {
   }
 }
 
+# The verdict itself: an object of its own, which is written only when an attempt has succeeded, whatever is planned, refreshed or
+# shown meanwhile. Until then it is the last good one.
+resource "terraform_data" "verdict" {
+  input = terraform_data.drill.output
+}
+
 # Every plan says so when drills have stopped. A plan that is about to drill, as after one that failed, cannot know yet: it says
-# "known after apply", and shows the day of the last good verdict as what it will replace.
+# "known after apply", and shows the last good verdict as what it will change.
 check "drilled_lately" {
   assert {
     condition     = timecmp(timeadd("${terraform_data.verdict.output.day}T00:00:00Z", "192h"), plantimestamp()) > 0

@@ -21,9 +21,9 @@ pub(super) trait Ask: Send + Sync {
     fn in_region(&self, region: &str) -> Arc<dyn Ask>;
     fn region(&self) -> &str;
 
-    /// A call in messages.
-    fn label(&self, call: &Call) -> String {
-        format!("{} {}", call.method, call.path)
+    /// The path of a call there.
+    fn path<'a>(&self, call: &'a Call) -> &'a str {
+        &call.path
     }
 
     /// Whether the region is one of the cloud's, as far as can be told without a call.
@@ -56,8 +56,8 @@ impl Ask for Cloud {
         Cloud::region(self)
     }
 
-    fn label(&self, call: &Call) -> String {
-        format!("{} {}", call.method, self.path(call))
+    fn path<'a>(&self, call: &'a Call) -> &'a str {
+        Cloud::path(self, call)
     }
 
     fn check_region(&self, product: &Product) -> Result<(), cloud::Error> {
@@ -95,9 +95,9 @@ impl Client<'_> {
         read(&reply).map_err(|Misread(reason)| self.misread(call, &reply, reason))
     }
 
-    /// A call in messages.
+    /// A call in messages. It may never have been sent, so that its project is not known.
     pub(super) fn label(&self, call: &Call) -> String {
-        self.cloud.label(call)
+        format!("{} {}", call.method, self.cloud.path(call).replace("/{project_id}", ""))
     }
 
     /// That a reply cannot be what it should be.

@@ -24,7 +24,7 @@ type Tell<'a> = &'a (dyn Fn(RestoreStep<'_>) + Sync);
 
 pub(super) async fn restore(client: Client<'_>, want: &NewRestore, tell: Tell<'_>) -> Result<(), RestoreError> {
     let call = client.service.restore(want).map_err(Error::from)?;
-    checked(client, want).await?;
+    checked(client, want, client.cloud.path(&call)).await?;
     let sent = client.send(&call).await;
     let named = sent.and_then(|reply| {
         let job_id = client.service.job_id(&reply);
@@ -57,15 +57,18 @@ struct Needs {
     engine: Option<Datastore>,
     mode: Option<String>,
     size_gib: Option<u64>,
+    /// Whether that is all that the target needs; otherwise it may need as much as the source has.
+    is_enough: bool,
 }
 
-/// Everything that can be known before anything is sent.
-async fn checked(client: Client<'_>, want: &NewRestore) -> Result<(), RestoreError> {
+/// Everything that can be known before the order is sent, under that path.
+async fn checked(client: Client<'_>, want: &NewRestore, path: &str) -> Result<(), RestoreError> {
     let mut needs = match &want.point {
         RestorePoint::Backup(id) => {
             let Backup { datastore, more, size_bytes, .. } = backup(client, id, &want.source_instance_id).await?;
             let size_gib = more.restore_size_gib.max(size_bytes.map(|bytes| bytes.div_ceil(1 << 30)));
-            Needs { engine: datastore, mode: more.mode, size_gib }
+            let is_enough = more.restore_size_gib.is_some();
+            Needs { engine: datastore, mode: more.mode, size_gib, is_enough }
         }
         RestorePoint::Time(at) => {
             let source = lookup::instance(client, &want.source_instance_id).await?;
@@ -75,11 +78,11 @@ async fn checked(client: Client<'_>, want: &NewRestore) -> Result<(), RestoreErr
             {
                 return Err(RestoreError::Unfit(Unfit::NoSuchTime(spans)));
             }
-            Needs { engine: source.datastore, mode: source.mode, size_gib: source.size_gib }
+            Needs { engine: source.datastore, mode: source.mode, size_gib: source.size_gib, is_enough: true }
         }
     };
     if let Some(engine) = &needs.engine {
-        client.service.restores(engine).map_err(Error::from)?;
+        client.service.restores(engine, path).map_err(Error::from)?;
     }
     let target =
         lookup::instance(client, &want.target_instance_id).await?.ok_or(RestoreError::Unfit(Unfit::NoTarget))?;
@@ -101,10 +104,14 @@ async fn checked(client: Client<'_>, want: &NewRestore) -> Result<(), RestoreErr
     if listed == Some(true) {
         return Ok(());
     }
-    if client.service.facts().keeps_mode && needs.mode.is_none() {
-        // Not every backup tells it. Without the source it stays unknown.
-        let source = lookup::instance(client, &want.source_instance_id).await;
-        needs.mode = source.ok().flatten().and_then(|source| source.mode);
+    let lacks_mode = client.service.facts().keeps_mode && needs.mode.is_none();
+    let lacks_size = !needs.is_enough && target.size_gib.is_some();
+    // What a backup does not tell, its source does. Without that it stays unknown.
+    if (lacks_mode || lacks_size)
+        && let Some(source) = lookup::instance(client, &want.source_instance_id).await.ok().flatten()
+    {
+        needs.mode = needs.mode.or(source.mode);
+        needs.size_gib = if lacks_size { needs.size_gib.max(source.size_gib) } else { needs.size_gib };
     }
     let unfit = unfit(client, &needs, &target).or_else(|| listed.map(|_| Unfit::NotListed));
     unfit.map_or(Ok(()), |unfit| Err(RestoreError::Unfit(unfit)))

@@ -95,7 +95,7 @@ impl Service for GeminiDb {
         Ok(FACTS.post(path, Some(json!({ "backup_id": backup_id }))))
     }
 
-    fn restores(&self, engine: &Datastore) -> Result<(), Unsupported> {
+    fn restores(&self, engine: &Datastore, _: &str) -> Result<(), Unsupported> {
         if engine.kind.eq_ignore_ascii_case("mongodb") {
             return Ok(());
         }

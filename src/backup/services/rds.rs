@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::{restoring, wire};
 use crate::backup::{
-    Backup, BackupRef, Choice, Codes, Facts, Filter, Misread, NewBackup, NewRestore, Service, StopScope, Unsupported,
-    Verdict,
+    Backup, BackupRef, Choice, Codes, Datastore, Facts, Filter, Misread, NewBackup, NewRestore, Service, StopScope,
+    Unsupported, Verdict,
 };
 use crate::cloud::{Call, Product, Refusal, Reply};
 
@@ -64,6 +64,9 @@ const CODES: &[Codes] = &[
     (&[409], &["RDS.0011", "RDS.3004"], Verdict::Busy),
     (&[400], &["DBS.201208", "DBS.200054", "RDS.3016"], Verdict::WrongState),
 ];
+
+/// The call that restores every engine.
+const RESTORE: &str = "/v3.1/{project_id}/instances/recovery";
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -131,9 +134,18 @@ impl Service for Rds {
         let mut body = restoring::recovery(want, restoring::number);
         // Without it SQL Server restores no database; the other engines have no choice.
         body["source"]["restore_all_database"] = json!(true);
-        // The older call, the only one there is on Open Telekom Cloud, does not restore PostgreSQL.
-        let call = FACTS.post("/v3.1/{project_id}/instances/recovery", Some(body));
+        // The older call is the only one there is on Open Telekom Cloud.
+        let call = FACTS.post(RESTORE, Some(body));
         Ok(call.path_in("otc.t-systems.com", format!("{}/recovery", FACTS.instances)))
+    }
+
+    fn restores(&self, engine: &Datastore, path: &str) -> Result<(), Unsupported> {
+        if path == RESTORE || !engine.kind.eq_ignore_ascii_case("PostgreSQL") {
+            return Ok(());
+        }
+        Err(Unsupported(
+            "the call by which this cloud restores an existing instance of RDS is not for PostgreSQL".to_owned(),
+        ))
     }
 }
 

@@ -167,15 +167,21 @@ mod tests {
     }
 
     #[test]
-    fn geminidb_restores_one_engine() {
+    fn which_engines_are_restored() {
         let engine = |kind: &str| Datastore { kind: kind.to_owned(), version: None };
-        for (key, kind, restores) in [
-            ("geminidb", "mongodb", true),
-            ("geminidb", "cassandra", false),
-            ("geminidb", "redis", false),
-            ("rds", "MySQL", true),
+        for (key, kind, restores, restores_on_otc) in [
+            ("geminidb", "mongodb", true, true),
+            ("geminidb", "cassandra", false, false),
+            ("geminidb", "redis", false, false),
+            ("rds", "MySQL", true, true),
+            ("rds", "PostgreSQL", true, false),
+            ("rds", "SQLServer", true, true),
         ] {
-            assert_eq!(service(key).restores(&engine(kind)).is_ok(), restores, "{key} {kind}");
+            let call = service(key).restore(&from_backup()).unwrap();
+            let restored = |path: &str| service(key).restores(&engine(kind), path).is_ok();
+            assert_eq!(restored(&call.path), restores, "{key} {kind}");
+            let path = call.path_in.as_ref().map_or(&call.path, |(_, path)| path);
+            assert_eq!(restored(path), restores_on_otc, "{key} {kind}");
         }
     }
 

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use super::model::{FinalBackup, is_skipped, lets_go, text};
+use super::model::{FinalBackup, id_of, is_skipped, lets_go, text};
 use crate::backup::{Backup, Doubt};
 use crate::plugin::{Diagnostic, Path};
 use crate::provider::manual_backup::age;
-use crate::provider::services::{by_name, import_block, importable, no_such_instance};
+use crate::provider::services::{by_name, import_block, importable, imported_by_name, no_such_instance};
 
 fn instance(net: &FinalBackup) -> String {
     format!("The instance {} of {}", text(&net.instance_id), text(&net.service))
@@ -65,11 +65,33 @@ pub(super) fn unseen(net: &FinalBackup, doubt: Doubt) -> Diagnostic {
     Diagnostic::error("Whether the instance still exists could not be told", detail)
 }
 
-/// That the instance of the net to be imported is not to be seen.
-pub(super) fn not_imported(net: &FinalBackup) -> Diagnostic {
-    let undone = "Nothing was imported. Another region than the provider's is written behind the id, with an `@` before it, or as \
-                  `region` of the identity.";
-    no_such_instance(text(&net.service), text(&net.instance_id), text(&net.region), undone)
+/// That the instance of the net to be imported is not to be seen. `named`: the ids of instances that have the id for a name.
+pub(super) fn not_imported(net: &FinalBackup, named: &[String]) -> Diagnostic {
+    let import_id = |id: &String| format!("{}@{}", id_of(text(&net.service), id), text(&net.region));
+    let meant = match named {
+        [] => String::new(),
+        ids => imported_by_name(text(&net.instance_id), &ids.iter().map(import_id).collect::<Vec<_>>()),
+    };
+    let undone = format!(
+        "Nothing was imported. {meant}Another region than the provider's is written behind the id, with an `@` before it, or as \
+         `region` of the identity."
+    );
+    no_such_instance(text(&net.service), text(&net.instance_id), text(&net.region), &undone)
+}
+
+const FORGET: &str = "forget it with `terraform state rm` and the resource's address";
+
+/// What to do first, so that a destroy goes by another value of an argument. A replacement cannot bring it along: it destroys the
+/// net as the state has it.
+fn before(net: &FinalBackup, change: &str, replaced: bool) -> String {
+    if replaced {
+        let old = text(&net.instance_id);
+        format!(
+            "apply `{change}` alone first, with `instance_id = \"{old}\"` written out, since a replaced net goes by what the state has"
+        )
+    } else {
+        format!("set `{change}` and apply before the destroy")
+    }
 }
 
 pub(super) fn nothing_left(net: &FinalBackup) -> Diagnostic {
@@ -81,11 +103,16 @@ pub(super) fn nothing_left(net: &FinalBackup) -> Diagnostic {
     Diagnostic::warning("No final backup: the instance is gone", detail).at(Path::attribute("on_missing_instance"))
 }
 
+/// What lets a net go whose instance is gone.
+const LET_GO: &str = "on_missing_instance = \"allow\"";
+
 pub(super) fn missing(net: &FinalBackup) -> Diagnostic {
     let detail = format!(
-        "{} is gone already, and `on_missing_instance` is not \"allow\". The net stays in the state. To let it go, set \
-         `on_missing_instance = \"allow\"` and apply, or forget it with `terraform state rm` and the resource's address.",
-        instance(net)
+        "{} is gone already, and `on_missing_instance` is not \"allow\". The net stays in the state.\n\nTo let it go, {}, or {FORGET}. \
+         If it is being replaced, as it is where the instance is made anew, forget it so, or {}.",
+        instance(net),
+        before(net, LET_GO, false),
+        before(net, LET_GO, true),
     );
     Diagnostic::error("Final backup was not taken: the instance is gone", detail)
         .at(Path::attribute("on_missing_instance"))
@@ -141,7 +168,12 @@ pub(super) fn taken_twice(net: &FinalBackup, backup: &Backup, twin: &str) -> Dia
 }
 
 /// What a plan says that destroys a net whose instance is not to be seen in the project `here`. It was last seen in `known`.
-pub(super) fn planned_without_instance(net: &FinalBackup, known: Option<&str>, here: &str) -> Diagnostic {
+pub(super) fn planned_without_instance(
+    net: &FinalBackup,
+    known: Option<&str>,
+    here: &str,
+    replaced: bool,
+) -> Diagnostic {
     if known != Some(here) {
         let doubt = known.map_or(Doubt::ProjectUnknown, |_| Doubt::OtherProject);
         let detail = format!("{} The destroy will be refused. {CHECK}", in_doubt(net, doubt));
@@ -160,9 +192,8 @@ pub(super) fn planned_without_instance(net: &FinalBackup, known: Option<&str>, h
         Diagnostic::warning("No final backup will be taken: the instance is gone", detail)
     } else {
         let detail = format!(
-            "{gone} the destroy will fail: `on_missing_instance` is not \"allow\". To let the net go, set \
-             `on_missing_instance = \"allow\"` and apply before the destroy, or forget it with `terraform state rm` and the \
-             resource's address."
+            "{gone} the destroy will fail: `on_missing_instance` is not \"allow\". To let the net go, {}, or {FORGET}.",
+            before(net, LET_GO, replaced)
         );
         Diagnostic::warning("Destroy will fail: the instance is gone", detail)
     };
@@ -170,13 +201,13 @@ pub(super) fn planned_without_instance(net: &FinalBackup, known: Option<&str>, h
 }
 
 /// What a plan says that destroys a net; with the newest completed backup, if there is one, as far as the cloud told.
-pub(super) fn planned(net: &FinalBackup, newest: Option<&[Backup]>, now: Timestamp) -> Diagnostic {
+pub(super) fn planned(net: &FinalBackup, newest: Option<&[Backup]>, now: Timestamp, replaced: bool) -> Diagnostic {
     if is_skipped(net) {
         let detail = format!(
-            "`skip` is true, so the destroy takes no backup of the instance {}.{} To take one, set `skip = false` and apply before \
-             the destroy.",
+            "`skip` is true, so the destroy takes no backup of the instance {}.{} To take one, {}.",
             text(&net.instance_id),
             in_words(newest, now),
+            before(net, "skip = false", replaced),
         );
         return Diagnostic::warning("No final backup will be taken", detail).at(Path::attribute("skip"));
     }
@@ -241,15 +272,18 @@ mod tests {
             unseen(&net, Doubt::OtherProject),
             unseen(&net, Doubt::ProjectUnknown),
             unseen(&net, Doubt::NotTheCallers),
-            planned(&net, Some(std::slice::from_ref(&backup)), now),
-            planned(&net, Some(&[]), now),
-            planned(&net, None, now),
-            planned(&resumed, Some(std::slice::from_ref(&backup)), now),
-            planned(&skips, Some(std::slice::from_ref(&backup)), now),
-            planned_without_instance(&net, Some("p1"), "p1"),
-            planned_without_instance(&refuses, Some("p1"), "p1"),
-            planned_without_instance(&net, Some("p1"), "p2"),
-            planned_without_instance(&net, None, "p2"),
+            planned(&net, Some(std::slice::from_ref(&backup)), now, false),
+            planned(&net, Some(&[]), now, false),
+            planned(&net, None, now, false),
+            planned(&resumed, Some(std::slice::from_ref(&backup)), now, false),
+            planned(&skips, Some(std::slice::from_ref(&backup)), now, false),
+            planned_without_instance(&net, Some("p1"), "p1", false),
+            planned_without_instance(&refuses, Some("p1"), "p1", false),
+            planned_without_instance(&refuses, Some("p1"), "p1", true),
+            planned(&skips, None, now, true),
+            not_imported(&net, &["i7in02".to_owned(), "i8in02".to_owned()]),
+            planned_without_instance(&net, Some("p1"), "p2", false),
+            planned_without_instance(&net, None, "p2", false),
             taken(&net, &backup, now),
             taken(&kept, &Backup { begin: None, ..backup.clone() }, now),
             taken_twice(&net, &backup, "b2br02"),

@@ -58,11 +58,16 @@ async fn met(client: &Backups, planned: &FinalBackup, notes: Option<&mut Private
     said
 }
 
-/// What a destroy will meet, as far as the cloud tells.
-pub(super) async fn destroy(client: Option<&Backups>, prior: &FinalBackup, private: &Private) -> Diagnostics {
+/// What a destroy will meet, as far as the cloud tells. `replaced`: a new net comes after it.
+pub(super) async fn destroy(
+    client: Option<&Backups>,
+    prior: &FinalBackup,
+    private: &Private,
+    replaced: bool,
+) -> Diagnostics {
     let now = Timestamp::now();
     let (Some(client), Some((service, instance_id))) = (client, instance(prior)) else {
-        return messages::planned(prior, None, now).into();
+        return messages::planned(prior, None, now, replaced).into();
     };
     let client = services::regional(client, &prior.region);
     let mut said = Diagnostics::new();
@@ -73,7 +78,7 @@ pub(super) async fn destroy(client: Option<&Backups>, prior: &FinalBackup, priva
                     let known = memory::project_id(private);
                     // With a backup that was begun already, the destroy may end well all the same.
                     if known != Some(&*here) || prior.last_backup_id.as_str().is_none() {
-                        return messages::planned_without_instance(prior, known, &here).into();
+                        return messages::planned_without_instance(prior, known, &here, replaced).into();
                     }
                 }
             }
@@ -88,7 +93,7 @@ pub(super) async fn destroy(client: Option<&Backups>, prior: &FinalBackup, priva
             None
         }
     };
-    said.push(messages::planned(prior, newest.as_ref().map(Option::as_slice), now));
+    said.push(messages::planned(prior, newest.as_ref().map(Option::as_slice), now, replaced));
     said
 }
 

@@ -31,7 +31,17 @@ impl Resource<Backups> for FinalBackupResource {
     }
 
     async fn plan_delete(&self, client: Option<&Backups>, prior: &FinalBackup, private: &Private) -> Diagnostics {
-        plan::destroy(client, prior, private).await
+        plan::destroy(client, prior, private, false).await
+    }
+
+    async fn plan_replace(
+        &self,
+        client: Option<&Backups>,
+        (prior, private): (&FinalBackup, &Private),
+        _: &FinalBackup,
+        _: Option<&mut Private>,
+    ) -> Diagnostics {
+        plan::destroy(client, prior, private, true).await
     }
 
     async fn create(
@@ -164,7 +174,10 @@ async fn instance(
 ) -> Result<Option<Instance>, Diagnostics> {
     let project_id = memory::project_id(&life.private);
     match client.instance(&context(life), service, text(&net.instance_id), project_id).await {
-        Err(backup::Error::Doubtful { .. }) if doing == Doing::Search => Err(messages::not_imported(net).into()),
+        Err(backup::Error::Doubtful { .. }) if doing == Doing::Search => {
+            let named = services::named(client, service, &net.instance_id).await;
+            Err(messages::not_imported(net, &named).into())
+        }
         Err(backup::Error::Doubtful { doubt, .. }) => Err(messages::unseen(net, doubt).into()),
         found => found.map_err(|error| explain(doing, about(net, None), &error).into()),
     }

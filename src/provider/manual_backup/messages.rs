@@ -3,7 +3,7 @@
 use super::model::ManualBackup;
 use crate::backup::{Backup, Doubt, Status};
 use crate::plugin::{Attr, Diagnostic, Path};
-use crate::provider::services::{importable, other_service};
+use crate::provider::services::{importable, imported_by_name, other_service};
 
 pub(super) fn label(state: &ManualBackup) -> String {
     let id = state.id.known().map_or("?", String::as_str);
@@ -133,10 +133,7 @@ pub(super) fn not_there(state: &ManualBackup, doubt: Option<Doubt>, named: &[Str
     let at = if instance_id.is_empty() { format!("{service}/{id}") } else { format!("{service}/{instance_id}/{id}") };
     let meant = match named {
         [] => other_service(&service, &instance_id),
-        ids => {
-            let ids = ids.iter().map(|id| import_id(state, id)).collect::<Vec<_>>().join(", or as ");
-            format!("{instance_id:?} is an instance's name, but its id is needed: import it as {ids}. ")
-        }
+        ids => imported_by_name(&instance_id, &ids.iter().map(|id| import_id(state, id)).collect::<Vec<_>>()),
     };
     let detail = format!(
         "In {}, in the project that the provider uses, `{service}` does not show the backup {id}{of}{also}. Nothing was \

@@ -7,7 +7,7 @@ use super::messages::{another_instances, automatic, completed_since, gone, inter
 use super::model::{ManualBackup, about, filled, is_retained, reference, untouched, wanted, without_unknowns};
 use super::removal::{self, Leaving};
 use super::{certainty, databases, memory, movers, plan, preflight, rotation, schema};
-use crate::backup::{self, Backup, BackupRef, Backups, Certainty, NameOrigin, Service, Sight, Started, Status, naming};
+use crate::backup::{self, Backup, BackupRef, Backups, Certainty, NameOrigin, Service, Started, Status, naming};
 use crate::plugin::{Attr, Diagnostic, Diagnostics, Life, Planning, Private, Resource, Schema, Source};
 use crate::provider::explain::{Doing, explain};
 use crate::provider::fields;
@@ -191,14 +191,21 @@ impl Resource<Backups> for ManualBackupResource {
                 return Err(another_instances(&state, &found).into());
             }
             Err(backup::Error::Doubtful { doubt, .. }) if imports => {
-                return Err(not_there(&state, Some(doubt), &named(&client, service, &state).await).into());
+                return Err(not_there(
+                    &state,
+                    Some(doubt),
+                    &services::named(&client, service, &state.instance_id).await,
+                )
+                .into());
             }
             found => found.map_err(|error| explain(doing, about(&state), &error))?,
         };
         let Some(backup) = found else {
             // What was moved here leaves the state like any other; of an import the CLI would say something else.
             if imports && !state.name.is_set() {
-                return Err(not_there(&state, None, &named(&client, service, &state).await).into());
+                return Err(
+                    not_there(&state, None, &services::named(&client, service, &state.instance_id).await).into()
+                );
             }
             life.warn(if leaves { left(&state) } else { gone(&state) });
             return Ok(None);
@@ -367,13 +374,5 @@ async fn kept(
             }
             Err(explain(Doing::Wait, about(&state), &error).into())
         }
-    }
-}
-
-/// The ids of the instances whose name is given where an instance's id is needed.
-async fn named(client: &Backups, service: &'static dyn Service, state: &ManualBackup) -> Vec<String> {
-    match client.sight(service, state.instance_id.as_str().unwrap_or_default()).await {
-        Ok(Some(Sight::Absent(named))) => named,
-        _ => Vec::new(),
     }
 }

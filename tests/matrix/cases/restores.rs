@@ -237,15 +237,24 @@ pub(super) fn drill(cli: &Cli) {
     let begin = jiff::Timestamp::now() - jiff::SignedDuration::from_mins(30);
     let newer = NewBackups { begin_time: Some(begin.to_string()), ..NewBackups::of(&drill.source) };
     let newer = emulator.add_backups(&newer).remove(0).id;
-    workspace.run(&["plan"]).succeeded().says("1 to add, 0 to change, 1 to destroy").says("Actions: 1 to invoke");
+    workspace.run(&["plan"]).succeeded().says("1 to add, 1 to change, 1 to destroy").says("Actions: 1 to invoke");
     assert_eq!(orders(&emulator), 1);
 
-    // One whose restore fails, and one whose check fails: no verdict, and the next apply tries again.
+    // One whose restore fails, and one whose check fails: the last good verdict stays, whatever is refreshed, and the next apply
+    // tries again.
     on(&mut workspace, "2026-01-31");
     emulator.fault(Fault::new(FaultKind::FailBackup).on("dds").operation("restore"));
     let the_last_good_one_is_kept = |workspace: &Workspace| {
-        // What the plan replaces.
-        workspace.run(&["plan"]).succeeded().says(&format!("- day = \"{today}\""));
+        let is_kept = || {
+            let verdict = workspace.output("verdict");
+            assert_eq!((&verdict["day"], &verdict["backup_id"]), (&json!(today), &json!(drill.backup)));
+        };
+        is_kept();
+        let ran = workspace.run(&["apply", "-auto-approve", "-refresh-only"]).succeeded();
+        assert!(!ran.words().contains("more than a week ago"), "{}", ran.all());
+        is_kept();
+        // What the plan changes.
+        workspace.run(&["plan"]).succeeded().says(&format!("- day = \"{today}\"")).says("known after apply");
     };
     workspace.run(&["apply", "-auto-approve"]).failed().says("Restore failed");
     the_last_good_one_is_kept(&workspace);

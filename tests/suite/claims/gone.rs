@@ -1,6 +1,6 @@
 //! This backup is gone.
 
-use huaweidb_emulator::{About, Code, Fault, FaultKind, JobEnd, codes};
+use huaweidb_emulator::{About, Code, Fault, FaultKind, ForeignProject, JobEnd, codes};
 use serde_json::{Value as Json, json};
 
 use super::{Case, Stage, check, green, red, services, side_by_side, until};
@@ -16,9 +16,11 @@ enum Place {
     Assumed,
     /// With a key of another account.
     Account,
+    /// The same, but for the project, in a cloud that shows it to them as if it were empty.
+    Pinned,
 }
 
-const PLACES: [Place; 4] = [Place::Project, Place::Region, Place::Assumed, Place::Account];
+const PLACES: [Place; 5] = [Place::Project, Place::Region, Place::Assumed, Place::Account, Place::Pinned];
 
 async fn from_another_place(service: &'static str, place: Place, protected: bool) -> Result<(), String> {
     let stage = Stage::new(service, 0.3);
@@ -45,6 +47,11 @@ async fn from_another_place(service: &'static str, place: Place, protected: bool
             let project_id = emulator.project_id_of(&account, "eu-de");
             vec![("HW_ACCESS_KEY", access_key), ("HW_SECRET_KEY", secret_key), ("HW_PROJECT_ID", project_id)]
         }
+        Place::Pinned => {
+            emulator.set_modes(|modes| modes.foreign_project = ForeignProject::Empty);
+            let (access_key, secret_key) = emulator.issue_key(&emulator.neighbour().0, None);
+            vec![("HW_ACCESS_KEY", access_key), ("HW_SECRET_KEY", secret_key)]
+        }
     };
     let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
     emulator.clear_journal();
@@ -60,8 +67,10 @@ async fn from_another_place(service: &'static str, place: Place, protected: bool
         red(&said).map_err(|why| format!("{why} (a refresh: {refreshes})"))?;
         check(held.object == before.object, "the state has changed")?;
     }
+    // The project is the right one: a destroy without a refresh sends its delete, and those keys delete nothing.
+    let may_send = matches!(place, Place::Pinned);
     let sent = emulator.journal().into_iter().find(|call| call.service == service && call.method != "GET");
-    check(sent.is_none(), &format!("something was sent: {sent:?}"))?;
+    check(sent.is_none() || may_send, &format!("something was sent: {sent:?}"))?;
     check(stage.row(&before).is_some(), "the backup was deleted")
 }
 
@@ -77,6 +86,26 @@ fn from_another_place_nothing_is_gone() {
         }
     }
     side_by_side(cases);
+}
+
+/// A project of one's own, given by its id, in which the last instance is gone, and the backup with it.
+async fn in_an_empty_project(service: &'static str) -> Result<(), String> {
+    let stage = Stage::new(service, 0.3);
+    let mut held = stage.completed(&stage.random()).await?;
+    for row in stage.emulator.instances().into_iter().filter(|row| row.service == service) {
+        stage.emulator.remove_instance(&row.id);
+    }
+    check(stage.emulator.vanish(held.id().ok_or("no id")?), "it is there no more")?;
+    green(&stage.core().await.refresh(&mut held).await)?;
+    check(held.object.is_null(), "what is gone stays in the state")
+}
+
+#[test]
+fn in_an_empty_project_what_is_gone_leaves_the_state() {
+    let cases = services()
+        .into_iter()
+        .map(|service| (format!("empty project × {service}"), Box::pin(in_an_empty_project(service)) as Case));
+    side_by_side(cases.collect());
 }
 
 async fn one_empty_list(service: &'static str) -> Result<(), String> {

@@ -34,6 +34,10 @@ impl Stage {
         held
     }
 
+    fn name_of(&self, instance_id: &str) -> String {
+        self.emulator.instances().into_iter().find(|row| row.id == instance_id).expect("it exists").name
+    }
+
     /// The errors of its destroy: the plan's warning is the same each time.
     async fn errors_of_destroy(&self, held: &mut Held) -> Vec<tf::Diagnostic> {
         errors(&self.core.down(held).await)
@@ -59,6 +63,7 @@ async fn what_a_net_says() {
         ("imported for a service that is none", format!("mysql/{}", stage.emulator.instance("dds"))),
         ("imported for an instance that is not there", format!("dds/{}in02", "0".repeat(32))),
         ("imported for another service", format!("rds/{}", stage.emulator.instance("dds"))),
+        ("imported by the instance's name", format!("dds/{}", stage.name_of(&stage.emulator.instance("dds")))),
     ] {
         let (_, said) = stage.core.import(&id).await;
         book.add(case, &said.0);

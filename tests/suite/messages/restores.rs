@@ -132,6 +132,7 @@ async fn what_is_said_before_a_restore() {
     let mongo = InstanceRow { engine: "mongodb".to_owned(), ..cassandra.clone() };
     let mongo = InstanceRow { id: stage.scratch(None, &mongo), ..mongo };
     let of_mongo = stage.run.emulator.add_backups(&NewBackups::of(&mongo.id)).remove(0).id;
+    stage.run.emulator.fault(Fault::new(FaultKind::EmptyList).on("geminidb").operation("restorable").times(9));
     let busy = stage.scratch(None, &stage.source);
     stage.run.emulator.keep_busy(&busy, 600.0);
     let nobody = "0".repeat(32) + "in01";
@@ -160,7 +161,7 @@ async fn what_is_said_before_a_restore() {
             "a target that is not listed",
             json!({
                 "service": "geminidb", "backup_id": of_mongo, "source_instance_id": mongo.id,
-                "target_instance_id": stage.scratch(Some(10), &mongo),
+                "target_instance_id": stage.scratch(None, &mongo),
             }),
         ),
         (
@@ -168,6 +169,13 @@ async fn what_is_said_before_a_restore() {
             json!({
                 "service": "geminidb", "backup_id": of_cassandra, "source_instance_id": cassandra.id,
                 "target_instance_id": stage.scratch(None, cassandra),
+            }),
+        ),
+        (
+            "a target smaller than the source",
+            json!({
+                "service": "dds", "backup_id": of_other, "source_instance_id": stage.of("dds")[1].id,
+                "target_instance_id": stage.scratch(Some(10), stage.of("dds")[1]),
             }),
         ),
         ("no such source", over(&at("2026-01-31T01:00:00Z"), &json!({ "source_instance_id": nobody }))),

@@ -147,17 +147,21 @@ impl Script {
     }
 }
 
+fn label(call: &Call) -> String {
+    format!("{} {}", call.method, call.path)
+}
+
 impl Ask for Script {
     fn ask<'a>(&'a self, context: &'a Context, call: &'a Call) -> Pending<'a> {
         Box::pin(async move {
             if context.stop.is_cancelled() {
-                return Err(cloud::Error::Stopped { call: self.label(call) });
+                return Err(cloud::Error::Stopped { call: label(call) });
             }
             if Instant::now() >= context.deadline {
-                return Err(cloud::Error::DeadlinePassed { call: self.label(call), last: None });
+                return Err(cloud::Error::DeadlinePassed { call: label(call), last: None });
             }
             let query: Vec<_> = call.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            let line = format!("{}{}{}", self.label(call), if query.is_empty() { "" } else { "?" }, query.join("&"));
+            let line = format!("{}{}{}", label(call), if query.is_empty() { "" } else { "?" }, query.join("&"));
             self.0.calls.lock().unwrap().push((self.elapsed(), line.clone()));
             let ids = call.body.as_ref().and_then(|body| body.get("backup_ids")).and_then(Json::as_array);
             let ids = ids.map(|ids| ids.iter().filter_map(Json::as_str).collect::<Vec<_>>().join(","));
@@ -194,7 +198,7 @@ impl Ask for Script {
             let product = if iam { "iam" } else { call.product.key };
             let unanswered = |may_be_applied| cloud::Error::Unanswered {
                 product,
-                call: self.label(call),
+                call: label(call),
                 reason: "connection closed".to_owned(),
                 may_be_applied,
                 obstacle: None,
@@ -211,7 +215,7 @@ impl Ask for Script {
                 Say::Unreachable => Err(unanswered(false)),
                 Say::No(status, code) | Say::IamNo(status, code) => Err(cloud::Error::Refused {
                     product,
-                    call: self.label(call),
+                    call: label(call),
                     refusal: Box::new(Refusal {
                         status,
                         code: code.to_owned(),

@@ -150,7 +150,8 @@ fn not_begun(about: About<'_>, error: &Error) -> Diagnostic {
         Error::Cloud(cloud::Error::Stopped { .. }) => "Invoke the action again.".to_owned(),
         error => what_next(Doing::Search, about, error),
     };
-    let detail = format!("{}\n\n{UNTOUCHED}\n\n{next}", sentence(&what_happened(error)));
+    let unsent = if matches!(error, Error::Unsupported(_)) { "Nothing was sent. " } else { "" };
+    let detail = format!("{}\n\n{unsent}{UNTOUCHED}\n\n{next}", sentence(&what_happened(error)));
     Diagnostic::error("Restore was not begun", detail)
 }
 
