@@ -2,19 +2,17 @@
 //! several of them share. Unknown fields are ignored, `null` is absent, numbers may come as texts and texts as numbers;
 //! ids and the list itself must be there.
 
-use std::fmt;
-
 use jiff::{Timestamp, civil::DateTime, tz::Offset};
 use secrecy::{ExposeSecret, SecretString};
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{self, DeserializeOwned, Error as _, MapAccess, Unexpected, Visitor};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
-use serde_json::{Number, Value as Json, json};
+use serde_json::{Value as Json, json};
 
 use super::super::{
     Backup, Certainty, Database, Datastore, Download, DownloadFile, Instance, Job, JobStatus, Misread, More, Page,
     Started, Status, Unsupported, Verdict,
 };
+pub(in crate::backup) use super::scalars::{number, text};
 use crate::backup::{Codes, Idle, NewBackup};
 use crate::cloud::{Body, Refusal, Reply};
 
@@ -34,107 +32,6 @@ pub(in crate::backup) fn read<T: DeserializeOwned>(reply: &Reply, what: &str) ->
 /// An id that must be there.
 pub(in crate::backup) fn id(id: Option<String>, what: &str) -> Result<String, Misread> {
     id.filter(|id| !id.is_empty()).ok_or_else(|| Misread(format!("{what} has no id")))
-}
-
-/// A text, also from a number or a truth value.
-pub(in crate::backup) fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    from.deserialize_any(Text)
-}
-
-/// A number, also from a text; an empty text is none.
-pub(in crate::backup) fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
-    from.deserialize_any(Figure)
-}
-
-/// Reads a text. What does not fit is found while it is read, so that the error is where it is.
-#[derive(Clone, Copy)]
-struct Text;
-
-impl<'de> Visitor<'de> for Text {
-    type Value = Option<String>;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("a text")
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_bool<E>(self, truth: bool) -> Result<Self::Value, E> {
-        Ok(Some(truth.to_string()))
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(Some(number.to_string()))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(Some(number.to_string()))
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
-        Ok(Some(number.to_string()))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Some(text.to_owned()))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        Ok(Some(digits(map, &self)?))
-    }
-}
-
-/// Reads a number, in the same way.
-#[derive(Clone, Copy)]
-struct Figure;
-
-impl<'de> Visitor<'de> for Figure {
-    type Value = Option<f64>;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("a number")
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Self::Value, E> {
-        self.visit_str(&number.to_string())
-    }
-
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
-        self.visit_str(&number.to_string())
-    }
-
-    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Self::Value, E> {
-        self.visit_str(&number.to_string())
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-        let text = text.trim();
-        if text.is_empty() {
-            return Ok(None);
-        }
-        finite(text).map(Some).ok_or_else(|| E::invalid_type(Unexpected::Str(""), &self))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        let number = finite(&digits(map, &self)?).map(Some);
-        number.ok_or_else(|| A::Error::invalid_type(Unexpected::Other("number"), &self))
-    }
-}
-
-fn finite(text: &str) -> Option<f64> {
-    text.parse().ok().filter(|number: &f64| number.is_finite())
-}
-
-/// A number as it is written: that is how the library hands it on.
-fn digits<'de, A: MapAccess<'de>>(map: A, wanted: &dyn de::Expected) -> Result<String, A::Error> {
-    let number = Number::deserialize(MapAccessDeserializer::new(map));
-    number.map(|number| number.to_string()).map_err(|_| A::Error::invalid_type(Unexpected::Map, wanted))
 }
 
 /// A time: `2025-06-03 08:12:40`, `2025-06-03T08:12:40+0800`, `…+08:00`, `…Z`. Without a zone it is UTC. Whatever else is
