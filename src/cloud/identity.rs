@@ -1,6 +1,6 @@
 //! Who acts, in IAM's own words: for people who want to see it. Nothing else needs it.
 
-use secrecy::ExposeSecret as _;
+use secrecy::ExposeSecret;
 use serde_json::Value as Json;
 
 use super::authentication::Authentication;
@@ -57,7 +57,7 @@ impl Cloud {
             Ok(proof) => proof,
             Err(why) => return Caller { account: Err(why.clone()), user: Err(why.clone()), project: Err(why) },
         };
-        let hidden = Hidden::new(proof.secrets().map(|secret| secret.expose_secret()));
+        let hidden = Hidden::new(proof.secrets().map(ExposeSecret::expose_secret));
         let caller = self.caller_by(context, &proof, project_id).await;
         let shown = |found: Result<IamEntity, Error>| found.map(|entity| entity.shown(&hidden));
         Caller { account: shown(caller.account), user: shown(caller.user), project: shown(caller.project) }

@@ -91,7 +91,8 @@ impl Obstacle {
             let host = target.proxy.and_then(|proxy| proxy.host().ok()).unwrap_or_default();
             (name, format!("the proxy {host} ({name})"))
         };
-        match cause(error) {
+        let cause = cause(error);
+        match cause {
             Cause::NoSuchHost => lasting(
                 format!("there is no host {host}"),
                 match target.given {
@@ -149,65 +150,7 @@ impl Obstacle {
                 let (what, advice) = certificate(host, address, &why);
                 lasting(what, advice)
             }
-            Cause::ProxyLogin if target.answer.is_some_and(|answer| answer.is_login_unknown) => {
-                let (_, proxy) = proxy();
-                lasting(
-                    format!("{proxy} takes no login of the basic form (status 407), and did not connect to {host}"),
-                    "No other is known here, neither NTLM nor Negotiate. Let the proxy take the basic form, or run one of your own in \
-                     between that knows the other; list the host in NO_PROXY if it can be reached without the proxy."
-                        .to_owned(),
-                )
-            }
-            Cause::ProxyLogin if target.proxy.is_some_and(|proxy| proxy.login().is_some()) => {
-                let (name, proxy) = proxy();
-                lasting(
-                    format!("{proxy} refused the login that {name} holds (status 407), and did not connect to {host}"),
-                    format!(
-                        "Check user and password in {name} (special characters percent-encoded), or list the host in NO_PROXY if it \
-                         can be reached without the proxy."
-                    ),
-                )
-            }
-            Cause::ProxyLogin => {
-                let (name, proxy) = proxy();
-                lasting(
-                    format!("{proxy} refused to connect to {host} without a valid login (status 407)"),
-                    format!(
-                        "Write user and password into {name} (http://user:password@host:port, special characters \
-                         percent-encoded), or list the host in NO_PROXY if it can be reached without the proxy."
-                    ),
-                )
-            }
-            Cause::ProxyRefuses => {
-                let (name, proxy) = proxy();
-                let (what, check) = match target.answer.map(|answer| answer.status) {
-                    Some(status @ 300..=399) => (
-                        format!("{proxy} answered with a redirect (status {status}) and did not connect to {host}"),
-                        format!("It probably wants a login on a page, or {name} names something else than a proxy"),
-                    ),
-                    Some(status @ (502 | 503 | 504)) => (
-                        format!("{proxy} could not connect to {host} (status {status})"),
-                        "Check the address of the host, and whether the proxy can reach it".to_owned(),
-                    ),
-                    Some(status) => (
-                        format!("{proxy} refused to connect to {host} (status {status})"),
-                        format!("Check {name}, and whether the proxy allows that host"),
-                    ),
-                    None => (
-                        format!("{proxy} refused to connect to {host}, or is no proxy"),
-                        format!("Check {name}, and whether the proxy allows that host"),
-                    ),
-                };
-                lasting(what, format!("{check}; list the host in NO_PROXY if it can be reached without the proxy."))
-            }
-            Cause::Proxy(why) => {
-                let (name, proxy) = proxy();
-                let (why, more) = at_proxy(&why);
-                lasting(
-                    format!("{proxy} on the way to {host} cannot be reached: {why}"),
-                    format!("Check {name}{more}; list the host in NO_PROXY if it can be reached without the proxy."),
-                )
-            }
+            Cause::ProxyLogin | Cause::ProxyRefuses | Cause::Proxy(_) => by_proxy(&cause, proxy(), target),
             Cause::Other(why) => {
                 target.unheard(format!("the connection to {} could not be made: {why}", target.through()))
             }
@@ -249,6 +192,64 @@ impl Target<'_> {
 const LOOKED_UP_BY_PROXY: &str = "Behind a proxy set HTTPS_PROXY.";
 const SILENT: &str = "A firewall may be in between: if a proxy leads out, set HTTPS_PROXY; if the cloud has other addresses, \
                       name them in `endpoints`.";
+
+/// What a proxy did, by its name and what it is called; what and advice.
+fn by_proxy(cause: &Cause, (name, proxy): (&str, String), target: Target<'_>) -> Obstacle {
+    let host = target.host;
+    let (what, advice) = match cause {
+        Cause::ProxyLogin if target.answer.is_some_and(|answer| answer.is_login_unknown) => (
+            format!("{proxy} takes no login of the basic form (status 407), and did not connect to {host}"),
+            "No other is known here, neither NTLM nor Negotiate. Let the proxy take the basic form, or run one of \
+             your own in between that knows the other; list the host in NO_PROXY if it can be reached without the \
+             proxy."
+                .to_owned(),
+        ),
+        Cause::ProxyLogin if target.proxy.is_some_and(|proxy| proxy.login().is_some()) => (
+            format!("{proxy} refused the login that {name} holds (status 407), and did not connect to {host}"),
+            format!(
+                "Check user and password in {name} (special characters percent-encoded), or list the host in NO_PROXY \
+                 if it can be reached without the proxy."
+            ),
+        ),
+        Cause::ProxyLogin => (
+            format!("{proxy} refused to connect to {host} without a valid login (status 407)"),
+            format!(
+                "Write user and password into {name} (http://user:password@host:port, special characters \
+                 percent-encoded), or list the host in NO_PROXY if it can be reached without the proxy."
+            ),
+        ),
+        Cause::ProxyRefuses => {
+            let (what, check) = match target.answer.map(|answer| answer.status) {
+                Some(status @ 300..=399) => (
+                    format!("{proxy} answered with a redirect (status {status}) and did not connect to {host}"),
+                    format!("It probably wants a login on a page, or {name} names something else than a proxy"),
+                ),
+                Some(status @ 502..=504) => (
+                    format!("{proxy} could not connect to {host} (status {status})"),
+                    "Check the address of the host, and whether the proxy can reach it".to_owned(),
+                ),
+                Some(status) => (
+                    format!("{proxy} refused to connect to {host} (status {status})"),
+                    format!("Check {name}, and whether the proxy allows that host"),
+                ),
+                None => (
+                    format!("{proxy} refused to connect to {host}, or is no proxy"),
+                    format!("Check {name}, and whether the proxy allows that host"),
+                ),
+            };
+            (what, format!("{check}; list the host in NO_PROXY if it can be reached without the proxy."))
+        }
+        Cause::Proxy(why) => {
+            let (why, more) = at_proxy(why);
+            (
+                format!("{proxy} on the way to {host} cannot be reached: {why}"),
+                format!("Check {name}{more}; list the host in NO_PROXY if it can be reached without the proxy."),
+            )
+        }
+        _ => (format!("{proxy} did not connect to {host}"), format!("Check {name}.")),
+    };
+    Obstacle { what, advice, lasts: true, is_given: target.is_given() }
+}
 
 fn at_proxy(why: &Cause) -> (String, &'static str) {
     match why {
@@ -503,14 +504,61 @@ mod tests {
         io::ErrorKind::ConnectionRefused.into()
     }
 
+    fn lookup(why: &str) -> Around {
+        around("dns error", io::Error::other(format!("failed to lookup address information: {why}")))
+    }
+
+    fn unknown() -> rustls::Error {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)
+    }
+
+    fn of_proxies() -> Vec<(&'static str, Around)> {
+        use rustls::InvalidMessage::InvalidContentType;
+        vec![
+            ("the proxy refuses the login", bare("tunnel error: proxy authorization required")),
+            ("no login for the proxy", bare("tunnel error: proxy authorization required")),
+            ("the proxy knows other logins", bare("tunnel error: proxy authorization required")),
+            ("the proxy refuses", bare("tunnel error: unsuccessful")),
+            ("the proxy refuses with a status", bare("tunnel error: unsuccessful")),
+            ("the proxy does not reach the host", bare("tunnel error: unsuccessful")),
+            ("the proxy has a page", bare("tunnel error: unsuccessful")),
+            ("the proxy hangs up", bare("tunnel error: unexpected end of file")),
+            ("no proxy there", around("tunnel error: failed to create underlying connection", around("x", refused()))),
+            (
+                "no host of the proxy's name",
+                around("tunnel error: failed to create underlying connection", lookup("Name or service not known")),
+            ),
+            (
+                "a proxy of http called by https",
+                around(
+                    "tunnel error: failed to create underlying connection",
+                    tls(rustls::Error::InvalidMessage(InvalidContentType)),
+                ),
+            ),
+            (
+                "a proxy that is not trusted",
+                around("tunnel error: failed to create underlying connection", tls(unknown())),
+            ),
+        ]
+    }
+
+    /// What the proxy said when it was asked again.
+    fn answer_of(name: &str) -> Option<ProxyAnswer> {
+        let answer = |status, is_login_unknown| Some(ProxyAnswer { status, is_login_unknown });
+        match name {
+            "the proxy knows other logins" => answer(407, true),
+            "the proxy refuses with a status" => answer(403, false),
+            "the proxy does not reach the host" => answer(504, false),
+            "the proxy has a page" => answer(302, false),
+            _ => None,
+        }
+    }
+
     #[test]
     fn every_obstacle_is_told_as_what_it_is() {
         use rustls::InvalidMessage::InvalidContentType;
-        let unknown = || rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
         let certificate = |why| tls(rustls::Error::InvalidCertificate(why));
         let at = |second| UnixTime::since_unix_epoch(Duration::from_secs(second));
-        let lookup =
-            |why| around("dns error", io::Error::other(format!("failed to lookup address information: {why}")));
         let errors = [
             ("no such host", lookup("Name or service not known")),
             ("no name server", lookup("Temporary failure in name resolution")),
@@ -545,46 +593,15 @@ mod tests {
                 "a certificate of ours is wanted",
                 tls(rustls::Error::AlertReceived(AlertDescription::CertificateRequired)),
             ),
-            ("the proxy refuses the login", bare("tunnel error: proxy authorization required")),
-            ("no login for the proxy", bare("tunnel error: proxy authorization required")),
-            ("the proxy knows other logins", bare("tunnel error: proxy authorization required")),
-            ("the proxy refuses", bare("tunnel error: unsuccessful")),
-            ("the proxy refuses with a status", bare("tunnel error: unsuccessful")),
-            ("the proxy does not reach the host", bare("tunnel error: unsuccessful")),
-            ("the proxy has a page", bare("tunnel error: unsuccessful")),
-            ("the proxy hangs up", bare("tunnel error: unexpected end of file")),
-            ("no proxy there", around("tunnel error: failed to create underlying connection", around("x", refused()))),
-            (
-                "no host of the proxy's name",
-                around("tunnel error: failed to create underlying connection", lookup("Name or service not known")),
-            ),
-            (
-                "a proxy of http called by https",
-                around(
-                    "tunnel error: failed to create underlying connection",
-                    tls(rustls::Error::InvalidMessage(InvalidContentType)),
-                ),
-            ),
-            (
-                "a proxy that is not trusted",
-                around("tunnel error: failed to create underlying connection", tls(unknown())),
-            ),
             ("something else", around("tcp connect error", io::Error::other("No route to host"))),
             (
                 "the end in the middle",
                 around("x", io::Error::other("peer closed: https://docs.rs/rustls/latest/rustls/manual/index.html")),
             ),
         ];
+        let errors: Vec<_> = errors.into_iter().chain(of_proxies()).collect();
         let proxy = Proxy::new("http://me:hush@proxy.example.com:3128", "HTTPS_PROXY", "");
         let bare_proxy = Proxy::new("http://proxy.example.com:3128", "HTTPS_PROXY", "");
-        let answer = |status, is_login_unknown| Some(ProxyAnswer { status, is_login_unknown });
-        let said = |name: &str| match name {
-            "the proxy knows other logins" => answer(407, true),
-            "the proxy refuses with a status" => answer(403, false),
-            "the proxy does not reach the host" => answer(504, false),
-            "the proxy has a page" => answer(302, false),
-            _ => None,
-        };
         let mut page = String::new();
         for (name, error) in &errors {
             let is_proxys = name.contains("proxy");
@@ -597,7 +614,7 @@ mod tests {
                     given,
                     proxy: Some(if name.starts_with("no login") { &bare_proxy } else { &proxy })
                         .filter(|_| is_proxys || given.is_none()),
-                    answer: said(name),
+                    answer: answer_of(name),
                 };
                 let found = Obstacle::found(error, target);
                 assert!(!found.what.ends_with('.') && found.advice.ends_with('.'), "{found:?}");

@@ -108,7 +108,7 @@ enum FailedAttempt {
     /// An answer with a good status that makes no sense.
     Misread { reason: String, request_id: Option<String> },
     /// The cloud said no.
-    Refused(Refusal),
+    Refused(Box<Refusal>),
     /// The answer was not awaited any longer, as we were asked to stop. It may be asked for again.
     Stopped,
 }
@@ -591,7 +591,7 @@ impl FailedAttempt {
                 Error::Unanswered { product, call, reason, may_be_applied: true, obstacle: None }
             }
             FailedAttempt::Misread { reason, request_id } => Error::Misread { product, call, reason, request_id },
-            FailedAttempt::Refused(refusal) => Error::Refused { product, call, refusal: refusal.into() },
+            FailedAttempt::Refused(refusal) => Error::Refused { product, call, refusal },
             FailedAttempt::Stopped => Error::Stopped { call },
         }
     }
@@ -662,7 +662,7 @@ fn canonical(ask: &Outgoing<'_>, proof: &Authentication, body: &str, now: Timest
 
 fn read(head: Head, body: Vec<u8>) -> Result<RawReply, FailedAttempt> {
     if !head.is_good() {
-        return Err(FailedAttempt::Refused(decode::refusal(&head, &body, Timestamp::now())));
+        return Err(FailedAttempt::Refused(decode::refusal(&head, &body, Timestamp::now()).into()));
     }
     match decode::reply_body(&head, body) {
         Ok(body) => Ok(RawReply { head, body }),

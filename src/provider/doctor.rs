@@ -116,12 +116,11 @@ async fn examine(block: &ProviderBlock, around: &Surroundings) -> Report {
         }
     };
     let project_id = cloud.project_id(&context).await;
-    let is_theirs = match &project_id {
-        Ok(id) => who(&mut text, &cloud.identity(&context, id).await, id, &origins),
-        Err(_) => {
-            row(&mut text, "project", "not found", &origins.project());
-            false
-        }
+    let is_theirs = if let Ok(id) = &project_id {
+        who(&mut text, &cloud.identity(&context, id).await, id, &origins)
+    } else {
+        row(&mut text, "project", "not found", &origins.project());
+        false
     };
     let iam = cloud.address(&IAM).map_or_else(|error| error.to_string(), |url| url.to_string());
     row(&mut text, "IAM", &iam, &origins.address(IAM.key));
@@ -244,7 +243,7 @@ fn who(text: &mut String, who: &Caller, project_id: &str, origins: &Origins<'_>)
     for (what, found) in [("account", &who.account), ("user", &who.user)] {
         match found {
             Ok(IamEntity { name, id, told_by }) => {
-                row(text, what, &format!("{name}, {id}"), &format!("IAM, {told_by}"))
+                row(text, what, &format!("{name}, {id}"), &format!("IAM, {told_by}"));
             }
             Err(error) => {
                 let _ = writeln!(text, "  {what:<12} {}", unknown(error));

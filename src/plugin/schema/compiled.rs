@@ -68,15 +68,14 @@ impl Block {
         for at in 0..path.steps.len() {
             // The place of one block among several.
             let Some(Selector::AttributeName(name)) = &path.steps[at].selector else { continue };
-            match block.blocks.iter().find(|nested| nested.name == name) {
-                Some(nested) => block = &nested.block,
-                None => {
-                    if block.attributes.iter().any(|one| one.name == name && hides(one)) {
-                        path.steps.truncate(at);
-                    }
-                    break;
-                }
+            if let Some(nested) = block.blocks.iter().find(|nested| nested.name == name) {
+                block = &nested.block;
+                continue;
             }
+            if block.attributes.iter().any(|one| one.name == name && hides(one)) {
+                path.steps.truncate(at);
+            }
+            break;
         }
         path
     }

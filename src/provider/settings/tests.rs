@@ -371,6 +371,23 @@ fn what_is_wrong_with_settings_is_said_in_one_way() {
             block([("user_name", "me"), ("domain_name", "acme")]),
             vec![region, ("OS_USERNAME", "you"), ("OS_PASSWORD", "hush")],
         ),
+        ("no clouds.yaml", empty(), vec![region, ("OS_CLOUD", "app"), ("OS_CLIENT_CONFIG_FILE", "/no.yaml")]),
+        ("an entry and a profile", empty(), vec![region, ("OS_CLOUD", "app"), ("HW_PROFILE", "p")]),
+    ] {
+        page += &told(case, &written, &variables);
+    }
+    let _ = writeln!(page, "## what was looked for when there are no credentials\n{}", nothing_found());
+    insta::assert_snapshot!("settings", page);
+}
+
+#[test]
+fn what_is_wrong_with_parts_and_files_is_said_in_the_same_way() {
+    let keys = [("HW_ACCESS_KEY", "a"), ("HW_SECRET_KEY", "hush")];
+    let with = |more: &[(&'static str, &'static str)]| [keys.as_slice(), more].concat();
+    let region = ("HW_REGION_NAME", "eu-de");
+    let empty = ProviderBlock::default;
+    let mut page = String::new();
+    for (case, written, variables) in vec![
         ("a user beside keys of another place", block([("user_name", "me")]), with(&[region])),
         ("a user of the environment beside a profile", empty(), {
             vec![region, ("HW_USER_NAME", "me"), ("HW_SHARED_CONFIG_FILE", "/config.json"), ("HW_PROFILE", "p")]
@@ -389,13 +406,10 @@ fn what_is_wrong_with_settings_is_said_in_one_way() {
         ),
         ("a secure.yaml that leads nowhere", empty(), vec![("OS_CLOUD", "inside"), ("HOME", "/dangling")]),
         ("a list of interfaces", empty(), vec![("OS_CLOUD", "inside"), ("OS_CLIENT_CONFIG_FILE", "/list.yaml")]),
-        ("no clouds.yaml", empty(), vec![region, ("OS_CLOUD", "app"), ("OS_CLIENT_CONFIG_FILE", "/no.yaml")]),
-        ("an entry and a profile", empty(), vec![region, ("OS_CLOUD", "app"), ("HW_PROFILE", "p")]),
     ] {
         page += &told(case, &written, &variables);
     }
-    let _ = writeln!(page, "## what was looked for when there are no credentials\n{}", nothing_found());
-    insta::assert_snapshot!("settings", page);
+    insta::assert_snapshot!("parts-and-files", page);
 }
 
 #[test]

@@ -424,9 +424,8 @@ fn wrong_messages(answer: &Answer) -> Vec<String> {
 
 /// The argument that a path leads to or through, if there is a secret in what hosts then show of it.
 fn secret_at<'a>(block: &'a tf::schema::Block, steps: &'a [tf::attribute_path::Step]) -> Option<&'a str> {
-    let name = match &steps.first()?.selector {
-        Some(Selector::AttributeName(name)) => name,
-        _ => return secret_at(block, &steps[1..]),
+    let Some(Selector::AttributeName(name)) = &steps.first()?.selector else {
+        return secret_at(block, &steps[1..]);
     };
     if let Some(nested) = block.block_types.iter().find(|nested| nested.type_name == *name) {
         return secret_at(inside(nested), &steps[1..]);
