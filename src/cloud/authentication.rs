@@ -1,6 +1,9 @@
 //! What a request carries to be let in.
 
+use http::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::SecretString;
+
+use super::Error;
 
 /// How a request says whose it is.
 #[derive(Clone, Debug)]
@@ -23,4 +26,19 @@ impl Authentication {
         };
         pair.into_iter().flatten()
     }
+}
+
+/// Adds a header, if it can be sent.
+pub(super) fn put(headers: &mut HeaderMap, name: &str, value: &str, secret: bool) -> Result<(), Error> {
+    let unfit = || Error::Setup(format!("the value for the header {name} contains characters that cannot be sent"));
+    let value = HeaderValue::from_str(value.trim()).map_err(|_| unfit())?;
+    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unfit())?;
+    headers.insert(name, if secret { sensitive(value) } else { value });
+    Ok(())
+}
+
+/// A value that no log shows.
+pub(super) fn sensitive(mut value: HeaderValue) -> HeaderValue {
+    value.set_sensitive(true);
+    value
 }

@@ -96,6 +96,7 @@ pub(super) fn refusal(head: &Head, body: &[u8], now: Timestamp) -> Refusal {
         request_id: head.request_id.clone().or_else(|| request_id.map(|id| shortened(id, LONGEST_WORD))),
         retry_after: head.retry_after.as_deref().and_then(|text| retry_after(text, head.date.unwrap_or(now))),
         date: head.date,
+        unsent_token: None,
     }
 }
 

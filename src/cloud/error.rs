@@ -21,6 +21,8 @@ pub struct Refusal {
     pub retry_after: Option<Duration>,
     /// The cloud's clock, from the `Date` header.
     pub date: Option<Timestamp>,
+    /// Who sets a security token that was not sent, as it is not taken with these keys; only where it may be what is missing.
+    pub unsent_token: Option<String>,
 }
 
 impl Refusal {
@@ -33,6 +35,12 @@ impl Refusal {
     /// Whether the credentials were not accepted, so that new ones may be.
     pub(super) fn rejects_credentials(&self) -> bool {
         self.status == 401 || self.code == "DBS.280056"
+    }
+
+    /// Whether it may be that a security token is missing.
+    pub(super) fn may_lack_token(&self) -> bool {
+        let known = ["not exist", "security token", "decrypt token"];
+        self.gateway_number() == Some("0301") && known.iter().any(|text| self.message.contains(text))
     }
 
     /// Whether the gateway turned the request away before any product saw it.

@@ -1,8 +1,10 @@
 //! Who acts, in IAM's own words.
 
+use secrecy::ExposeSecret;
 use serde_json::Value as Json;
 
 use super::authentication::Authentication;
+use super::hidden::Hidden;
 use super::transport::Cloud;
 use super::{Context, Error, project};
 
@@ -28,6 +30,19 @@ pub struct IamEntity {
     pub told_by: &'static str,
 }
 
+impl IamEntity {
+    /// As it may be shown: a gateway may have put anything there.
+    fn shown(self, hidden: &Hidden) -> Self {
+        let plain = |text: String| -> String {
+            hidden.scrub(text).chars().take(LONGEST_NAME).map(|c| if c.is_control() { ' ' } else { c }).collect()
+        };
+        IamEntity { name: plain(self.name), id: plain(self.id), told_by: self.told_by }
+    }
+}
+
+/// No name or id is longer.
+const LONGEST_NAME: usize = 200;
+
 const TOKEN: &str = "/v3/auth/tokens";
 const ACCOUNTS: &str = "/v3/auth/domains";
 const PROJECTS: &str = "/v3/auth/projects";
@@ -42,7 +57,14 @@ impl Cloud {
             Ok(proof) => proof,
             Err(why) => return Caller { account: Err(why.clone()), user: Err(why.clone()), project: Err(why) },
         };
-        if let Authentication::Key { access_key, security_token, .. } = &proof {
+        let hidden = Hidden::new(proof.secrets().map(ExposeSecret::expose_secret));
+        let caller = self.caller_by(context, &proof, project_id).await;
+        let shown = |found: Result<IamEntity, Error>| found.map(|entity| entity.shown(&hidden));
+        Caller { account: shown(caller.account), user: shown(caller.user), project: shown(caller.project) }
+    }
+
+    async fn caller_by(&self, context: &Context, proof: &Authentication, project_id: &str) -> Caller {
+        if let Authentication::Key { access_key, security_token, .. } = proof {
             return Caller {
                 account: self.iam(context, ACCOUNTS).await.and_then(|told| known(&told, "/domains/0", ACCOUNTS)),
                 user: match security_token {
@@ -87,7 +109,10 @@ impl Cloud {
 
     async fn project(&self, context: &Context, id: &str) -> Result<IamEntity, Error> {
         let told = self.iam(context, PROJECTS).await?;
-        let none = || Error::Setup(format!("GET {PROJECTS} does not list it: it is no project of whoever acts"));
+        if told.get("projects").and_then(Json::as_array).is_none() {
+            return Err(silent(PROJECTS));
+        }
+        let none = || Error::NoProject(format!("GET {PROJECTS} does not list it: it is no project of whoever acts"));
         let name = project::by_id(&told, id).ok_or_else(none)?;
         Ok(IamEntity { name, id: id.to_owned(), told_by: PROJECTS })
     }

@@ -6,7 +6,7 @@
 //! From the top: [`Cloud`] (`transport`) turns a [`Call`] into an address (`endpoint`) and asks with the proof of who
 //! we are (`credentials`, `project`; `slot` lets one fetch what many want). `wire` signs (`sign`), sends, reads
 //! (`decode`, without what `hidden` knows) and repeats (`retry`, `limiter`); `proxy` and `authorities` say through whom
-//! and whom to trust, `obstacle` why there was no connection.
+//! and whom to trust, `obstacle` why there was no connection, and `tunnel` asks a proxy why it refused one.
 
 mod authentication;
 mod authorities;
@@ -33,6 +33,7 @@ mod settings;
 mod sign;
 mod slot;
 mod transport;
+mod tunnel;
 mod wire;
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError};
 
 use super::proxy::Proxy;
+use super::tunnel::ProxyAnswer;
 
 /// What stood between us and a host. Nothing was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub(super) struct Target<'a> {
     pub(super) given: Option<&'a str>,
     /// The proxy on the way.
     pub(super) proxy: Option<&'a Proxy>,
+    /// What it said when it refused, if that is known.
+    pub(super) answer: Option<ProxyAnswer>,
 }
 
 /// The kinds of trouble that a person can do something about.
@@ -60,7 +63,10 @@ enum Cause {
 impl Obstacle {
     /// There was no connection within so long.
     pub(super) fn time_out(limit: Duration, target: Target<'_>) -> Self {
-        let what = format!("there was no connection to {} within {limit:?}", target.through());
+        let what = format!(
+            "no connection to {} came about within {limit:?} (looking up the name, connecting, agreeing on TLS)",
+            target.through()
+        );
         target.unheard(what)
     }
 
@@ -85,7 +91,8 @@ impl Obstacle {
             let host = target.proxy.and_then(|proxy| proxy.host().ok()).unwrap_or_default();
             (name, format!("the proxy {host} ({name})"))
         };
-        match cause(error) {
+        let cause = cause(error);
+        match cause {
             Cause::NoSuchHost => lasting(
                 format!("there is no host {host}"),
                 match target.given {
@@ -143,34 +150,7 @@ impl Obstacle {
                 let (what, advice) = certificate(host, address, &why);
                 lasting(what, advice)
             }
-            Cause::ProxyLogin => {
-                let (name, proxy) = proxy();
-                lasting(
-                    format!("{proxy} refused to connect to {host} without a valid login (status 407)"),
-                    format!(
-                        "Write user and password into {name} (http://user:password@host:port, special characters \
-                         percent-encoded), or list the host in NO_PROXY if it can be reached without the proxy."
-                    ),
-                )
-            }
-            Cause::ProxyRefuses => {
-                let (name, proxy) = proxy();
-                lasting(
-                    format!("{proxy} refused to connect to {host}, or is no proxy"),
-                    format!(
-                        "Check {name}, and whether the proxy allows that host; list the host in NO_PROXY if it can be \
-                         reached without the proxy."
-                    ),
-                )
-            }
-            Cause::Proxy(why) => {
-                let (name, proxy) = proxy();
-                let (why, more) = at_proxy(&why);
-                lasting(
-                    format!("{proxy} on the way to {host} cannot be reached: {why}"),
-                    format!("Check {name}{more}; list the host in NO_PROXY if it can be reached without the proxy."),
-                )
-            }
+            Cause::ProxyLogin | Cause::ProxyRefuses | Cause::Proxy(_) => by_proxy(&cause, proxy(), target),
             Cause::Other(why) => {
                 target.unheard(format!("the connection to {} could not be made: {why}", target.through()))
             }
@@ -212,6 +192,64 @@ impl Target<'_> {
 const LOOKED_UP_BY_PROXY: &str = "Behind a proxy set HTTPS_PROXY.";
 const SILENT: &str = "A firewall may be in between: if a proxy leads out, set HTTPS_PROXY; if the cloud has other addresses, \
                       name them in `endpoints`.";
+
+/// What a proxy did, by its name and what it is called; what and advice.
+fn by_proxy(cause: &Cause, (name, proxy): (&str, String), target: Target<'_>) -> Obstacle {
+    let host = target.host;
+    let (what, advice) = match cause {
+        Cause::ProxyLogin if target.answer.is_some_and(|answer| answer.is_login_unknown) => (
+            format!("{proxy} takes no login of the basic form (status 407), and did not connect to {host}"),
+            "No other is known here, neither NTLM nor Negotiate. Let the proxy take the basic form, or run one of \
+             your own in between that knows the other; list the host in NO_PROXY if it can be reached without the \
+             proxy."
+                .to_owned(),
+        ),
+        Cause::ProxyLogin if target.proxy.is_some_and(|proxy| proxy.login().is_some()) => (
+            format!("{proxy} refused the login that {name} holds (status 407), and did not connect to {host}"),
+            format!(
+                "Check user and password in {name} (special characters percent-encoded), or list the host in NO_PROXY \
+                 if it can be reached without the proxy."
+            ),
+        ),
+        Cause::ProxyLogin => (
+            format!("{proxy} refused to connect to {host} without a valid login (status 407)"),
+            format!(
+                "Write user and password into {name} (http://user:password@host:port, special characters \
+                 percent-encoded), or list the host in NO_PROXY if it can be reached without the proxy."
+            ),
+        ),
+        Cause::ProxyRefuses => {
+            let (what, check) = match target.answer.map(|answer| answer.status) {
+                Some(status @ 300..=399) => (
+                    format!("{proxy} answered with a redirect (status {status}) and did not connect to {host}"),
+                    format!("It probably wants a login on a page, or {name} names something else than a proxy"),
+                ),
+                Some(status @ 502..=504) => (
+                    format!("{proxy} could not connect to {host} (status {status})"),
+                    "Check the address of the host, and whether the proxy can reach it".to_owned(),
+                ),
+                Some(status) => (
+                    format!("{proxy} refused to connect to {host} (status {status})"),
+                    format!("Check {name}, and whether the proxy allows that host"),
+                ),
+                None => (
+                    format!("{proxy} refused to connect to {host}, or is no proxy"),
+                    format!("Check {name}, and whether the proxy allows that host"),
+                ),
+            };
+            (what, format!("{check}; list the host in NO_PROXY if it can be reached without the proxy."))
+        }
+        Cause::Proxy(why) => {
+            let (why, more) = at_proxy(why);
+            (
+                format!("{proxy} on the way to {host} cannot be reached: {why}"),
+                format!("Check {name}{more}; list the host in NO_PROXY if it can be reached without the proxy."),
+            )
+        }
+        _ => (format!("{proxy} did not connect to {host}"), format!("Check {name}.")),
+    };
+    Obstacle { what, advice, lasts: true, is_given: target.is_given() }
+}
 
 fn at_proxy(why: &Cause) -> (String, &'static str) {
     match why {
@@ -267,6 +305,13 @@ fn certificate(host: &str, address: &str, why: &CertificateError) -> (String, St
              `cacert_file` (or OS_CACERT). Otherwise check the address, and who may be in between."
                 .to_owned(),
         ),
+        other if plainly(other) == OF_AN_AUTHORITY => (
+            format!("the certificate of {host} cannot be trusted: {OF_AN_AUTHORITY}"),
+            "That is so even if `cacert_file` names it. Sign a certificate for the server with it, and keep it in `cacert_file` (or \
+             OS_CACERT); or make a certificate for the server alone (`openssl req -x509 -addext \
+             basicConstraints=critical,CA:FALSE …`), and name that one."
+                .to_owned(),
+        ),
         other => (
             format!("the certificate of {host} cannot be trusted: {}", plainly(other)),
             "If it is a private one, name the certificate of the authority that signed it in `cacert_file` (or OS_CACERT); it \
@@ -276,6 +321,9 @@ fn certificate(host: &str, address: &str, why: &CertificateError) -> (String, St
     }
 }
 
+/// What `openssl req -x509` makes if nobody says otherwise.
+const OF_AN_AUTHORITY: &str = "it is that of an authority (CA:TRUE), and no server may show such a one as its own";
+
 /// What is wrong with a certificate; the libraries have names for it, not words.
 fn plainly(why: &CertificateError) -> String {
     let text = why.to_string();
@@ -284,7 +332,7 @@ fn plainly(why: &CertificateError) -> String {
     match inner {
         "EkuError" | "InvalidPurpose" => "it is not meant for servers (extended key usage)".to_owned(),
         "UnsupportedCertVersion" => "it is of an old form (X.509 version 1), and version 3 is needed".to_owned(),
-        "CaUsedAsEndEntity" => "it is that of an authority, not that of a server".to_owned(),
+        "CaUsedAsEndEntity" => OF_AN_AUTHORITY.to_owned(),
         _ => in_words(inner),
     }
 }
@@ -323,7 +371,12 @@ fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (d
 /// The innermost cause: the ones around it only say that something failed.
 pub(super) fn reason(error: &reqwest::Error) -> String {
     let cause = error.source().and_then(|inside| chain(inside).last());
-    cause.map_or_else(|| "the request failed".to_owned(), ToString::to_string)
+    cause.map_or_else(|| "the request failed".to_owned(), |cause| without_manual(&cause.to_string()).to_owned())
+}
+
+/// The text without the address of a library's manual, which says nothing to people.
+fn without_manual(text: &str) -> &str {
+    text.split_once(": https://docs.rs/").map_or(text, |(said, _)| said)
 }
 
 /// As people read it.
@@ -335,6 +388,15 @@ pub(super) fn rounded(duration: Duration) -> Duration {
 /// request was sent, which nobody reads.
 pub(super) fn is_client_certificate(error: &(dyn StdError + 'static)) -> bool {
     matches!(cause(error), Cause::ClientCertificate)
+}
+
+/// Whether a proxy refused to connect: if so, whether it was for the login.
+pub(super) fn is_refused_by_proxy(error: &(dyn StdError + 'static)) -> Option<bool> {
+    match cause(error) {
+        Cause::ProxyLogin => Some(true),
+        Cause::ProxyRefuses => Some(false),
+        _ => None,
+    }
 }
 
 /// Whether there was an answer in TLS, though it is not trusted.
@@ -369,7 +431,7 @@ fn cause(error: &(dyn StdError + 'static)) -> Cause {
             return Cause::Refused;
         }
     }
-    if is_lookup { lookup(&last) } else { Cause::Other(last) }
+    if is_lookup { lookup(&last) } else { Cause::Other(without_manual(&last).to_owned()) }
 }
 
 /// Systems say it in different words, and in no other way.
@@ -442,14 +504,61 @@ mod tests {
         io::ErrorKind::ConnectionRefused.into()
     }
 
+    fn lookup(why: &str) -> Around {
+        around("dns error", io::Error::other(format!("failed to lookup address information: {why}")))
+    }
+
+    fn unknown() -> rustls::Error {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)
+    }
+
+    fn of_proxies() -> Vec<(&'static str, Around)> {
+        use rustls::InvalidMessage::InvalidContentType;
+        vec![
+            ("the proxy refuses the login", bare("tunnel error: proxy authorization required")),
+            ("no login for the proxy", bare("tunnel error: proxy authorization required")),
+            ("the proxy knows other logins", bare("tunnel error: proxy authorization required")),
+            ("the proxy refuses", bare("tunnel error: unsuccessful")),
+            ("the proxy refuses with a status", bare("tunnel error: unsuccessful")),
+            ("the proxy does not reach the host", bare("tunnel error: unsuccessful")),
+            ("the proxy has a page", bare("tunnel error: unsuccessful")),
+            ("the proxy hangs up", bare("tunnel error: unexpected end of file")),
+            ("no proxy there", around("tunnel error: failed to create underlying connection", around("x", refused()))),
+            (
+                "no host of the proxy's name",
+                around("tunnel error: failed to create underlying connection", lookup("Name or service not known")),
+            ),
+            (
+                "a proxy of http called by https",
+                around(
+                    "tunnel error: failed to create underlying connection",
+                    tls(rustls::Error::InvalidMessage(InvalidContentType)),
+                ),
+            ),
+            (
+                "a proxy that is not trusted",
+                around("tunnel error: failed to create underlying connection", tls(unknown())),
+            ),
+        ]
+    }
+
+    /// What the proxy said when it was asked again.
+    fn answer_of(name: &str) -> Option<ProxyAnswer> {
+        let answer = |status, is_login_unknown| Some(ProxyAnswer { status, is_login_unknown });
+        match name {
+            "the proxy knows other logins" => answer(407, true),
+            "the proxy refuses with a status" => answer(403, false),
+            "the proxy does not reach the host" => answer(504, false),
+            "the proxy has a page" => answer(302, false),
+            _ => None,
+        }
+    }
+
     #[test]
     fn every_obstacle_is_told_as_what_it_is() {
         use rustls::InvalidMessage::InvalidContentType;
-        let unknown = || rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
         let certificate = |why| tls(rustls::Error::InvalidCertificate(why));
         let at = |second| UnixTime::since_unix_epoch(Duration::from_secs(second));
-        let lookup =
-            |why| around("dns error", io::Error::other(format!("failed to lookup address information: {why}")));
         let errors = [
             ("no such host", lookup("Name or service not known")),
             ("no name server", lookup("Temporary failure in name resolution")),
@@ -479,32 +588,20 @@ mod tests {
             ("a certificate of the first version", certificate(odd("UnsupportedCertVersion"))),
             ("a certificate for something else", certificate(odd("EkuError"))),
             ("a rule that is broken", certificate(odd("PathLenConstraintViolated"))),
+            ("the certificate of an authority", certificate(odd("CaUsedAsEndEntity"))),
             (
                 "a certificate of ours is wanted",
                 tls(rustls::Error::AlertReceived(AlertDescription::CertificateRequired)),
             ),
-            ("the proxy wants a login", bare("tunnel error: proxy authorization required")),
-            ("the proxy refuses", bare("tunnel error: unsuccessful")),
-            ("the proxy hangs up", bare("tunnel error: unexpected end of file")),
-            ("no proxy there", around("tunnel error: failed to create underlying connection", around("x", refused()))),
-            (
-                "no host of the proxy's name",
-                around("tunnel error: failed to create underlying connection", lookup("Name or service not known")),
-            ),
-            (
-                "a proxy of http called by https",
-                around(
-                    "tunnel error: failed to create underlying connection",
-                    tls(rustls::Error::InvalidMessage(InvalidContentType)),
-                ),
-            ),
-            (
-                "a proxy that is not trusted",
-                around("tunnel error: failed to create underlying connection", tls(unknown())),
-            ),
             ("something else", around("tcp connect error", io::Error::other("No route to host"))),
+            (
+                "the end in the middle",
+                around("x", io::Error::other("peer closed: https://docs.rs/rustls/latest/rustls/manual/index.html")),
+            ),
         ];
+        let errors: Vec<_> = errors.into_iter().chain(of_proxies()).collect();
         let proxy = Proxy::new("http://me:hush@proxy.example.com:3128", "HTTPS_PROXY", "");
+        let bare_proxy = Proxy::new("http://proxy.example.com:3128", "HTTPS_PROXY", "");
         let mut page = String::new();
         for (name, error) in &errors {
             let is_proxys = name.contains("proxy");
@@ -515,7 +612,9 @@ mod tests {
                 let target = Target {
                     host: "dds.example.com",
                     given,
-                    proxy: Some(&proxy).filter(|_| is_proxys || given.is_none()),
+                    proxy: Some(if name.starts_with("no login") { &bare_proxy } else { &proxy })
+                        .filter(|_| is_proxys || given.is_none()),
+                    answer: answer_of(name),
                 };
                 let found = Obstacle::found(error, target);
                 assert!(!found.what.ends_with('.') && found.advice.ends_with('.'), "{found:?}");
@@ -527,11 +626,13 @@ mod tests {
         }
         let silent = Obstacle::time_out(
             Duration::from_secs(10),
-            Target { host: "dds.example.com", given: None, proxy: Some(&proxy) },
+            Target { host: "dds.example.com", given: None, proxy: Some(&proxy), answer: None },
         );
-        let silent_itself =
-            Obstacle::time_out(Duration::from_secs(10), Target { host: "dds.example.com", given: None, proxy: None });
-        let target = Target { host: "127.0.0.1:8443", given: Some("`endpoints`"), proxy: None };
+        let silent_itself = Obstacle::time_out(
+            Duration::from_secs(10),
+            Target { host: "dds.example.com", given: None, proxy: None, answer: None },
+        );
+        let target = Target { host: "127.0.0.1:8443", given: Some("`endpoints`"), proxy: None, answer: None };
         let other = Obstacle::no_http(target);
         let _ = writeln!(page, "## no HTTP, address by endpoints\n{}.\n{}\n", other.what, other.advice);
         for silent in [silent, silent_itself] {

@@ -63,3 +63,25 @@ impl Default for Patience {
         }
     }
 }
+
+/// A number from 0 to 1, for how long to wait.
+pub(super) fn dice() -> f64 {
+    let mut bytes = [0; 4];
+    // Without randomness we wait the full time.
+    match aws_lc_rs::rand::fill(&mut bytes) {
+        Ok(()) => f64::from(u32::from_ne_bytes(bytes)) / f64::from(u32::MAX),
+        Err(_) => 1.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dice_fall_between_zero_and_one() {
+        let rolls = (0..1000).map(|_| dice()).collect::<Vec<_>>();
+        assert!(rolls.iter().all(|roll| (0.0..=1.0).contains(roll)));
+        assert!(rolls.iter().any(|roll| *roll < 0.5) && rolls.iter().any(|roll| *roll > 0.5));
+    }
+}

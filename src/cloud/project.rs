@@ -3,13 +3,27 @@
 use serde_json::Value as Json;
 
 use super::Error;
+use super::endpoint::IAM;
 
-/// The one project of that name. `trace_id` names the request, for people who ask the vendor; `nearest` is a region's name that may
+/// The one project of that name, as `call` lists them. `trace_id` names the request, for people who ask the vendor; `nearest` is a region's name that may
 /// be meant.
-pub(super) fn named(list: &Json, name: &str, trace_id: Option<&str>, nearest: Option<&str>) -> Result<String, Error> {
+pub(super) fn named(
+    list: &Json,
+    name: &str,
+    call: &str,
+    trace_id: Option<&str>,
+    nearest: Option<&str>,
+) -> Result<String, Error> {
     let trace = trace_id.map(|id| format!(" (request {id})")).unwrap_or_default();
     let Some(projects) = list.get("projects").and_then(Json::as_array) else {
-        return Err(Error::Setup(format!("IAM did not list any projects{trace}: set `project_id`")));
+        return Err(Error::Misread {
+            product: IAM.key,
+            call: call.to_owned(),
+            reason: "there is no list `projects`; what answers may be a login page or another service. Check `auth_url`, or set \
+                     `project_id`"
+                .to_owned(),
+            request_id: trace_id.map(str::to_owned),
+        });
     };
     let text = |project: &Json, field: &str| project.get(field).and_then(Json::as_str).unwrap_or_default().to_owned();
     let hits = projects.iter().filter(|project| text(project, "name") == name).map(|project| text(project, "id"));
@@ -58,22 +72,25 @@ mod tests {
     fn exactly_one_project_has_the_name() {
         let example: Json =
             serde_json::from_str(include_str!("../../tests/data/cloud-api/iam.projects.response.json")).unwrap();
-        assert_eq!(named(&example, "eu-de", None, None).unwrap(), "619d3e78f61b4be68bc5aa0b59edcf7b");
+        assert_eq!(
+            named(&example, "eu-de", "GET /v3/projects", None, None).unwrap(),
+            "619d3e78f61b4be68bc5aa0b59edcf7b"
+        );
 
         let list = |names: &[(&str, &str)]| json!({ "projects": names.iter().map(|(id, name)| json!({"id": id, "name": name})).collect::<Vec<_>>() });
-        let found = named(&list(&[("1", "eu-de_team"), ("2", "eu-de")]), "eu-de", None, None);
+        let found = named(&list(&[("1", "eu-de_team"), ("2", "eu-de")]), "eu-de", "GET /v3/projects", None, None);
         assert_eq!(found.unwrap(), "2", "only the whole name counts");
         for (list, words) in [
             (list(&[]), ["knows no project \"eu-de\"", "(request r1). Perhaps eu-nl is meant."]),
             (list(&[("1", "eu-de_team")]), ["knows no project", "project_id"]),
             (list(&[("1", "eu-de"), ("2", "eu-de")]), ["1, 2", "several"]),
             (list(&[("", "eu-de")]), ["knows no project", ""]),
-            (json!({}), ["did not list", "project_id"]),
-            (json!({"projects": "x"}), ["did not list", ""]),
+            (json!({}), ["something else than documented", "project_id"]),
+            (json!({"projects": "x"}), ["no list `projects`", ""]),
             (json!({"projects": [1, null, {"name": 2}]}), ["knows no project", ""]),
-            (Json::Null, ["did not list", ""]),
+            (Json::Null, ["no list `projects`", ""]),
         ] {
-            let error = named(&list, "eu-de", Some("r1"), Some("eu-nl")).unwrap_err().to_string();
+            let error = named(&list, "eu-de", "GET /v3/projects", Some("r1"), Some("eu-nl")).unwrap_err().to_string();
             assert!(words.iter().all(|word| error.contains(word)), "{error}");
         }
     }

@@ -74,6 +74,14 @@ impl Proxy {
                     "cannot be read; special characters of user and password are written percent-encoded (`/` is %2F)",
                 )
             }
+            // What is sent would be another login.
+            Ok(url)
+                if [url.username(), url.password().unwrap_or_default()]
+                    .iter()
+                    .any(|part| unescaped(part).is_none()) =>
+            {
+                wrong("has a `%` in user or password that stands for nothing; a `%` of their own is written %25")
+            }
             Ok(url) if url.domain().is_some_and(|host| impossible(host).is_some()) => {
                 wrong("names a host that cannot exist; expected is http://host:port")
             }
@@ -84,10 +92,35 @@ impl Proxy {
         }
     }
 
+    /// User and password in its address, with a colon in between.
+    pub(super) fn login(&self) -> Option<String> {
+        let url = self.url().ok().filter(|url| !url.username().is_empty() || url.password().is_some())?;
+        Some(format!("{}:{}", unescaped(url.username())?, unescaped(url.password().unwrap_or_default())?))
+    }
+
     /// Whether this address is reached through it.
     pub fn serves(&self, url: &Url) -> bool {
         !self.except.iter().any(|exception| exception.covers(url))
     }
+}
+
+/// What a part of an address stands for, if every `%` stands for a byte and all of them together are text.
+fn unescaped(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, others @ ..] = rest {
+        rest = others;
+        bytes.push(match (first, others) {
+            (b'%', [high, low, after @ ..]) => {
+                rest = after;
+                let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+                digit(high)? * 16 + digit(low)?
+            }
+            (b'%', _) => return None,
+            (byte, _) => *byte,
+        });
+    }
+    String::from_utf8(bytes).ok()
 }
 
 impl Exception {
@@ -148,6 +181,29 @@ fn is_in(address: IpAddr, network: IpAddr, bits: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_login_whose_escapes_stand_for_nothing_is_refused_and_not_shown() {
+        for (login, fits) in [
+            ("me:hu%2Fsh", true),
+            ("me:h%C3%BCsh", true),
+            ("me", true),
+            ("me:hush%", false),
+            ("me:hush%4", false),
+            ("me:hush%zz", false),
+            ("m%e:hush", false),
+            ("me:hush%FF", false),
+        ] {
+            let proxy = Proxy::new(&format!("http://{login}@proxy:3128"), "HTTPS_PROXY", "");
+            let host = proxy.host();
+            assert_eq!(host.is_ok(), fits, "{login}: {host:?}");
+            assert!(!format!("{host:?}").contains("hush"), "{host:?}");
+            assert_eq!(proxy.login().is_some(), fits, "{login}");
+        }
+        let login = |address| Proxy::new(address, "HTTPS_PROXY", "").login();
+        assert_eq!(login("http://m%C3%BC:a%2f%3A@proxy:3128").as_deref(), Some("mü:a/:"));
+        assert_eq!(login("proxy:3128"), None);
+    }
 
     #[test]
     fn exceptions_mean_what_they_mean_to_programs_in_go() {

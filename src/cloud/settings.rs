@@ -16,6 +16,8 @@ pub struct Settings {
     pub cloud: Option<String>,
     /// How to sign in.
     pub credentials: Credentials,
+    /// Who sets a security token that is not taken with these credentials, for messages.
+    pub unsent_token: Option<String>,
     /// A role to assume with these credentials.
     pub assume_role: Option<AssumeRole>,
     /// The project id of `region`; looked up by name if absent.

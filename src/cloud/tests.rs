@@ -32,6 +32,7 @@ pub(super) fn settings() -> Settings {
         project_id: None,
         project_name: None,
         endpoints: std::collections::BTreeMap::new(),
+        unsent_token: None,
         auth_url: None,
         auth_url_from: String::new(),
         project_from: "HW_PROJECT_ID".to_owned(),
@@ -418,6 +419,24 @@ async fn redirects_are_not_followed() {
 }
 
 #[tokio::test]
+async fn keys_without_a_security_token_are_told_of_one_that_is_set_elsewhere() {
+    let elsewhere = || Some("HW_SECURITY_TOKEN".to_owned());
+    for (credentials, message, expected) in [
+        (key(None), "ak AKEXAMPLE not exist", elsewhere()),
+        (key(None), "verify security token fail", elsewhere()),
+        (key(None), "verify aksk signature fail", None),
+        (key(Some(SECURITY_TOKEN)), "verify security token fail", None),
+    ] {
+        let body = format!(r#"{{"error_code": "APIGW.0301", "error_msg": "{message}"}}"#);
+        let server = Peer::start(move |_, _| answer(401, &[], &body)).await;
+        let settings =
+            Settings { project_id: Some("p1".to_owned()), credentials, unsent_token: elsewhere(), ..settings() };
+        let error = server.cloud(settings).send(&context(), &create()).await.unwrap_err();
+        assert_eq!(error.refusal().unwrap().unsent_token, expected, "{message}");
+    }
+}
+
+#[tokio::test]
 async fn bad_answers_are_clear_errors() {
     let chunked =
         format!("HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n4000\r\n{}\r\n0\r\n\r\n", "x".repeat(0x4000));
@@ -429,7 +448,7 @@ async fn bad_answers_are_clear_errors() {
         (Do::SendAndClose("HTTP/1.1 200 X\r\nContent-Length: 100\r\n\r\n{\"a\":".to_owned()), "broke off"),
         (Do::Hang("HTTP/1.1 200 X\r\nContent-Length: 100\r\n\r\n{".to_owned()), "broke off: nothing was heard for"),
         (Do::Trickle("HTTP/1.1 200 X\r\nContent-Length: 10000\r\n\r\n{".to_owned()), "no complete answer within"),
-        (Do::Hang(String::new()), "nothing was heard for"),
+        (Do::Hang(String::new()), "no complete answer within"),
         (close(), "the connection broke before the answer"),
         (Do::SendAndClose("nonsense\r\n\r\n".to_owned()), "the connection broke before the answer"),
     ] {

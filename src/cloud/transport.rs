@@ -227,10 +227,12 @@ impl Cloud {
         // A refusal below is one of the listing, not of the sign-in.
         self.held(context, "GET /v3/projects").await?;
         let by_name = Outgoing::get(IAM.key, self.access().iam("/v3/projects", &[("name", name)])?);
+        let mut call = by_name.named();
         let answer = match self.ask(context, &by_name).await {
             Err(Error::Refused { refusal, .. }) if refusal.status == 403 => {
                 // Every user may list the user's own projects.
                 let all = Outgoing::get(IAM.key, self.access().iam("/v3/auth/projects", &[])?);
+                call = all.named();
                 match self.ask(context, &all).await {
                     Err(Error::Refused { refusal, .. }) if matches!(refusal.status, 401 | 403 | 404) => {
                         let request = refusal.request_id.map(|id| format!(" (request {id})")).unwrap_or_default();
@@ -245,7 +247,7 @@ impl Cloud {
             answer => answer?,
         };
         let nearest = endpoint::nearest_region(settings, name);
-        project::named(&answer.body.json(), name, answer.head.request_id.as_deref(), nearest)
+        project::named(&answer.body.json(), name, &call, answer.head.request_id.as_deref(), nearest)
     }
 
     /// After a call was refused: whether that is because the configured project is not one of the account. Asked once, and told
@@ -260,7 +262,7 @@ impl Cloud {
         }
         let from = &settings.project_from;
         let remedy = format!(
-            "leave out `project_id` (it comes from {from}), then the project is looked up by its name, or set the id of a \
+            "leave out {from}, then the project is looked up by its name, or set the id of a \
              project of that account"
         );
         let Some(role) = &settings.assume_role else {

@@ -9,23 +9,24 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method};
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde_json::Value as Json;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use super::authentication::Authentication;
+use super::authentication::{Authentication, put, sensitive};
 use super::decode::{self, Head};
 use super::endpoint;
 use super::first_use::FirstUse;
 use super::hidden::Hidden;
 use super::limiter::{Limiter, NotAdmitted, Permit};
 use super::obstacle::{self, Obstacle, Target, reason, rounded};
-use super::patience::Patience;
+use super::patience::{Patience, dice};
 use super::retry::{self, Outcome, Policy, Retry};
 use super::sign;
+use super::tunnel;
 use super::{Authorities, Body, Context, Error, Fate, IAM, Proxy, Refusal, Settings};
 
 /// Nothing that is behind so many bytes of a refusal is ever shown.
@@ -107,7 +108,7 @@ enum FailedAttempt {
     /// An answer with a good status that makes no sense.
     Misread { reason: String, request_id: Option<String> },
     /// The cloud said no.
-    Refused(Refusal),
+    Refused(Box<Refusal>),
     /// The answer was not awaited any longer, as we were asked to stop. It may be asked for again.
     Stopped,
 }
@@ -124,6 +125,8 @@ pub(super) struct Sender {
     proxy: Option<Proxy>,
     /// The setting that gave a product's address.
     given: HashMap<String, String>,
+    /// Who sets a security token that is not taken with our keys.
+    unsent_token: Option<String>,
     first_use: FirstUse,
 }
 
@@ -165,6 +168,7 @@ impl Sender {
             authorities: settings.authorities.clone(),
             proxy: settings.proxy.clone(),
             given: auth_url.chain(endpoints).collect(),
+            unsent_token: settings.unsent_token.clone(),
             first_use: FirstUse::default(),
         })
     }
@@ -341,6 +345,7 @@ impl Sender {
             host: ask.url.authority(),
             given: self.given.get(ask.product).map(String::as_str),
             proxy: self.proxy.as_ref().filter(|_| matches!(route, Route::Proxied)),
+            answer: None,
         };
         let begun = Instant::now();
         ask.fates.iter().for_each(Fate::sent);
@@ -363,7 +368,12 @@ impl Sender {
             }
             read(head.shown(&hidden), body)
         });
-        let ended = ended.map_err(|failure| failure.shown(&hidden).with_clock(signed_at));
+        let mut ended = ended.map_err(|failure| failure.shown(&hidden).with_clock(signed_at));
+        if let Err(FailedAttempt::Refused(refusal)) = &mut ended
+            && matches!(proof, Authentication::Key { security_token: None, .. })
+        {
+            refusal.unsent_token = self.unsent_token.clone().filter(|_| refusal.may_lack_token());
+        }
         log(ask, &ended, begun.elapsed(), attempt);
         if let Err(FailedAttempt::Refused(refusal)) = &ended
             && refusal.message.contains("verify aksk signature fail")
@@ -439,9 +449,17 @@ impl Sender {
                     true if error.is_timeout() => {
                         FailedAttempt::NotSent(Obstacle::time_out(rounded(self.patience.connect), target))
                     }
-                    true => FailedAttempt::NotSent(Obstacle::found(&error, target)),
+                    true => {
+                        let answer = match (target.proxy, obstacle::is_refused_by_proxy(&error)) {
+                            (Some(proxy), Some(for_login)) => {
+                                tunnel::asked(proxy, &url, !for_login, self.patience.given).await
+                            }
+                            _ => None,
+                        };
+                        FailedAttempt::NotSent(Obstacle::found(&error, Target { answer, ..target }))
+                    }
                     false if error.is_timeout() => {
-                        FailedAttempt::Broken(format!("nothing was heard for {:?}", rounded(self.patience.idle)))
+                        FailedAttempt::Broken(format!("no complete answer within {:?}", rounded(self.patience.idle)))
                     }
                     false if obstacle::is_client_certificate(&error) => {
                         FailedAttempt::NotSent(Obstacle::found(&error, target))
@@ -573,7 +591,7 @@ impl FailedAttempt {
                 Error::Unanswered { product, call, reason, may_be_applied: true, obstacle: None }
             }
             FailedAttempt::Misread { reason, request_id } => Error::Misread { product, call, reason, request_id },
-            FailedAttempt::Refused(refusal) => Error::Refused { product, call, refusal: refusal.into() },
+            FailedAttempt::Refused(refusal) => Error::Refused { product, call, refusal },
             FailedAttempt::Stopped => Error::Stopped { call },
         }
     }
@@ -642,22 +660,9 @@ fn canonical(ask: &Outgoing<'_>, proof: &Authentication, body: &str, now: Timest
     })
 }
 
-fn put(headers: &mut HeaderMap, name: &str, value: &str, secret: bool) -> Result<(), Error> {
-    let unfit = || Error::Setup(format!("the value for the header {name} contains characters that cannot be sent"));
-    let value = HeaderValue::from_str(value.trim()).map_err(|_| unfit())?;
-    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unfit())?;
-    headers.insert(name, if secret { sensitive(value) } else { value });
-    Ok(())
-}
-
-fn sensitive(mut value: HeaderValue) -> HeaderValue {
-    value.set_sensitive(true);
-    value
-}
-
 fn read(head: Head, body: Vec<u8>) -> Result<RawReply, FailedAttempt> {
     if !head.is_good() {
-        return Err(FailedAttempt::Refused(decode::refusal(&head, &body, Timestamp::now())));
+        return Err(FailedAttempt::Refused(decode::refusal(&head, &body, Timestamp::now()).into()));
     }
     match decode::reply_body(&head, body) {
         Ok(body) => Ok(RawReply { head, body }),
@@ -688,16 +693,6 @@ fn log(ask: &Outgoing<'_>, ended: &Result<RawReply, FailedAttempt>, took: Durati
     tracing::debug!(%method, %url, attempt, took_ms, status, request_id, "answered");
 }
 
-/// A number from 0 to 1.
-fn dice() -> f64 {
-    let mut bytes = [0; 4];
-    // Without randomness we wait the full time.
-    match aws_lc_rs::rand::fill(&mut bytes) {
-        Ok(()) => f64::from(u32::from_ne_bytes(bytes)) / f64::from(u32::MAX),
-        Err(_) => 1.0,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::tests::settings;
@@ -717,12 +712,5 @@ mod tests {
         ] {
             assert_eq!(format!("{:?}", wire.route(&Url::parse(url).unwrap())), expected, "{url}");
         }
-    }
-
-    #[test]
-    fn dice_fall_between_zero_and_one() {
-        let rolls = (0..1000).map(|_| dice()).collect::<Vec<_>>();
-        assert!(rolls.iter().all(|roll| (0.0..=1.0).contains(roll)));
-        assert!(rolls.iter().any(|roll| *roll < 0.5) && rolls.iter().any(|roll| *roll > 0.5));
     }
 }

@@ -17,9 +17,6 @@ pub(super) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
 
 /// Why there is no port without TLS.
-#[cfg(unix)]
-const OPEN_TO_ALL: &str = "no directory can hold a socket that only you can reach, and without TLS a port would let every \
-                           user of this machine act as you; set TMPDIR to a directory with a short path that you can write to";
 #[cfg(not(unix))]
 const OPEN_TO_ALL: &str = "without TLS its port would let every user of this machine act as you; unset \
                            TF_DISABLE_PLUGIN_TLS, or add --open-to-every-user to --debug if you are the only one";
@@ -44,10 +41,13 @@ impl Door {
     /// Opens one as the host wants it. Needs a runtime around it.
     pub(super) fn open(terms: &Terms) -> io::Result<Self> {
         #[cfg(unix)]
-        if let Some(door) = unix::open(terms)? {
-            return Ok(door);
-        }
-        may_open_a_port(terms)?;
+        let nowhere = match unix::open(terms)? {
+            Ok(door) => return Ok(door),
+            Err(nowhere) => nowhere,
+        };
+        #[cfg(not(unix))]
+        let nowhere = OPEN_TO_ALL.to_owned();
+        may_open_a_port(terms, nowhere)?;
         let listener = bind_first(&terms.ports)?;
         let address = Address::Tcp(listener.local_addr()?);
         listener.set_nonblocking(true)?;
@@ -74,9 +74,9 @@ impl Door {
 }
 
 /// Every user of the machine can reach a port.
-fn may_open_a_port(terms: &Terms) -> io::Result<()> {
+fn may_open_a_port(terms: &Terms, nowhere: String) -> io::Result<()> {
     match &terms.client_certificate {
-        None if !terms.open_to_every_user => Err(io::Error::other(OPEN_TO_ALL)),
+        None if !terms.open_to_every_user => Err(io::Error::other(nowhere)),
         _ => Ok(()),
     }
 }
@@ -106,7 +106,7 @@ mod port_tests {
             (Terms { client_certificate: certificate, ..Terms::default() }, true),
             (Terms { open_to_every_user: true, ..Terms::default() }, true),
         ] {
-            assert_eq!(may_open_a_port(&terms).is_ok(), opens, "{terms:?}");
+            assert_eq!(may_open_a_port(&terms, String::new()).is_ok(), opens, "{terms:?}");
         }
     }
 }
@@ -125,16 +125,21 @@ mod unix {
     /// Operating systems allow 104 to 108 bytes.
     const PATH_BYTES: usize = 100;
 
-    /// A socket in a fresh directory of its own that no other user can enter; `None` if it can live nowhere.
-    pub(super) fn open(terms: &Terms) -> io::Result<Option<Door>> {
-        let Some((dir, path)) = place(terms)? else { return Ok(None) };
-        let listener = tokio::net::UnixListener::bind(&path)?;
-        Ok(Some(Door { listener: Listener::Unix(listener), address: Address::Unix(path), _dir: Some(dir) }))
+    /// A socket in a fresh directory of its own that no other user can enter; or why it can live nowhere.
+    pub(super) fn open(terms: &Terms) -> io::Result<Result<Door, String>> {
+        let usual = |me| [PathBuf::from(format!("/run/user/{me}")), PathBuf::from("/tmp")];
+        Ok(match place(terms, usual)? {
+            Ok((dir, path)) => {
+                let listener = tokio::net::UnixListener::bind(&path)?;
+                Ok(Door { listener: Listener::Unix(listener), address: Address::Unix(path), _dir: Some(dir) })
+            }
+            Err(nowhere) => Err(nowhere),
+        })
     }
 
-    /// The socket's directory and path: where the host or TMPDIR says or, if the path is too long there, where it is
-    /// usually short.
-    fn place(terms: &Terms) -> io::Result<Option<(TempDir, PathBuf)>> {
+    /// The socket's directory and path: where the host or TMPDIR says or, if it cannot live there, where it usually can, which
+    /// depends on the user.
+    fn place(terms: &Terms, usual: impl FnOnce(u32) -> [PathBuf; 2]) -> io::Result<Result<(TempDir, PathBuf), String>> {
         let (variable, wanted) = match &terms.socket_dir {
             Some(dir) => ("PLUGIN_UNIX_SOCKET_DIR", dir.clone()),
             None => (
@@ -142,17 +147,29 @@ mod unix {
                 Some(std::env::temp_dir()).filter(|dir| is_set(dir)).unwrap_or_else(|| PathBuf::from("/tmp")),
             ),
         };
+        // Where there is TLS, whoever puts another socket there has no certificate to show.
+        let is_open = terms.client_certificate.is_none();
         let dir = private_dir(&wanted).map_err(|error| {
             let text =
                 format!("{variable} is {}, where no directory for its socket can be made: {error}", wanted.display());
             io::Error::new(error.kind(), text)
         })?;
-        let own = PathBuf::from(format!("/run/user/{}", fs::metadata(dir.path())?.uid()));
-        if let Some(path) = socket_in(&dir) {
-            return Ok(Some((dir, path)));
-        }
-        let mut elsewhere = [own, PathBuf::from("/tmp")].into_iter().filter_map(|place| private_dir(&place).ok());
-        Ok(elsewhere.find_map(|dir| socket_in(&dir).map(|path| (dir, path))))
+        let me = tempfile::tempfile_in(&wanted)?.metadata()?.uid();
+        let why = match socket_in(&dir, me, is_open) {
+            Ok(path) => return Ok(Ok((dir, path))),
+            Err(why) => why,
+        };
+        drop(dir);
+        let mut elsewhere = usual(me).into_iter().filter_map(|place| private_dir(&place).ok());
+        let found = elsewhere.find_map(|dir| socket_in(&dir, me, is_open).ok().map(|path| (dir, path)));
+        Ok(found.ok_or_else(|| {
+            format!(
+                "no directory can hold a socket that only you can reach, and without TLS a port would let every user of this \
+                 machine act as you. {variable} is {}, and {why}; set it to a directory with a short path that only you, or \
+                 root, can change, all the way up",
+                wanted.display()
+            )
+        }))
     }
 
     /// Empty is unset here as everywhere; to the library it would be the working directory.
@@ -165,8 +182,38 @@ mod unix {
         tempfile::Builder::new().prefix("tf").permissions(Permissions::from_mode(0o700)).tempdir_in(parent)
     }
 
-    fn socket_in(dir: &TempDir) -> Option<PathBuf> {
-        std::path::absolute(dir.path().join("s")).ok().filter(|path| announceable(path))
+    /// The socket's path in a directory, or why it cannot be there.
+    fn socket_in(dir: &TempDir, me: u32, is_open: bool) -> Result<PathBuf, String> {
+        if is_open {
+            unchanging(dir.path(), me)?;
+        }
+        let path = std::path::absolute(dir.path().join("s")).ok().filter(|path| announceable(path));
+        path.ok_or_else(|| {
+            "the path of a socket in it is too long, or has characters that Terraform cannot be told".to_owned()
+        })
+    }
+
+    /// Whether nobody but this user and root can put something else under this path: every directory on the way, links
+    /// resolved, belongs to them, and others may write into it only if they cannot rename what is not theirs (the sticky
+    /// bit). Else why not.
+    fn unchanging(path: &Path, me: u32) -> Result<(), String> {
+        let whole = fs::canonicalize(path).map_err(|error| format!("it cannot be followed: {error}"))?;
+        for dir in whole.ancestors() {
+            let about =
+                fs::symlink_metadata(dir).map_err(|error| format!("{} cannot be looked at: {error}", dir.display()))?;
+            if !about.is_dir() || ![0, me].contains(&about.uid()) {
+                return Err(format!("{} belongs to another user, who could put another socket there", dir.display()));
+            }
+            let mode = about.mode();
+            if mode & 0o022 != 0 && mode & 0o1000 == 0 {
+                return Err(format!(
+                    "other users may write into {} (mode {:04o}, without the sticky bit) and could put another socket there",
+                    dir.display(),
+                    mode & 0o7777
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Whether it fits the system's limit and, as text, a field of the handshake line.
@@ -177,6 +224,7 @@ mod unix {
 
     #[cfg(test)]
     mod tests {
+        use super::super::may_open_a_port;
         use super::*;
 
         #[test]
@@ -185,6 +233,61 @@ mod unix {
             for (path, fits) in [("/tmp/tf1/s", true), (&long, false), ("/tmp/a|b/s", false), ("/tmp/a\nb/s", false)] {
                 assert_eq!(announceable(Path::new(path)), fits, "{path}");
             }
+        }
+
+        fn at(door: &Door) -> PathBuf {
+            let Address::Unix(path) = door.address() else { panic!("{door:?}") };
+            path.clone()
+        }
+
+        /// A directory that anybody may write into, or only below another such.
+        fn open_to_others(dir: &Path, mode: u32) -> PathBuf {
+            let open = dir.join("open");
+            let inner = open.join("inner");
+            fs::create_dir_all(&inner).unwrap();
+            fs::set_permissions(&open, Permissions::from_mode(mode)).unwrap();
+            inner
+        }
+
+        #[tokio::test]
+        async fn without_tls_a_socket_lives_only_where_nobody_else_can_put_another_in_its_place() {
+            let dir = tempfile::tempdir().unwrap();
+            for (mode, stays) in [(0o777, false), (0o775, false), (0o1777, true), (0o755, true), (0o700, true)] {
+                let wanted = open_to_others(dir.path(), mode);
+                let link = dir.path().join("link");
+                let _ = std::os::unix::fs::symlink(&wanted, &link);
+                for wanted in [&wanted, wanted.parent().unwrap(), &link] {
+                    let terms = Terms { socket_dir: Some(wanted.to_owned()), ..Terms::default() };
+                    let path = at(&Door::open(&terms).unwrap());
+                    assert_eq!(path.starts_with(wanted), stays, "{mode:o}: {path:?}");
+                    // Where there is TLS, the host's choice counts.
+                    let path = at(&Door::open(&Terms { client_certificate: Some(vec![0].into()), ..terms }).unwrap());
+                    assert!(path.starts_with(wanted), "{mode:o}: {path:?}");
+                }
+                let kept = fs::read_dir(&wanted).unwrap().count();
+                assert_eq!(kept, 0, "nothing is left behind");
+            }
+        }
+
+        #[test]
+        fn who_could_change_a_directory_is_told() {
+            let dir = tempfile::tempdir().unwrap();
+            let me = fs::metadata(dir.path()).unwrap().uid();
+            let inner = open_to_others(dir.path(), 0o777);
+            let said = unchanging(&inner, me).unwrap_err();
+            assert!(said.contains("/open (mode 0777, without the sticky bit)"), "{said}");
+            if me != 0 {
+                let said = unchanging(dir.path(), me + 1).unwrap_err();
+                assert!(said.contains("belongs to another user"), "{said}");
+            }
+            assert_eq!(unchanging(Path::new("/"), me), Ok(()));
+
+            let terms = Terms { socket_dir: Some(inner.clone()), ..Terms::default() };
+            let nowhere = place(&terms, |_| [inner.clone(), inner.clone()]).unwrap().unwrap_err();
+            assert!(nowhere.contains("PLUGIN_UNIX_SOCKET_DIR is /") && nowhere.contains("(mode 0777"), "{nowhere}");
+            let refused = may_open_a_port(&terms, nowhere.clone()).unwrap_err();
+            assert_eq!(refused.to_string(), nowhere);
+            assert_eq!(fs::read_dir(inner).unwrap().count(), 0);
         }
 
         #[tokio::test]

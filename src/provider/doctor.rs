@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::settings::{self, ProviderBlock, Surroundings};
 use super::{explain, services};
-use crate::backup::{ALL, Filter, Service, Verdict};
-use crate::cloud::{self, Caller, Cloud, Context, Credentials, IAM, IamEntity, Settings};
+use crate::backup::{ALL, Filter, Misread, Service, Verdict};
+use crate::cloud::{self, Call, Caller, Cloud, Context, Credentials, IAM, IamEntity, Reply, Settings};
 use crate::plugin::{Diagnostics, Severity, Value};
 
 /// How to use it.
@@ -116,10 +116,12 @@ async fn examine(block: &ProviderBlock, around: &Surroundings) -> Report {
         }
     };
     let project_id = cloud.project_id(&context).await;
-    match &project_id {
-        Ok(id) => who(&mut text, &cloud.identity(&context, id).await, id, &origins),
-        Err(_) => row(&mut text, "project", "not found", &origins.project()),
-    }
+    let is_theirs = if let Ok(id) = &project_id {
+        who(&mut text, &cloud.identity(&context, id).await, id, &origins)
+    } else {
+        row(&mut text, "project", "not found", &origins.project());
+        false
+    };
     let iam = cloud.address(&IAM).map_or_else(|error| error.to_string(), |url| url.to_string());
     row(&mut text, "IAM", &iam, &origins.address(IAM.key));
     let way_out = way_out(&mut text, &settings, &cloud);
@@ -140,7 +142,7 @@ async fn examine(block: &ProviderBlock, around: &Surroundings) -> Report {
             let _ = writeln!(text, "  {key:<10} {}  (from {from})", address(&cloud, *service));
         }
     }
-    well &= way_out != WayOut::Unusable;
+    well &= is_theirs && way_out != WayOut::Unusable;
     text.push_str(match way_out {
         _ if !well => "\nSomething does not work yet: see above.\n",
         WayOut::Untried => "\nAll is well, but the proxy was not tried.\n",
@@ -203,9 +205,14 @@ impl Origins<'_> {
         self.named("project_id").unwrap_or_else(by_name)
     }
 
+    /// Whether somebody gave this product's own address.
+    fn is_given(&self, product: &str) -> bool {
+        self.given.endpoints().any(|(key, _)| key == product)
+    }
+
     /// Who says where a product is.
     fn address(&self, product: &str) -> String {
-        if self.given.endpoints().any(|(key, _)| key == product) {
+        if self.is_given(product) {
             return "the argument --endpoint".to_owned();
         }
         let own = if product == IAM.key { self.named("auth_url") } else { None };
@@ -227,8 +234,8 @@ fn known(text: &mut String, settings: &Settings, origins: &Origins<'_>) {
     }
 }
 
-/// Who acts, and for which project, as IAM knows them.
-fn who(text: &mut String, who: &Caller, project_id: &str, origins: &Origins<'_>) {
+/// Who acts, and for which project, as IAM knows them. Whether that may be their project.
+fn who(text: &mut String, who: &Caller, project_id: &str, origins: &Origins<'_>) -> bool {
     let unknown = |error: &cloud::Error| {
         let said = explain::brief(error);
         format!("not told: {}", said.lines().next().unwrap_or_default().trim_end_matches('.'))
@@ -245,11 +252,16 @@ fn who(text: &mut String, who: &Caller, project_id: &str, origins: &Origins<'_>)
     }
     match &who.project {
         Ok(IamEntity { name, .. }) => row(text, "project", &format!("{name}, {project_id}"), &origins.project()),
+        Err(cloud::Error::NoProject(why)) => {
+            row(text, "project", project_id, &origins.project());
+            let _ = writeln!(text, "  {:<12} failed: {why}", "");
+        }
         Err(error) => {
             row(text, "project", project_id, &origins.project());
             let _ = writeln!(text, "  {:<12} its name is {}", "", unknown(error));
         }
     }
+    !matches!(who.project, Err(cloud::Error::NoProject(_)))
 }
 
 fn row(text: &mut String, what: &str, value: &str, from: &str) {
@@ -311,11 +323,15 @@ impl Right {
             Right::Failed(error) => {
                 let why = explain::brief(error);
                 let cannot = if error.refusal().is_some() { "may not list" } else { "cannot list" };
-                format!("{cannot} {what}: {why}")
+                let hint = if matches!(error, cloud::Error::Misread { .. }) { OTHER_SHAPE } else { "" };
+                format!("{cannot} {what}: {why}{hint}")
             }
         }
     }
 }
+
+/// Where the answer is none of the service's.
+const OTHER_SHAPE: &str = "\nWhat answers there may be a login page on the way, or another service: check the address.";
 
 /// Where a service is, or why it is nowhere.
 fn address(cloud: &Cloud, service: &dyn Service) -> String {
@@ -325,24 +341,45 @@ fn address(cloud: &Cloud, service: &dyn Service) -> String {
 /// Asks for one instance, and for one backup: of that instance, since some services list by instance only.
 async fn ask(cloud: Cloud, context: Context, service: &'static dyn Service) -> Probe {
     let began = Instant::now();
-    let answered = cloud.send(&context, &service.instances(None, 0, 1)).await;
+    let instances = service.instances(None, 0, 1);
+    let answered = cloud.send(&context, &instances).await;
     let took = began.elapsed();
-    let (instances, instance_id) = match answered {
-        Ok(reply) => {
-            (Right::Given, service.instances_read(&reply).ok().and_then(|page| Some(page.items.first()?.id.clone())))
-        }
+    let found = answered.and_then(|reply| {
+        let page = service.instance_records(&reply).map_err(|why| misread(&cloud, &instances, &reply, why))?;
+        Ok(page.items.into_iter().flatten().next().map(|instance| instance.id))
+    });
+    let (instances, instance_id) = match found {
+        Ok(id) => (Right::Given, id),
         Err(error) => (Right::Failed(error), None),
     };
-    let reached = instances.error().is_none_or(|error| error.refusal().is_some());
+    let reached = instances.error().is_none_or(is_answer);
     let backups = match service.list(&Filter { instance_id, ..Filter::default() }, 0, 1) {
         _ if !reached => Right::NotAsked("because it was not reached".to_owned()),
         Err(_) => Right::NotAsked("because it lists those of one instance only, and none is known".to_owned()),
         Ok(calls) => match calls.first() {
-            Some(call) => cloud.send(&context, call).await.map_or_else(Right::Failed, |_| Right::Given),
+            Some(call) => {
+                let read = |reply| match service.records(&reply) {
+                    Ok(_) => Right::Given,
+                    Err(why) => Right::Failed(misread(&cloud, call, &reply, why)),
+                };
+                cloud.send(&context, call).await.map_or_else(Right::Failed, read)
+            }
             None => Right::NotAsked("because there is no such call".to_owned()),
         },
     };
     Probe { service, address: address(&cloud, service), took, instances, backups }
+}
+
+/// That an answer is not what the service's documents say.
+fn misread(cloud: &Cloud, call: &Call, reply: &Reply, Misread(reason): Misread) -> cloud::Error {
+    let request_id = reply.request_id.clone();
+    let named = format!("{} {}", call.method, cloud.path(call));
+    cloud::Error::Misread { product: call.product.key, call: named, reason, request_id }
+}
+
+/// Whether something answered.
+fn is_answer(error: &cloud::Error) -> bool {
+    matches!(error, cloud::Error::Refused { .. } | cloud::Error::Misread { .. })
 }
 
 async fn called(text: &mut String, cloud: &Cloud, context: &Context, origins: &Origins<'_>) -> bool {
@@ -356,7 +393,10 @@ async fn called(text: &mut String, cloud: &Cloud, context: &Context, origins: &O
     for Probe { service, address, took, instances, backups } in answers {
         let key = service.facts().key();
         let refusal = instances.error().and_then(cloud::Error::refusal);
-        let not_offered = refusal.is_some_and(|refusal| service.verdict(refusal) == Verdict::NotOffered);
+        let is_given = origins.is_given(service.facts().product.key);
+        let is_absent = refusal.is_some_and(|refusal| service.verdict(refusal) == Verdict::NotOffered);
+        // Nobody gives the address of a service that they know not to be there.
+        let not_offered = is_absent && !is_given;
         let good = instances.error().is_none() && backups.error().is_none();
         let word = match (good, not_offered) {
             (true, _) => "ok",
@@ -364,7 +404,7 @@ async fn called(text: &mut String, cloud: &Cloud, context: &Context, origins: &O
             (false, false) => "failed",
         };
         let reached = match instances.error() {
-            Some(error) if error.refusal().is_none() => "not reached".to_owned(),
+            Some(error) if !is_answer(error) => "not reached".to_owned(),
             _ => format!("reached in {} ms", took.as_millis()),
         };
         let from = origins.address(service.facts().product.key);
@@ -373,6 +413,9 @@ async fn called(text: &mut String, cloud: &Cloud, context: &Context, origins: &O
             well &= good;
             for told in [instances.told("instances"), backups.told("backups")] {
                 let _ = writeln!(text, "             {}", told.replace('\n', "\n               "));
+            }
+            if is_absent {
+                let _ = writeln!(text, "             the service is not at this address, which was given: check it");
             }
         }
     }

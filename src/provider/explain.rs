@@ -573,12 +573,25 @@ fn said(error: &cloud::Error) -> String {
 
 /// What to do about refusals that have one well-known cause.
 fn advice(error: &cloud::Error) -> Option<String> {
-    let (call, refusal) = match error {
-        cloud::Error::Refused { call, refusal, .. } => (call, refusal),
+    let (product, call, refusal) = match error {
+        cloud::Error::Refused { product, call, refusal } => (*product, call, refusal),
         cloud::Error::Unanswered { obstacle: Some(obstacle), .. } => return Some(obstacle.advice.clone()),
         cloud::Error::DeadlinePassed { last: Some(last), .. } => return advice(last),
         _ => return None,
     };
+    if let Some(from) = &refusal.unsent_token {
+        return Some(format!(
+            "No security token was sent: {from} is set, but it is not taken with keys of another place. If the keys are temporary, \
+             set their security token in the same place; else check them, and remove it."
+        ));
+    }
+    if product == cloud::IAM.key && refusal.status == 404 {
+        return Some(
+            "There is no IAM at this address, or something is wrong behind its host: check `auth_url` (HW_AUTH_URL, OS_AUTH_URL), \
+             which ends with the host or with `/v3`, and `iam` in `endpoints`."
+                .to_owned(),
+        );
+    }
     if let Some(known) = cloud::advice(refusal) {
         return Some(known.to_owned());
     }
@@ -644,6 +657,21 @@ mod tests {
 
     fn backup(status: Status) -> Backup {
         Backup::sample("b1br02", "i1in02", "nightly", status)
+    }
+
+    #[test]
+    fn what_is_missing_or_where_is_told_by_what_was_set() {
+        let mut error = refused(401, "APIGW.0301", "verify security token fail");
+        assert!(brief(&error).contains("`security_token` (HW_SECURITY_TOKEN) does not belong to these keys"));
+        if let cloud::Error::Refused { refusal, .. } = &mut error {
+            refusal.unsent_token = Some("HW_SECURITY_TOKEN".to_owned());
+        }
+        let said = brief(&error);
+        assert!(said.contains("No security token was sent: HW_SECURITY_TOKEN is set, but it is not taken"), "{said}");
+        let refusal = Box::new(Refusal { status: 404, ..Refusal::default() });
+        let call = "POST /v3/auth/tokens/v3/auth/tokens".to_owned();
+        let said = brief(&cloud::Error::Refused { product: cloud::IAM.key, call, refusal });
+        assert!(said.contains("check `auth_url` (HW_AUTH_URL, OS_AUTH_URL)"), "{said}");
     }
 
     /// Every kind of error that an operation on backups can end with.

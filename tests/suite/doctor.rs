@@ -28,14 +28,15 @@ fn doctor(emulator: &Emulator, environment: &[(&str, &str)]) -> Output {
     doctor_with(emulator, &[], environment)
 }
 
+/// The arguments come after the addresses of the emulator: of two for a service the last counts.
 fn doctor_with(emulator: &Emulator, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     let mut command = binary();
-    command.arg("doctor").args(arguments);
+    command.arg("doctor");
     let ready = emulator.ready();
     for (key, address) in ready["endpoints"].as_object().expect("endpoints by service") {
         command.arg("--endpoint").arg(format!("{key}={}", address.as_str().expect("an address")));
     }
-    command.envs(environment.iter().copied()).output().expect("the binary runs")
+    command.args(arguments).envs(environment.iter().copied()).output().expect("the binary runs")
 }
 
 #[test]
@@ -109,9 +110,12 @@ fn the_doctor_says_what_is_missing_or_refused_and_what_to_do() {
     let (other_access, other_secret) = (elsewhere.access_key(), elsewhere.secret_key());
     (nobodys[0].1, nobodys[1].1) = (&other_access, &other_secret);
     let said = text(&doctor(&elsewhere, &nobodys));
-    assert!(said.contains("its name is not told: GET /v3/auth/projects does not list it"), "{said}");
+    assert!(
+        said.contains("failed: GET /v3/auth/projects does not list it: it is no project of whoever acts"),
+        "{said}"
+    );
     assert!(said.matches("The account has no project 0123456789").count() >= 6, "{said}");
-    assert!(said.contains("it comes from HW_PROJECT_ID") && !said.contains("IAM permissions"), "{said}");
+    assert!(said.contains("leave out HW_PROJECT_ID") && !said.contains("IAM permissions"), "{said}");
     // Who is known by an id needs no account.
     let by_id = [("HW_REGION_NAME", "eu-de"), ("OS_USER_ID", "0123"), ("OS_PASSWORD", "hush")];
     let said = text(&doctor(&elsewhere, &by_id));
@@ -121,6 +125,39 @@ fn the_doctor_says_what_is_missing_or_refused_and_what_to_do() {
     let said = text(&doctor(&emulator, &environment));
     assert!(said.contains("The secret key does not belong to the access key"), "{said}");
     assert!(!said.contains("not-the-secret-key"), "{said}");
+}
+
+/// Whatever answers at an address that was given: if it is not the service, something does not work.
+#[test]
+fn the_doctor_does_not_take_any_answer_for_the_service() {
+    let emulator = Emulator::start_now(&Options::default()).expect("the emulator starts");
+    let (access, secret) = (emulator.access_key(), emulator.secret_key());
+    let keys = [("HW_ACCESS_KEY", access.as_str()), ("HW_SECRET_KEY", &secret), ("HW_REGION_NAME", "eu-de")];
+    let told = |fault: Option<Fault>, arguments: &[&str]| {
+        if let Some(fault) = fault {
+            emulator.fault(fault.on("dds").method("GET").times(9));
+        }
+        let ran = doctor_with(&emulator, arguments, &keys);
+        emulator.clear_faults();
+        let said = text(&ran);
+        assert_eq!(ran.status.code(), Some(1), "{said}");
+        assert!(said.ends_with("Something does not work yet: see above.\n"), "{said}");
+        let all: Vec<&str> = said.lines().skip_while(|line| !line.starts_with("  dds ")).collect();
+        let own = all.iter().take_while(|line| line.starts_with("  dds ") || line.starts_with("     "));
+        own.map(|line| line.trim()).collect::<Vec<_>>().join("\n")
+    };
+    let not_here = told(None, &["--endpoint", &format!("dds={}", emulator.endpoint("iam"))]);
+    assert!(not_here.contains("failed") && !not_here.contains("not here"), "{not_here}");
+    assert!(not_here.contains("the service is not at this address, which was given: check it"), "{not_here}");
+    for body in [json!({}), json!("<html>log in</html>"), json!({ "instances": secret })] {
+        let said = told(Some(Fault::status(200).body(body)), &[]);
+        assert!(said.contains("failed") && said.contains("reached in "), "{said}");
+        assert!(
+            said.contains("with something else than documented") && said.contains("a login page on the way"),
+            "{said}"
+        );
+        assert!(!said.contains(&secret), "{said}");
+    }
 }
 
 /// Every way to sign in is told as who it is; a right that is missing is told as that one, and a proxy as what leads out.

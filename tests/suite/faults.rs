@@ -300,6 +300,7 @@ pub(crate) fn settings(emulator: &Emulator, signs_in: bool, knows_project: bool)
         endpoints: endpoints.collect(),
         auth_url: None,
         auth_url_from: String::new(),
+        unsent_token: None,
         project_from: String::new(),
         insecure: false,
         authorities: Authorities::default(),

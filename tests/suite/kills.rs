@@ -142,6 +142,7 @@ fn begun(emulator: &Emulator, workspace: &Workspace) -> BackupRow {
             .collect(),
         auth_url: None,
         auth_url_from: String::new(),
+        unsent_token: None,
         project_from: String::new(),
         insecure: false,
         authorities: Authorities::default(),

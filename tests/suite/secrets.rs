@@ -149,6 +149,9 @@ fn flows(by: By) -> usize {
         Fault::status(500).body(json!(sent.join("\n"))),
         Fault::status(200).body(json!(format!("not JSON: {}", sent.join(" ")))),
         Fault::status(200).body(json!({ "backups": [{ "id": 1, "name": sent }] })),
+        Fault::status(200).body(json!({ "backups": header, "instances": header, "total_count": header })),
+        Fault::status(200).body(json!({ "backups": [header], "instances": [header] })),
+        Fault::status(200).body(json!({ "backups": [{ "id": "1", "size": header, "datastore": header }] })),
         Fault::new(FaultKind::Redirect),
         Fault::new(FaultKind::CloseBefore),
     ] {

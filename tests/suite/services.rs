@@ -51,6 +51,7 @@ impl Bench {
             endpoints,
             auth_url: None,
             auth_url_from: String::new(),
+            unsent_token: None,
             project_from: String::new(),
             insecure: false,
             authorities: cloud::Authorities::default(),

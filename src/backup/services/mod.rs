@@ -10,6 +10,7 @@ mod geminidb;
 mod proofs;
 mod rds;
 pub(super) mod restoring;
+mod scalars;
 #[cfg(test)]
 mod sixth;
 mod taurusdb;
@@ -37,7 +38,7 @@ mod tests {
     use super::*;
 
     /// What lies on the shelf beside the services.
-    const FITTINGS: &[&str] = &["contract", "mod", "proofs", "restoring", "sixth", "wire"];
+    const FITTINGS: &[&str] = &["contract", "mod", "proofs", "restoring", "scalars", "sixth", "wire"];
 
     #[test]
     fn every_file_on_the_shelf_is_listed() {

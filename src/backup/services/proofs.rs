@@ -63,7 +63,7 @@ pub(super) fn manual(instance_id: &str) -> Filter {
 
 /// A refusal with that status and code.
 pub(super) fn refusal(status: u16, code: &str) -> Refusal {
-    Refusal { status, code: code.to_owned(), message: String::new(), request_id: None, retry_after: None, date: None }
+    Refusal { status, code: code.to_owned(), ..Refusal::default() }
 }
 
 /// Checks rows of status, codes and meaning.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::super::{Misread, NewRestore, Page, RestorePoint, Span, Unsupported};
 use super::wire;
-use crate::cloud::Reply;
+use crate::cloud::{Body, Reply};
 
 /// So many restorable periods are asked for at once.
 pub(in crate::backup) const PERIODS: u64 = 1000;
@@ -65,7 +65,7 @@ pub(in crate::backup) fn spans(reply: &Reply, name: &str) -> Result<Page<Span>, 
     let moment = |millis: Option<String>| {
         let millis = millis.unwrap_or_default();
         let read = millis.parse().ok().and_then(|millis| Timestamp::from_millisecond(millis).ok());
-        read.ok_or_else(|| Misread(format!("{millis:?} is no time in milliseconds")))
+        read.ok_or_else(|| Misread("the begin or the end of a span is no time in milliseconds".to_owned()))
     };
     page(reply, name, |time: Time| Ok(Span { start: moment(time.start_time)?, end: moment(time.end_time)? }))
 }
@@ -86,7 +86,7 @@ fn page<R: DeserializeOwned, T>(
 ) -> Result<Page<T>, Misread> {
     let mut body: Map<String, Json> = wire::read(reply, "the answer about restores")?;
     let rows = body.remove(name).ok_or_else(|| Misread(format!("the answer has no `{name}`")))?;
-    let rows: Vec<R> = serde_json::from_value(rows).map_err(|error| Misread(format!("`{name}`: {error}")))?;
+    let rows: Vec<R> = Body::from(rows).read().map_err(|why| Misread(format!("`{name}`: {why}")))?;
     let items = rows.into_iter().map(read).collect::<Result<_, _>>()?;
     let total = body.get("total_count").and_then(|total| wire::number(total).ok().flatten());
     Ok(Page { items, total: wire::count(total) })

@@ -4,7 +4,7 @@
 
 use jiff::{Timestamp, civil::DateTime, tz::Offset};
 use secrecy::{ExposeSecret, SecretString};
-use serde::de::{DeserializeOwned, Error as _};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value as Json, json};
 
@@ -12,8 +12,9 @@ use super::super::{
     Backup, Certainty, Database, Datastore, Download, DownloadFile, Instance, Job, JobStatus, Misread, More, Page,
     Started, Status, Unsupported, Verdict,
 };
+pub(in crate::backup) use super::scalars::{number, text};
 use crate::backup::{Codes, Idle, NewBackup};
-use crate::cloud::{Refusal, Reply};
+use crate::cloud::{Body, Refusal, Reply};
 
 /// Reads a body. `what` names it in the complaint.
 pub(in crate::backup) fn read<T: DeserializeOwned>(reply: &Reply, what: &str) -> Result<T, Misread> {
@@ -25,35 +26,12 @@ pub(in crate::backup) fn read<T: DeserializeOwned>(reply: &Reply, what: &str) ->
     if !reply.body.is_object() {
         return Err(Misread(format!("{what} is not a JSON object")));
     }
-    reply.body.read().map_err(|error| Misread(format!("{what}: {}", brief(&error))))
+    reply.body.read().map_err(|why| Misread(format!("{what}: {why}")))
 }
 
 /// An id that must be there.
 pub(in crate::backup) fn id(id: Option<String>, what: &str) -> Result<String, Misread> {
     id.filter(|id| !id.is_empty()).ok_or_else(|| Misread(format!("{what} has no id")))
-}
-
-/// A text, also from a number or a truth value.
-pub(in crate::backup) fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    match Json::deserialize(from)? {
-        Json::Null => Ok(None),
-        Json::String(text) => Ok(Some(text)),
-        Json::Number(number) => Ok(Some(number.to_string())),
-        Json::Bool(truth) => Ok(Some(truth.to_string())),
-        Json::Array(_) | Json::Object(_) => Err(D::Error::custom("a text was expected")),
-    }
-}
-
-/// A number, also from a text; an empty text is none.
-pub(in crate::backup) fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
-    let number = match Json::deserialize(from)? {
-        Json::Null => return Ok(None),
-        Json::String(text) if text.trim().is_empty() => return Ok(None),
-        Json::String(text) => text.trim().parse().ok(),
-        Json::Number(number) => number.as_f64(),
-        Json::Bool(_) | Json::Array(_) | Json::Object(_) => None,
-    };
-    number.filter(|number| number.is_finite()).map(Some).ok_or_else(|| D::Error::custom("a number was expected"))
 }
 
 /// A time: `2025-06-03 08:12:40`, `2025-06-03T08:12:40+0800`, `…+08:00`, `…Z`. Without a zone it is UTC. Whatever else is
@@ -400,9 +378,9 @@ pub(super) fn page<B: DeserializeOwned, T: DeserializeOwned>(
 /// The same record by record; `None` if there are none.
 fn in_part<T: DeserializeOwned>(body: &Json, noun: &str, total: &str) -> Option<Page<Result<T, Misread>>> {
     let one = |record: &Json| {
-        T::deserialize(record).map_err(|why| {
+        Body::from(record.clone()).read().map_err(|why| {
             let id = record.get("id").and_then(Json::as_str).map_or(String::new(), |id| format!(" {id}"));
-            Misread(format!("the {noun}{id}: {}", brief(&why)))
+            Misread(format!("the {noun}{id}: {why}"))
         })
     };
     let items = body.get(format!("{noun}s"))?.as_array()?.iter().map(one).collect();
@@ -445,8 +423,8 @@ impl BatchItem {
             code: self.error_code.unwrap_or_default(),
             message: self.error_msg.unwrap_or_default(),
             request_id: reply.request_id.clone(),
-            retry_after: None,
             date: reply.date,
+            ..Refusal::default()
         };
         Ok((id(self.backup_id, "a part of the batch")?, refusal))
     }
@@ -614,16 +592,6 @@ fn plain(text: &str) -> String {
     text.chars().take(600).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-fn brief(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    // Nobody sees the text that the position is in.
-    let text = text.split_once(" at line ").map_or(&*text, |(said, _)| said);
-    match text.char_indices().nth(200) {
-        Some((at, _)) => format!("{}…", &text[..at]),
-        None => text.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::proofs::{json, reply};
@@ -685,13 +653,26 @@ mod tests {
         {
             assert!(read::<Both>(&reply(bad), "it").is_err(), "{bad}");
         }
+        for (bad, expected) in [
+            (r#"{"word": []}"#, "it: `word` is a list, not a text"),
+            (r#"{"word": ["hush"], "size": 1}"#, "it: `word` is a list, not a text"),
+            (r#"{"word": {"hush": {"hush": "hush"}}}"#, "it: `word` is an object, not a text"),
+            (r#"{"word": {}, "size": 1}"#, "it: `word` is an object, not a text"),
+            (r#"{"more": {"hush": 1}, "size": "hush"}"#, "it: `size` is a text, not a number"),
+            (r#"{"size": "hush", "word": "hush"}"#, "it: `size` is a text, not a number"),
+            (r#"{"size": {"hush": "hush"}, "word": "hush"}"#, "it: `size` is an object, not a number"),
+            (r#"{"size": true}"#, "it: `size` is true or false, not a number"),
+            (r#"{"size": 1e999}"#, "it: `size` is not a number of the form that is documented"),
+        ] {
+            assert_eq!(read::<Both>(&reply(bad), "it").err(), Some(Misread(expected.to_owned())), "{bad}");
+        }
     }
 
     #[test]
     fn complaints_stay_short() {
         let body = format!(r#"{{"backups": "{}"}}"#, "ä".repeat(10_000));
         let Misread(complaint) = records(&reply(&body), KB, status).unwrap_err();
-        assert!(complaint.starts_with("the list of backups: ") && complaint.chars().count() < 230, "{complaint}");
+        assert!(complaint == "the list of backups: `backups` is a text, not a list", "{complaint}");
     }
 
     #[test]

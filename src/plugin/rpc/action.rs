@@ -60,14 +60,17 @@ pub(super) fn answer<P: Provider>(session: Arc<Session<P>>, request: wire::invok
             Ok(action.invoke(&client, action.compiled().without_timeouts(config), Run::new(told, teller)).await)
         };
         let diagnostics = caught(work).await.unwrap_or_else(|errors| errors);
+        let failed = diagnostics.has_errors();
+        let mut diagnostics = diagnostics.into_wire();
+        session.discreet(&request.action_type, &mut diagnostics);
         tracing::debug!(
             tf_rpc = "InvokeAction",
             tf_resource_type = request.action_type,
             tf_req_duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-            failed = diagnostics.has_errors(),
+            failed,
             "call answered"
         );
-        let completed = Type::Completed(Completed { diagnostics: diagnostics.into_wire() });
+        let completed = Type::Completed(Completed { diagnostics });
         if out.send(Ok(Event { r#type: Some(completed) })).is_err() {
             tracing::warn!(tf_rpc = "InvokeAction", "nobody waited for the end of the action");
         }

@@ -66,7 +66,11 @@ pub(super) fn answer<P: Provider>(session: Arc<Session<P>>, request: wire::list_
                 .find(|all| &all.resources, &type_name)
                 .and_then(|resource| event(resource, whole, label, object)),
         };
-        Ok(event.unwrap_or_else(|errors| Event { diagnostic: errors.into_wire(), ..Event::default() }))
+        Ok(event.unwrap_or_else(|errors| {
+            let mut diagnostic = errors.into_wire();
+            session.discreet(&type_name, &mut diagnostic);
+            Event { diagnostic, ..Event::default() }
+        }))
     }))
 }
 

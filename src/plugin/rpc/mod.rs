@@ -73,6 +73,7 @@ impl<P: Provider> Rpc<P> {
                 *unchanged.diagnostics() = errors.into_wire();
                 unchanged
             });
+            session.discreet(&type_name, answer.diagnostics());
             let error = i32::from(wire::diagnostic::Severity::Error);
             let said = answer.diagnostics().len();
             let errors = answer.diagnostics().iter().filter(|one| one.severity == error).count();

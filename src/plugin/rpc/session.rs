@@ -3,9 +3,10 @@
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use crate::plugin::catalogue::Shelf;
-use crate::plugin::erased::Held;
+use crate::plugin::erased::{Held, Offered};
+use crate::plugin::proto::tfplugin6 as wire;
 use crate::plugin::stop::Stop;
-use crate::plugin::{Catalogue, Diagnostic, Diagnostics, Provider};
+use crate::plugin::{Block, Catalogue, Diagnostic, Diagnostics, Provider};
 
 pub(super) struct Session<P: Provider> {
     offer: Arc<Offer<P>>,
@@ -80,6 +81,36 @@ impl<P: Provider> Session<P> {
     ) -> All {
         let provider = self.provider().inner.name();
         things.iter().map(|(name, found)| one(format!("{provider}_{name}"), found)).collect()
+    }
+
+    /// Keeps messages about something of this type, or without one about the provider, from pointing at secrets. Where
+    /// several kinds of things have the name, what one of them hides is hidden in all.
+    pub(super) fn discreet(&self, type_name: &str, diagnostics: &mut [wire::Diagnostic]) {
+        fn block<'a, T: Offered + ?Sized>(shelf: &'a Shelf<T>, name: &str) -> Option<&'a Block> {
+            Some(shelf.get(name)?.compiled().block())
+        }
+        if diagnostics.iter().all(|one| one.attribute.is_none()) {
+            return;
+        }
+        let prefix = format!("{}_", self.provider().inner.name());
+        let blocks = match type_name.strip_prefix(&prefix) {
+            None => vec![Some(self.provider().compiled().block())],
+            Some(name) => {
+                let all = self.catalogue();
+                vec![
+                    block(&all.resources, name),
+                    block(&all.data_sources, name),
+                    block(&all.actions, name),
+                    block(&all.list_resources, name),
+                    block(&all.ephemeral_resources, name),
+                ]
+            }
+        };
+        for one in diagnostics {
+            let path =
+                one.attribute.take().map(|path| blocks.iter().flatten().fold(path, |path, block| block.shown(path)));
+            one.attribute = path.filter(|path| !path.steps.is_empty());
+        }
     }
 
     pub(super) fn configure(&self, configured: Configured<P::Client>) {

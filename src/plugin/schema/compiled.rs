@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::parts::{Attribute, Block, Schema};
+use super::parts::{Attribute, Block, Schema, Shape};
 use crate::plugin::proto::tfplugin6 as wire;
 use crate::plugin::timeouts::{self, Timeouts};
 use crate::plugin::{Type, Value, codec};
@@ -59,6 +59,37 @@ impl Compiled {
     }
 }
 
+impl Block {
+    /// Where a message about this may point. Hosts show the lines of the configuration that it points at, and whatever is
+    /// written there: so never at an argument that holds a secret, but at the block around it.
+    pub(in crate::plugin) fn shown(&self, mut path: wire::AttributePath) -> wire::AttributePath {
+        use wire::attribute_path::step::Selector;
+        let mut block = self;
+        for at in 0..path.steps.len() {
+            // The place of one block among several.
+            let Some(Selector::AttributeName(name)) = &path.steps[at].selector else { continue };
+            if let Some(nested) = block.blocks.iter().find(|nested| nested.name == name) {
+                block = &nested.block;
+                continue;
+            }
+            if block.attributes.iter().any(|one| one.name == name && hides(one)) {
+                path.steps.truncate(at);
+            }
+            break;
+        }
+        path
+    }
+}
+
+/// Whether an argument is a secret, or has one in it.
+fn hides(attribute: &Attribute) -> bool {
+    let within = match &attribute.shape {
+        Shape::Nested(_, children) => children.iter().any(hides),
+        Shape::Plain(_) => false,
+    };
+    attribute.sensitive || attribute.write_only || within
+}
+
 /// An identity is always read off the object itself, never asked of the host: objects that an older host wrote come
 /// without one.
 impl Compiled {
@@ -103,7 +134,7 @@ impl Compiled {
 #[cfg(test)]
 mod tests {
     use super::Compiled;
-    use crate::plugin::{Attribute, Identity, Schema, Type, Value};
+    use crate::plugin::{Attribute, Identity, NestedBlock, Path, Schema, Type, Value};
 
     fn schema(identity: Identity) -> Schema {
         Schema::new("Text.")
@@ -128,5 +159,33 @@ mod tests {
             assert_eq!(compiled.identity_of(&object(id, place)), expected);
         }
         assert_eq!(compiled.identity_of(&Value::Null), None);
+    }
+
+    #[test]
+    fn no_message_points_at_a_secret_or_into_one() {
+        let secret = || Attribute::string("secret").sensitive();
+        let plain = || Attribute::string("plain");
+        let block = Schema::new("Text.")
+            .attributes([secret(), plain(), Attribute::string("once").write_only()])
+            .attributes([Attribute::list_of("rows", [secret(), plain()]), Attribute::object("open", [plain()])])
+            .block(NestedBlock::list("part", "Text.").attribute(secret()).attribute(plain()))
+            .block;
+        let top = Path::attribute;
+        for (path, shown) in [
+            (top("secret"), ""),
+            (top("secret").key("a"), ""),
+            (top("once"), ""),
+            (top("plain"), "plain"),
+            (top("rows"), ""),
+            (top("rows").index(0).then("plain"), ""),
+            (top("open").then("plain"), "open.plain"),
+            (top("part").index(1).then("secret"), "part[1]"),
+            (top("part").index(1).then("plain"), "part[1].plain"),
+            (top("unknown").then("x"), "unknown.x"),
+            (Path::default(), ""),
+        ] {
+            let kept = block.shown(path.clone().into_wire()).steps.len();
+            assert_eq!(Path(path.0[..kept].to_vec()).to_string(), shown, "{path}");
+        }
     }
 }

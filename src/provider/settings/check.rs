@@ -33,7 +33,7 @@ pub(super) fn fault(kind: Kind, value: &str) -> Option<String> {
         )
         .or_else(|| exists(value)),
         Kind::Address => address(value).err().map(|why| format!("cannot be used: {why}")),
-        Kind::Truth => may(truth(value).is_some(), "allowed are true, false, 1, 0"),
+        Kind::Truth => may(truth(value).is_some(), "allowed are true, false, yes, no, 1, 0"),
         Kind::Count { least, most, of } => {
             let number = value.parse::<i64>().ok();
             let shown = number.map_or_else(|| format!("{value:?}"), |number| number.to_string());

@@ -20,46 +20,70 @@ pub(super) struct Text<'a> {
 
 /// Picks an entry. What `secure` says of it comes first.
 pub(super) fn pick(clouds: &Text<'_>, secure: Option<&Text<'_>>, name: &str) -> Result<Kept, Diagnostic> {
-    let public = entries(clouds)?;
+    let public = entries(clouds, "clouds.yaml")?;
     let Some(entry) = public.iter().find(|(known, _)| known == name) else {
         let known = public.iter().map(|(known, _)| known.as_str()).collect::<Vec<_>>().join(", ");
         let known = if known.is_empty() { "none" } else { &known };
-        return Err(problem(&format!("{} has no cloud {name:?}; it has: {known}.", clouds.path)));
+        return Err(problem("clouds.yaml", &format!("{} has no cloud {name:?}; it has: {known}.", clouds.path)));
     };
-    let hidden = secure.map(entries).transpose()?.unwrap_or_default();
+    let hidden = secure.map(|secure| entries(secure, "secure.yaml")).transpose()?.unwrap_or_default();
     let hidden = hidden.iter().find(|(known, _)| known == name).zip(secure);
-    let layer = |path: &str, yaml| Layer::new(format!("the entry {name:?} of {path}"), yaml);
-    let public = layer(clouds.path, &entry.1)?;
+    let layer = |kind, path: &str, yaml| Layer::new(kind, format!("the entry {name:?} of {path}"), yaml);
+    let public = layer("clouds.yaml", clouds.path, &entry.1)?;
     match hidden {
         None => kept(public.whose.clone(), &[public]),
         Some(((_, yaml), secure)) => {
-            kept(format!("{} and {}", public.whose, secure.path), &[layer(secure.path, yaml)?, public])
+            kept(format!("{} and {}", public.whose, secure.path), &[layer("secure.yaml", secure.path, yaml)?, public])
         }
     }
 }
 
-/// The entries of a file, by name.
-fn entries(file: &Text<'_>) -> Result<Vec<(String, Yaml)>, Diagnostic> {
-    // The scanner's words could quote the file, and the file holds secrets: say where, not what.
+/// The entries of a file of this kind, by name. A `secure.yaml` may have none.
+fn entries(file: &Text<'_>, kind: &str) -> Result<Vec<(String, Yaml)>, Diagnostic> {
     let unreadable = |error: ScanError| {
         let (line, column) = (error.marker().line(), error.marker().col() + 1);
-        problem(&format!("{} is not valid YAML (line {line}, column {column}).", file.path))
+        let why = why(error.info());
+        problem(kind, &format!("{} is not valid YAML (line {line}, column {column}{why}).", file.path))
     };
     let mut aliases = Aliases::default();
     Parser::new_from_str(file.text).load(&mut aliases, true).map_err(unreadable)?;
     if aliases.are_there {
-        return Err(problem(&format!("{} uses aliases (`*name`), which are not read here.", file.path)));
+        let why = "uses aliases or merge keys (`*name`), which are not read here: write each entry out";
+        return Err(problem(kind, &format!("{} {why}.", file.path)));
     }
     let documents = YamlLoader::load_from_str(file.text).map_err(unreadable)?;
+    // Nothing but comments.
+    let is_empty = documents.iter().all(Yaml::is_null);
+    if is_empty && kind == "secure.yaml" {
+        return Ok(Vec::new());
+    }
     let clouds = documents.first().map(|document| &document["clouds"]).and_then(Yaml::as_hash);
     let Some(clouds) = clouds else {
-        return Err(problem(&format!("{} has no `clouds` with entries.", file.path)));
+        return Err(problem(kind, &format!("{} has no `clouds` with entries.", file.path)));
     };
     let label = |name: &Yaml| match name {
         Yaml::Integer(number) => Some(number.to_string()),
         name => name.as_str().map(str::to_owned),
     };
     Ok(clouds.iter().filter_map(|(name, entry)| Some((label(name)?, entry.clone()))).collect())
+}
+
+/// The scanner's reason, if it is one of those that people can do something about. Its own words are not repeated: they may quote
+/// the file, and the file holds secrets.
+fn why(info: &str) -> &'static str {
+    let known = [
+        ("tab", ": a tab where blanks are needed"),
+        ("mapping values are not allowed", ": a `:` followed by a blank where none may be; put the text in quotes"),
+        ("simple key", ": a line without `:`, or indented differently from its neighbours"),
+        ("block mapping", ": a line that is indented differently from its neighbours"),
+        ("block collection", ": a line that is indented differently from its neighbours"),
+        ("quoted scalar", ": a quotation mark that is not closed, or a wrong escape in quotes"),
+        ("cannot start any token", ": a character that no text may begin with outside quotes"),
+        ("flow", ": a bracket or brace that is not closed"),
+        ("anchor", ": an `&` or `*` outside quotes"),
+        ("tag", ": an `!` outside quotes"),
+    ];
+    known.iter().find(|(words, _)| info.contains(words)).map_or("", |(_, why)| *why)
 }
 
 /// Looks for aliases in a text before it is built up.
@@ -77,20 +101,22 @@ impl EventReceiver for Aliases {
 
 /// One cloud as one file tells of it.
 struct Layer<'a> {
+    /// The kind of file, by its usual name.
+    kind: &'static str,
     /// It, in words that follow "of".
     whose: String,
     yaml: &'a Yaml,
 }
 
 impl<'a> Layer<'a> {
-    fn new(whose: String, yaml: &'a Yaml) -> Result<Self, Diagnostic> {
+    fn new(kind: &'static str, whose: String, yaml: &'a Yaml) -> Result<Self, Diagnostic> {
         for (part, yaml) in [("", yaml), ("`auth` of ", &yaml["auth"])] {
             if !matches!(yaml, Yaml::Hash(_) | Yaml::Null | Yaml::BadValue) {
                 let detail = format!("A map of settings is expected, but {part}{whose} is {}.", what(yaml));
-                return Err(problem(&detail));
+                return Err(problem(kind, &detail));
             }
         }
-        Ok(Layer { whose, yaml })
+        Ok(Layer { kind, whose, yaml })
     }
 
     /// What is there under this key, in `auth` or beside it.
@@ -105,7 +131,7 @@ impl<'a> Layer<'a> {
                     truth(text).map_or_else(|| text.clone(), |checks| (!checks).to_string())
                 }
                 (_, Yaml::String(text)) => text.clone(),
-                (_, other) => return Err(problem(&no_text(key, &self.whose, what(other)))),
+                (_, other) => return Err(problem(self.kind, &no_text(key, &self.whose, what(other)))),
             };
             return Ok(Some(Said { key, whose: self.whose.clone(), text }));
         }
@@ -117,11 +143,13 @@ impl<'a> Layer<'a> {
 fn kept(whose: String, layers: &[Layer<'_>]) -> Result<Kept, Diagnostic> {
     let said = |key| layers.iter().find_map(|layer| layer.said(key).transpose()).transpose();
     let mut kept = Kept::of(whose, "cloud", |setting| setting.entry.to_vec(), said)?;
+    kept.has_regions = kept.text("region").is_none()
+        && layers.iter().any(|layer| matches!(layer.yaml["regions"], Yaml::Array(_) | Yaml::Hash(_)));
     // `publicURL` is an old name of the same.
-    kept.unheard = said("interface").ok().flatten().filter(|said| !said.text.starts_with("public"));
+    kept.unheard = said("interface")?.filter(|said| !said.text.starts_with("public"));
     let has = |key| layers.iter().any(|layer| layer.said(key).is_ok_and(|said| said.is_some()));
     let hint = if layers.len() > 1 { "" } else { NOTHING_HIDDEN };
-    let lacks = |what: &str| problem(&format!("{} {what}.{hint}", kept.whose.replacen('t', "T", 1)));
+    let lacks = |what: &str| problem("clouds.yaml", &format!("{} {what}.{hint}", kept.whose.replacen('t', "T", 1)));
     if has("application_credential_id") || has("application_credential_name") {
         kept.unusable = Some(lacks("signs in with an application credential, which these clouds do not have"));
     } else if ["token", "access_key", "secret_key", "password"].iter().all(|name| kept.text(name).is_none()) {
@@ -144,8 +172,13 @@ fn what(yaml: &Yaml) -> &'static str {
     }
 }
 
-pub(super) fn problem(detail: &str) -> Diagnostic {
-    Diagnostic::error("The file clouds.yaml cannot be used", detail).at(Path::attribute("cloud"))
+/// What is wrong with a file of this kind.
+pub(super) fn problem(kind: &str, detail: &str) -> Diagnostic {
+    let said = match kind {
+        "secure.yaml" => Diagnostic::error("The file secure.yaml cannot be used", detail),
+        _ => Diagnostic::error("The file clouds.yaml cannot be used", detail),
+    };
+    said.at(Path::attribute("cloud"))
 }
 
 #[cfg(test)]
@@ -228,6 +261,10 @@ clouds:
         for (text, why) in [
             ("clouds: [hid-den", "is not valid YAML (line"),
             ("", "has no `clouds`"),
+            ("clouds:\n  otc:\n\tauth: hid-den", "column 2: a tab where blanks are needed)"),
+            ("clouds:\n  otc: { password: 'hid-den }", ": a quotation mark that is not closed"),
+            ("clouds:\n  otc:\n    password: hid: den", "a `:` followed by a blank where none may be"),
+            ("clouds:\n  otc: { interface: [internal], ak: a, sk: hid-den }", "`interface` of the entry"),
             ("clouds: hid-den", "has no `clouds`"),
             ("clouds: { a: &a { region: r }, b: *a }", "aliases"),
             ("clouds: { a: &a [1], b: [*a,*a] }", "aliases"),
@@ -237,6 +274,21 @@ clouds:
         ] {
             let said = pick(&Text { path: "clouds.yaml", text }, None, "otc").err().unwrap();
             assert!(said.detail.contains(why) && !said.detail.contains("hid-den"), "{text}: {}", said.detail);
+        }
+    }
+
+    #[test]
+    fn a_secure_yaml_may_hold_nothing_and_is_named_when_it_is_wrong() {
+        let clouds = Text { path: "clouds.yaml", text: CLOUDS };
+        for text in ["", "# nothing yet\n", "---\n", "---\n# x\n---\n"] {
+            let secure = Text { path: "secure.yaml", text };
+            assert!(pick(&clouds, Some(&secure), "keys").is_ok(), "{text:?}");
+        }
+        for text in ["clouds: [hid-den", "other: hid-den", "clouds: { keys: { auth: { sk: 5 } } }"] {
+            let secure = Text { path: "secure.yaml", text };
+            let said = pick(&clouds, Some(&secure), "keys").err().unwrap();
+            assert_eq!(said.summary, "The file secure.yaml cannot be used", "{text:?}: {}", said.detail);
+            assert!(!said.detail.contains("hid-den"), "{}", said.detail);
         }
     }
 }

@@ -44,10 +44,13 @@ pub(super) fn kept(places: &Places<'_>) -> Result<Option<Kept>, Diagnostic> {
     };
     let (found, names) = match asked {
         (Some(profile), Some(entry)) => {
-            return Err(clouds::problem(&format!(
-                "{} names an entry of it, and {} a profile of KooCLI. Remove either.",
-                entry.from, profile.from
-            )));
+            return Err(clouds::problem(
+                "clouds.yaml",
+                &format!(
+                    "{} names an entry of it, and {} a profile of KooCLI. Remove either.",
+                    entry.from, profile.from
+                ),
+            ));
         }
         (Some(_), None) => (koo_cli(places), ["shared_config_file", "profile"].as_slice()),
         (None, Some(entry)) => {
@@ -87,10 +90,13 @@ fn koo_cli(places: &Places<'_>) -> Result<Kept, Diagnostic> {
 /// The entry of `clouds.yaml` with that name. The file is the one that a variable names, else the first one there is.
 fn entry_of_clouds(name: &str, places: &Places<'_>) -> Result<Kept, Diagnostic> {
     let Some((path, text)) = first_file("clouds_file", "clouds.yaml", places)? else {
-        return Err(clouds::problem(&format!(
-            "There is none in this folder, in ~/.config/openstack or in /etc/openstack, and {} names none.",
-            setting("clouds_file").listed(),
-        )));
+        return Err(clouds::problem(
+            "clouds.yaml",
+            &format!(
+                "There is none in this folder, in ~/.config/openstack or in /etc/openstack, and {} names none.",
+                setting("clouds_file").listed(),
+            ),
+        ));
     };
     let secure = first_file("secure_file", "secure.yaml", places)?;
     let secure = secure.as_ref().map(|(path, text)| Text { path, text });
@@ -106,10 +112,11 @@ fn first_file(setting: &str, name: &str, places: &Places<'_>) -> Result<Option<(
         let path = places.around.expanded(&path);
         match places.around.settings(&path) {
             Ok(text) => return Ok(Some((path.display().to_string(), text))),
-            Err(why) if named.is_none() && why.kind() == io::ErrorKind::NotFound => {}
+            Err(why) if named.is_none() && why.kind() == io::ErrorKind::NotFound && !(places.around.is_link)(&path) => {
+            }
             Err(why) => {
                 let detail = format!("{} cannot be read: {}.", path.display(), unreadable(&why));
-                return Err(clouds::problem(&detail));
+                return Err(clouds::problem(name, &detail));
             }
         }
     }

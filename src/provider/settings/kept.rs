@@ -16,6 +16,8 @@ pub(in crate::provider) struct Kept {
     pub(super) texts: BTreeMap<&'static str, Said>,
     /// What it says of addresses beside the public ones, which are not used here.
     pub(super) unheard: Option<Said>,
+    /// Whether it lists several regions and says of none that it is meant.
+    pub(super) has_regions: bool,
     /// Why its credentials are not to be had. Only who needs them hears of it.
     pub(in crate::provider) unusable: Option<Diagnostic>,
     /// Whether the file itself could not be used, so that nobody knows what it says.
@@ -44,14 +46,14 @@ impl Kept {
             Some(found.map(|said| (setting.name, said)))
         });
         let texts = texts.collect::<Result<_, _>>()?;
-        Ok(Kept { whose, argument, texts, unheard: None, unusable: None, is_broken: false })
+        Ok(Kept { whose, argument, texts, unheard: None, has_regions: false, unusable: None, is_broken: false })
     }
 
     /// A file that could not be used.
     pub(super) fn broken(argument: &'static str, why: Diagnostic) -> Self {
         let whose = format!("a file that cannot be used ({})", why.detail.trim_end_matches('.'));
         let texts = BTreeMap::new();
-        Kept { whose, argument, texts, unheard: None, unusable: Some(why), is_broken: true }
+        Kept { whose, argument, texts, unheard: None, has_regions: false, unusable: Some(why), is_broken: true }
     }
 
     pub(super) fn text(&self, name: &str) -> Option<&str> {

@@ -75,7 +75,7 @@ pub(super) fn resolve(
     if places.find("region").is_none() {
         // What a broken file says of it, nobody knows: the file is what is wrong.
         let broken = places.kept.as_ref().filter(|kept| kept.is_broken).and_then(|kept| kept.unusable.clone());
-        let problem = broken.unwrap_or_else(no_region);
+        let problem = broken.unwrap_or_else(|| no_region(places.kept.as_ref()));
         if problems.iter().all(|known| *known != problem) {
             problems.push(problem);
         }
@@ -100,6 +100,7 @@ pub(super) fn resolve(
     let settings = cloud::Settings {
         region,
         cloud,
+        unsent_token: sign_in::unsent_token(&places, &signed_in.credentials),
         credentials: signed_in.credentials,
         assume_role,
         project_from: project_id
@@ -132,9 +133,12 @@ fn noted<T>(found: Result<T, Diagnostic>, problems: &mut Diagnostics) -> Option<
     found.map_err(|problem| problems.push(problem)).ok()
 }
 
-fn no_region() -> Diagnostic {
+fn no_region(kept: Option<&Kept>) -> Diagnostic {
+    let several = kept.filter(|kept| kept.has_regions).map_or_else(String::new, |kept| {
+        format!(" `regions` of {} may list several, and is not read: add `region_name` to it.", kept.whose)
+    });
     let detail = format!(
-        "The provider does not know which region to call. Set `region` in the provider block, or one of {}.",
+        "The provider does not know which region to call.{several} Set `region` in the provider block, or one of {}.",
         table::setting("region").listed()
     );
     Diagnostic::error("No region", detail).at(Path::attribute("region"))

@@ -77,7 +77,11 @@ pub(in crate::provider) fn pick(text: &str, name: Option<&str>, path: &str) -> R
         // What is wrong with these is said like of any other setting.
         [Some(access), Some(secret)] if [access, secret].iter().any(|key| odd(Kind::Key, key).is_some()) => None,
         [Some(_), Some(_)] => Some(format!("The keys of the profile {name:?} are encrypted. {READABLE}.")),
-        _ => Some(format!("The profile {name:?} (mode {mode:?}) holds no access key and secret key. {READABLE}.")),
+        // Which half is missing is said like everywhere.
+        [Some(_), None] | [None, Some(_)] => None,
+        [None, None] => {
+            Some(format!("The profile {name:?} (mode {mode:?}) holds no access key and secret key. {READABLE}."))
+        }
     };
     kept.unusable = why.map(problem);
     Ok(kept)

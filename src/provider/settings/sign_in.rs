@@ -26,26 +26,65 @@ pub(super) struct SignIn {
 /// How to sign in with what a place holds; `None` if it holds nothing of the kind.
 type MaybeSignIn = Option<Result<SignIn, Diagnostic>>;
 
+/// The parts of credentials that sign nobody in alone, and what is missing beside each: for a security token both halves of the
+/// pair, else one of these.
+const PARTS: [(&str, &[&str]); 6] = [
+    ("access_key", &["secret_key"]),
+    ("secret_key", &["access_key"]),
+    ("security_token", &["access_key", "secret_key"]),
+    ("user_id", &["password"]),
+    ("user_name", &["password"]),
+    ("password", &["user_name", "user_id"]),
+];
+
 /// How to sign in: what is written in the block, else in the environment; in both a token before keys, keys before a
 /// password. Then the profile or the entry of `clouds.yaml`, if one was asked for, and the instance's own agency when there
-/// is nothing at all.
+/// is nothing at all. Where a place before that holds a part of credentials and nothing whole, somebody else would act than
+/// was meant there: that is an error.
 pub(super) fn credentials(places: &Places<'_>) -> Result<SignIn, Diagnostic> {
-    let all = |at: &[Place]| token(places, at).or_else(|| keys(places, at)).or_else(|| password(places, at));
-    let written = Place::Block;
-    // A user alone is no way to sign in, but a password of another place must not be joined with it.
-    let user_alone = || user(places, written).map(|(found, _)| Err(half(places, written, &found, &["password"])));
-    all(&[written])
-        .or_else(|| token(places, &ENVIRONMENT))
-        .or_else(|| keys(places, &ENVIRONMENT))
-        .or_else(user_alone)
-        .or_else(|| password(places, &ENVIRONMENT))
-        .or_else(|| places.kept.as_ref()?.unusable.clone().map(Err))
-        .or_else(|| all(&[Place::File]))
+    let kinds = [token, keys, password];
+    let whole = |place| kinds.iter().find_map(|kind| kind(places, place));
+    let mut around = kinds.iter().flat_map(|kind| ENVIRONMENT.map(|place| (place, kind)));
+    let used = whole(Place::Block).map(|found| (Place::Block, found));
+    let used = used.or_else(|| around.find_map(|(place, kind)| Some((place, kind(places, place)?))));
+    let last = used.as_ref().map_or(Place::File, |(place, _)| *place);
+    let before = [Place::Block].into_iter().chain(ENVIRONMENT).take_while(|place| *place != last);
+    let is_meant = |place: &Place| used.is_some() || !names_a_user_for_others(places, *place);
+    if let Some(half) =
+        before.filter(is_meant).find_map(|place| whole(place).is_none().then(|| half_at(places, place))?)
+    {
+        return Err(half);
+    }
+    let kept = || places.kept.as_ref()?.unusable.clone().map(Err);
+    used.map(|(_, found)| found)
+        .or_else(kept)
+        .or_else(|| whole(Place::File))
+        .or_else(|| half_at(places, Place::File).map(Err))
         .unwrap_or_else(|| {
             let address = Url::parse(METADATA).expect("a constant address is one");
             let credentials = Credentials::Metadata { address, looked_for: nothing_found() };
             Ok(SignIn { credentials, from: "this machine".to_owned(), is_kept: false })
         })
+}
+
+/// Who sets a security token that is not taken with these keys, because they come from another place.
+pub(super) fn unsent_token(places: &Places<'_>, used: &Credentials) -> Option<String> {
+    let Credentials::Key { security_token: None, .. } = used else { return None };
+    let all = [Place::Block].into_iter().chain(ENVIRONMENT).chain([Place::File]);
+    all.into_iter().find_map(|place| Some(places.within(place, "security_token")?.from.to_string()))
+}
+
+/// Whether a place names a user only for other programs: people who keep entries in `clouds.yaml` have `OS_USERNAME` set for those
+/// that do not read it. Here the entry that was asked for says who acts.
+fn names_a_user_for_others(places: &Places<'_>, place: Place) -> bool {
+    let has = |name: &&str| places.within(place, name).is_some();
+    let by_entry = places.kept.as_ref().is_some_and(|kept| kept.argument == "cloud");
+    place == ENVIRONMENT[1] && by_entry && !["access_key", "secret_key", "security_token", "password"].iter().any(has)
+}
+
+/// What a place holds of credentials, if it is a part only.
+fn half_at(places: &Places<'_>, place: Place) -> Option<Diagnostic> {
+    PARTS.iter().find_map(|(name, missing)| Some(half(places, place, &places.within(place, name)?, missing)))
 }
 
 /// These credentials, if everything that they are made of is what it must be. The first words say where they come from.
@@ -61,29 +100,20 @@ fn signed_in(
     fault.map_or(Ok(SignIn { credentials, from, is_kept: place == Place::File }), Err)
 }
 
-fn token(places: &Places<'_>, at: &[Place]) -> MaybeSignIn {
-    let (place, found) = at.iter().find_map(|place| Some((*place, places.within(*place, "token")?)))?;
+fn token(places: &Places<'_>, place: Place) -> MaybeSignIn {
+    let found = places.within(place, "token")?;
     Some(signed_in(Credentials::Token(found.value.clone().into()), place, &[&found], &[]))
 }
 
-fn keys(places: &Places<'_>, at: &[Place]) -> MaybeSignIn {
-    for &place in at {
-        match (places.within(place, "access_key"), places.within(place, "secret_key")) {
-            (Some(access), Some(secret)) => {
-                let security = places.within(place, "security_token");
-                let credentials = Credentials::Key {
-                    access_key: access.value.clone(),
-                    secret_key: secret.value.clone().into(),
-                    security_token: security.as_ref().map(|token| SecretString::from(token.value.as_str())),
-                };
-                return Some(signed_in(credentials, place, &[&access, &secret], &[&security]));
-            }
-            (Some(access), None) => return Some(Err(half(places, place, &access, &["secret_key"]))),
-            (None, Some(secret)) => return Some(Err(half(places, place, &secret, &["access_key"]))),
-            (None, None) => {}
-        }
-    }
-    None
+fn keys(places: &Places<'_>, place: Place) -> MaybeSignIn {
+    let (access, secret) = (places.within(place, "access_key")?, places.within(place, "secret_key")?);
+    let security = places.within(place, "security_token");
+    let credentials = Credentials::Key {
+        access_key: access.value.clone(),
+        secret_key: secret.value.clone().into(),
+        security_token: security.as_ref().map(|token| SecretString::from(token.value.as_str())),
+    };
+    Some(signed_in(credentials, place, &[&access, &secret], &[&security]))
 }
 
 /// The user that this place names, and whether by the id: that counts where both are there.
@@ -92,64 +122,56 @@ fn user(places: &Places<'_>, place: Place) -> Option<(Found, bool)> {
     id.or_else(|| places.within(place, "user_name").map(|found| (found, false)))
 }
 
-fn password(places: &Places<'_>, at: &[Place]) -> MaybeSignIn {
-    // A user alone is no way to sign in.
-    at.iter().find_map(|place| places.within(*place, "password"))?;
-    for &place in at {
-        let (user, password) = (user(places, place), places.within(place, "password"));
-        let ((user, is_id), password) = match (user, password) {
-            (Some(user), Some(password)) => (user, password),
-            (Some((user, _)), None) => return Some(Err(half(places, place, &user, &["password"]))),
-            (None, Some(password)) => return Some(Err(half(places, place, &password, &["user_name", "user_id"]))),
-            (None, None) => continue,
-        };
-        // The account only says where the user is: like region and project, it may be named elsewhere.
-        let account = |name| if place == Place::File { places.within(place, name) } else { places.before_files(name) };
-        let (domain_name, domain_id) = (account("domain_name"), account("domain_id"));
-        if !is_id && domain_name.is_none() && domain_id.is_none() {
-            return Some(Err(no_account(places, place, &user)));
-        }
-        let value = |found: &Option<Found>| found.as_ref().map(|found| found.value.clone());
-        let credentials = Credentials::Password {
-            user_name: (!is_id).then(|| user.value.clone()),
-            user_id: is_id.then(|| user.value.clone()),
-            password: password.value.clone().into(),
-            domain_name: value(&domain_name),
-            domain_id: value(&domain_id),
-        };
-        return Some(signed_in(credentials, place, &[&user, &password], &[&domain_name, &domain_id]));
+fn password(places: &Places<'_>, place: Place) -> MaybeSignIn {
+    let ((user, is_id), password) = (user(places, place)?, places.within(place, "password")?);
+    // The account only says where the user is: like region and project, it may be named elsewhere.
+    let account = |name| if place == Place::File { places.within(place, name) } else { places.before_files(name) };
+    let (domain_name, domain_id) = (account("domain_name"), account("domain_id"));
+    if !is_id && domain_name.is_none() && domain_id.is_none() {
+        return Some(Err(no_account(places, place, &user)));
     }
-    None
+    let value = |found: &Option<Found>| found.as_ref().map(|found| found.value.clone());
+    let credentials = Credentials::Password {
+        user_name: (!is_id).then(|| user.value.clone()),
+        user_id: is_id.then(|| user.value.clone()),
+        password: password.value.clone().into(),
+        domain_name: value(&domain_name),
+        domain_id: value(&domain_id),
+    };
+    Some(signed_in(credentials, place, &[&user, &password], &[&domain_name, &domain_id]))
 }
 
 fn incomplete(at: &str, what: String) -> Diagnostic {
     Diagnostic::error("Credentials are incomplete", what).at(Path::attribute(at))
 }
 
-/// One half of a pair is there. A half from another place would make a pair of nobody's.
+/// A part is there. What another place has would make a whole of nobody's.
 fn half(places: &Places<'_>, place: Place, there: &Found, missing: &[&str]) -> Diagnostic {
     let kept = places.kept.as_ref();
     let names = |names: &[&str]| names.iter().map(|name| setting(name).called_in(place, kept)).collect::<Vec<_>>();
-    let mut said = format!("{} is set, but {} is not.", there.from, names(missing).join(" or "));
+    let is_token = there.argument() == "security_token";
+    let (or, are) = if is_token { (" and ", "are") } else { (" or ", "is") };
+    let mut said = format!("{} is set, but {} {are} not.", there.from, names(missing).join(or));
     let others = [Place::Block].into_iter().chain(ENVIRONMENT).chain([Place::File]).filter(|other| *other != place);
     let elsewhere = others.flat_map(|other| missing.iter().map(move |name| (other, *name)));
     if let Some(found) = elsewhere.into_iter().find_map(|(other, name)| places.within(other, name)) {
-        let _ = write!(said, " {} is not taken for it: halves of different places do not make a pair.", found.from);
+        let _ = write!(said, " {} is not taken for it: parts from different places are not put together.", found.from);
     }
     if place == Place::File {
-        said += " They go together; secrets may be in a `secure.yaml`.";
+        let hint =
+            if kept.is_some_and(|kept| kept.argument == "cloud") { "; secrets may be in a `secure.yaml`" } else { "" };
+        let _ = write!(said, " They go together{hint}.");
         return incomplete(there.argument(), said);
     }
-    let pair = if missing == ["access_key"] || missing == ["secret_key"] {
-        ["access_key", "secret_key"]
-    } else {
-        ["user_name", "password"]
-    };
+    let of_user = ["user_name", "user_id", "password"].contains(&there.argument());
+    let pair = if of_user { ["user_name", "password"] } else { ["access_key", "secret_key"] };
     let [block, hw, os] = [Place::Block, ENVIRONMENT[0], ENVIRONMENT[1]]
         .map(|place| pair.map(|name| setting(name).called_in(place, None)).join(" and "));
     let _ = write!(
         said,
-        " They go together: set {block} in the provider block, or the environment variables {hw}, or {os}."
+        " They go together: set {block} in the provider block, or the environment variables {hw}, or {os}. If other credentials \
+         are meant, remove {}.",
+        there.from
     );
     // What is written can be pointed at.
     incomplete(if place == Place::Block { there.argument() } else { missing[0] }, said)

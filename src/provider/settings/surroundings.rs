@@ -18,6 +18,8 @@ pub(in crate::provider) struct Surroundings {
     pub(super) variable: Box<Variable>,
     /// Reads a text file, with the same sign for what is no text in it.
     pub(super) file: Box<TextFile>,
+    /// Whether there is a link of this name, wherever it leads.
+    pub(super) is_link: Box<dyn Fn(&FilePath) -> bool>,
 }
 
 impl Surroundings {
@@ -26,6 +28,7 @@ impl Surroundings {
         Surroundings {
             variable: Box::new(|name| env::var_os(name).map(|value| value.to_string_lossy().into_owned())),
             file: Box::new(small_text),
+            is_link: Box::new(FilePath::is_symlink),
         }
     }
 

@@ -18,6 +18,7 @@ fn around(variables: &[(&str, &str)], files: &[(&str, &str)]) -> Surroundings {
         file: Box::new(move |path| {
             files.get(path.to_str().unwrap()).cloned().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
         }),
+        is_link: Box::new(|path| path.ends_with("dangling/.config/openstack/secure.yaml")),
     }
 }
 
@@ -101,6 +102,11 @@ fn what_is_written_wins_over_the_environment_and_hw_over_os() {
         (&keys, &[("OS_CLOUD", "otc")], "key Ak Sk -"),
         (&empty, &[env.as_slice(), &[("OS_CLOUD", "otc")]].concat(), "key HwAk HwSk HwSt"),
         (&empty, &[], "metadata"),
+        // What other programs need beside an entry that was asked for, and what is there beside something whole.
+        (&empty, &[("OS_CLOUD", "otc"), ("OS_USERNAME", "you")], "password me acme hidden"),
+        (&empty, &[("OS_TOKEN", "T"), ("OS_USERNAME", "you"), ("OS_SECURITY_TOKEN", "S")], "token T"),
+        (&empty, &[env.as_slice(), &[("HW_USER_NAME", "you"), ("OS_USERNAME", "you")]].concat(), "key HwAk HwSk HwSt"),
+        (&keys, &[("HW_USER_PASSWORD", "pw"), ("OS_SECRET_KEY", "stale")], "key Ak Sk -"),
     ] {
         assert_eq!(signs_in(block, variables).as_deref(), Ok(expected), "{variables:?}");
     }
@@ -144,6 +150,38 @@ fn half_given_credentials_are_one_error_that_names_the_missing_half() {
             "HW_USER_NAME is set, but HW_USER_PASSWORD is not. OS_PASSWORD is not taken",
         ),
         (&block([("user_name", "me")]), &[], "`user_name` is set, but `password` is not. They go"),
+        // Nobody else acts in place of who was named in part.
+        (
+            &block([("user_name", "me")]),
+            &[("HW_ACCESS_KEY", "a"), ("HW_SECRET_KEY", "hush")],
+            "`user_name` is set, but",
+        ),
+        (&block([("user_name", "me")]), &[("HW_AUTH_TOKEN", "hush")], "`user_name` is set, but `password` is not."),
+        (&block([("user_id", "me")]), &[("HW_PROFILE", "p")], "`user_id` is set, but `password` is not."),
+        (&empty, &[("HW_USER_NAME", "me"), ("OS_TOKEN", "hush")], "HW_USER_NAME is set, but HW_USER_PASSWORD is not."),
+        (
+            &empty,
+            &[("HW_USER_NAME", "me"), ("HW_PROFILE", "p")],
+            "If other credentials are meant, remove HW_USER_NAME.",
+        ),
+        (&empty, &[("HW_USER_NAME", "me"), ("OS_CLOUD", "otc")], "HW_USER_NAME is set, but HW_USER_PASSWORD is not."),
+        (&empty, &[("OS_USERNAME", "me"), ("HW_PROFILE", "p")], "OS_USERNAME is set, but OS_PASSWORD is not."),
+        (&empty, &[("OS_USERNAME", "me")], "OS_USERNAME is set, but OS_PASSWORD is not."),
+        (
+            &empty,
+            &[("HW_USER_NAME", "me"), ("OS_ACCESS_KEY", "a"), ("OS_SECRET_KEY", "hush")],
+            "HW_USER_NAME is set, but HW_USER_PASSWORD is not.",
+        ),
+        (
+            &empty,
+            &[("HW_SECURITY_TOKEN", "hush"), ("HW_PROFILE", "p")],
+            "HW_SECURITY_TOKEN is set, but HW_ACCESS_KEY and HW_SECRET_KEY are not.",
+        ),
+        (
+            &block([("security_token", "hush")]),
+            &[("HW_ACCESS_KEY", "a"), ("HW_SECRET_KEY", "hush")],
+            "`security_token` is set, but `access_key` and `secret_key` are not. HW_ACCESS_KEY is not taken",
+        ),
         (&empty, &[("HW_ACCESS_KEY", "a"), ("HW_SECRET_KEY", "hush ")], "white space"),
         (&empty, &[("HW_SHARED_CONFIG_FILE", "/nowhere")], "/nowhere cannot be read"),
         (&block([("profile", "q")]), &[], "no profile \"q\""),
@@ -168,7 +206,7 @@ fn a_missing_region_and_bad_values_point_at_their_argument() {
         (ProviderBlock::default(), [].as_slice(), "region", "HW_REGION_NAME"),
         (region.clone().with("max_retries", -1), &[], "max_retries", "0 to 100"),
         (region.clone(), &[("HW_MAX_RETRIES", "many")], "max_retries", "HW_MAX_RETRIES is \"many\""),
-        (region.clone(), &[("HW_INSECURE", "maybe")], "insecure", "true, false, 1, 0"),
+        (region.clone(), &[("HW_INSECURE", "maybe")], "insecure", "true, false, yes, no, 1, 0"),
         (region.clone(), &[("HW_CLOUD", "no dots")], "cloud", "otc.t-systems.com"),
         (region.clone().with("auth_url", "http://iam.example.com"), &[], "auth_url", "https"),
         (region.clone(), &[("OS_CACERT", "/no/ca.pem")], "cacert_file", "/no/ca.pem"),
@@ -199,7 +237,7 @@ const CLOUDS: &str = "clouds:\n  app: { auth: { application_credential_id: a, se
     many: { regions: [eu-nl, eu-de], auth: { ak: a, sk: hush } }";
 
 /// Files of all kinds, and what is in them.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 12] = [
     (
         "/odd.json",
         r#"{"current": "p", "profiles": [{"name": "p", "accessKeyId": "a", "secretAccessKey": "hush", "region": "\"eu-de\"", "projectId": "0\n"}]}"#,
@@ -213,6 +251,11 @@ const FILES: [(&str, &str); 7] = [
     ("/home/me/ca.pem", "x"),
     ("clouds.yaml", CLOUDS),
     ("/cut.yaml", "clouds: [hush"),
+    ("/half.json", r#"{"current": "p", "profiles": [{"name": "p", "accessKeyId": "a", "region": "eu-de"}]}"#),
+    ("/tab.yaml", "clouds:\n  app:\n\tsk: hush"),
+    ("/other.yaml", "clouds: { app: { auth: { sk: 7 } } }"),
+    ("/comments.yaml", "# hush\n"),
+    ("/list.yaml", "clouds: { inside: { interface: [internal], region_name: eu-de, auth: { ak: a, sk: hush } } }"),
 ];
 
 /// Whatever is said about these settings, without their secrets.
@@ -338,6 +381,38 @@ fn what_is_wrong_with_settings_is_said_in_one_way() {
 }
 
 #[test]
+fn what_is_wrong_with_parts_and_files_is_said_in_the_same_way() {
+    let keys = [("HW_ACCESS_KEY", "a"), ("HW_SECRET_KEY", "hush")];
+    let with = |more: &[(&'static str, &'static str)]| [keys.as_slice(), more].concat();
+    let region = ("HW_REGION_NAME", "eu-de");
+    let empty = ProviderBlock::default;
+    let mut page = String::new();
+    for (case, written, variables) in vec![
+        ("a user beside keys of another place", block([("user_name", "me")]), with(&[region])),
+        ("a user of the environment beside a profile", empty(), {
+            vec![region, ("HW_USER_NAME", "me"), ("HW_SHARED_CONFIG_FILE", "/config.json"), ("HW_PROFILE", "p")]
+        }),
+        ("a security token without keys", empty(), {
+            vec![region, ("HW_SECURITY_TOKEN", "hush"), ("OS_ACCESS_KEY", "a"), ("OS_SECRET_KEY", "hush")]
+        }),
+        ("half a key pair in a profile", empty(), vec![("HW_SHARED_CONFIG_FILE", "/half.json")]),
+        ("a tab in clouds.yaml", empty(), vec![("OS_CLOUD", "app"), ("OS_CLIENT_CONFIG_FILE", "/tab.yaml")]),
+        ("a broken secure.yaml", empty(), vec![("OS_CLOUD", "app"), ("OS_CLIENT_SECURE_FILE", "/cut.yaml")]),
+        ("a number in secure.yaml", empty(), vec![("OS_CLOUD", "app"), ("OS_CLIENT_SECURE_FILE", "/other.yaml")]),
+        (
+            "only comments in secure.yaml",
+            empty(),
+            vec![("OS_CLOUD", "half"), ("OS_CLIENT_SECURE_FILE", "/comments.yaml")],
+        ),
+        ("a secure.yaml that leads nowhere", empty(), vec![("OS_CLOUD", "inside"), ("HOME", "/dangling")]),
+        ("a list of interfaces", empty(), vec![("OS_CLOUD", "inside"), ("OS_CLIENT_CONFIG_FILE", "/list.yaml")]),
+    ] {
+        page += &told(case, &written, &variables);
+    }
+    insta::assert_snapshot!("parts-and-files", page);
+}
+
+#[test]
 fn everything_else_finds_its_place() {
     let written = block([
         ("insecure", Value::from(true)),
@@ -376,6 +451,14 @@ fn everything_else_finds_its_place() {
         ("ops", Some("acme"), Some(900))
     );
     assert!(settings.user_agent.ends_with("Terraform/1.11.4 ci/1"), "{}", settings.user_agent);
+    assert_eq!(settings.unsent_token, None);
+    let variables = [variables.as_slice(), &[("OS_SECURITY_TOKEN", "t")]].concat();
+    let Resolved { settings, .. } = resolve(&written, &around(&variables, &[]), "1.11.4").unwrap();
+    assert_eq!(
+        settings.unsent_token.as_deref(),
+        Some("OS_SECURITY_TOKEN"),
+        "it is not taken with keys of another place"
+    );
 }
 
 /// A name in one place and an id in another would else be two projects, or two accounts.

@@ -216,14 +216,7 @@ impl Ask for Script {
                 Say::No(status, code) | Say::IamNo(status, code) => Err(cloud::Error::Refused {
                     product,
                     call: label(call),
-                    refusal: Box::new(Refusal {
-                        status,
-                        code: code.to_owned(),
-                        message: String::new(),
-                        request_id: None,
-                        retry_after: None,
-                        date,
-                    }),
+                    refusal: Box::new(Refusal { status, code: code.to_owned(), date, ..Refusal::default() }),
                 }),
                 Say::Late(..) => unreachable!("unwrapped above"),
             };

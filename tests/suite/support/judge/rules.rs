@@ -282,7 +282,7 @@ pub(crate) const RULES: &[Rule] = &[
         broken: wrong_list,
     },
     Rule {
-        name: "a message has a title, a severity, and points at something",
+        name: "a message has a title, a severity, and points at something that is no secret",
         seen: "Error: (nothing), or an error without the line that it is about",
         broken: wrong_messages,
     },
@@ -416,8 +416,23 @@ fn wrong_messages(answer: &Answer) -> Vec<String> {
             None => true,
         };
         found.extend(when(answer.kind != Kind::Schema && !known, &format!("{:?} points at nothing", one.attribute)));
+        let secret = one.attribute.as_ref().and_then(|path| secret_at(&answer.block, &path.steps));
+        found.extend(secret.map(|name| format!("the lines with the secret `{name}` are shown")));
     }
     found
+}
+
+/// The argument that a path leads to or through, if there is a secret in what hosts then show of it.
+fn secret_at<'a>(block: &'a tf::schema::Block, steps: &'a [tf::attribute_path::Step]) -> Option<&'a str> {
+    let Some(Selector::AttributeName(name)) = &steps.first()?.selector else {
+        return secret_at(block, &steps[1..]);
+    };
+    if let Some(nested) = block.block_types.iter().find(|nested| nested.type_name == *name) {
+        return secret_at(inside(nested), &steps[1..]);
+    }
+    let attribute = block.attributes.iter().find(|one| one.name == *name)?;
+    let whole = tf::schema::Block { attributes: vec![attribute.clone()], ..tf::schema::Block::default() };
+    (!attributes_of(&whole, "", &|one| one.sensitive || one.write_only).is_empty()).then_some(name)
 }
 
 type Judge<'a> = &'a dyn Fn(&tf::schema::Attribute) -> bool;

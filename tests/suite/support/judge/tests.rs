@@ -413,11 +413,12 @@ fn every_rule_refuses_what_breaks_it() {
             ],
         ),
         (
-            "a message has a title, a severity, and points at something",
+            "a message has a title, a severity, and points at something that is no secret",
             [
                 tf::Diagnostic { severity: 0, ..error() },
                 tf::Diagnostic { summary: String::new(), ..error() },
                 tf::Diagnostic { attribute: Some(path(&["nowhere"])), ..error() },
+                tf::Diagnostic { attribute: Some(path(&["secret"])), ..error() },
             ]
             .map(|one| Answer { diagnostics: vec![one], ..sound(Kind::Validate) })
             .into(),
