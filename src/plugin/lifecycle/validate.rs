@@ -99,7 +99,7 @@ impl Validation {
         for (index, value) in (0..).zip(values) {
             let path = if matches!(ty, Type::List(_)) { path.clone().index(index) } else { path.clone() };
             if value.is_null() {
-                let detail = format!("An element of `{}` is null. Give it a value, or leave it out.", attribute.name);
+                let detail = format!("An element of `{}` has no value. Give it one, or leave it out.", attribute.name);
                 self.complain("Invalid argument value", detail, &path);
             } else {
                 self.gaps(attribute, value, element, &path);
