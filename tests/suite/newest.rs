@@ -524,7 +524,7 @@ async fn a_stopped_pruning_says_what_was_sent() {
         };
         run.emulator.clear_journal();
         ended(run.host.provider().invoke_action(invoked(&wish)).await.unwrap().into_inner()).await;
-        let list = u32::try_from(run.emulator.journal().len()).unwrap();
+        let calls = u32::try_from(run.emulator.journal().len()).unwrap();
         run.emulator.clear_journal();
 
         // The first is carried out; what is sent after it is refused with no word that anybody knows, and whoever looks after
@@ -536,7 +536,7 @@ async fn a_stopped_pruning_says_what_was_sent() {
             run.emulator.fault(Fault::status(400).on(service).operation(operation).body(json!({})).times(1000));
         }
         let held = Fault::delay(60_000).on(service).method("GET").path("/backups");
-        run.emulator.fault(held.skip(2 * list).times(1000));
+        run.emulator.fault(held.skip(2 * calls).times(1000));
         let wish = over(&wish, &json!({ "dry_run": false }));
         let events = run.host.provider().invoke_action(invoked(&wish)).await.unwrap().into_inner();
         let stop = async {
