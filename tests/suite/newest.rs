@@ -543,8 +543,8 @@ async fn a_stopped_pruning_says_what_was_sent() {
             loop {
                 let journal = run.emulator.journal();
                 let sent = journal.iter().filter(|call| call.operation.contains("delete")).count();
-                let last = journal.last().is_some_and(|call| call.method == "GET");
-                if last && sent >= if batches { 1 } else { 3 } {
+                let looks = journal.last().is_some_and(|call| call.method == "GET");
+                if looks && sent >= if batches { 1 } else { 3 } {
                     break;
                 }
                 sleep(Duration::from_millis(5)).await;
