@@ -107,8 +107,6 @@ pub enum Error {
         id: String,
         /// As it was seen last.
         last: Option<Box<Backup>>,
-        /// Whether its deletion or stop was sent, and may have been carried out.
-        sent: bool,
         /// What happened to the look.
         cause: Box<cloud::Error>,
     },
@@ -119,8 +117,6 @@ pub enum Error {
         id: String,
         /// As it was seen last.
         last: Option<Box<Backup>>,
-        /// Whether its deletion or stop was sent, and may have been carried out.
-        sent: bool,
         /// What the last call met, if it was trouble.
         cause: Option<Box<cloud::Error>>,
     },
@@ -131,20 +127,25 @@ pub enum Error {
         id: String,
         /// As it was seen last.
         last: Option<Box<Backup>>,
-        /// Whether its deletion or stop was sent, and may have been carried out.
-        sent: bool,
     },
+    /// Its deletion or stop was sent, and may have been carried out or be going on, whatever was said to a later one. This is
+    /// how it ended.
+    #[error("it was asked for, and may be going on: {0}")]
+    Sent(Box<Error>),
 }
 
 impl Error {
     /// Whether a deletion or a stop was sent, and may have been carried out or be going on.
     pub fn was_sent(&self) -> bool {
-        matches!(
-            self,
-            Error::Stopped { sent: true, .. }
-                | Error::StillRunning { sent: true, .. }
-                | Error::OutOfSight { sent: true, .. }
-        )
+        matches!(self, Error::Sent(_))
+    }
+
+    /// How it ended, whatever was sent.
+    pub fn end(&self) -> &Error {
+        match self {
+            Error::Sent(end) => end,
+            end => end,
+        }
     }
 
     /// What happened to the call behind it, if a call is behind it.
@@ -157,6 +158,7 @@ impl Error {
             | Error::Busy { cause, .. } => Some(cause),
             Error::OutOfSight { cause, .. } => Some(cause),
             Error::StillRunning { cause, .. } => cause.as_deref(),
+            Error::Sent(end) => end.cloud(),
             Error::Unsupported(_)
             | Error::Failed { .. }
             | Error::JobFailed { .. }

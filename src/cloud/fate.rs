@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::Error;
 
 /// What is known of calls for the same end, such as one deletion: whether one may be carried out, and what the last one met.
-/// The clones know the same.
+/// An attempt without an answer stays one that may be carried out, whatever is said to the next. The clones know the same.
 #[derive(Clone, Debug, Default)]
 pub struct Fate(Arc<Mutex<Attempts>>);
 
@@ -33,6 +33,12 @@ impl Fate {
             known.open = known.open.saturating_sub(1);
         }
         known.trouble = Some(error.clone());
+    }
+
+    /// One that was accepted came to nothing.
+    pub fn undone(&self) {
+        let mut known = self.known();
+        known.open = known.open.saturating_sub(1);
     }
 
     /// It was accepted.

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use crate::backup::{self, Backup, Doubt, Verdict};
+use crate::backup::{self, Backup, Doubt, Status, Verdict};
 use crate::cloud;
 use crate::plugin::{Diagnostic, Path};
 use crate::provider::services::{import_block, importable};
@@ -77,7 +77,7 @@ pub(super) fn explain(doing: Doing, about: About<'_>, error: &backup::Error) -> 
 
 /// What did not happen. Constant per situation, no ids.
 fn summary(doing: Doing, error: &backup::Error) -> &'static str {
-    match (doing, error) {
+    match (doing, error.end()) {
         (_, backup::Error::Cloud(cause)) if is_ours(cause) => "The cloud cannot be reached with this configuration",
         (_, backup::Error::Failed { .. }) => "Backup failed",
         (_, backup::Error::Vanished { .. }) => "Backup disappeared",
@@ -119,16 +119,16 @@ fn detail(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
 /// The same, where something was to be stopped or deleted: it has been listed long ago.
 pub(super) fn what_happened_while(doing: Doing, error: &backup::Error) -> String {
     let removes = matches!(doing, Doing::Delete | Doing::Prune | Doing::Stop);
-    match error {
-        backup::Error::StillRunning { last: None, sent, cause, .. } if removes => {
-            let far = match (sent, cause) {
+    match error.end() {
+        backup::Error::StillRunning { last: None, cause, .. } if removes => {
+            let far = match (error.was_sent(), cause) {
                 (true, _) => "it had been asked for, and its end had not been seen",
                 (false, Some(_)) => "nothing had been done to it",
                 (false, None) => "nothing had been sent",
             };
             format!("When the time was over, {far}{}", met(cause.as_deref()))
         }
-        _ => what_happened(error),
+        end => what_happened(end),
     }
 }
 
@@ -205,16 +205,27 @@ pub(super) fn what_happened(error: &backup::Error) -> String {
         backup::Error::StillRunning { last: None, cause, .. } => {
             format!("When the time was over, the cloud had not listed the backup yet{}", met(cause.as_deref()))
         }
-        backup::Error::Stopped { last: Some(backup), .. } => {
+        // A word that nobody knows may be why it took so long.
+        backup::Error::Stopped { last: Some(backup), .. } if matches!(backup.status, Status::Other(_)) => {
             format!("Terraform asked to stop while the operation ran; the backup was {}", backup.status)
         }
-        backup::Error::Stopped { last: None, .. } => "Terraform asked to stop while the operation ran".to_owned(),
+        backup::Error::Stopped { .. } => "Terraform asked to stop while the operation ran".to_owned(),
+        backup::Error::Sent(end) => what_happened(end),
     }
 }
 
 fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
     let id = about.id.unwrap_or("that was begun");
     match (doing, error) {
+        (Doing::Stop, backup::Error::Sent(_)) => {
+            format!("The cloud was asked to stop the backup {id}; whether it still runs is not known.")
+        }
+        (Doing::Prune, backup::Error::Sent(_)) => {
+            format!("A delete of the backup {id} was sent; what became of it could not be told.")
+        }
+        (_, backup::Error::Sent(_)) => format!(
+            "A deletion of the backup {id} was sent, and may be going on; the state keeps it until it is seen to be gone."
+        ),
         (Doing::Create, backup::Error::Unclear { candidates, .. }) if !candidates.is_empty() => String::new(),
         (Doing::Create, backup::Error::Unclear { .. }) => {
             format!(
@@ -250,22 +261,13 @@ fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String 
         (Doing::Wait, _) => format!("The backup {id} exists in the cloud and stays in the state."),
         (Doing::Read, _) => "The state keeps what was known before.".to_owned(),
         (Doing::Import, _) => "Nothing was imported.".to_owned(),
-        (Doing::Delete, _) if error.was_sent() => format!(
-            "A deletion of the backup {id} was sent, and may be going on; the state keeps it until it is seen to be gone."
-        ),
         (Doing::Delete, _) => {
             format!("The backup {id} still exists in the cloud, as far as is known; it stays in the state.")
         }
         (Doing::Follow, backup::Error::Vanished { .. }) | (Doing::Search | Doing::Download, _) => String::new(),
         (Doing::Follow, backup::Error::Failed { .. }) => format!("The failed backup {id} stays in the cloud."),
         (Doing::Follow, _) => format!("The backup {id} exists in the cloud. It is not in the state."),
-        (Doing::Prune, _) if error.was_sent() => {
-            format!("A delete of the backup {id} was sent; what became of it could not be told.")
-        }
         (Doing::Prune, _) => format!("The backup {id} still exists in the cloud, as far as is known."),
-        (Doing::Stop, _) if error.was_sent() => {
-            format!("The cloud was asked to stop the backup {id}; whether it still runs is not known.")
-        }
         (Doing::Stop, backup::Error::Stopped { .. } | backup::Error::Cloud(cloud::Error::Stopped { .. })) => {
             format!("No stop was sent, or it was refused: the backup {id} goes on as before.")
         }
@@ -274,6 +276,7 @@ fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String 
 }
 
 pub(super) fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
+    let (was_sent, error) = (error.was_sent(), error.end());
     // Where the refusal is understood, its status alone would mislead: a busy instance is a 403 too.
     let understood = matches!(error, backup::Error::Busy { .. } | backup::Error::NameTaken { .. });
     if !understood && let Some(cause) = error.cloud() {
@@ -361,6 +364,8 @@ pub(super) fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -
             backup::Error::StillRunning { .. }
             | backup::Error::Cloud(cloud::Error::DeadlinePassed { .. }),
         ) => "Try again; the limit (`timeouts`, in an action `timeout`) may be too short.".to_owned(),
+        (Doing::Delete, _) if was_sent => "Destroy again to go on.".to_owned(),
+        (Doing::Stop, _) if was_sent => "Look at the backup before it is stopped again.".to_owned(),
         _ => "Fix what the message names, then try again.".to_owned(),
     }
 }
@@ -686,6 +691,12 @@ mod tests {
         };
         let call = || "POST /v3/p/backups".to_owned();
         let busy = || refused(403, "DBS.200019", "Another operation is in progress.");
+        let sent = |end| backup::Error::Sent(Box::new(end));
+        let out_of_sight = || backup::Error::OutOfSight {
+            id: id(),
+            last: boxed(Status::Building),
+            cause: Box::new(refused(403, "DBS.200001", "no")),
+        };
         vec![
             refused(400, "DBS.280277", "Invalid backup name.").into(),
             refused(403, "DBS.200001", "no permission").into(),
@@ -735,34 +746,25 @@ mod tests {
                 found: Box::new(backup(Status::Completed)),
             },
             backup::Error::OtherAnswer { answer: Box::new(Started::from(BackupRef::from(&backup(Status::Building)))) },
-            backup::Error::OutOfSight {
-                id: id(),
-                last: boxed(Status::Building),
-                sent: false,
-                cause: Box::new(refused(403, "DBS.200001", "no")),
-            },
-            backup::Error::OutOfSight {
-                id: id(),
-                last: boxed(Status::Building),
-                sent: true,
-                cause: Box::new(refused(403, "DBS.200001", "no")),
-            },
-            backup::Error::StillRunning { id: id(), last: boxed(Status::Building), sent: false, cause: None },
-            backup::Error::StillRunning { id: id(), last: None, sent: false, cause: None },
-            backup::Error::StillRunning {
+            out_of_sight(),
+            sent(out_of_sight()),
+            backup::Error::StillRunning { id: id(), last: boxed(Status::Building), cause: None },
+            backup::Error::StillRunning { id: id(), last: None, cause: None },
+            sent(backup::Error::StillRunning { id: id(), last: None, cause: None }),
+            sent(backup::Error::StillRunning {
                 id: id(),
                 last: boxed(Status::Completed),
-                sent: true,
                 cause: Some(Box::new(refused(502, "", ""))),
-            },
+            }),
             backup::Error::StillRunning {
                 id: id(),
                 last: None,
-                sent: false,
                 cause: Some(Box::new(refused(429, "APIGW.0308", "too many"))),
             },
-            backup::Error::Stopped { id: id(), last: boxed(Status::Building), sent: false },
-            backup::Error::Stopped { id: id(), last: boxed(Status::Building), sent: true },
+            backup::Error::Stopped { id: id(), last: boxed(Status::Building) },
+            sent(backup::Error::Stopped { id: id(), last: boxed(Status::Building) }),
+            sent(refused(400, "DBS.201214", "The backup does not exist.").into()),
+            sent(backup::Error::Doubtful { id: id(), doubt: Doubt::InstanceUnknown }),
         ]
     }
 
@@ -786,11 +788,7 @@ mod tests {
             Error::Failed { .. } | Error::Vanished { .. } => waits,
             Error::Doubtful { doubt, .. } if doubt.passes() => doing == Doing::Prune,
             Error::Doubtful { .. } => last || removes || doing == Doing::Read,
-            Error::JobFailed { .. }
-            | Error::OthersRun { .. }
-            | Error::OutOfSight { sent: true, .. }
-            | Error::StillRunning { sent: true, .. }
-            | Error::Stopped { sent: true, .. } => removes,
+            Error::JobFailed { .. } | Error::OthersRun { .. } | Error::Sent(_) => removes,
             Error::OutOfSight { .. } => waits || removes,
             Error::Foreign { .. } | Error::StillRunning { .. } => waits || removes || doing == Doing::Read,
             // A wait in the resource that is stopped is a warning.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 
 use super::actions::before;
 use super::services;
@@ -18,8 +19,9 @@ impl Function for BackupName {
         Signature::new(
             "A valid backup name from a prefix and a time",
             "Makes the name that `name_prefix` would make, but from a given time: the prefix, the time to the second, and \
-             eight digits that follow from both. Equal arguments give equal names, different ones different names, and names \
-             of one prefix sort by age.",
+             eight digits that follow from both. One moment gives one name, however it is written: with another offset, or with \
+             digits after the ninth of a second's fraction. Another moment or prefix gives another name, and names of one prefix \
+             sort by age.",
             Type::String,
         )
         .parameter("prefix", Type::String, format!("Beginning of the name: 1 to {} characters.", naming::PREFIX_MAX))
@@ -128,11 +130,25 @@ fn text(arguments: &[Value], index: usize) -> &str {
 
 fn time(arguments: &[Value], index: usize) -> Result<Timestamp, FunctionError> {
     let text = text(arguments, index);
-    let parsed = if is_rfc3339(text) { text.parse().ok() } else { None };
-    parsed.ok_or_else(|| {
-        FunctionError::at(index, format!("{text:?} is no time in RFC 3339, such as 2026-01-31T00:00:00Z."))
+    let wrong = |why| FunctionError::at(index, format!("{text:?} {why}."));
+    let wrong_form = || wrong("is no time in RFC 3339, such as 2026-01-31T00:00:00Z".to_owned());
+    if !is_rfc3339(text) {
+        return Err(wrong_form());
+    }
+    let (seconds, rest) = text.split_at(SECONDS);
+    let fraction = rest.bytes().skip(1).take_while(u8::is_ascii_digit).count();
+    let nanoseconds = match rest.strip_prefix('.') {
+        Some(_) => format!("{seconds}{}{}", &rest[..=fraction.min(9)], &rest[fraction + 1..]),
+        None => text.to_owned(),
+    };
+    nanoseconds.parse().map_err(|_| match seconds.parse::<DateTime>() {
+        Ok(_) => wrong(format!("is out of range: the last moment is {}", Timestamp::MAX)),
+        Err(_) => wrong_form(),
     })
 }
+
+/// How long a time in RFC 3339 is without fraction and offset.
+const SECONDS: usize = "0000-00-00T00:00:00".len();
 
 /// Whether a text has the form of a time in RFC 3339. Whether there is such a day and hour is for others to say.
 fn is_rfc3339(text: &str) -> bool {
@@ -145,7 +161,7 @@ fn is_rfc3339(text: &str) -> bool {
                 _ => byte == form,
             })
     };
-    let Some((moment, rest)) = text.split_at_checked("0000-00-00T00:00:00".len()) else { return false };
+    let Some((moment, rest)) = text.split_at_checked(SECONDS) else { return false };
     let zone = match rest.strip_prefix('.') {
         None => rest,
         Some(fraction) => {

@@ -267,7 +267,8 @@ async fn hand_on(
                 }
             };
             if let Some(why) = why {
-                aside.left_out.push(format!("\n- {} of {}: {why}", label(&backup), service.facts().key()));
+                let called = called(&format!("{:?}", backup.name), &backup);
+                aside.left_out.push(format!("\n- {called} of {}: {why}", service.facts().key()));
                 continue;
             }
             let backup = completed(client, context, service, backup, findings.whole).await;
@@ -308,7 +309,10 @@ async fn completed(
 
 /// What a terminal can show.
 fn label(backup: &Backup) -> String {
-    let name = backup.name.replace(char::is_control, "\u{FFFD}");
+    called(&backup.name.replace(char::is_control, "\u{FFFD}"), backup)
+}
+
+fn called(name: &str, backup: &Backup) -> String {
     match fields::time(backup.begin).as_str() {
         Some(begun) => format!("{name} ({}, {begun})", backup.status),
         None => format!("{name} ({})", backup.status),

@@ -560,8 +560,8 @@ async fn delete(stage: &Stage, limit: Duration) -> Result<Ended, String> {
     match (result, stage.emulator.backup(&victim.id)) {
         (Ok(()), None) => Ok(Ended::Done),
         (Ok(()), Some(row)) => Err(format!("orphan: {row:?} is said to be gone")),
-        // Nobody could be asked any more: it stays in the state, and the next look shows the truth.
-        (Err(Error::StillRunning { .. }), None) if stage.cell.throughout => Ok(Ended::Error),
+        // Nobody could be asked any more: it stays in the state, as one that may be going, and the next look shows the truth.
+        (Err(error), None) if stage.cell.throughout && error.was_sent() => Ok(Ended::Error),
         (Err(error), None) => Err(format!("wrong state: it is gone, but {error:?}")),
         (Err(_), Some(_)) => Ok(Ended::Error),
     }

@@ -463,6 +463,146 @@ async fn a_pruning_counts_again_before_it_deletes() {
     }
 }
 
+/// One empty list is no change: whoever it lacks is asked for again, and only what is proven gone was changed.
+#[tokio::test]
+async fn a_pruning_believes_no_empty_list() {
+    const PRUNE: &str = "huaweidb_prune_backups";
+    let run = Run::start(0.2).await;
+    let hole = || Fault::new(FaultKind::EmptyList).on("dds").operation("list");
+    for deleted in [true, false] {
+        let four = run.backups(4, "old-");
+        let wish = json!({
+            "service": "dds", "instance_id": run.dds(), "name_prefix": "old-", "keep_last": 1, "older_than": "0s",
+            "dry_run": false,
+        });
+        // After that of the plan and the first one; of the instance nothing can be told, and then an absence proves nothing.
+        run.emulator.fault(hole().skip(2).times(if deleted { 1 } else { 1000 }));
+        if !deleted {
+            run.emulator.fault(Fault::status(403).on("dds").operation("instances").times(1000));
+        }
+        run.emulator.clear_journal();
+        let (progress, said) = run.invoke_and_say(PRUNE, &wish).await;
+        if deleted {
+            assert_eq!((progress.last().map(String::as_str), said.len()), (Some("3 of 3 deleted"), 0), "{progress:?}");
+            assert_eq!(run.emulator.backups().len(), 1);
+            run.emulator.vanish(&run.emulator.backups()[0].id);
+            continue;
+        }
+        assert_eq!(summaries(&said), ["Backups were not deleted"], "{progress:?}");
+        let detail = &said[0].detail;
+        for word in ["0 of 3 deleted. Whether 3 still exist could not be told", "does not show the backup"] {
+            assert!(detail.contains(word), "{word}: {detail}");
+        }
+        assert!(!progress.iter().any(|line| line.contains("changed") || line.starts_with("Left")), "{progress:?}");
+        assert_eq!(ids(&run.emulator.backups()), ids(&four), "nothing was sent");
+        assert!(run.emulator.journal().iter().all(|call| call.method == "GET"));
+    }
+}
+
+/// A delete without an answer may have been carried out, whatever is said to the next one.
+#[tokio::test]
+async fn a_stopped_pruning_says_what_was_sent() {
+    const PRUNE: &str = "huaweidb_prune_backups";
+    for service in ["dds", "geminidb", "taurusdb", "rds", "gaussdb"] {
+        let run = Run::start(0.2).await;
+        let instance_id = run.emulator.instance(service);
+        let wanted = NewBackups {
+            instance_id: instance_id.clone(),
+            count: 4,
+            name_prefix: "old-".to_owned(),
+            seconds_apart: 60.0,
+            ..NewBackups::default()
+        };
+        run.emulator.add_backups(&wanted);
+        let wish = json!({
+            "service": service, "instance_id": instance_id, "name_prefix": "old-", "keep_last": 1, "older_than": "0s",
+        });
+        let invoked = |wish: &Value| tf::invoke_action::Request {
+            action_type: PRUNE.to_owned(),
+            config: wire(&run.action(PRUNE, wish)),
+            ..Default::default()
+        };
+        run.emulator.clear_journal();
+        ended(run.host.provider().invoke_action(invoked(&wish)).await.unwrap().into_inner()).await;
+        let calls = u32::try_from(run.emulator.journal().len()).unwrap();
+        run.emulator.clear_journal();
+
+        // The first is carried out; what is sent after it is refused with no word that anybody knows, and whoever looks after
+        // the two lists waits until the end.
+        let batches = service != "gaussdb";
+        let lost = if batches { ("batch_delete", 1) } else { ("delete", 3) };
+        run.emulator.fault(Fault::new(FaultKind::CloseAfter).on(service).operation(lost.0).times(lost.1));
+        for operation in ["batch_delete", "delete"] {
+            run.emulator.fault(Fault::status(400).on(service).operation(operation).body(json!({})).times(1000));
+        }
+        let held = Fault::delay(60_000).on(service).method("GET").path("/backups");
+        run.emulator.fault(held.skip(2 * calls).times(1000));
+        let wish = over(&wish, &json!({ "dry_run": false }));
+        let events = run.host.provider().invoke_action(invoked(&wish)).await.unwrap().into_inner();
+        let stop = async {
+            loop {
+                let journal = run.emulator.journal();
+                let sent = journal.iter().filter(|call| call.operation.contains("delete")).count();
+                let looks = journal.last().is_some_and(|call| call.method == "GET");
+                if looks && sent >= if batches { 1 } else { 3 } {
+                    break;
+                }
+                sleep(Duration::from_millis(5)).await;
+            }
+            run.host.provider().stop_provider(tf::stop_provider::Request {}).await.unwrap();
+        };
+        let ((progress, said), ()) = tokio::join!(ended(events), stop);
+        assert_eq!(summaries(&said), ["Pruning was stopped"], "{service}: {progress:?}");
+        let detail = &said[0].detail;
+        assert!(detail.contains("0 of 3 deleted; 0 not touched; 3 may be going"), "{service}: {detail}");
+    }
+}
+
+/// A list that ends before what its first page promised is looked at again, and then an error.
+#[tokio::test]
+async fn a_list_that_ends_early_is_an_error_and_not_a_short_list() {
+    const DATA: &str = "huaweidb_backups";
+    let run = Run::start(0.2).await;
+    run.backups(250, "old-");
+    let hole = |times| Fault::new(FaultKind::EmptyList).on("dds").operation("list").skip(1).times(times);
+    for (times, whole_list) in [(1, true), (1000, false)] {
+        run.emulator.fault(hole(times));
+        let arguments = json!({ "service": "dds", "instance_id": run.dds() });
+        let config = wire(&whole(&run.schema.data_source_schemas[DATA], &arguments));
+        let request = tf::read_data_source::Request { type_name: DATA.to_owned(), config, ..Default::default() };
+        let read = run.host.provider().read_data_source(request).await.unwrap().into_inner();
+        run.emulator.clear_faults();
+        run.emulator.fault(hole(times));
+        let events = run.list(&arguments, 500, false).await;
+        run.emulator.clear_faults();
+        let said = events.iter().flat_map(|event| event.diagnostic.clone()).collect::<Vec<_>>();
+        if whole_list {
+            assert_eq!((summaries(&read.diagnostics), summaries(&said)), (vec![], vec![]));
+            let listed = unwired(read.state.as_ref());
+            assert_eq!((listed["backups"].as_array().map(Vec::len), events.len()), (Some(250), 250));
+            continue;
+        }
+        for said in [&read.diagnostics, &said] {
+            assert_eq!(summaries(said), ["Search failed"]);
+            assert!(said[0].detail.contains("ends early: 100 of 250 records"), "{}", said[0].detail);
+        }
+        // Nothing is pruned by half of a list.
+        run.emulator.fault(hole(times));
+        let wish = json!({
+            "service": "dds", "instance_id": run.dds(), "name_prefix": "old-", "keep_last": 1, "older_than": "0s",
+            "dry_run": false,
+        });
+        let request = tf::invoke_action::Request {
+            action_type: "huaweidb_prune_backups".to_owned(),
+            config: wire(&run.action("huaweidb_prune_backups", &wish)),
+            ..Default::default()
+        };
+        let (_, said) = ended(run.host.provider().invoke_action(request).await.unwrap().into_inner()).await;
+        assert_eq!(summaries(&said), ["Search failed"]);
+        assert_eq!(run.emulator.backups().len(), 250);
+    }
+}
+
 /// What the same run has taken or planned is in its state: a pruning leaves it, however old it is.
 #[tokio::test]
 async fn pruning_spares_what_the_run_manages() {
@@ -492,7 +632,7 @@ async fn pruning_spares_what_the_run_manages() {
     let (progress, _) = run.invoke("huaweidb_prune_backups", &over(&wish, &json!({ "keep_ids": [taken] }))).await;
     assert!(progress.last().unwrap().starts_with("Nothing to prune"), "{progress:?}");
     let (progress, _) = run.invoke("huaweidb_prune_backups", &wish).await;
-    assert_eq!(progress.last().unwrap(), "1 of 1 deleted");
+    assert_eq!(progress.iter().filter(|line| *line == "1 of 1 deleted").count(), 1, "{progress:?}");
 }
 
 /// What is kept is left whatever the rule says, and takes no other one's place among the newest.
@@ -846,7 +986,7 @@ async fn a_list_hands_on_whole_only_what_can_be_managed() {
         // A host does not read on after the last object that it wants.
         let noted = &events[noted_at].diagnostic;
         assert_eq!(summaries(noted), ["Backups were left out"]);
-        for name in ["failed", "leaving", "padded ", "it has no name", "red\u{fffd}[31m"] {
+        for name in ["failed", "leaving", "padded ", "it has no name", "red\\u{1b}[31m"] {
             assert!(noted[0].detail.contains(name), "{}", noted[0].detail);
         }
     }
@@ -869,7 +1009,11 @@ async fn a_list_hands_on_whole_only_what_can_be_managed() {
     let events = run.list(&wish, 100, false).await;
     assert_eq!(events.len(), 2);
     let noted = &events[1].diagnostic[0];
-    assert!(noted.detail.contains("part (COMPLETED) of dds: the cloud does not tell its instance"), "{}", noted.detail);
+    assert!(
+        noted.detail.contains("\"part\" (COMPLETED) of dds: the cloud does not tell its instance"),
+        "{}",
+        noted.detail
+    );
 
     // One that does not tell its type may be one of them.
     let rows = [
@@ -978,6 +1122,12 @@ async fn line_80_functions_are_pure_and_name_the_argument_to_blame() {
     for time in ["2026-01-02T03:04:05+01:00", "2026-01-02t03:04:05.25z", "2016-12-31T23:59:60Z"] {
         run.call("backup_name", &[json!("nightly-"), json!(time)]).await.unwrap();
     }
+    // The same moment, written otherwise; what is less than a nanosecond is nothing.
+    for same in ["2026-01-02T04:04:05+01:00", "2026-01-02T03:04:05.0000000009Z", "2026-01-02T03:04:05.000000000000z"] {
+        assert_eq!(run.call("backup_name", &[json!("nightly-"), json!(same)]).await.unwrap(), json!(name), "{same}");
+    }
+    let (why, _) = run.call("backup_name", &[json!("a"), json!("9999-12-31T23:59:59Z")]).await.unwrap_err();
+    assert!(why.contains("out of range") && why.contains("9999-12-30T22:00:00"), "{why}");
 
     let parsed = |id: &str| [json!(format!("a89dab5e39394eccbdb77b19d57b0180{id}"))];
     for (ending, service, engine) in [
@@ -1023,6 +1173,8 @@ async fn line_80_functions_are_pure_and_name_the_argument_to_blame() {
     for (name, arguments, blamed) in [
         ("backup_name", vec![json!("1st"), at.clone()], Some(0)),
         ("backup_name", vec![json!("a"), json!("yesterday")], Some(1)),
+        ("backup_name", vec![json!("a"), json!("9999-12-31T23:59:59Z")], Some(1)),
+        ("backup_name", vec![json!("a"), json!("2026-02-30T00:00:00Z")], Some(1)),
         ("backup_name", vec![json!("a")], None),
         ("backup_name", vec![Value::Null, at.clone()], Some(0)),
         ("backup_name", vec![json!(7), at.clone()], Some(0)),

@@ -188,8 +188,8 @@ impl Interruption {
     pub(super) fn of(self, backup: &BackupRef) -> Error {
         let id = backup.id.clone();
         match self {
-            Interruption::Stop => Error::Stopped { id, last: None, sent: false },
-            Interruption::Deadline => Error::StillRunning { id, last: None, sent: false, cause: None },
+            Interruption::Stop => Error::Stopped { id, last: None },
+            Interruption::Deadline => Error::StillRunning { id, last: None, cause: None },
         }
     }
 }

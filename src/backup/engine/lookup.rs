@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::client::Client;
 use super::next::{Cursor, Scope, Sweep};
-use super::pages;
+use super::pages::{self, Promise};
 use crate::backup::{Backup, BackupRef, Error, Filter, Instance, Page, Verdict};
 use crate::cloud;
 
@@ -70,7 +70,7 @@ pub(super) async fn sweep(client: Client<'_>, scope: &Scope, watched: &HashSet<S
     let mut swept = Sweep { sent: Instant::now(), found: HashMap::new(), complete: false, pages: 0, too_many: None };
     let mut allowed = watched.len();
     for kind in 0..client.service.list(&filter, 0, limit)?.len() {
-        let (mut offset, mut known) = (0, HashSet::new());
+        let (mut offset, mut known, mut promise) = (0, HashSet::new(), Promise::default());
         loop {
             let Some(page) = page(client, &filter, Cursor { kind, offset, ..Cursor::default() }).await? else {
                 return Ok(swept);
@@ -103,8 +103,12 @@ pub(super) async fn sweep(client: Client<'_>, scope: &Scope, watched: &HashSet<S
                 return Ok(swept);
             }
             if length == 0 || (length < limit && page.total.is_none_or(|total| through >= total)) {
+                if promise.broken(through, page.total).is_some() {
+                    return Ok(swept);
+                }
                 break;
             }
+            promise = Promise { told: page.total, full: length >= limit };
             if gap || allowed == 0 || known.len() == before {
                 return Ok(swept);
             }

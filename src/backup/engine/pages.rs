@@ -1,5 +1,6 @@
 //! Lists that always end: on an empty or short page, on a page that brings nothing new, and at a bound. What the cloud says
-//! about the total is not relied on, but a list that repeats itself and promises more is an error, not taken for complete.
+//! about the total is not relied on, but a list that promises more and repeats itself, or ends, is an error, not taken for
+//! complete.
 //! Every filter is applied again here.
 
 use std::cmp::Reverse;
@@ -18,6 +19,25 @@ pub(super) struct Walked {
     pub(super) pages: u32,
     /// The cloud says that there are more records than were wanted.
     pub(super) is_too_long: bool,
+}
+
+/// What the page before the one that is read said of the list.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Promise {
+    /// How many records it has.
+    pub(super) told: Option<u64>,
+    /// Whether that page was a full one.
+    pub(super) full: bool,
+}
+
+impl Promise {
+    /// How many records were promised, if a list that ends after so many, with such a total, does not keep it. A list that has
+    /// shrunk says so itself, and one that has promised too much all along, with pages that were not full, goes on saying it.
+    pub(super) fn broken(self, came: u64, total: Option<u64>) -> Option<u64> {
+        let told = self.told.filter(|told| *told > came)?;
+        let has_shrunk = total.is_some_and(|total| (1..=came).contains(&total));
+        (!has_shrunk && (self.full || total != Some(told))).then_some(told)
+    }
 }
 
 /// All backups that match, newest first.
@@ -239,7 +259,7 @@ async fn walk<T>(
     let mut walked = Walked::default();
     let mut seen = HashSet::new();
     for kind in 0..calls(0)?.len() {
-        let mut offset = 0;
+        let (mut offset, mut promise, mut doubted) = (0, Promise::default(), false);
         while let Some(call) = calls(offset)?.into_iter().nth(kind) {
             let reply = client.send(&call).await?;
             let page = read(&reply).map_err(|Misread(reason)| client.misread(&call, &reply, reason))?;
@@ -263,8 +283,17 @@ async fn walk<T>(
             offset += length as u64;
             let short = length < limit && page.total.is_none_or(|total| offset >= total);
             if length == 0 || short || total == Some(offset) {
-                break;
+                let Some(told) = promise.broken(offset, page.total) else { break };
+                if doubted {
+                    let reason = format!("the list ends early: {offset} of {told} records came");
+                    return Err(client.misread(&call, &reply, reason).into());
+                }
+                // One page proves nothing. At a stop or the deadline the next call says so.
+                let _ = client.rest(pace::BEFORE_ABSENCE_IS_BELIEVED).await;
+                (offset, doubted) = (offset - length as u64, true);
+                continue;
             }
+            promise = Promise { told: page.total, full: length >= limit };
             if new == 0 {
                 // A server that ignores the offset sends its first page for ever.
                 if let Some(total) = page.total.filter(|total| length >= limit && *total > seen.len() as u64) {

@@ -40,7 +40,10 @@ pub(super) async fn stop(operation: Operation<'_>, backup: &BackupRef, others: O
     }
     match itself(operation, backup).await? {
         None => Err(Error::Vanished { id: backup.id.clone() }),
-        Some(seen) if runs(&seen.status) => halt(&mut Watch::new(operation, backup), seen, others).await,
+        Some(seen) if runs(&seen.status) => {
+            let mut watch = Watch::new(operation, backup);
+            halt(&mut watch, seen, others).await.map_err(|end| watch.ended(end))
+        }
         Some(seen) => Ok(StopOutcome::NotRunning(Box::new(seen))),
     }
 }
@@ -64,12 +67,7 @@ pub(super) async fn itself(operation: Operation<'_>, backup: &BackupRef) -> Resu
                     trouble = Some(error);
                 }
                 None => {
-                    return Err(Error::OutOfSight {
-                        id: backup.id.clone(),
-                        last: None,
-                        sent: false,
-                        cause: Box::new(error),
-                    });
+                    return Err(Error::OutOfSight { id: backup.id.clone(), last: None, cause: Box::new(error) });
                 }
             },
             found => return found,
@@ -82,9 +80,7 @@ pub(super) async fn itself(operation: Operation<'_>, backup: &BackupRef) -> Resu
 /// What an end means before the backup was seen, after such trouble.
 fn unseen(end: Interruption, backup: &BackupRef, trouble: Option<cloud::Error>) -> Error {
     match end.of(backup) {
-        Error::StillRunning { id, last, sent, .. } => {
-            Error::StillRunning { id, last, sent, cause: trouble.map(Box::new) }
-        }
+        Error::StillRunning { id, last, .. } => Error::StillRunning { id, last, cause: trouble.map(Box::new) },
         other => other,
     }
 }
@@ -100,23 +96,29 @@ async fn is_certain(operation: Operation<'_>, backup: &BackupRef) -> bool {
 
 pub(super) async fn delete(operation: Operation<'_>, backup: &BackupRef) -> Result<(), Error> {
     let mut watch = Watch::new(operation, backup);
+    deleted(&mut watch).await.map_err(|end| watch.ended(end))
+}
+
+/// Deletes what is watched, and sees it go.
+async fn deleted(watch: &mut Watch<'_>) -> Result<(), Error> {
+    let (operation, backup) = (watch.operation, watch.backup);
     if !is_certain(operation, backup).await {
         let Some(seen) = itself(operation, backup).await? else { return Ok(()) };
-        if !deletable(&mut watch, seen).await? {
+        if !deletable(watch, seen).await? {
             return Ok(());
         }
     }
     loop {
         match watch.delete().await {
             Ok(job_id) => {
-                if gone(&mut watch, job_id.as_deref(), pace::ACCEPTED).await? {
+                if gone(watch, job_id.as_deref(), pace::ACCEPTED).await? {
                     return Ok(());
                 }
                 watch.not_deleted();
                 warn!(backup_id = backup.id, "the backup is still there: the delete is sent again");
             }
             Err(error) => {
-                if refused(&mut watch, error).await? {
+                if refused(watch, error).await? {
                     return Ok(());
                 }
             }
@@ -176,10 +178,12 @@ async fn ended(watch: &mut Watch<'_>, running: Backup) -> Result<Option<Backup>,
 /// Deals with a delete that was not accepted; true if the backup is gone all the same.
 async fn refused(watch: &mut Watch<'_>, error: cloud::Error) -> Result<bool, Error> {
     let operation = watch.operation;
+    // Where one was sent before, it is that deletion which the service is busy with.
+    let is_first = !watch.fate.may_be_applied();
     if let Some(interruption) = interruption_of(&error) {
         return Err(match (interruption, error) {
             (Interruption::Deadline, cloud::Error::DeadlinePassed { last: Some(last), .. })
-                if waits(operation, &last) =>
+                if is_first && waits(operation, &last) =>
             {
                 Error::Busy { running: watch.boxed(), cause: *last }
             }
@@ -192,7 +196,7 @@ async fn refused(watch: &mut Watch<'_>, error: cloud::Error) -> Result<bool, Err
         Some(Verdict::Busy | Verdict::WrongState) if waits(operation, &error) => {
             info!(backup_id = watch.backup.id, "the backup cannot be deleted yet, waiting: {error}");
             match gone(watch, None, Duration::ZERO).await {
-                Err(Error::StillRunning { last, .. }) => Err(Error::Busy { running: last, cause: error }),
+                Err(Error::StillRunning { last, .. }) if is_first => Err(Error::Busy { running: last, cause: error }),
                 gone => gone,
             }
         }
@@ -246,6 +250,7 @@ async fn gone(watch: &mut Watch<'_>, job_id: Option<&str>, patience: Duration) -
         };
         // One look more after the failure was heard of: the list may have been behind.
         if let (Some(reason), Some(backup)) = (job_failed.take(), seen.clone()) {
+            watch.fate.undone();
             return Err(Error::JobFailed { operation: "delete", backup, reason });
         }
         let deleting = seen.is_none_or(|seen| seen.status == Status::Deleting);
@@ -338,6 +343,7 @@ async fn stopped(
             Look::Unsure => None,
         };
         if let (Some(reason), Some(backup)) = (job_failed.take(), seen.clone()) {
+            watch.fate.undone();
             return Err(Error::JobFailed { operation: "stop", backup, reason });
         }
         job_failed = watch.failed_job(job_id, false).await.map(|job| job.fail_reason);

@@ -19,7 +19,7 @@ pub(super) struct Watch<'a> {
     pub(super) backup: &'a BackupRef,
     /// As it was seen last.
     pub(super) last: Option<Backup>,
-    /// What is known of its deletion or stop, as far as it was sent.
+    /// What is known of its deletion or stop, as far as it was sent: see [`Self::ended`].
     pub(super) fate: Fate,
     /// What the last look met.
     trouble: Option<cloud::Error>,
@@ -136,8 +136,7 @@ impl<'a> Watch<'a> {
             self.trouble = Some(error);
             return Ok(Look::Unsure);
         }
-        let sent = self.fate.may_be_applied();
-        Err(Error::OutOfSight { id: self.backup.id.clone(), last: self.boxed(), sent, cause: Box::new(error) })
+        Err(Error::OutOfSight { id: self.backup.id.clone(), last: self.boxed(), cause: Box::new(error) })
     }
 
     /// Waits until the next look is due, or until somebody else's look has shown this backup.
@@ -231,14 +230,19 @@ impl<'a> Watch<'a> {
 
     /// What the end of the operation means for who waits.
     pub(super) fn interrupted(&self, interruption: Interruption) -> Error {
-        let (id, last, sent) = (self.backup.id.clone(), self.boxed(), self.fate.may_be_applied());
+        let (id, last) = (self.backup.id.clone(), self.boxed());
         match interruption {
-            Interruption::Stop => Error::Stopped { id, last, sent },
+            Interruption::Stop => Error::Stopped { id, last },
             Interruption::Deadline => {
                 let cause = self.fate.trouble().or_else(|| self.trouble.clone()).map(Box::new);
-                Error::StillRunning { id, last, sent, cause }
+                Error::StillRunning { id, last, cause }
             }
         }
+    }
+
+    /// What an end means once it is known what was sent: whatever was, and may be carried out, goes with every end.
+    pub(super) fn ended(&self, end: Error) -> Error {
+        if self.fate.may_be_applied() && !end.was_sent() { Error::Sent(Box::new(end)) } else { end }
     }
 
     /// The same, of a call that could not be sent any more.
@@ -254,6 +258,12 @@ impl<'a> Watch<'a> {
                 Some(interruption) => self.cut_short(interruption, cause),
                 None => cause.into(),
             },
+            // What that question knew of the end is less than what is known here.
+            Error::Stopped { .. } => self.interrupted(Interruption::Stop),
+            Error::StillRunning { cause, .. } => {
+                self.trouble = cause.map(|cause| *cause).or(self.trouble.take());
+                self.interrupted(Interruption::Deadline)
+            }
             other => other,
         }
     }

@@ -202,7 +202,8 @@ impl<P: Provider> Procedure<P> for wire::plan_resource_change::Request {
             () = stop.cancelled() => {
                 return Err(Diagnostic::error(
                     "Plan was interrupted",
-                    "The host asked to stop before the plan was complete. Nothing was changed.",
+                    "The host asked to stop before the plan of this object was complete. Nothing was done to it; what the same \
+                     run did to others before stays done.",
                 )
                 .into());
             }

@@ -48,9 +48,12 @@ impl Action<Backups> for PruneBackups {
              them. DDM has no manual ones: there those go that it \
              took before key operations (`metadata`), never the daily ones.\n\n**What a state tracks belongs in `keep_ids`**, protected \
              backups too, unless its name begins otherwise: of what they leave as it is, an apply and `-invoke` tell the provider \
-             nothing. What the same run plans or takes is spared anyway, and a plan that leaves a backup where it is, and \
-             would prune it, is refused. It cannot see what another provider block manages (an alias, another state), and it does not \
-             look where an argument is known only in the apply: write `keep_ids` so that the plan knows it.\n\nWhat says which backups go must all be given, and a null is an error: it is never taken for \
+             nothing. Spared anyway is what the same apply has taken or retained before. A backup that the run deletes or replaces is not: \
+             it may go before the new one is there, also where that then fails. A plan that leaves a backup where it is, and \
+             would prune it, is refused. Neither sees what another provider block manages or takes (an alias, another \
+             state), and a plan sees nothing of what `-target` leaves out: with `before_destroy`, `destroy -target` of the trigger alone \
+             prunes what the state keeps. Nor does it look where an argument is known only in the apply: write `keep_ids` so that the \
+             plan knows it.\n\nWhat says which backups go must all be given, and a null is an error: it is never taken for \
              \"all\".",
         )
         .attribute(fields::service("Database service of the instance."))
@@ -70,7 +73,8 @@ impl Action<Backups> for PruneBackups {
         .attribute(Attribute::list("keep_ids", Type::String).check(fields::check_id).describe(
             "Ids of backups that are never deleted, such as `[huaweidb_manual_backup.example.id]` or \
              `values(huaweidb_manual_backup.all)[*].id`. They do not count among the `keep_last` newest, so that others stay beside \
-             them. An id that no backup has keeps nothing. Default: none.",
+             them. An id that no backup has keeps nothing. They hold for this action only: another one that looks at the same \
+             backups needs its own. Default: none; null means the same, also where it turns out only in the apply.",
         ))
         .attribute(
             Attribute::bool("dry_run").describe("Whether the backups are only listed. Default: `true`. Set `false` to delete."),
@@ -158,50 +162,16 @@ impl Action<Backups> for PruneBackups {
             return Ok(());
         }
         let project_id = client.project_id(&context).await.map_err(unfound)?;
+        let pruning = Pruning { context: &context, service, filter: &filter, selection, project_id: &project_id };
         let mut tally = Tally { of: count, ..Tally::default() };
         for wave in leaving.chunks(AT_ONCE) {
-            if context.stop.is_cancelled() {
-                tally.untouched += wave.len();
-                continue;
-            }
-            // Chosen again from what is there now: only what both choices name goes.
-            let now = match client.list(&context, service, &filter).await {
-                Ok(now) => now,
-                Err(error) => {
-                    tally.failed.extend(wave.iter().map(|backup| (*backup, error.clone())));
-                    continue;
-                }
-            };
-            let again = selection.of(&now);
-            let mut unchanged = Vec::with_capacity(wave.len());
-            for chosen in wave {
-                match changed(chosen, &now, &again) {
-                    None => unchanged.push(delete(&client, &context, service, chosen, &project_id)),
-                    Some(how) => {
-                        tally.changed += 1;
-                        run.tell(format!("Left {}: {how}", label(chosen)));
-                    }
-                }
-            }
-            // Side by side, so that they share calls as destroys do.
-            let mut deletions = futures_util::stream::iter(unchanged).buffer_unordered(AT_ONCE);
-            let mut told = Instant::now();
-            while let Some((backup, outcome)) = deletions.next().await {
-                match outcome {
-                    Ok(()) => tally.deleted += 1,
-                    Err(error) => tally.failed.push((backup, error)),
-                }
-                if told.elapsed() >= EVERY {
-                    run.tell(tally.counted());
-                    told = Instant::now();
-                }
-            }
+            pruning.wave(wave, &found, &mut tally, run).await;
         }
         tally.failed.sort_by_key(|(backup, _)| (backup.begin, &backup.id));
         if context.stop.is_cancelled() && tally.deleted + tally.changed < tally.of {
             return Err(tally.stopped().into());
         }
-        run.tell(tally.counted());
+        tally.tell(run);
         if tally.failed.is_empty() { Ok(()) } else { Err(tally.refused(key).into()) }
     }
 }
@@ -258,6 +228,107 @@ impl Selection<'_> {
     }
 }
 
+/// How what was chosen is deleted.
+struct Pruning<'a> {
+    context: &'a Context,
+    service: &'static dyn Service,
+    filter: &'a Filter,
+    selection: Selection<'a>,
+    project_id: &'a str,
+}
+
+impl Pruning<'_> {
+    /// Deletes some of those that were chosen of what was listed.
+    async fn wave<'a>(&self, wave: &[&'a Backup], listed: &'a [Backup], tally: &mut Tally<'a>, run: &mut Run) {
+        if self.context.stop.is_cancelled() {
+            tally.untouched += wave.len();
+            return;
+        }
+        // Chosen again from what is there now: only what both choices name goes.
+        let known = listed.iter().filter(|backup| !tally.settled.contains(&*backup.id)).collect::<Vec<_>>();
+        let now = match self.now(&known).await {
+            Ok(now) => now,
+            Err(error) => {
+                tally.failed.extend(wave.iter().map(|backup| (*backup, error.clone())));
+                return;
+            }
+        };
+        let there = now.iter().map(|backup| &*backup.id).collect::<BTreeSet<_>>();
+        tally.settled.extend(known.iter().map(|backup| &*backup.id).filter(|id| !there.contains(id)));
+        let again = self.selection.of(&now);
+        let mut unchanged = Vec::with_capacity(wave.len());
+        for chosen in wave {
+            match changed(chosen, &now, &again) {
+                None => unchanged.push(self.delete(chosen)),
+                Some(how) => {
+                    tally.changed += 1;
+                    run.tell(format!("Left {}: {how}", label(chosen)));
+                }
+            }
+        }
+        // Side by side, so that they share calls as destroys do.
+        let mut deletions = futures_util::stream::iter(unchanged).buffer_unordered(AT_ONCE);
+        let mut told = Instant::now();
+        while let Some((backup, outcome)) = deletions.next().await {
+            tally.settled.insert(&backup.id);
+            match outcome {
+                Ok(()) => tally.deleted += 1,
+                Err(error) => tally.failed.push((backup, error)),
+            }
+            if told.elapsed() >= EVERY {
+                tally.tell(run);
+                told = Instant::now();
+            }
+        }
+    }
+
+    /// What fits now. Of what was known to fit, a list that lacks it proves nothing: that is gone only where a second list lacks
+    /// it too, and the question by its id proves it.
+    async fn now(&self, known: &[&Backup]) -> Result<Vec<Backup>, backup::Error> {
+        let Pruning { context, service, filter, selection, .. } = self;
+        let client = selection.client;
+        let mut now = client.list(context, *service, filter).await?;
+        let mut missing = lacking(known, &now);
+        if !missing.is_empty() {
+            let again = client.list(context, *service, filter).await?;
+            now.retain(|backup| again.iter().all(|newer| newer.id != backup.id));
+            now.extend(again);
+            missing = lacking(known, &now);
+        }
+        let mut looks = Vec::with_capacity(missing.len());
+        for backup in missing {
+            let reference = self.reference(backup);
+            looks.push(async move { client.find(context, *service, &reference).await });
+        }
+        let mut looks = futures_util::stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE);
+        while let Some(found) = looks.next().await {
+            let fits = |backup: &Backup| {
+                let is_kind = |kind: &String| kind.eq_ignore_ascii_case(selection.kind);
+                backup.name.starts_with(filter.name_prefix.as_deref().unwrap_or_default())
+                    && backup.kind.as_ref().is_some_and(is_kind)
+            };
+            now.extend(found?.filter(fits));
+        }
+        Ok(now)
+    }
+
+    /// Deletes one that was just seen in this project.
+    async fn delete<'a>(&self, chosen: &'a Backup) -> (&'a Backup, Result<(), backup::Error>) {
+        let reference = self.reference(chosen);
+        (chosen, self.selection.client.delete(self.context, self.service, &reference).await)
+    }
+
+    fn reference(&self, backup: &Backup) -> BackupRef {
+        BackupRef { project_id: Some(self.project_id.to_owned()), ..BackupRef::from(backup) }
+    }
+}
+
+/// Those that a list lacks.
+fn lacking<'a>(known: &[&'a Backup], listed: &[Backup]) -> Vec<&'a Backup> {
+    let listed = listed.iter().map(|backup| &*backup.id).collect::<BTreeSet<_>>();
+    known.iter().copied().filter(|backup| !listed.contains(&*backup.id)).collect()
+}
+
 /// Whether all is known that says what would be deleted, and something would.
 fn is_told(config: &PruneConfig) -> bool {
     let texts = [&config.service, &config.instance_id, &config.name_prefix, &config.older_than];
@@ -298,6 +369,9 @@ fn managed(staying: &[&Backup]) -> Diagnostic {
 /// So many deletions wait side by side at most.
 const AT_ONCE: usize = 200;
 
+/// So many that a list lacks are looked for side by side at most.
+const LOOKS_AT_ONCE: usize = 10;
+
 /// So often it is told at most how far the deletions are.
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -313,7 +387,7 @@ fn line(backup: &Backup) -> String {
 /// Why one that was chosen must stay, if what is listed now, or what is chosen of it, says so.
 fn changed(chosen: &Backup, listed: &[Backup], again: &[&Backup]) -> Option<String> {
     match listed.iter().find(|backup| backup.id == chosen.id) {
-        None => Some("it is not listed any more, or does not fit any more".to_owned()),
+        None => Some("it is gone, or does not fit any more".to_owned()),
         Some(now) if now.status != chosen.status => Some(format!("it is {} now", now.status)),
         Some(now) if now.name != chosen.name => Some(format!("its name is {:?} now", now.name)),
         Some(_) if again.iter().all(|backup| backup.id != chosen.id) => {
@@ -321,23 +395,6 @@ fn changed(chosen: &Backup, listed: &[Backup], again: &[&Backup]) -> Option<Stri
         }
         Some(_) => None,
     }
-}
-
-/// Deletes one that was just seen in this project.
-async fn delete<'a>(
-    client: &Backups,
-    context: &Context,
-    service: &'static dyn Service,
-    chosen: &'a Backup,
-    project_id: &str,
-) -> (&'a Backup, Result<(), backup::Error>) {
-    let reference = BackupRef { project_id: Some(project_id.to_owned()), ..BackupRef::from(chosen) };
-    (chosen, client.delete(context, service, &reference).await)
-}
-
-/// Whether a delete was sent that may have been, or may yet be, carried out.
-fn is_open(error: &backup::Error) -> bool {
-    error.was_sent() || matches!(error, backup::Error::Doubtful { .. })
 }
 
 /// How far a pruning has come.
@@ -348,6 +405,10 @@ struct Tally<'a> {
     changed: usize,
     untouched: usize,
     failed: Vec<(&'a Backup, backup::Error)>,
+    /// The ids of those that were listed and are gone, or were asked to go.
+    settled: BTreeSet<&'a str>,
+    /// What was told last.
+    told: String,
 }
 
 impl Tally<'_> {
@@ -356,9 +417,18 @@ impl Tally<'_> {
         format!("{} of {} deleted{changed}", self.deleted, self.of)
     }
 
+    /// Tells how far it is, unless that was told last.
+    fn tell(&mut self, run: &mut Run) {
+        let counted = self.counted();
+        if self.told != counted {
+            run.tell(counted.clone());
+            self.told = counted;
+        }
+    }
+
     /// The run was interrupted. What was asked for may still go; the rest was not touched.
     fn stopped(&self) -> Diagnostic {
-        let (begun, not_begun): (Vec<_>, Vec<_>) = self.failed.iter().partition(|(_, error)| is_open(error));
+        let (begun, not_begun): (Vec<_>, Vec<_>) = self.failed.iter().partition(|(_, error)| error.was_sent());
         let untouched = self.untouched + not_begun.len();
         let mut detail = format!("Terraform asked to stop. {}; {untouched} not touched", self.counted());
         if begun.is_empty() {
@@ -388,13 +458,21 @@ impl Tally<'_> {
                 next.push(step);
             }
         }
-        let open = self.failed.iter().filter(|(_, error)| is_open(error)).count();
-        let left = self.failed.len() - open;
+        let open = self.failed.iter().filter(|(_, error)| error.was_sent()).count();
+        let is_doubtful = |error: &backup::Error| matches!(error, backup::Error::Doubtful { .. });
+        let doubtful = self.failed.iter().filter(|(_, error)| is_doubtful(error)).count();
+        let left = self.failed.len() - open - doubtful;
         let mut detail = format!("{}.", self.counted());
         if left > 0 {
             let _ = write!(
                 detail,
                 " {left} still exist in the cloud, as far as is known: what was sent for them, if anything, was refused."
+            );
+        }
+        if doubtful > 0 {
+            let _ = write!(
+                detail,
+                " Whether {doubtful} still exist could not be told: what was sent for them, if anything, was refused."
             );
         }
         if open > 0 {

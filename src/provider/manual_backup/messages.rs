@@ -16,7 +16,7 @@ pub(super) fn label(state: &ManualBackup) -> String {
 /// That a pruning would delete what stays in the state.
 pub(in crate::provider) fn pruned(what: &str) -> Diagnostic {
     let detail = format!(
-        "What the action would delete is in the state too, and this run leaves it there: {what}\n\nNothing was changed. Add \
+        "What the action would delete is in the state too, and this run leaves it there:{what}\n\nNothing was changed. Add \
          the ids to `keep_ids`, such as `[huaweidb_manual_backup.example.id]`, or give a `name_prefix` with which the names of what \
          is in the state do not begin."
     );

@@ -240,8 +240,9 @@ fn what_was_never_listed_is_not_gone() {
     side_by_side(cases);
 }
 
-/// A destroy that was interrupted after its delete was sent: the next run builds on nothing that is about to go.
-async fn interrupted(service: &'static str) -> Result<(), String> {
+/// A destroy that was interrupted after its delete was sent: the next run builds on nothing that is about to go. Nor does it where
+/// that delete had no answer and a second one was refused.
+async fn interrupted(service: &'static str, lost: bool) -> Result<(), String> {
     let stage = Stage::new(service, 0.3);
     let arguments = stage.random();
     let mut held = stage.completed(&arguments).await?;
@@ -249,14 +250,26 @@ async fn interrupted(service: &'static str) -> Result<(), String> {
     stage.emulator.set_pace(|pace| pace.delete_seconds = Some(600.0));
     stage.emulator.clear_journal();
     let core = stage.core().await;
+    if lost {
+        let delete = |fault: Fault| fault.on(service).operation("delete");
+        stage.emulator.fault(delete(Fault::new(FaultKind::CloseAfter)));
+        stage.emulator.fault(delete(Fault::status(400).body(json!({}))).times(1000));
+    }
     let stop = async {
-        until("it is deleted", || stage.emulator.journal().iter().any(|call| call.method == "DELETE")).await?;
+        let journal = || stage.emulator.journal();
+        until("it is deleted", || journal().iter().any(|call| call.method == "DELETE")).await?;
+        if lost {
+            // Whoever looks after it waits until the end.
+            stage.emulator.fault(Fault::delay(60_000).on(service).method("GET").path("/backups").times(1000));
+            until("it is looked for", || journal().last().is_some_and(|call| call.method == "GET")).await?;
+        }
         core.host.provider().stop_provider(tf::stop_provider::Request {}).await.map_err(|why| why.to_string())
     };
     let (said, stopped) = tokio::join!(core.down(&mut held), stop);
     stopped?;
     red(&said)?;
     check(said.text().contains("A deletion of the backup"), &said.text())?;
+    stage.emulator.clear_faults();
     let core = stage.core().await;
     stage.emulator.clear_journal();
     let ends = async {
@@ -273,8 +286,12 @@ async fn interrupted(service: &'static str) -> Result<(), String> {
 
 #[test]
 fn what_an_interrupted_destroy_deletes_is_not_built_upon() {
-    let cases = services()
-        .into_iter()
-        .map(|service| (format!("interrupted destroy × {service}"), Box::pin(interrupted(service)) as Case));
-    side_by_side(cases.collect());
+    let mut cases = Vec::new();
+    for service in services() {
+        for lost in [false, true] {
+            let name = format!("interrupted destroy × {service} × lost: {lost}");
+            cases.push((name, Box::pin(interrupted(service, lost)) as Case));
+        }
+    }
+    side_by_side(cases);
 }

@@ -799,6 +799,7 @@ async fn functions(run: &Run, book: &mut Book) {
     for (name, case, arguments) in [
         ("backup_name", "a prefix that is none", vec![json!("1st"), now.clone()]),
         ("backup_name", "a time that is none", vec![json!("a"), json!("yesterday")]),
+        ("backup_name", "a time beyond all", vec![json!("a"), json!("9999-12-31T23:59:59Z")]),
         ("backup_name", "too few arguments", vec![json!("a")]),
         ("backup_name", "no prefix", vec![Value::Null, now.clone()]),
         ("backup_name", "a number for a text", vec![json!(7), now.clone()]),

@@ -170,6 +170,47 @@ async fn a_repeated_page_ends_the_list() {
     assert_eq!(script.calls().len(), 2);
 }
 
+/// A page that comes back empty although the one before promised more is asked for again, and then an error.
+#[tokio::test(start_paused = true)]
+async fn a_list_that_ends_before_what_it_promised_is_not_taken_for_whole() {
+    let nothing = |total: Json| Say::Ok(json!({ "backups": [], "total_count": total }));
+    let second = |nth: &str| if nth == "0" { page(0, 100, 150) } else { page(100, 50, 150) };
+    let offset = |call: &str| call.split(['=', '&']).nth(1).unwrap().to_owned();
+    for hole in [nothing(json!(0)), nothing(json!(150)), nothing(Json::Null), page(100, 7, 0)] {
+        let asked = std::sync::atomic::AtomicUsize::default();
+        let once = hole.clone();
+        let script = Script::new().heard("GET", move |call| {
+            let nth = offset(call);
+            let is_first = nth == "100" && asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
+            if is_first { once.clone() } else { second(&nth) }
+        });
+        assert_eq!(all(&script).await.unwrap().len(), 150, "{hole:?}");
+        assert_eq!(script.calls().len(), 3, "asked again once");
+        let for_ever = hole.clone();
+        let script =
+            Script::new().heard("GET", move |call| if offset(call) == "0" { second("0") } else { for_ever.clone() });
+        let error = all(&script).await.unwrap_err().to_string();
+        assert!(error.contains("ends early: 10") && error.contains("of 150 records"), "{error}");
+        // Whoever looks for one that the list does not show has no proof either.
+        let hole = hole.clone();
+        let script = Script::new().says("GET /v3/{project_id}/backups?backup_id", [empty()]).heard(
+            "GET /v3/{project_id}/backups?instance_id=i1",
+            move |call| {
+                if call.contains("offset=0") { second("0") } else { hole.clone() }
+            },
+        );
+        let unlisted = BackupRef::new("b900", Some(INSTANCE.to_owned()));
+        let found = script.backups().find(&within(seconds(60)), dds(), &unlisted).await;
+        assert!(found.is_err(), "{found:?}");
+    }
+    // It has really shrunk.
+    for end in [nothing(json!(100)), nothing(json!(93)), page(100, 7, 107)] {
+        let script = Script::new().on("GET", move |nth, _| if nth == 0 { page(0, 100, 150) } else { end.clone() });
+        assert!(all(&script).await.unwrap().len() >= 100);
+        assert_eq!(script.calls().len(), 2);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn pages_as_long_as_they_like_have_a_bound_too() {
     let ids = |nth: usize| (nth * 30_000..(nth + 1) * 30_000).map(|nth| format!("b{nth}"));

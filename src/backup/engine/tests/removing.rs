@@ -16,6 +16,12 @@ async fn stop(script: &Script, key: &str, context: &Context) -> Result<StopOutco
     script.backups().stop(context, service(key), &b1()).await
 }
 
+/// How something ended, and whether anything was sent that may be going on.
+fn ended<T: std::fmt::Debug>(told: &Result<T, Error>) -> (bool, &Error) {
+    let error = told.as_ref().unwrap_err();
+    (error.was_sent(), error.end())
+}
+
 fn accepted() -> Say {
     Say::Ok(json!({ "job_id": "j1" }))
 }
@@ -223,7 +229,7 @@ async fn a_stop_that_was_accepted_is_awaited_as_long_as_the_service_is_at_it() {
             .says(THE_JOB, [job("Running", "")]);
         match stop(&script, "dds", &within(seconds(600))).await {
             Ok(StopOutcome::Stopped(Some(_))) => assert!(ends),
-            Err(Error::StillRunning { .. }) => assert!(!ends),
+            Err(Error::Sent(end)) if matches!(*end, Error::StillRunning { .. }) => assert!(!ends),
             other => panic!("{other:?}"),
         }
         assert_eq!(script.count(PUT), 2);
@@ -423,11 +429,11 @@ async fn a_delete_ends_with_the_stop_signal_or_the_deadline() {
     for (statuses, takes) in [(&["COMPLETED"], 1000), (&["BUILDING"], 0)] {
         let script = deletable(statuses, seconds(takes)).says(PUT, [Say::No(404, "APIGW.0101")]);
         let error = delete(&script, "dds", &stopped_after(seconds(50))).await.unwrap_err();
-        assert!(matches!(error, Error::Stopped { last: Some(_), .. }), "{error:?}");
+        assert!(matches!(error.end(), Error::Stopped { last: Some(_), .. }), "{error:?}");
         assert!(script.elapsed() < Duration::from_millis(50_200), "{:?}", script.elapsed());
         let script = deletable(statuses, seconds(takes)).says(PUT, [Say::No(404, "APIGW.0101")]);
         let error = delete(&script, "dds", &within(seconds(50))).await.unwrap_err();
-        assert!(matches!(error, Error::StillRunning { last: Some(_), .. }), "{error:?}");
+        assert!(matches!(error.end(), Error::StillRunning { last: Some(_), .. }), "{error:?}");
         assert!(script.elapsed() < seconds(51), "{:?}", script.elapsed());
     }
     let context = within(seconds(50));
@@ -454,10 +460,10 @@ async fn an_end_tells_what_was_sent() {
         (Say::Unreachable, false),
     ] {
         let told = delete(say.clone(), stopped_after(seconds(5))).await.0;
-        assert!(matches!(told, Err(Error::Stopped { sent: told, .. }) if told == sent), "{say:?}: {told:?}");
+        assert!(matches!(ended(&told), (was_sent, Error::Stopped { .. }) if was_sent == sent), "{say:?}: {told:?}");
         let (told, _) = delete(say.clone(), within(seconds(20))).await;
-        let Err(Error::StillRunning { sent: told, cause, .. }) = told else { panic!("{say:?}: {told:?}") };
-        assert_eq!(told, sent, "{say:?}");
+        let (was_sent, Error::StillRunning { cause, .. }) = ended(&told) else { panic!("{say:?}: {told:?}") };
+        assert_eq!(was_sent, sent, "{say:?}");
         let status = cause.as_ref().and_then(|cause| cause.refusal()).map(|refusal| refusal.status);
         match say {
             Say::Ok(_) => assert!(cause.is_none(), "{cause:?}"),
@@ -468,10 +474,10 @@ async fn an_end_tells_what_was_sent() {
     let context = within(seconds(60));
     context.stop.cancel();
     let (told, count) = delete(accepted(), context).await;
-    assert!(matches!(told, Err(Error::Stopped { sent: false, .. })) && count == 0, "{told:?}");
+    assert!(matches!(told, Err(Error::Stopped { .. })) && count == 0, "{told:?}");
     // Looks that meet trouble until the time is over are the cause, too.
     let script = Script::new().says(BY_ID, [Say::No(503, "")]);
-    let Err(Error::StillRunning { sent: false, last: None, cause: Some(cause), .. }) =
+    let Err(Error::StillRunning { last: None, cause: Some(cause), .. }) =
         script.backups().delete(&within(seconds(20)), dds(), &b1()).await
     else {
         panic!()
@@ -484,16 +490,94 @@ async fn an_end_of_a_stop_tells_whether_it_was_sent() {
     let runs = |say: Say| Script::new().says(BY_ID, [b1_is("BUILDING")]).says(PUT, [say]);
     let script = Script::new().says(BY_ID, [Say::No(503, "")]);
     let told = stop(&script, "dds", &stopped_after(seconds(3))).await;
-    assert!(matches!(told, Err(Error::Stopped { sent: false, .. })), "{told:?}");
+    assert!(matches!(told, Err(Error::Stopped { .. })), "{told:?}");
     for (say, sent) in [(accepted(), true), (Say::No(504, ""), true), (Say::Unreachable, false)] {
         let script = runs(say.clone()).says(THE_JOB, [job("Running", "")]);
         let told = stop(&script, "dds", &stopped_after(seconds(3))).await;
-        assert!(matches!(told, Err(Error::Stopped { sent: told, .. }) if told == sent), "{say:?}: {told:?}");
+        assert!(matches!(ended(&told), (was_sent, Error::Stopped { .. }) if was_sent == sent), "{say:?}: {told:?}");
     }
     // Accepted, and then nobody may look.
     let script = Script::new().says(BY_ID, [b1_is("BUILDING"), Say::No(403, "DBS.280063")]).says(PUT, [accepted()]);
     let told = stop(&script, "dds", &within(seconds(60))).await;
-    assert!(matches!(told, Err(Error::OutOfSight { sent: true, .. })), "{told:?}");
+    assert!(matches!(ended(&told), (true, Error::OutOfSight { .. })), "{told:?}");
+}
+
+/// What was sent and got no answer stays sent, whatever is said to what is sent after it, and however it ends.
+#[tokio::test(start_paused = true)]
+async fn no_later_refusal_takes_back_what_was_sent() {
+    const GONE: Say = Say::No(400, "DBS.201214");
+    let seen = BackupRef { project_id: Some(PROJECT.to_owned()), ..b1() };
+    for refusal in [
+        GONE,
+        Say::No(403, "DBS.201014"),
+        Say::No(403, "DBS.200019"),
+        Say::No(403, "DBS.280063"),
+        Say::No(404, "APIGW.0101"),
+        Say::No(429, "APIGW.0308"),
+        Say::No(400, ""),
+        Say::Unreachable,
+        Say::IamNo(403, ""),
+    ] {
+        // What looks show of it meanwhile: it is there, it goes, it is not to be seen, nothing can be told.
+        for look in [b1_is("COMPLETED"), b1_is("DELETING"), empty(), Say::No(503, "")] {
+            // In the middle of what follows each refusal, and when the time is over.
+            for end in [5500, 6500, 8000, 20_000] {
+                for (first, sent) in [(Say::Lost, true), (Say::No(504, ""), true), (Say::Unreachable, false)] {
+                    for stops in [true, false] {
+                        // What is not to be seen once the second was sent is not proven to be gone either.
+                        let (hides, look) =
+                            (matches!(look, Say::Ok(ref list) if list["backups"] == json!([])), look.clone());
+                        let script = Script::new()
+                            .on(BY_ID, move |_, elapsed| match look.clone() {
+                                look if !hides || elapsed > seconds(5) => look,
+                                _ => b1_is("COMPLETED"),
+                            })
+                            .says(THE_INSTANCE, [Say::No(500, "")])
+                            .says("GET /v3/{project_id}/instances?offset", [Say::No(500, "")])
+                            .says(DELETE, [first.clone(), refusal.clone()]);
+                        let end = Duration::from_millis(end);
+                        let context = if stops { stopped_after(end) } else { within(end) };
+                        let told = script.backups().delete(&context, dds(), &seen).await;
+                        let of = format!("{first:?}, then {refusal:?}, {:?}, {end:?}, {stops}", script.calls());
+                        // Two looks without it are the end of a deletion.
+                        let Err(error) = told else {
+                            assert!(hides, "{of}");
+                            continue;
+                        };
+                        assert_eq!(error.was_sent(), sent, "{of}: {error:?}");
+                        let busy = matches!(error.end(), Error::Busy { .. });
+                        assert!(!busy || !sent, "busy with its own deletion: {of}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The same of a stop.
+#[tokio::test(start_paused = true)]
+async fn no_later_refusal_takes_back_a_stop() {
+    for refusal in [Say::No(403, "DBS.280063"), Say::No(404, "APIGW.0101"), Say::No(400, ""), Say::Unreachable] {
+        for (first, sent) in [(Say::Lost, true), (Say::Unreachable, false)] {
+            let script = Script::new().says(BY_ID, [b1_is("BUILDING")]).says(PUT, [first.clone(), refusal.clone()]);
+            let told = stop(&script, "dds", &within(seconds(60))).await.unwrap_err();
+            assert_eq!(told.was_sent(), sent, "{first:?}, then {refusal:?}: {told:?}");
+        }
+    }
+}
+
+/// A deletion's own job says that it came to nothing: that one is not going on.
+#[tokio::test(start_paused = true)]
+async fn a_failed_job_is_the_end_of_what_it_was_for() {
+    for (first, sent) in [(Say::Unreachable, false), (Say::Lost, true)] {
+        let script = Script::new()
+            .says(BY_ID, [b1_is("COMPLETED")])
+            .says(DELETE, [first.clone(), accepted()])
+            .says(THE_JOB, [job("Failed", "in use")]);
+        let told = delete(&script, "dds", &within(seconds(60))).await.unwrap_err();
+        assert!(matches!(told.end(), Error::JobFailed { .. }), "{told:?}");
+        assert_eq!(told.was_sent(), sent, "{first:?}");
+    }
 }
 
 /// A stop that has no effect is not what ended the backup.

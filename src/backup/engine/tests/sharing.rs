@@ -342,7 +342,7 @@ async fn the_end_of_a_delete_in_a_batch_tells_whether_it_was_sent() {
             deleted
         });
         let told = all_of(deletes.collect()).await.into_iter().map(|told| match told {
-            Err(Error::Stopped { sent, .. }) => sent,
+            Err(end) if matches!(end.end(), Error::Stopped { .. }) => end.was_sent(),
             other => panic!("{after:?}: {other:?}"),
         });
         let told = told.filter(|sent| *sent).count();
@@ -350,6 +350,37 @@ async fn the_end_of_a_delete_in_a_batch_tells_whether_it_was_sent() {
         let alone = script.calls().iter().filter(|call| call.starts_with("DELETE") && !call.starts_with(BATCH)).count();
         assert_eq!((told, script.count(BATCH)), if all { (10, 1) } else { (alone, 0) }, "{after:?}");
         assert!(alone < 2, "{alone}");
+    }
+}
+
+/// The same where the batch was sent again, and refused because of what the first one did.
+#[tokio::test(start_paused = true)]
+async fn no_later_refusal_takes_back_a_batch() {
+    const OF_ONE: &str = "DELETE /v3/{project_id}/backups/";
+    for refusal in
+        [Say::No(400, "DBS.201214"), Say::No(403, "DBS.200019"), Say::No(403, "DBS.280063"), Say::No(400, "")]
+    {
+        for (again, stops) in [(Say::Lost, true), (Say::Lost, false), (refusal.clone(), true), (refusal.clone(), false)]
+        {
+            let (script, _) = deleting(10, move |_| Some(again.clone()));
+            // What is shown lags behind all the while.
+            let script = script.first(BATCH, Say::Lost);
+            for _ in 0..100 {
+                script.0.firsts.lock().unwrap().push((OF_ONE, refusal.clone()));
+            }
+            let backups = script.backups();
+            let context = if stops { stopped_after(seconds(12)) } else { within(seconds(12)) };
+            let deletes = (0..10).map(|nth| {
+                let (backups, context) = (backups.clone(), context.clone());
+                let deleted: Task<'static, Result<(), Error>> =
+                    Box::pin(async move { backups.delete(&context, dds(), &ended(nth)).await });
+                deleted
+            });
+            for told in all_of(deletes.collect()).await {
+                let error = told.unwrap_err();
+                assert!(error.was_sent() && !matches!(error.end(), Error::Busy { .. }), "{refusal:?}: {error:?}");
+            }
+        }
     }
 }
 
@@ -532,7 +563,7 @@ async fn failures_in_a_batch_are_told_to_whom_they_concern() {
             Err(Error::Cloud(cloud::Error::Refused { refusal, .. })) => {
                 assert_eq!((nth, &*refusal.code, &*refusal.message), (3, "DBS.280063", "not yours"));
             }
-            Err(Error::Stopped { .. }) => assert_ne!(nth, 3),
+            Err(Error::Sent(_)) => assert_ne!(nth, 3),
             other => panic!("{nth}: {other:?}"),
         }
     }
