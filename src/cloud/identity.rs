@@ -83,11 +83,12 @@ impl Cloud {
         Caller { account: pick("/token/user/domain"), user: pick("/token/user"), project }
     }
 
-    /// Whether the project of this region's calls is known to be one of whoever acts: it was looked up for these credentials, or
-    /// IAM says so.
+    /// Whether the project of this region's calls is known to be one of whoever acts: it was looked up for these credentials, IAM gave
+    /// a token for it, or says so.
     pub async fn is_callers_project(&self, context: &Context) -> bool {
         let Some(id) = self.given_project() else { return true };
-        self.identity(context, id).await.project.is_ok()
+        let signed_in = self.token_project(context).await;
+        signed_in.as_deref() == Some(id) || self.identity(context, id).await.project.is_ok()
     }
 
     /// Whoever owns a permanent key.

@@ -183,6 +183,11 @@ impl Cloud {
         self.held(context, "the sign-in").await.map(|held| held.proof)
     }
 
+    /// The project of the token that IAM gave at the sign-in, if it gave one.
+    pub(super) async fn token_project(&self, context: &Context) -> Option<String> {
+        self.held(context, "the sign-in").await.ok()?.project_id
+    }
+
     /// What IAM answers to a question.
     pub(super) async fn iam(&self, context: &Context, path: &str) -> Result<Json, Error> {
         let url = self.access().iam(path, &[])?;

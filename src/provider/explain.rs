@@ -468,8 +468,8 @@ fn doubtful(doubt: Doubt) -> &'static str {
             "and the service does not know its instance in this project either: the credentials or the project may be the wrong ones"
         }
         Doubt::NotTheCallers => {
-            "and shows no instance at all in this project, of which IAM does not say that it belongs to these credentials: they may be \
-             of another account"
+            "and no instance of its service at all, in a project of which IAM does not say that it belongs to these credentials: they \
+             may be of another account, or may not ask IAM (GET /v3/auth/projects)"
         }
         Doubt::InstanceUnknown => "but whether its instance is in this project could not be told",
         Doubt::NotListedYet => "but it was begun a short time ago, and lists can lag behind",

@@ -588,7 +588,21 @@ async fn a_project_that_only_seems_empty_keeps_the_net() {
         for row in emulator.instances().into_iter().filter(|row| row.service == key) {
             emulator.remove_instance(&row.id);
         }
-        let said = Core::launch(&emulator, &[]).await.of(KIND).down(&mut held).await;
+        // A token that IAM gives for the project is its word too, where it may not be asked for more.
+        let (user, password, account) = (emulator.user_name(), emulator.password(), emulator.domain_name());
+        let login = [
+            ("HW_ACCESS_KEY", ""),
+            ("HW_SECRET_KEY", ""),
+            ("HW_USER_NAME", user.as_str()),
+            ("HW_USER_PASSWORD", password.as_str()),
+            ("HW_DOMAIN_NAME", account.as_str()),
+        ];
+        let by_token = ["dds", "rds"].contains(&key);
+        if by_token {
+            emulator.fault(Fault::status(403).on("iam").method("GET").times(1000));
+        }
+        let own: &[_] = if by_token { &login } else { &[] };
+        let said = Core::launch(&emulator, own).await.of(KIND).down(&mut held).await;
         assert!(!said.is_red() && held.object.is_null(), "{key}: {}", said.text());
         assert!(said.text().contains("No final backup: the instance is gone"), "{key}: {}", said.text());
     });

@@ -43,8 +43,8 @@ fn in_doubt(net: &FinalBackup, doubt: Doubt) -> String {
     let why = match doubt {
         Doubt::OtherProject => "the provider uses another project than the one in which it was last seen",
         Doubt::NotTheCallers => {
-            "no instance at all in this project, of which IAM does not say that it belongs to these credentials: they may be of another \
-             account"
+            "no other one of that service, in a project of which IAM does not say that it belongs to these credentials: they may be of \
+             another account, or may not ask IAM (GET /v3/auth/projects)"
         }
         // As it is with an import.
         _ => "nothing says that it was ever in the project that the provider uses",

@@ -26,45 +26,51 @@ pub(super) struct SignIn {
 /// How to sign in with what a place holds; `None` if it holds nothing of the kind.
 type MaybeSignIn = Option<Result<SignIn, Diagnostic>>;
 
-/// The parts of credentials that sign nobody in alone, and what is missing beside each: for a security token both halves of the
-/// pair, else one of these.
-const PARTS: [(&str, &[&str]); 6] = [
-    ("access_key", &["secret_key"]),
-    ("secret_key", &["access_key"]),
-    ("security_token", &["access_key", "secret_key"]),
-    ("user_id", &["password"]),
-    ("user_name", &["password"]),
-    ("password", &["user_name", "user_id"]),
+/// A kind of credentials.
+struct CredentialKind {
+    whole: fn(&Places<'_>, Place) -> MaybeSignIn,
+    /// The parts that sign nobody in alone, and what is missing beside each: for a security token both halves of the pair, else one
+    /// of these.
+    parts: &'static [(&'static str, &'static [&'static str])],
+}
+
+/// All kinds, the first one before the others.
+const KINDS: [CredentialKind; 3] = [
+    CredentialKind { whole: token, parts: &[] },
+    CredentialKind {
+        whole: keys,
+        parts: &[
+            ("access_key", &["secret_key"]),
+            ("secret_key", &["access_key"]),
+            ("security_token", &["access_key", "secret_key"]),
+        ],
+    },
+    CredentialKind {
+        whole: password,
+        parts: &[("user_id", &["password"]), ("user_name", &["password"]), ("password", &["user_name", "user_id"])],
+    },
 ];
 
 /// How to sign in: what is written in the block, else in the environment; in both a token before keys, keys before a
 /// password. Then the profile or the entry of `clouds.yaml`, if one was asked for, and the instance's own agency when there
-/// is nothing at all. Where a place before that holds a part of credentials and nothing whole, somebody else would act than
-/// was meant there: that is an error.
+/// is nothing at all. A part of credentials that comes before all that in this order, in a place with nothing whole, is an error:
+/// somebody else would act than was meant there.
 pub(super) fn credentials(places: &Places<'_>) -> Result<SignIn, Diagnostic> {
-    let kinds = [token, keys, password];
-    let whole = |place| kinds.iter().find_map(|kind| kind(places, place));
-    let mut around = kinds.iter().flat_map(|kind| ENVIRONMENT.map(|place| (place, kind)));
-    let used = whole(Place::Block).map(|found| (Place::Block, found));
-    let used = used.or_else(|| around.find_map(|(place, kind)| Some((place, kind(places, place)?))));
-    let last = used.as_ref().map_or(Place::File, |(place, _)| *place);
-    let before = [Place::Block].into_iter().chain(ENVIRONMENT).take_while(|place| *place != last);
-    let is_meant = |place: &Place| used.is_some() || !names_a_user_for_others(places, *place);
-    if let Some(half) =
-        before.filter(is_meant).find_map(|place| whole(place).is_none().then(|| half_at(places, place))?)
-    {
-        return Err(half);
-    }
+    let whole = |place| KINDS.iter().find_map(|kind| (kind.whole)(places, place));
+    let block = KINDS.iter().map(|kind| (Place::Block, kind));
+    let around = KINDS.iter().flat_map(|kind| ENVIRONMENT.map(|place| (place, kind)));
+    let used = block.chain(around).find_map(|(place, kind)| {
+        let part = || Some(Err(half_of(places, place, kind)?));
+        let is_half = || whole(place).is_none() && !names_a_user_for_others(places, place);
+        (kind.whole)(places, place).or_else(|| part().filter(|_| is_half()))
+    });
     let kept = || places.kept.as_ref()?.unusable.clone().map(Err);
-    used.map(|(_, found)| found)
-        .or_else(kept)
-        .or_else(|| whole(Place::File))
-        .or_else(|| half_at(places, Place::File).map(Err))
-        .unwrap_or_else(|| {
-            let address = Url::parse(METADATA).expect("a constant address is one");
-            let credentials = Credentials::Metadata { address, looked_for: nothing_found() };
-            Ok(SignIn { credentials, from: "this machine".to_owned(), is_kept: false })
-        })
+    let half_kept = || KINDS.iter().find_map(|kind| half_of(places, Place::File, kind)).map(Err);
+    used.or_else(kept).or_else(|| whole(Place::File)).or_else(half_kept).unwrap_or_else(|| {
+        let address = Url::parse(METADATA).expect("a constant address is one");
+        let credentials = Credentials::Metadata { address, looked_for: nothing_found() };
+        Ok(SignIn { credentials, from: "this machine".to_owned(), is_kept: false })
+    })
 }
 
 /// Who sets a security token that is not taken with these keys, because they come from another place.
@@ -74,17 +80,18 @@ pub(super) fn unsent_token(places: &Places<'_>, used: &Credentials) -> Option<St
     all.into_iter().find_map(|place| Some(places.within(place, "security_token")?.from.to_string()))
 }
 
-/// Whether a place names a user only for other programs: people who keep entries in `clouds.yaml` have `OS_USERNAME` set for those
-/// that do not read it. Here the entry that was asked for says who acts.
+/// Whether a place names a user only for other programs: people who keep credentials in a file have `OS_USERNAME` set for those
+/// that do not read it. Here the file that was asked for says who acts.
 fn names_a_user_for_others(places: &Places<'_>, place: Place) -> bool {
     let has = |name: &&str| places.within(place, name).is_some();
-    let by_entry = places.kept.as_ref().is_some_and(|kept| kept.argument == "cloud");
-    place == ENVIRONMENT[1] && by_entry && !["access_key", "secret_key", "security_token", "password"].iter().any(has)
+    place == ENVIRONMENT[1]
+        && places.kept.is_some()
+        && !["access_key", "secret_key", "security_token", "password"].iter().any(has)
 }
 
-/// What a place holds of credentials, if it is a part only.
-fn half_at(places: &Places<'_>, place: Place) -> Option<Diagnostic> {
-    PARTS.iter().find_map(|(name, missing)| Some(half(places, place, &places.within(place, name)?, missing)))
+/// What a place holds of a kind of credentials, if it is a part only.
+fn half_of(places: &Places<'_>, place: Place, kind: &CredentialKind) -> Option<Diagnostic> {
+    kind.parts.iter().find_map(|(name, missing)| Some(half(places, place, &places.within(place, name)?, missing)))
 }
 
 /// These credentials, if everything that they are made of is what it must be. The first words say where they come from.

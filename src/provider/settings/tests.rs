@@ -107,6 +107,10 @@ fn what_is_written_wins_over_the_environment_and_hw_over_os() {
         (&empty, &[("OS_TOKEN", "T"), ("OS_USERNAME", "you"), ("OS_SECURITY_TOKEN", "S")], "token T"),
         (&empty, &[env.as_slice(), &[("HW_USER_NAME", "you"), ("OS_USERNAME", "you")]].concat(), "key HwAk HwSk HwSt"),
         (&keys, &[("HW_USER_PASSWORD", "pw"), ("OS_SECRET_KEY", "stale")], "key Ak Sk -"),
+        (&empty, &[("HW_PROFILE", "p"), ("OS_USERNAME", "you")], "key FileAk FileSk -"),
+        // And what comes later in the order than what is used.
+        (&empty, &[("OS_TOKEN", "T"), ("HW_USER_NAME", "you"), ("HW_ACCESS_KEY", "HwAk")], "token T"),
+        (&empty, &[os.as_slice(), &[("HW_USER_NAME", "you")]].concat(), "key OsAk OsSk OsSt"),
     ] {
         assert_eq!(signs_in(block, variables).as_deref(), Ok(expected), "{variables:?}");
     }
@@ -158,19 +162,17 @@ fn half_given_credentials_are_one_error_that_names_the_missing_half() {
         ),
         (&block([("user_name", "me")]), &[("HW_AUTH_TOKEN", "hush")], "`user_name` is set, but `password` is not."),
         (&block([("user_id", "me")]), &[("HW_PROFILE", "p")], "`user_id` is set, but `password` is not."),
-        (&empty, &[("HW_USER_NAME", "me"), ("OS_TOKEN", "hush")], "HW_USER_NAME is set, but HW_USER_PASSWORD is not."),
         (
             &empty,
             &[("HW_USER_NAME", "me"), ("HW_PROFILE", "p")],
             "If other credentials are meant, remove HW_USER_NAME.",
         ),
         (&empty, &[("HW_USER_NAME", "me"), ("OS_CLOUD", "otc")], "HW_USER_NAME is set, but HW_USER_PASSWORD is not."),
-        (&empty, &[("OS_USERNAME", "me"), ("HW_PROFILE", "p")], "OS_USERNAME is set, but OS_PASSWORD is not."),
         (&empty, &[("OS_USERNAME", "me")], "OS_USERNAME is set, but OS_PASSWORD is not."),
         (
             &empty,
-            &[("HW_USER_NAME", "me"), ("OS_ACCESS_KEY", "a"), ("OS_SECRET_KEY", "hush")],
-            "HW_USER_NAME is set, but HW_USER_PASSWORD is not.",
+            &[("HW_SECURITY_TOKEN", "hush"), ("OS_ACCESS_KEY", "a"), ("OS_SECRET_KEY", "hush")],
+            "HW_SECURITY_TOKEN is set, but HW_ACCESS_KEY and HW_SECRET_KEY are not.",
         ),
         (
             &empty,
