@@ -141,6 +141,20 @@ pub(super) async fn by_id(client: Client<'_>, backup: &BackupRef) -> Result<Opti
     Ok(None)
 }
 
+/// More instances than this are not asked for one backup.
+const INSTANCES_ASKED: usize = 30;
+
+/// The backup of that id, whichever of the first instances has it: where a service lists the backups of one instance only.
+pub(super) async fn of_any_instance(client: Client<'_>, backup: &BackupRef) -> Result<Option<Backup>, Error> {
+    for instance in pages::instances(client, None).await?.into_iter().take(INSTANCES_ASKED) {
+        let there = BackupRef { instance_id: Some(instance.id), ..backup.clone() };
+        if let Some(found) = by_id(client, &there).await? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
 /// Searches the list. Records move between pages while others are deleted, so that a list of several pages lacks it only
 /// if it lacks it twice.
 async fn in_list(client: Client<'_>, backup: &BackupRef) -> Result<Option<Backup>, Error> {

@@ -405,6 +405,19 @@ impl Backups {
         self.operation(context, service).instance(id, project_id).await
     }
 
+    /// The backup of that id of whichever instance has it, where the service needs the instance to find it.
+    pub async fn of_any_instance(
+        &self,
+        context: &Context,
+        service: &'static dyn Service,
+        backup: &BackupRef,
+    ) -> Result<Option<Backup>, Error> {
+        if !service.facts().needs_instance {
+            return Ok(None);
+        }
+        lookup::of_any_instance(self.client(context, service), backup).await
+    }
+
     /// All instances, or those with exactly that name.
     pub async fn instances(
         &self,

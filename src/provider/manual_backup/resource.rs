@@ -7,7 +7,7 @@ use super::messages::{another_instances, automatic, completed_since, gone, inter
 use super::model::{ManualBackup, about, filled, is_retained, reference, untouched, wanted, without_unknowns};
 use super::removal::{self, Leaving};
 use super::{certainty, databases, memory, movers, plan, preflight, rotation, schema};
-use crate::backup::{self, Backup, BackupRef, Backups, Certainty, NameOrigin, Service, Started, Status, naming};
+use crate::backup::{self, Backup, BackupRef, Backups, Certainty, Doubt, NameOrigin, Service, Started, Status, naming};
 use crate::plugin::{Attr, Diagnostic, Diagnostics, Life, Planning, Private, Resource, Schema, Source};
 use crate::provider::explain::{Doing, explain};
 use crate::provider::fields;
@@ -191,21 +191,14 @@ impl Resource<Backups> for ManualBackupResource {
                 return Err(another_instances(&state, &found).into());
             }
             Err(backup::Error::Doubtful { doubt, .. }) if imports => {
-                return Err(not_there(
-                    &state,
-                    Some(doubt),
-                    &services::named(&client, service, &state.instance_id).await,
-                )
-                .into());
+                return Err(not_imported(&client, service, life, &state, Some(doubt)).await.into());
             }
             found => found.map_err(|error| explain(doing, about(&state), &error))?,
         };
         let Some(backup) = found else {
             // What was moved here leaves the state like any other; of an import the CLI would say something else.
             if imports && !state.name.is_set() {
-                return Err(
-                    not_there(&state, None, &services::named(&client, service, &state.instance_id).await).into()
-                );
+                return Err(not_imported(&client, service, life, &state, None).await.into());
             }
             life.warn(if leaves { left(&state) } else { gone(&state) });
             return Ok(None);
@@ -374,5 +367,19 @@ async fn kept(
             }
             Err(explain(Doing::Wait, about(&state), &error).into())
         }
+    }
+}
+
+/// Why what is to be imported is not to be seen, as far as more can be found out.
+async fn not_imported(
+    client: &Backups,
+    service: &'static dyn Service,
+    life: &Life<ManualBackup>,
+    state: &ManualBackup,
+    doubt: Option<Doubt>,
+) -> Diagnostic {
+    match client.of_any_instance(&context(life), service, &reference(state, &life.private)).await {
+        Ok(Some(found)) => another_instances(state, &found),
+        _ => not_there(state, doubt, &services::named(client, service, &state.instance_id).await),
     }
 }

@@ -747,7 +747,15 @@ async fn what_lists_links_imports_and_moves_say() {
         run.emulator.add_backups(&wanted)[0].id.clone()
     };
     let (automatic, other) = (made("auto"), run.emulator.instance("geminidb"));
+    // This service lists the backups of one instance only.
+    let rds = run.emulator.instance("rds");
+    let of_rds = run.emulator.add_backups(&NewBackups::of(&rds))[0].id.clone();
+    let rows = run.emulator.instances();
+    let (its, others) = rows.iter().filter(|row| row.service == "rds").partition::<Vec<_>, _>(|row| row.id == rds);
+    let (name, other_rds) = (its[0].name.clone(), others[0].id.clone());
     for (case, id) in [
+        ("another instance, which is all that is asked for", format!("rds/{other_rds}/{of_rds}")),
+        ("an instance's name", format!("rds/{name}/{of_rds}")),
         ("an automatic backup", format!("dds/{dds}/{automatic}")),
         ("another instance", format!("dds/{other}/{}", made("manual"))),
         ("another region", format!("dds/{dds}/{FOREIGN}@eu-nl")),
