@@ -276,10 +276,13 @@ mod unix {
             let inner = open_to_others(dir.path(), 0o777);
             let said = unchanging(&inner, me).unwrap_err();
             assert!(said.contains("/open (mode 0777, without the sticky bit)"), "{said}");
-            if me != 0 {
-                let said = unchanging(dir.path(), me + 1).unwrap_err();
-                assert!(said.contains("belongs to another user"), "{said}");
-            }
+            // Root can give a directory away; for anybody else, it is the others whose it is not.
+            let other = dir.path().join("other");
+            fs::create_dir(&other).unwrap();
+            let looks =
+                if me == 0 { std::os::unix::fs::chown(&other, Some(1), None).map(|()| 0).unwrap() } else { me + 1 };
+            let said = unchanging(&other, looks).unwrap_err();
+            assert!(said.contains("belongs to another user"), "{said}");
             assert_eq!(unchanging(Path::new("/"), me), Ok(()));
 
             let terms = Terms { socket_dir: Some(inner.clone()), ..Terms::default() };

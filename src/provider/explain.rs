@@ -293,7 +293,7 @@ pub(super) fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -
         return next;
     }
     match (doing, error) {
-        (Doing::Final, error) => next_of_final(error).to_owned(),
+        (Doing::Final, error) => next_of_final(error),
         (_, backup::Error::Doubtful { doubt, .. }) => next_in_doubt(*doubt, about),
         (Doing::Stop, backup::Error::Foreign { found, .. }) => {
             format!("Check the arguments: that backup is one of the instance {}.", found.instance_id)
@@ -378,27 +378,28 @@ const UNWELL: &str =
 const FINAL_IS_HELD: &str =
     "The destroy ends here: nothing that this resource depends on is destroyed, and the resource stays in the state.";
 
+/// How to destroy without a last backup.
+const WITHOUT_FINAL: &str = "To destroy without a last backup, set `skip = true` and apply first; if the net is being replaced, apply that \
+                             alone, with the old `instance_id` written out, or forget the net with `terraform state rm`.";
+
 /// What to do about a last backup that was not taken.
-fn next_of_final(error: &backup::Error) -> &'static str {
+fn next_of_final(error: &backup::Error) -> String {
     match error {
         backup::Error::StillRunning { .. } => {
             "Destroy again: it goes on with the same backup. For more time, raise `timeouts.delete` and apply first: a destroy has the \
              limit that was applied last."
+                .to_owned()
         }
         backup::Error::Stopped { .. } | backup::Error::OutOfSight { .. } => {
-            "Destroy again: it goes on with the same backup."
+            "Destroy again: it goes on with the same backup.".to_owned()
         }
         backup::Error::Failed { .. } | backup::Error::Vanished { .. } => {
-            "Fix the cause and destroy again: that takes another backup. To destroy without one, set `skip = true` and apply first; if the \
-             net is being replaced, apply that alone, with the old `instance_id` written out, or forget the net with `terraform state rm`."
+            format!("Fix the cause and destroy again: that takes another backup. {WITHOUT_FINAL}")
         }
         backup::Error::Unclear { .. } => {
-            "Destroy again: if the backup was begun after all, it is found by its name, and none is taken twice."
+            "Destroy again: if the backup was begun after all, it is found by its name, and none is taken twice.".to_owned()
         }
-        _ => {
-            "Destroy again. To destroy without a last backup, set `skip = true` and apply first; if the net is being replaced, apply that \
-             alone, with the old `instance_id` written out, or forget the net with `terraform state rm`."
-        }
+        _ => format!("Destroy again. {WITHOUT_FINAL}"),
     }
 }
 

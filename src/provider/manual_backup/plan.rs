@@ -115,7 +115,7 @@ async fn create(client: Option<&Backups>, planning: &mut Planning<ManualBackup>)
             client.claims().reconsider(id);
         }
         if let Some(overlap) = rotation::overlap(&client, &planning.planned, replaced) {
-            return planning.diagnostics.push(preflight::a_destroy_too(overlap));
+            return planning.diagnostics.push(preflight::with_the_way_around(overlap));
         }
         coming(&client, &planning.planned);
         // Right before the apply, the create itself asks.

@@ -66,12 +66,12 @@ pub(super) async fn met(
     }
     let mut met = Diagnostics::new();
     met.extend(outlook.unasked.as_ref().map(unasked));
-    met.extend(said.into_iter().map(a_destroy_too));
+    met.extend(said.into_iter().map(with_the_way_around));
     met
 }
 
-/// An error of a plan that creates, with the way out for a destroy: the hosts plan what is configured before they plan that.
-pub(super) fn a_destroy_too(mut said: Diagnostic) -> Diagnostic {
+/// What a plan of a create says; an error, with the way around it for a destroy: hosts plan what is configured before that.
+pub(super) fn with_the_way_around(mut said: Diagnostic) -> Diagnostic {
     if said.severity == Severity::Error {
         said.detail
             .push_str("\n\nIf that stops a `destroy`: `terraform destroy -refresh=false` does not plan creates first.");
