@@ -349,7 +349,9 @@ async fn line_20_a_first_signal_in_debug_mode_lets_connected_runs_end_and_a_seco
         let status = plugin.ends_within(10 * SECOND).await;
         assert!(status.success(), "{status}");
         let said = plugin.stderr().join("\n");
-        assert!(said.contains("Connected runs: 1;") && said.contains("Ctrl-C again"), "{said}");
+        // What asked above whether anybody is still served may have been served itself.
+        let is_told = ["1;", "2;"].iter().any(|runs| said.contains(&format!("Connected runs: {runs}")));
+        assert!(is_told && said.contains("Ctrl-C again"), "{said}");
     }
 }
 
