@@ -102,7 +102,7 @@ impl ListResource<Backups> for ManualBackupList {
             let service = services::required(&Attr::from(key))?;
             let wanted = findings.left();
             let outcome = search(&client, &context, service, &filter, findings, &mut aside).await;
-            aside.tell(findings).await;
+            aside.end(findings).await;
             return outcome.map(drop).map_err(|error| partly(failed(service, &error), wanted - findings.left()).into());
         }
         // An instance belongs to one service, which its id tells.
@@ -116,13 +116,13 @@ impl ListResource<Backups> for ManualBackupList {
         // What every service says is said once, if nothing else is.
         let (mut errors, mut of_every) = (Diagnostics::new(), BTreeSet::new());
         for service in asked {
-            let wanted = findings.left();
+            let wanted = aside.left(findings);
             match search(&client, &context, service, &filter, findings, &mut aside).await {
                 Ok(ControlFlow::Break(())) => return Ok(()),
                 Ok(ControlFlow::Continue(())) => answered += 1,
                 Err(_) if context.stop.is_cancelled() => return Ok(()),
                 Err(error) => {
-                    let found = wanted - findings.left();
+                    let found = wanted - aside.left(findings);
                     answered += found;
                     let failure = partly(failed(service, &error), found);
                     if of_all(&error).is_none_or(|one| of_every.insert(one.to_owned())) {
@@ -135,7 +135,7 @@ impl ListResource<Backups> for ManualBackupList {
         if answered == 0 {
             return Err(errors);
         }
-        aside.tell(findings).await;
+        aside.end(findings).await;
         Ok(())
     }
 }
@@ -161,9 +161,32 @@ struct Aside {
     unread: BTreeMap<&'static str, Vec<Misread>>,
     /// Backups that were found and not handed on, each with the reason.
     left_out: Vec<String>,
+    /// The last one that is wanted, until it is known whether there are more.
+    last: Option<(String, ManualBackup)>,
 }
 
 impl Aside {
+    /// How many are wanted yet.
+    fn left(&self, findings: &Findings<ManualBackup>) -> u64 {
+        findings.left() - u64::from(self.last.is_some())
+    }
+
+    /// Says everything, and hands on the last one. There is no more.
+    async fn end(&mut self, findings: &mut Findings<ManualBackup>) {
+        self.tell(findings).await;
+        if let Some((label, last)) = self.last.take() {
+            let _ = findings.push(label, last).await;
+        }
+    }
+
+    /// The same where there are more than are wanted.
+    async fn end_at_limit(&mut self, findings: &mut Findings<ManualBackup>) {
+        let detail = "There are more backups than the `limit` of the `list` block, which is 100 unless it is set. Those beyond it are \
+                      missing from the result.";
+        findings.warn(Diagnostic::warning("Limit was reached", detail)).await;
+        self.end(findings).await;
+    }
+
     async fn tell(&mut self, findings: &mut Findings<ManualBackup>) {
         /// So many are named at most.
         const NAMED: usize = 50;
@@ -239,7 +262,8 @@ async fn hand_on(
     aside: &mut Aside,
 ) -> Result<ControlFlow<()>, backup::Error> {
     let (sender, mut receiver) = mpsc::unbounded_channel();
-    let mut left = findings.left();
+    // One more tells whether the limit cuts anything off.
+    let mut left = aside.left(findings).saturating_add(1);
     let whole = findings.whole;
     let reading = async move {
         // Stops on the page that has the last one that is wanted, without waiting to be told.
@@ -271,11 +295,15 @@ async fn hand_on(
                 aside.left_out.push(format!("\n- {called} of {}: {why}", service.facts().key()));
                 continue;
             }
-            let backup = completed(client, context, service, backup, findings.whole).await;
-            if findings.left() == 1 {
-                aside.tell(findings).await;
+            if aside.last.is_some() {
+                aside.end_at_limit(findings).await;
+                return ControlFlow::Break(());
             }
-            if findings.push(label(&backup), object(client.region(), service, filter, &backup)).await.is_break() {
+            let backup = completed(client, context, service, backup, findings.whole).await;
+            let found = (label(&backup), object(client.region(), service, filter, &backup));
+            if findings.left() == 1 {
+                aside.last = Some(found);
+            } else if findings.push(found.0, found.1).await.is_break() {
                 return ControlFlow::Break(());
             }
         }

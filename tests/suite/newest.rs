@@ -202,6 +202,36 @@ async fn line_69_backups_of_other_providers_are_taken_over() {
     assert!(run.emulator.journal().is_empty(), "no calls");
 }
 
+/// Terraform 1.14 and 1.15 crash when a line of progress meets an interrupt: none is on its way before the end.
+#[tokio::test]
+async fn hosts_that_crash_on_a_late_line_get_all_lines_at_the_end() {
+    for (version, at_once) in [("1.14.3", false), ("1.15.9", false), ("1.16.0", true)] {
+        let run = Run::start(0.3).await;
+        run.configure_by(version, &json!({})).await;
+        let arguments = json!({ "service": "dds", "instance_id": run.dds(), "name_prefix": "before-update-" });
+        let (progress, errors) = run.invoke("huaweidb_create_backup", &arguments).await;
+        assert_eq!(errors, [""; 0], "{version}");
+        assert!(progress.first().unwrap().starts_with("Asking Document Database Service"), "{version}: {progress:?}");
+        assert!(progress.last().unwrap().ends_with("is COMPLETED"), "{version}: {progress:?}");
+
+        run.emulator.set_pace(|pace| *pace = huaweidb_emulator::Pace::of_backups(60.0));
+        let request = tf::invoke_action::Request {
+            action_type: "huaweidb_create_backup".to_owned(),
+            config: wire(&run.action("huaweidb_create_backup", &arguments)),
+            ..Default::default()
+        };
+        let events = run.host.provider().invoke_action(request).await.unwrap().into_inner();
+        let stop = async {
+            while !run.emulator.backups().iter().any(|one| one.status == "BUILDING") {
+                sleep(Duration::from_millis(5)).await;
+            }
+            run.host.provider().stop_provider(tf::stop_provider::Request {}).await.unwrap();
+        };
+        let ((progress, said), ()) = tokio::join!(ended(events), stop);
+        assert_eq!((progress.is_empty(), said.len()), (!at_once, 1), "{version}: {progress:?}");
+    }
+}
+
 #[tokio::test]
 async fn an_action_takes_a_backup_and_tells_how_it_goes() {
     let run = Run::start(0.3).await;
@@ -891,9 +921,11 @@ async fn line_82_a_list_honours_limits_and_gives_objects_on_request() {
     run.emulator.clear_journal();
 
     let few = run.list(&json!({ "service": "dds" }), 30, false).await;
-    assert_eq!(few.len(), 30);
+    assert_eq!(few.len(), 31);
     assert_eq!(run.emulator.journal().len(), 1, "one page is enough");
-    for event in &few {
+    // Before the last one, after which hosts read no further.
+    assert_eq!(summaries(&few[29].diagnostic), ["Limit was reached"]);
+    for event in few.iter().filter(|event| event.identity.is_some()) {
         assert_eq!(event.diagnostic, []);
         assert_eq!(event.resource_object, None);
         let identity = identity(event.identity.as_ref());
@@ -935,6 +967,30 @@ async fn line_82_a_list_honours_limits_and_gives_objects_on_request() {
         let errors = events.iter().flat_map(|event| summaries(&event.diagnostic)).collect::<Vec<_>>();
         assert_eq!(errors, vec!["Search failed"; said], "{status}");
         run.emulator.clear_faults();
+    }
+}
+
+/// It says so only where something is cut off, and before the last object, after which hosts read no further.
+#[tokio::test]
+async fn a_list_says_that_its_limit_was_reached() {
+    let run = Run::start(0.2).await;
+    run.backups(250, "many-");
+    for service in ["geminidb", "rds"] {
+        run.emulator.add_backups(&NewBackups::of(&run.emulator.instance(service)));
+    }
+    let (of_one, of_all) = (json!({ "service": "dds" }), json!({}));
+    for (wish, limit, found, cut) in [
+        (&of_one, 250, 250, false),
+        (&of_all, 252, 252, false),
+        (&of_all, 251, 251, true),
+        (&of_all, 250, 250, true),
+        (&of_one, 100, 100, true),
+    ] {
+        let events = run.list(wish, limit, false).await;
+        let said = events.iter().flat_map(|event| summaries(&event.diagnostic)).collect::<Vec<_>>();
+        assert_eq!(said, vec!["Limit was reached"; usize::from(cut)], "{limit}");
+        assert_eq!(events.iter().filter(|event| event.identity.is_some()).count(), found, "{limit}");
+        assert!(events.last().unwrap().identity.is_some(), "{limit}");
     }
 }
 

@@ -40,6 +40,13 @@ impl<P: Provider> Procedure<P> for wire::plan_action::Request {
     }
 }
 
+/// Whether a host of that version may be told of progress while an action goes on. Terraform 1.14 and 1.15 crash when they hear of it
+/// between a person's interrupt and our end of the action, and nobody on this side can know that moment.
+pub(super) fn hears_progress_at_once(terraform_version: &str) -> bool {
+    let mut numbers = terraform_version.split('.').map(str::parse::<u32>);
+    !matches!((numbers.next(), numbers.next()), (Some(Ok(1)), Some(Ok(14 | 15))))
+}
+
 /// Does it, in a task of its own: an action that has begun comes to its end, whoever listens.
 pub(super) fn answer<P: Provider>(session: Arc<Session<P>>, request: wire::invoke_action::Request) -> BoxStream<Event> {
     let (out, events) = mpsc::unbounded_channel();
@@ -48,7 +55,8 @@ pub(super) fn answer<P: Provider>(session: Arc<Session<P>>, request: wire::invok
     let told = stop.clone();
     tokio::spawn(async move {
         let begun = Instant::now();
-        let messages = out.clone();
+        let (later, mut kept) = mpsc::unbounded_channel();
+        let messages = if session.hears_progress_at_once() { out.clone() } else { later };
         let teller = Teller::new(move |message| {
             let _ = messages.send(Ok(Event { r#type: Some(Type::Progress(Progress { message })) }));
         });
@@ -70,6 +78,9 @@ pub(super) fn answer<P: Provider>(session: Arc<Session<P>>, request: wire::invok
             failed,
             "call answered"
         );
+        while let Ok(progress) = kept.try_recv() {
+            let _ = out.send(progress);
+        }
         let completed = Type::Completed(Completed { diagnostics });
         if out.send(Ok(Event { r#type: Some(completed) })).is_err() {
             tracing::warn!(tf_rpc = "InvokeAction", "nobody waited for the end of the action");
@@ -81,4 +92,24 @@ pub(super) fn answer<P: Provider>(session: Arc<Session<P>>, request: wire::invok
         let tells = event.as_ref().is_ok_and(|event| matches!(event.r#type, Some(Type::Progress(_))));
         !(tells && stop.is_cancelled())
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn who_hears_of_progress_at_once() {
+        for (version, at_once) in [
+            ("1.14.0", false),
+            ("1.15.9", false),
+            ("1.15.0-rc1", false),
+            ("1.16.0-beta1", true),
+            ("1.17.0", true),
+            ("2.14.0", true),
+            ("1.14", false),
+            ("", true),
+            ("a later one", true),
+        ] {
+            assert_eq!(super::hears_progress_at_once(version), at_once, "{version:?}");
+        }
+    }
 }

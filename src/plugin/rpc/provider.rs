@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::action::hears_progress_at_once;
 use super::coding::{configured, validated};
 use super::procedure::Procedure;
 use super::session::{Configured, Session};
@@ -83,6 +84,7 @@ impl<P: Provider> Procedure<P> for wire::configure_provider::Request {
     type Response = wire::configure_provider::Response;
 
     async fn answer(self, session: &Session<P>) -> Result<Self::Response, Diagnostics> {
+        session.tell_progress_at_once(hears_progress_at_once(&self.terraform_version));
         let config = configured(session.provider(), self.config.as_ref())?;
         gate::check(session.provider(), &config)?;
         let settings = typed(config)?;

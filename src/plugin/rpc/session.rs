@@ -1,5 +1,6 @@
 //! The provider for one host: how it is configured, and whether it is to stop.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use crate::plugin::catalogue::Shelf;
@@ -11,6 +12,7 @@ use crate::plugin::{Block, Catalogue, Diagnostic, Diagnostics, Provider};
 pub(super) struct Session<P: Provider> {
     offer: Arc<Offer<P>>,
     configured: RwLock<Configured<P::Client>>,
+    hears_progress_at_once: AtomicBool,
     /// What asks this host's operations to stop.
     pub(super) stop: Stop,
 }
@@ -43,7 +45,8 @@ impl<P: Provider> Session<P> {
     }
 
     fn serving(offer: Arc<Offer<P>>, stop: Stop) -> Self {
-        Session { offer, configured: RwLock::new(Configured::NotYet), stop }
+        let hears_progress_at_once = AtomicBool::new(true);
+        Session { offer, configured: RwLock::new(Configured::NotYet), hears_progress_at_once, stop }
     }
 
     pub(super) fn provider(&self) -> &Held<P> {
@@ -115,6 +118,15 @@ impl<P: Provider> Session<P> {
 
     pub(super) fn configure(&self, configured: Configured<P::Client>) {
         *self.configured.write().unwrap_or_else(PoisonError::into_inner) = configured;
+    }
+
+    /// Whether the host may be told of progress while an action goes on, or only at its end.
+    pub(super) fn hears_progress_at_once(&self) -> bool {
+        self.hears_progress_at_once.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn tell_progress_at_once(&self, at_once: bool) {
+        self.hears_progress_at_once.store(at_once, Ordering::Relaxed);
     }
 
     /// The client, for what cannot be done without one.

@@ -707,28 +707,7 @@ async fn what_lists_links_imports_and_moves_say() {
     let wish = json!({ "service": "dds", "backup_id": FOREIGN, "instance_id": dds });
     book.add("links: a backup that is not there", &run.open(&wish).await.diagnostics);
 
-    run.emulator.fault(Fault::status(403).on("geminidb").times(10));
-    for (case, arguments) in
-        [("one of several services fails", json!({})), ("the only service fails", json!({ "service": "geminidb" }))]
-    {
-        let events = run.list(&arguments, 10, false).await;
-        let said = events.into_iter().flat_map(|event| event.diagnostic).collect::<Vec<_>>();
-        book.add(&format!("list: {case}"), &said);
-    }
-    run.emulator.clear_faults();
-    for (name, status) in [("broken", "FAILED"), ("two\tlines", "COMPLETED")] {
-        let one = NewBackups {
-            instance_id: dds.clone(),
-            name: Some(name.to_owned()),
-            status: status.to_owned(),
-            begin_time: Some("2026-01-01T00:00:00Z".to_owned()),
-            ..NewBackups::default()
-        };
-        run.emulator.add_backups(&one);
-    }
-    let events = run.list(&json!({ "service": "dds" }), 10, true).await;
-    let said = events.into_iter().flat_map(|event| event.diagnostic).collect::<Vec<_>>();
-    book.add("list: what no configuration can be written for", &said);
+    lists(&run, &mut book).await;
 
     for (case, id) in [
         ("one part", "nightly".to_owned()),
@@ -799,6 +778,35 @@ async fn what_lists_links_imports_and_moves_say() {
 
     functions(&run, &mut book).await;
     book.is("lists-links-imports-moves-functions");
+}
+
+/// What queries say beside what they find.
+async fn lists(run: &Run, book: &mut Book) {
+    run.emulator.fault(Fault::status(403).on("geminidb").times(10));
+    for (case, arguments) in
+        [("one of several services fails", json!({})), ("the only service fails", json!({ "service": "geminidb" }))]
+    {
+        let events = run.list(&arguments, 10, false).await;
+        let said = events.into_iter().flat_map(|event| event.diagnostic).collect::<Vec<_>>();
+        book.add(&format!("list: {case}"), &said);
+    }
+    run.emulator.clear_faults();
+    for (name, status) in [("broken", "FAILED"), ("two\tlines", "COMPLETED")] {
+        let one = NewBackups {
+            instance_id: run.dds(),
+            name: Some(name.to_owned()),
+            status: status.to_owned(),
+            begin_time: Some("2026-01-01T00:00:00Z".to_owned()),
+            ..NewBackups::default()
+        };
+        run.emulator.add_backups(&one);
+    }
+    run.backups(2, "more-");
+    let cut = run.list(&json!({ "service": "dds", "name_prefix": "more-" }), 1, false).await;
+    book.add("list: more than the limit", &cut[0].diagnostic);
+    let events = run.list(&json!({ "service": "dds" }), 10, true).await;
+    let said = events.into_iter().flat_map(|event| event.diagnostic).collect::<Vec<_>>();
+    book.add("list: what no configuration can be written for", &said);
 }
 
 /// What functions refuse.

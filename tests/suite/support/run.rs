@@ -79,11 +79,16 @@ impl Run {
 
     /// The same with these settings.
     pub(crate) async fn configure_with(&self, settings: &Value) {
+        self.configure_by("1.16.0", settings).await;
+    }
+
+    /// The same by a host of that version.
+    pub(crate) async fn configure_by(&self, terraform_version: &str, settings: &Value) {
         let endpoints = self.emulator.ready()["endpoints"].clone();
         let settings = over(&json!({ "endpoints": endpoints }), settings);
         let request = tf::configure_provider::Request {
             config: wire(&whole(self.schema.provider.as_ref().unwrap(), &settings)),
-            terraform_version: "1.14.0".to_owned(),
+            terraform_version: terraform_version.to_owned(),
             ..Default::default()
         };
         let answer = self.host.provider().configure_provider(request).await.unwrap().into_inner();
