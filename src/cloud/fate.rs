@@ -13,6 +13,8 @@ pub struct Fate(Arc<Mutex<Attempts>>);
 struct Attempts {
     /// So many attempts are, or may have been, carried out.
     open: usize,
+    /// Nobody wants it any more: nothing is sent that is not on its way.
+    withdrawn: bool,
     trouble: Option<Error>,
 }
 
@@ -21,9 +23,24 @@ impl Fate {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An attempt is on its way.
-    pub fn sent(&self) {
-        self.known().open += 1;
+    /// An attempt for all of these is on its way. False if it must not be, because one of them was withdrawn.
+    #[must_use]
+    pub fn send(all: &[Fate]) -> bool {
+        for (nth, fate) in all.iter().enumerate() {
+            let mut known = fate.known();
+            if known.withdrawn {
+                drop(known);
+                all[..nth].iter().for_each(Fate::undone);
+                return false;
+            }
+            known.open += 1;
+        }
+        true
+    }
+
+    /// Whoever wanted it has come to an end: from now on nothing is sent for it, wherever it waits.
+    pub fn withdraw(&self) {
+        self.known().withdrawn = true;
     }
 
     /// It came to nothing, or its answer was lost.
@@ -54,5 +71,23 @@ impl Fate {
     /// What the last attempt met, unless it was accepted.
     pub fn trouble(&self) -> Option<Error> {
         self.known().trouble.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_withdrawn_is_not_sent_with_others() {
+        let (first, second) = (Fate::default(), Fate::default());
+        assert!(Fate::send(&[first.clone(), second.clone()]));
+        assert!(first.may_be_applied() && second.may_be_applied());
+        first.undone();
+        second.undone();
+        second.withdraw();
+        assert!(!Fate::send(&[first.clone(), second.clone()]));
+        assert!(!first.may_be_applied() && !second.may_be_applied());
+        assert!(Fate::send(&[first]));
     }
 }

@@ -348,7 +348,9 @@ impl Sender {
             answer: None,
         };
         let begun = Instant::now();
-        ask.fates.iter().for_each(Fate::sent);
+        if !Fate::send(ask.fates) {
+            return Err(Error::Stopped { call: ask.named() });
+        }
         let ended = tokio::select! {
             biased;
             ended = timeout_at(limit, Box::pin(self.exchange(client, request, target))) => ended.unwrap_or_else(|_| {

@@ -366,6 +366,12 @@ pub(super) fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -
         ) => "Try again; the limit (`timeouts`, in an action `timeout`) may be too short.".to_owned(),
         (Doing::Delete, _) if was_sent => "Destroy again to go on.".to_owned(),
         (Doing::Stop, _) if was_sent => "Look at the backup before it is stopped again.".to_owned(),
+        // Of an instance that is gone some services say so whatever they are asked about its backups.
+        (Doing::Read | Doing::Delete, backup::Error::Cloud(cloud::Error::Refused { refusal, .. }))
+            if matches!(refusal.status, 400 | 404) =>
+        {
+            format!("That says nothing about the backup itself. Fix what the message names, then try again. {FORGET}")
+        }
         _ => "Fix what the message names, then try again.".to_owned(),
     }
 }
@@ -478,14 +484,16 @@ fn doubtful(doubt: Doubt) -> &'static str {
     }
 }
 
+/// What to do about a backup whose absence cannot be proven.
+const FORGET: &str = "If the backup is really gone, forget it with `terraform state rm` and the resource's address.";
+
 fn next_in_doubt(doubt: Doubt, about: About<'_>) -> String {
-    let forget = "If it is really gone, forget it with `terraform state rm` and the resource's address.";
     match doubt {
         Doubt::OtherProject | Doubt::ProjectUnknown | Doubt::NotTheCallers | Doubt::InstanceUnknown => format!(
-            "Check the account, the project and the region: `terraform-provider-huaweidb doctor` shows them. {forget}"
+            "Check the account, the project and the region: `terraform-provider-huaweidb doctor` shows them. {FORGET}"
         ),
         Doubt::NotListedYet | Doubt::JobContradicts => {
-            format!("Try again in some minutes, or look for it in the console of {}. {forget}", about.service)
+            format!("Try again in some minutes, or look for it in the console of {}. {FORGET}", about.service)
         }
     }
 }

@@ -229,6 +229,11 @@ async fn gone(watch: &mut Watch<'_>, job_id: Option<&str>, patience: Duration) -
     let mut absent = 0;
     loop {
         let seen = match watch.look().await? {
+            // Only after a delete that the service accepted an absence is what is expected.
+            Look::Absent if !watch.is_accepted() => match watch.find().await? {
+                Some(seen) => Some(Box::new(seen)),
+                None => return Ok(true),
+            },
             Look::Absent => {
                 absent += 1;
                 // In company a second look, which serves all, costs less than the jobs of all.

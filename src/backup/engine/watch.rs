@@ -164,7 +164,11 @@ impl<'a> Watch<'a> {
             Ok(Answer::Accepted) => Ok(None),
             Ok(Answer::Failed(error)) => Err(error),
             // Without time this only says so.
-            Ok(Answer::Alone | Answer::Seen(_) | Answer::Absent) | Err(_) => {
+            sent @ (Ok(Answer::Alone | Answer::Seen(_) | Answer::Absent) | Err(_)) => {
+                if sent.is_err() {
+                    // What waits with others must not go out after this has told its end.
+                    self.fate.withdraw();
+                }
                 let mut call = operation.service.delete(id);
                 call.fates.push(self.fate.clone());
                 operation.change(&call).await.map(|reply| operation.service.job_id(&reply))
@@ -181,6 +185,11 @@ impl<'a> Watch<'a> {
     fn patience(&self) -> Instant {
         let now = Instant::now();
         now + (self.operation.context.deadline.saturating_duration_since(now) / 4).min(pace::FOR_OTHERS)
+    }
+
+    /// Whether the cloud has accepted to delete it.
+    pub(super) fn is_accepted(&self) -> bool {
+        self.deleted.is_some()
     }
 
     /// The accepted deletion did not happen.

@@ -75,6 +75,8 @@ struct Inner {
     calls: Mutex<Vec<(Duration, String)>>,
     /// Whether IAM does not know the project as one of those who ask.
     is_anothers: std::sync::atomic::AtomicBool,
+    /// What changes something waits so long for its turn.
+    gate: Mutex<Duration>,
 }
 
 impl Script {
@@ -85,6 +87,7 @@ impl Script {
             firsts: Mutex::default(),
             calls: Mutex::default(),
             is_anothers: false.into(),
+            gate: Mutex::default(),
         }))
     }
 
@@ -92,6 +95,11 @@ impl Script {
     fn of_another(self) -> Self {
         self.0.is_anothers.store(true, std::sync::atomic::Ordering::Relaxed);
         self
+    }
+
+    /// From now on what changes something waits so long for its turn.
+    fn gate(&self, time: Duration) {
+        *self.0.gate.lock().unwrap() = time;
     }
 
     /// Calls that begin so are answered by what the function says.
@@ -160,6 +168,13 @@ impl Ask for Script {
             if Instant::now() >= context.deadline {
                 return Err(cloud::Error::DeadlinePassed { call: label(call), last: None });
             }
+            if !call.fates.is_empty() {
+                let gate = *self.0.gate.lock().unwrap();
+                sleep(gate).await;
+                if !Fate::send(&call.fates) {
+                    return Err(cloud::Error::Stopped { call: label(call) });
+                }
+            }
             let query: Vec<_> = call.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
             let line = format!("{}{}{}", label(call), if query.is_empty() { "" } else { "?" }, query.join("&"));
             self.0.calls.lock().unwrap().push((self.elapsed(), line.clone()));
@@ -188,7 +203,6 @@ impl Ask for Script {
                     None => panic!("the script has no answer to {line}"),
                 }
             };
-            call.fates.iter().for_each(Fate::sent);
             sleep(LATENCY).await;
             while let Say::Late(time, what) = say {
                 sleep(time).await;

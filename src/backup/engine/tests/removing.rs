@@ -94,6 +94,31 @@ async fn a_lost_delete_is_repeated_until_it_is_seen_to_have_worked() {
     }
 }
 
+/// Without the service's word that it deletes, an absence is what it is anywhere else: nothing without proof.
+#[tokio::test(start_paused = true)]
+async fn what_nobody_accepted_to_delete_is_gone_only_on_proof() {
+    for lost in [Say::Lost, Say::No(500, "")] {
+        // The question by id is answered without it for a while, the list of its instance shows it.
+        let is_gone = |elapsed| elapsed >= seconds(40);
+        let script = Script::new()
+            .on(BY_ID, |nth, _| if nth == 0 { b1_is("COMPLETED") } else { empty() })
+            .on(OF_ONE, move |_, elapsed| if is_gone(elapsed) { empty() } else { b1_is("COMPLETED") })
+            .on(DELETE, move |_, _| lost.clone());
+        delete(&script, "dds", &within(seconds(100))).await.unwrap();
+        assert!(is_gone(script.elapsed()), "{:?}", script.elapsed());
+        assert!(script.count(DELETE) > 1);
+        // Nor where the instance cannot be told.
+        let script = Script::new()
+            .on(BY_ID, |nth, _| if nth == 0 { b1_is("COMPLETED") } else { empty() })
+            .says(OF_ONE, [empty()])
+            .on("GET /v3/{project_id}/instances", |_, _| Say::No(403, ""))
+            .says(DELETE, [Say::Lost]);
+        let told = delete(&script, "dds", &within(seconds(100))).await;
+        let (was_sent, end) = ended(&told);
+        assert!(was_sent && matches!(end, Error::Doubtful { .. }), "{told:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_delete_that_did_nothing_is_repeated() {
     let script = Script::new()

@@ -328,6 +328,29 @@ async fn a_delete_in_somebody_elses_batch_ends_with_its_own_time() {
     assert!(took[6] >= seconds(90), "{took:?}");
 }
 
+/// A batch that waits for its turn at the gateway does not go out with what was told to be unsent.
+#[tokio::test(start_paused = true)]
+async fn a_delete_that_ended_before_its_batch_went_out_is_never_sent() {
+    let (script, _) = deleting(10, |_| None);
+    script.gate(seconds(5));
+    let backups = script.backups();
+    let deletes = (0..10).map(|nth| {
+        let backups = backups.clone();
+        let limit = if nth == 7 { seconds(3) } else { seconds(100) };
+        let deleted: Task<'static, Result<(), Error>> =
+            Box::pin(async move { backups.delete(&within(limit), dds(), &ended(nth)).await });
+        deleted
+    });
+    for (nth, told) in all_of(deletes.collect()).await.into_iter().enumerate() {
+        match told {
+            Err(end) if nth == 7 => assert!(!end.was_sent(), "{end:?}"),
+            told => assert!(told.is_ok(), "{nth}: {told:?}"),
+        }
+    }
+    let deletes = script.calls().into_iter().filter(|call| call.starts_with("DELETE")).collect::<Vec<_>>();
+    assert!(!deletes.iter().any(|call| call.starts_with(BATCH) || call.ends_with("/b7")), "{deletes:?}");
+}
+
 /// Whoever is interrupted while others see to a batch learns whether it was sent.
 #[tokio::test(start_paused = true)]
 async fn the_end_of_a_delete_in_a_batch_tells_whether_it_was_sent() {
