@@ -80,14 +80,16 @@ fn main() -> ExitCode {
     if rows.iter().any(|row| matches!(row.outcome, Outcome::Failed(_))) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-/// Runs every case with every CLI, as many at a time as there are cores.
+/// Runs every case with every CLI, as many at a time as the tests of the suite, or else as there are cores.
 fn run(cases: &[&Case], clis: &[Cli]) -> Vec<Row> {
     let pairs = (0..cases.len()).flat_map(|case| (0..clis.len()).map(move |cli| (case, cli)));
     let waiting: Mutex<VecDeque<(usize, usize)>> = Mutex::new(pairs.collect());
     let done = Mutex::new(Vec::new());
+    let cores = || thread::available_parallelism().map_or(2, usize::from);
+    let at_a_time = env::var("RUST_TEST_THREADS").ok().and_then(|number| number.parse().ok()).unwrap_or_else(cores);
     let next = || waiting.lock().expect("nobody panics with it").pop_front();
     thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(2, usize::from) {
+        for _ in 0..at_a_time {
             scope.spawn(|| {
                 while let Some((case, cli)) = next() {
                     let outcome = one(cases[case], &clis[cli]);

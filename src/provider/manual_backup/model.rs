@@ -113,7 +113,7 @@ pub(super) fn filled(mut state: ManualBackup, backup: &Backup) -> ManualBackup {
     keep(&mut state.begin_time, fields::time(backup.begin));
     state.end_time = fields::time(backup.end);
     state.size_bytes = fields::size(backup);
-    without_unknowns(state)
+    state
 }
 
 /// One that was found in the cloud, as an import reads it: what was chosen of the instance too.
@@ -121,26 +121,19 @@ pub(in crate::provider) fn found(stub: ManualBackup, backup: &Backup) -> ManualB
     filled(ManualBackup { databases: Attr::Known(databases::of(backup)), ..stub }, backup)
 }
 
-/// Terraform saves nothing unknown; what is not told is null.
-pub(super) fn without_unknowns(mut state: ManualBackup) -> ManualBackup {
-    fn settle<T>(value: &mut Attr<T>) {
-        if matches!(value, Attr::Unknown) {
-            *value = Attr::Null;
-        }
+/// The object after an update: what changes in place, over what was known. Everything else is replaced.
+pub(super) fn changed_in_place(prior: ManualBackup, planned: ManualBackup) -> ManualBackup {
+    ManualBackup {
+        name_prefix: planned.name_prefix,
+        description: planned.description,
+        triggers: planned.triggers,
+        backup_database_individually: planned.backup_database_individually,
+        wait_for_completion: planned.wait_for_completion,
+        on_destroy: planned.on_destroy,
+        keep_last: planned.keep_last,
+        deletion_protection: planned.deletion_protection,
+        ..prior
     }
-    settle(&mut state.id);
-    settle(&mut state.name);
-    settle(&mut state.description);
-    settle(&mut state.region);
-    settle(&mut state.job_id);
-    settle(&mut state.status);
-    settle(&mut state.r#type);
-    settle(&mut state.instance_name);
-    settle(&mut state.datastore);
-    settle(&mut state.begin_time);
-    settle(&mut state.end_time);
-    settle(&mut state.size_bytes);
-    state
 }
 
 /// Whether a destroy only forgets it.

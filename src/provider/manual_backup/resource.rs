@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::lookalike::Unplanned;
 use super::messages::{another_instances, automatic, completed_since, gone, interrupted, left, not_there, retained};
-use super::model::{ManualBackup, about, filled, is_retained, reference, untouched, wanted, without_unknowns};
+use super::model::{ManualBackup, about, changed_in_place, filled, is_retained, reference, untouched, wanted};
 use super::removal::{self, Leaving};
 use super::{certainty, databases, memory, movers, plan, preflight, rotation, schema};
 use crate::backup::{self, Backup, BackupRef, Backups, Certainty, Doubt, NameOrigin, Service, Started, Status, naming};
@@ -129,7 +129,7 @@ impl Resource<Backups> for ManualBackupResource {
         planned.begin_time = fields::time(started.begin);
         planned.status = Attr::Known(Status::Building.to_string());
         planned.r#type = Attr::Known("manual".to_owned());
-        let begun = without_unknowns(planned);
+        let begun = planned;
         // It exists now: Terraform must track it whatever happens next.
         life.checkpoint(begun.clone());
         let project_id = client.project_id(&context(life)).await.unwrap_or_default();
@@ -236,17 +236,7 @@ impl Resource<Backups> for ManualBackupResource {
         let waits = planned.status.is_unknown();
         life.private.settle();
         memory::finished(&mut life.private);
-        let mut state = ManualBackup {
-            name_prefix: planned.name_prefix,
-            description: planned.description,
-            triggers: planned.triggers,
-            backup_database_individually: planned.backup_database_individually,
-            wait_for_completion: planned.wait_for_completion,
-            on_destroy: planned.on_destroy,
-            keep_last: planned.keep_last,
-            deletion_protection: planned.deletion_protection,
-            ..prior
-        };
+        let mut state = changed_in_place(prior, planned);
         if !waits {
             return Ok(state);
         }
