@@ -95,9 +95,9 @@ impl Client<'_> {
         read(&reply).map_err(|Misread(reason)| self.misread(call, &reply, reason))
     }
 
-    /// A call in messages. It may never have been sent, so that its project is not known.
+    /// A call in messages, with `{project_id}` as it is documented: it may never have been sent.
     pub(super) fn label(&self, call: &Call) -> String {
-        format!("{} {}", call.method, self.cloud.path(call).replace("/{project_id}", ""))
+        format!("{} {}", call.method, self.cloud.path(call))
     }
 
     /// That a reply cannot be what it should be.
