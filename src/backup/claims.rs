@@ -139,7 +139,10 @@ impl Claims {
     /// This run reads what a state has: then it plans. `terraform test` of 1.14 and newer does so in the process in which it has
     /// applied before.
     pub fn refresh(&self) {
-        self.known().applies = false;
+        let mut known = self.known();
+        if std::mem::take(&mut known.applies) {
+            known.pruned.clear();
+        }
     }
 
     /// Whether this run carries out what was planned.

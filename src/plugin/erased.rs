@@ -51,6 +51,7 @@ pub(super) struct Hooked {
     pub(super) replace: Vec<Path>,
     pub(super) adopt: Vec<&'static str>,
     pub(super) diagnostics: Diagnostics,
+    pub(super) unless_replaced: Diagnostics,
 }
 
 /// Whatever has a schema and can be configured.
@@ -169,13 +170,14 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Held<R> {
                 replace: Vec::new(),
                 adopt: Vec::new(),
                 diagnostics: Diagnostics::new(),
+                unless_replaced: Diagnostics::new(),
                 private: kept.clone(),
                 notes: notes.take(),
             };
             self.inner.plan(client, &mut planning).await;
             *notes = planning.notes;
-            let Planning { planned, replace, adopt, diagnostics, .. } = planning;
-            Ok(Hooked { before, after: planned.into_value(), replace, adopt, diagnostics })
+            let Planning { planned, replace, adopt, diagnostics, unless_replaced, .. } = planning;
+            Ok(Hooked { before, after: planned.into_value(), replace, adopt, diagnostics, unless_replaced })
         })
     }
 

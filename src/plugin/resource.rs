@@ -351,6 +351,8 @@ pub struct Planning<M> {
     pub adopt: Vec<&'static str>,
     /// What to tell.
     pub diagnostics: Diagnostics,
+    /// What to tell besides, unless the plan means a new object.
+    pub unless_replaced: Diagnostics,
     /// What is stored beside the object in the state, or beside the one that this new one replaces. Not to be changed here.
     pub private: Private,
     /// What the plan notes for the apply, which finds it in [`Life::notes`]. The same plan is asked for once more right

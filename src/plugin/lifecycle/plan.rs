@@ -71,7 +71,7 @@ pub(super) fn finish(
     draft: Draft,
     hooked: Hooked,
 ) -> Planned {
-    let Hooked { before, after, replace, adopt, diagnostics } = hooked;
+    let Hooked { before, after, replace, adopt, diagnostics, unless_replaced } = hooked;
     let touched: BTreeSet<&str> = compiled
         .block()
         .attributes
@@ -111,6 +111,9 @@ pub(super) fn finish(
         // A new object replaces nothing.
         None => Vec::new(),
     };
+    if replace.is_empty() {
+        diagnostics.extend(unless_replaced);
+    }
     Planned { state: planned, replace, diagnostics }
 }
 

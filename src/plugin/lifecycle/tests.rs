@@ -78,6 +78,7 @@ fn plan(config: &Json, prior: Option<&Json>, proposed: &Json, hook: &Json) -> (V
         replace: Vec::new(),
         adopt: Vec::new(),
         diagnostics: Diagnostics::new(),
+        unless_replaced: Diagnostics::new(),
     };
     let planned = finish(&compiled, &config, prior.as_ref(), draft, hooked);
     assert!(planned.diagnostics.is_empty(), "{:?}", planned.diagnostics);
@@ -339,7 +340,7 @@ proptest! {
             let draft = draft(&compiled, &config, prior.as_ref(), proposed.clone());
             let before = compiled.without_timeouts(draft.planned.clone());
             let after = compiled.without_timeouts(result.clone());
-            let hooked = Hooked { before, after, replace: Vec::new(), adopt: Vec::new(), diagnostics: Diagnostics::new() };
+            let hooked = Hooked { before, after, replace: Vec::new(), adopt: Vec::new(), diagnostics: Diagnostics::new(), unless_replaced: Diagnostics::new() };
             finish(&compiled, &config, prior.as_ref(), draft, hooked)
         };
         let planned = plan();

@@ -99,6 +99,7 @@ impl Action<Backups> for PruneBackups {
         let Some(client) = client.filter(|client| client.has_preflight() && is_told(config)) else {
             return Diagnostics::new();
         };
+        client.claims().refresh();
         let client = services::regional(client, &config.region);
         let (Some(service), Ok(rule)) =
             (config.service.as_str().and_then(backup::named), rule(config, Timestamp::now()))

@@ -18,7 +18,7 @@ pub(in crate::provider) fn pruned(what: &str) -> Diagnostic {
     let detail = format!(
         "What the action would delete is in the state too, and this run leaves it there:{what}\n\nNothing was changed. Add \
          the ids to `keep_ids`, such as `[huaweidb_manual_backup.example.id]`, or give a `name_prefix` with which the names of what \
-         is in the state do not begin."
+         is in the state do not begin. What is to be replaced only because something else changes is replaced in a run before."
     );
     Diagnostic::error("Pruning would delete a managed backup", detail)
 }

@@ -35,9 +35,7 @@ pub(super) async fn plan(client: Option<&Backups>, planning: &mut Planning<Manua
     if let (Some(client), Some(id)) = (client, prior.id.as_str()) {
         let client = services::regional(client, &planned.region);
         if client.claims().stay(id) {
-            // No error: the host or a changed argument may yet replace it.
-            let told = pruned(&label(prior));
-            planning.diagnostics.push(Diagnostic::warning(told.summary, told.detail));
+            planning.unless_replaced.push(pruned(&format!("\n- {}", label(prior))));
         }
         planning.diagnostics.extend(rotation::overlap(&client, planned, Some(id)));
     }

@@ -158,8 +158,19 @@ fn managed_and_pruned(cli: &Cli) {
     assert_eq!(names(&emulator), ["old-managed"]);
     workspace.nothing_to_do();
 
-    // By hand, the provider hears of nothing but what the action names.
+    // Nor where the backup waits for what triggers the action, so that some plan it after the pruning.
     seed(&emulator);
+    for protected in ["false", "true"] {
+        let arguments = format!(
+            "  name = \"old-managed\"\n  depends_on = [terraform_data.db]\n  deletion_protection = {protected}"
+        );
+        configure(&super::backup(&emulator, &arguments), "null", "2");
+        workspace.run(&["apply", "-auto-approve"]).failed().says(REFUSED);
+        assert_eq!(emulator.backups().len(), 4, "nothing is deleted: {:?}", names(&emulator));
+    }
+    configure(&managed, &kept, "1");
+
+    // By hand, the provider hears of nothing but what the action names.
     invoke(&workspace, "huaweidb_prune_backups.a").succeeded();
     assert_eq!(names(&emulator), ["old-managed"]);
 
