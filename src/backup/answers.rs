@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{BackupRef, BegunBackup};
 
 /// A backup that was begun: what is needed to wait for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Started {
     /// The new backup's id.
     pub backup_id: String,
@@ -19,6 +19,8 @@ pub struct Started {
     pub name: Option<String>,
     /// How sure it is that this is the backup that was asked for, and the only one.
     pub certainty: Certainty,
+    /// What had the name on the instance before the request, where that was looked at and the request had an unclear moment.
+    pub named_before: Option<Vec<String>>,
 }
 
 /// How a create came to know its backup.
@@ -50,9 +52,8 @@ impl From<BackupRef> for Started {
             backup_id: backup.id,
             instance_id: backup.instance_id,
             job_id: backup.begun.and_then(|begun| begun.job_id),
-            begin: None,
             name: backup.name,
-            certainty: Certainty::Answered,
+            ..Started::default()
         }
     }
 }

@@ -188,6 +188,8 @@ pub enum Doubt {
     NotTheCallers,
     /// Whether the service knows the instance could not be told.
     InstanceUnknown,
+    /// The instance is gone, and the service shows backups only by their instance.
+    InstanceGone,
     /// It was begun, but never seen in a list, and its job is not known to have ended.
     NotListedYet,
     /// The job that takes it says that it runs, or has completed a short time ago.

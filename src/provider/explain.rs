@@ -364,16 +364,22 @@ pub(super) fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -
             backup::Error::StillRunning { .. }
             | backup::Error::Cloud(cloud::Error::DeadlinePassed { .. }),
         ) => "Try again; the limit (`timeouts`, in an action `timeout`) may be too short.".to_owned(),
+        (Doing::Delete, _) if was_sent && error.cloud().is_some_and(is_refused) => {
+            format!("Destroy again to go on. {FORGET}")
+        }
         (Doing::Delete, _) if was_sent => "Destroy again to go on.".to_owned(),
         (Doing::Stop, _) if was_sent => "Look at the backup before it is stopped again.".to_owned(),
         // Of an instance that is gone some services say so whatever they are asked about its backups.
-        (Doing::Read | Doing::Delete, backup::Error::Cloud(cloud::Error::Refused { refusal, .. }))
-            if matches!(refusal.status, 400 | 404) =>
-        {
-            format!("That says nothing about the backup itself. Fix what the message names, then try again. {FORGET}")
+        (Doing::Read | Doing::Delete, backup::Error::Cloud(cause)) if is_refused(cause) => {
+            format!("Alone that proves nothing about the backup. Fix what the message names, then try again. {FORGET}")
         }
         _ => "Fix what the message names, then try again.".to_owned(),
     }
+}
+
+/// Whether the service itself refused what was asked, as it does where an instance or a backup is not there.
+fn is_refused(error: &cloud::Error) -> bool {
+    error.refusal().is_some_and(|refusal| matches!(refusal.status, 400 | 404))
 }
 
 /// What to do where the cloud itself has trouble.
@@ -479,6 +485,10 @@ fn doubtful(doubt: Doubt) -> &'static str {
              may be of another account, or may not ask IAM (GET /v3/auth/projects)"
         }
         Doubt::InstanceUnknown => "but whether its instance is in this project could not be told",
+        Doubt::InstanceGone => {
+            "and its instance is not in this project any more: the service shows backups only by their instance, but manual ones may outlive \
+             it, and cost money"
+        }
         Doubt::NotListedYet => "but it was begun a short time ago, and lists can lag behind",
         Doubt::JobContradicts => "but the cloud's job that takes it has not failed",
     }
@@ -491,6 +501,11 @@ fn next_in_doubt(doubt: Doubt, about: About<'_>) -> String {
     match doubt {
         Doubt::OtherProject | Doubt::ProjectUnknown | Doubt::NotTheCallers | Doubt::InstanceUnknown => format!(
             "Check the account, the project and the region: `terraform-provider-huaweidb doctor` shows them. {FORGET}"
+        ),
+        Doubt::InstanceGone => format!(
+            "To delete it, run `terraform destroy -refresh=false` with `-target` and the resource's address: then it is deleted by its id. \
+             Look for it in the console of {}. {FORGET}",
+            about.service
         ),
         Doubt::NotListedYet | Doubt::JobContradicts => {
             format!("Try again in some minutes, or look for it in the console of {}. {FORGET}", about.service)
@@ -745,6 +760,7 @@ mod tests {
             backup::Error::Doubtful { id: id(), doubt: Doubt::ProjectUnknown },
             backup::Error::Doubtful { id: id(), doubt: Doubt::NotTheCallers },
             backup::Error::Doubtful { id: id(), doubt: Doubt::InstanceUnknown },
+            backup::Error::Doubtful { id: id(), doubt: Doubt::InstanceGone },
             backup::Error::Doubtful { id: id(), doubt: Doubt::NotListedYet },
             backup::Error::Doubtful { id: id(), doubt: Doubt::JobContradicts },
             backup::Error::Foreign {

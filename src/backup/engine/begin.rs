@@ -38,7 +38,10 @@ pub(super) async fn begin(
     let begun = &turn.begun;
     let mut creation =
         Creation { operation, claims, want, call: &call, progress, begun, listed, lost: None, busy: None };
-    let started = creation.run().await?;
+    let mut started = creation.run().await?;
+    if started.certainty != Certainty::Answered {
+        started.named_before = creation.listed.map(|listed| listed.into_iter().collect());
+    }
     turn.begun.insert(started.backup_id.clone());
     Ok(started)
 }
@@ -456,9 +459,9 @@ fn found(backup: &Backup, certainty: Certainty) -> Started {
     Started {
         backup_id: backup.id.clone(),
         instance_id: Some(backup.instance_id.clone()).filter(|id| !id.is_empty()),
-        job_id: None,
         begin: backup.begin,
         name: Some(backup.name.clone()),
         certainty,
+        ..Started::default()
     }
 }

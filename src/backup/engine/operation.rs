@@ -12,7 +12,7 @@ use super::next::{Answer, Question, Scope};
 use super::pace;
 use super::poller::{Pollers, Seat};
 use super::proof::{self, Absence, Gone, InstanceKnown};
-use crate::backup::{Backup, BackupRef, Error, Instance};
+use crate::backup::{Backup, BackupRef, Doubt, Error, Instance};
 use crate::cloud::{self, Call, Reply};
 
 /// A client, and the owners of what several need at the same time.
@@ -33,10 +33,23 @@ impl<'a> Deref for Operation<'a> {
 impl Operation<'_> {
     /// The backup as it is now; `None` only on proof that it is gone. Without details.
     pub(super) async fn find(&self, backup: &BackupRef) -> Result<Option<Backup>, Error> {
-        match self.read_shared(backup).await? {
-            Some(found) => Ok(Some(found)),
-            None => self.absent(backup).await,
+        let found = match self.read_shared(backup).await {
+            Ok(None) => self.absent(backup).await,
+            found => found,
+        };
+        match found {
+            Err(Error::Cloud(error)) if self.has_lost_its_instance(backup, &error).await => {
+                Err(Error::Doubtful { id: backup.id.clone(), doubt: Doubt::InstanceGone })
+            }
+            found => found,
         }
+    }
+
+    /// Whether a question was refused because the backup's instance is gone, where the service shows backups only by their instance.
+    async fn has_lost_its_instance(&self, backup: &BackupRef, error: &cloud::Error) -> bool {
+        self.service.facts().needs_instance
+            && error.refusal().is_some_and(|refusal| matches!(refusal.status, 400 | 404))
+            && matches!(self.knows(backup.instance_id.as_deref()).await, Ok(InstanceKnown::Unlisted))
     }
 
     /// Asks everything that an absence needs to be believed, after a look by id that did not show the backup.
@@ -52,6 +65,7 @@ impl Operation<'_> {
             job: None,
             listed: backup.begun.as_ref().is_some_and(|begun| begun.listed),
             old: backup.begun.as_ref().is_none_or(|begun| begun.at.is_none_or(is_old)),
+            by_instance: self.service.facts().needs_instance,
         };
         loop {
             if let Some(job_id) = backup.begun.as_ref().and_then(|begun| begun.job_id.as_deref()) {
@@ -103,6 +117,7 @@ impl Operation<'_> {
             job: None,
             listed: true,
             old: true,
+            by_instance: false,
         };
         loop {
             let shown = lookup::shown(self.client, id).await?;

@@ -77,6 +77,8 @@ pub(super) struct Absence {
     pub(super) listed: bool,
     /// Whether it was begun so long ago that lists cannot lag behind any more.
     pub(super) old: bool,
+    /// Whether the service shows backups only by their instance, so that what outlives its instance is never seen.
+    pub(super) by_instance: bool,
 }
 
 /// Whether the service knows an instance.
@@ -111,6 +113,7 @@ pub(super) fn gone(absence: &Absence) -> Gone {
         }
         (_, InstanceKnown::NothingListed) => return Gone::Doubtful(Doubt::NotTheCallers),
         (_, InstanceKnown::Unasked) => return Gone::Doubtful(Doubt::InstanceUnknown),
+        (_, InstanceKnown::Unlisted) if absence.by_instance => return Gone::Doubtful(Doubt::InstanceGone),
         _ => {}
     }
     if !absence.ended {
@@ -125,9 +128,14 @@ pub(super) fn gone(absence: &Absence) -> Gone {
     if absence.looks >= LOOKS { Gone::Proven } else { Gone::LookAgain }
 }
 
-/// Whether a deletion that the service accepted is over: two looks without it, or one where the deletion's job completed.
+/// Whether a deletion that the service accepted is over: one look without it where the deletion's job completed, two where no job is
+/// known. A job that goes on, or has failed, outweighs any number.
 pub(super) fn deleted(looks: u32, job: Option<JobStatus>) -> bool {
-    looks >= LOOKS || (looks > 0 && job == Some(JobStatus::Completed))
+    match job {
+        Some(JobStatus::Completed) => looks > 0,
+        Some(JobStatus::Running | JobStatus::Failed) => false,
+        None => looks >= LOOKS,
+    }
 }
 
 /// Whether a record is the backup that is meant: of the same instance and, where both are told, of the same name.
@@ -233,12 +241,19 @@ mod tests {
             job: None,
             listed: true,
             old: true,
+            by_instance: false,
         };
         let begun = Absence { ended: false, listed: false, old: false, ..sure };
         for (what, absence, expected) in [
             ("everything holds", sure, Gone::Proven),
             ("one look", Absence { looks: 1, ..sure }, Gone::LookAgain),
             ("the instance is gone too", Absence { instance: InstanceKnown::Unlisted, ..sure }, Gone::Proven),
+            (
+                "the same where only it shows its backups",
+                Absence { instance: InstanceKnown::Unlisted, by_instance: true, ..sure },
+                doubt(Doubt::InstanceGone),
+            ),
+            ("only its instance shows it, and is there", Absence { by_instance: true, ..sure }, Gone::Proven),
             (
                 "no word about the instance",
                 Absence { instance: InstanceKnown::Unasked, ..sure },
@@ -294,6 +309,8 @@ mod tests {
             (1, Some(JobStatus::Running), false),
             (1, Some(JobStatus::Completed), true),
             (2, None, true),
+            (9, Some(JobStatus::Running), false),
+            (9, Some(JobStatus::Failed), false),
         ] {
             assert_eq!(deleted(looks, job), over, "{looks} {job:?}");
         }

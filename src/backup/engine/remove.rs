@@ -236,16 +236,24 @@ async fn gone(watch: &mut Watch<'_>, job_id: Option<&str>, patience: Duration) -
             },
             Look::Absent => {
                 absent += 1;
-                // In company a second look, which serves all, costs less than the jobs of all.
-                let job = match job_id.filter(|_| watch.is_alone()) {
+                let job = match job_id {
                     Some(job_id) => watch.operation.job(job_id).await.map(|job| job.status),
                     None => None,
                 };
-                if proof::deleted(absent, job) {
-                    return Ok(true);
+                if !proof::deleted(absent, job) {
+                    watch.tell(&());
+                    watch.rest_apart(pace::interval(since.elapsed()).max(pace::AFTER_A_DELETION)).await?;
+                    continue;
                 }
-                watch.rest_apart(pace::AFTER_A_DELETION).await?;
-                continue;
+                // The other question; who shares looks was looked for in the list already.
+                match if watch.is_alone() { watch.look_in_list().await? } else { Look::Absent } {
+                    Look::Absent => return Ok(true),
+                    Look::Seen(seen) => {
+                        absent = 0;
+                        Some(seen)
+                    }
+                    Look::Unsure => None,
+                }
             }
             Look::Seen(seen) => {
                 absent = 0;

@@ -113,6 +113,16 @@ impl<'a> Watch<'a> {
             Answer::Alone | Answer::Accepted => lookup::by_id(self.operation.client, self.backup).await,
         };
         self.fresh_since = Instant::now();
+        self.judged(seen)
+    }
+
+    /// The other question: looks for it in the list of its instance.
+    pub(super) async fn look_in_list(&mut self) -> Result<Look, Error> {
+        let seen = lookup::in_list_of_instance(self.operation.client, self.backup).await;
+        self.judged(seen)
+    }
+
+    fn judged(&mut self, seen: Result<Option<Backup>, Error>) -> Result<Look, Error> {
         let error = match seen {
             Ok(found) => {
                 self.nonsense_since = None;

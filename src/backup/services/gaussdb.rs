@@ -103,7 +103,7 @@ fn listing() -> Call {
 mod tests {
     use super::super::proofs::{example, json, line, lines, manual, of, reply, verdicts, want};
     use super::*;
-    use crate::backup::{Certainty, Datastore, JobStatus, More, Started, Status};
+    use crate::backup::{Datastore, JobStatus, More, Started, Status};
 
     const INSTANCE: &str = "a5d1a5f1b0f94a4d8a8a3d9a1f4c6e21in14";
     const BACKUP: &str = "c2d7a9f0e5b34a178f90d1c2b3a4e5f6br14";
@@ -132,7 +132,7 @@ mod tests {
             job_id: Some("3711e2ad-5787-49bc-a47f-3f0b066af9f5".into()),
             begin: Some("2022-05-09T10:02:31Z".parse().unwrap()),
             name: Some("backup_before_upgrade".into()),
-            certainty: Certainty::Answered,
+            ..Started::default()
         };
         assert_eq!(GaussDb.started(&reply(example!("gaussdb.create.response"))), Ok(expected));
     }

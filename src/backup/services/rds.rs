@@ -153,7 +153,7 @@ impl Service for Rds {
 mod tests {
     use super::super::proofs::{databases, example, json, line, lines, manual, of, reply, verdicts, want};
     use super::*;
-    use crate::backup::{Certainty, Datastore, JobStatus, More, Started, Status};
+    use crate::backup::{Datastore, JobStatus, More, Started, Status};
 
     const INSTANCE: &str = "d8e6ca5a624745bcb546a227aa3ae1cfin01";
     const BACKUP: &str = "2f4ddb93b9014b0893d81d2e472f30febr01";
@@ -176,7 +176,7 @@ mod tests {
             job_id: None,
             begin: Some("2025-06-03T08:12:40Z".parse().unwrap()),
             name: Some("backup_after_release".into()),
-            certainty: Certainty::Answered,
+            ..Started::default()
         };
         assert_eq!(Rds.started(&reply(example!("rds.create.response"))), Ok(expected));
         // One documented sample has no zone.

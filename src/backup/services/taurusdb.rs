@@ -97,7 +97,7 @@ impl Service for TaurusDb {
 mod tests {
     use super::super::proofs::{example, json, line, lines, manual, of, reply, verdicts, want};
     use super::*;
-    use crate::backup::{Backup, Certainty, Datastore, JobStatus, More, Started};
+    use crate::backup::{Backup, Datastore, JobStatus, More, Started};
 
     const INSTANCE: &str = "07033b125fd94a8a96896f8bcfee6ddain07";
     const BACKUP: &str = "2f4ddb93-b901-4b08-93d8-1d2e472f30fe";
@@ -131,7 +131,7 @@ mod tests {
             job_id: Some("e0fbbfc8-1ac4-4721-b9e9-7dd685c5bdd7".into()),
             begin: Some("2020-07-06T17:17:05Z".parse().unwrap()),
             name: Some("backup-1".into()),
-            certainty: Certainty::Answered,
+            ..Started::default()
         };
         assert_eq!(TaurusDb.started(&reply(example!("taurusdb.create.response"))), Ok(expected));
         assert!(TaurusDb.started(&reply(r#"{"job_id": "j"}"#)).is_err());

@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Value as Json, json};
 
 use super::super::{
-    Backup, Certainty, Database, Datastore, Download, DownloadFile, Instance, Job, JobStatus, Misread, More, Page,
-    Started, Status, Unsupported, Verdict,
+    Backup, Database, Datastore, Download, DownloadFile, Instance, Job, JobStatus, Misread, More, Page, Started,
+    Status, Unsupported, Verdict,
 };
 pub(in crate::backup) use super::scalars::{number, text};
 use crate::backup::{Codes, Idle, NewBackup};
@@ -164,14 +164,7 @@ struct CreatedById {
 /// Reads `{"backup_id", "job_id"}`.
 pub(in crate::backup) fn started_by_id(reply: &Reply) -> Result<Started, Misread> {
     let body: CreatedById = read(reply, "the reply to the create")?;
-    Ok(Started {
-        backup_id: id(body.backup_id, "the new backup")?,
-        instance_id: None,
-        job_id: filled(body.job_id),
-        begin: None,
-        name: None,
-        certainty: Certainty::Answered,
-    })
+    Ok(Started { backup_id: id(body.backup_id, "the new backup")?, job_id: filled(body.job_id), ..Started::default() })
 }
 
 /// The reply to a create of TaurusDB, RDS and GaussDB.
@@ -193,7 +186,7 @@ pub(in crate::backup) fn started_whole(reply: &Reply) -> Result<Started, Misread
         job_id: filled(body.job_id),
         begin: backup.begin_time.as_deref().and_then(time),
         name: filled(backup.name),
-        certainty: Certainty::Answered,
+        ..Started::default()
     })
 }
 

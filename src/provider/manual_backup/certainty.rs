@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::messages::label;
 use super::model::ManualBackup;
-use crate::backup::{Backup, Backups, NewBackup, Progress, Service, Status, naming};
+use crate::backup::{Backup, Backups, NewBackup, Progress, Service, Started, Status, naming};
 use crate::plugin::{Attr, Diagnostic, Life, Path};
 use crate::provider::services::{context, importable};
 
@@ -38,20 +38,23 @@ impl Progress for SamePrefix<'_> {
     fn seen(&self, _: Duration, _: Option<&Status>) {}
 }
 
-/// Says so if a create that had an unclear moment was carried out twice.
+/// Says so if a create that had an unclear moment was carried out twice, as far as names tell: one of our own, or one that
+/// nothing had before.
 pub(super) async fn twins(
     client: &Backups,
     service: &'static dyn Service,
     want: &NewBackup,
-    id: &str,
+    started: &Started,
     life: &mut Life<ManualBackup>,
 ) {
+    let id = &*started.backup_id;
     let found = match client.named(&context(life), service, want).await {
         Ok(found) => found,
         Err(error) => return tracing::warn!("whether the backup was taken twice cannot be told: {error}"),
     };
-    // Others may have a fixed name as well; only a random one says that it is ours.
-    for twin in found.iter().filter(|twin| want.name_origin.is_random() && twin.id != id) {
+    let is_new = |twin: &Backup| started.named_before.as_ref().is_some_and(|before| !before.contains(&twin.id));
+    let is_ours = |twin: &&Backup| twin.id != id && (want.name_origin.is_random() || is_new(twin));
+    for twin in found.iter().filter(is_ours) {
         life.warn(taken_twice(service.facts().key(), client.region(), want, id, &twin.id));
     }
 }
@@ -60,8 +63,13 @@ fn taken_twice(service: &str, region: &str, want: &NewBackup, id: &str, twin: &s
     Diagnostic::warning(
         "Backup was taken twice",
         format!(
-            "The answer to the first request was lost, so that it was sent again, and both were carried out: {id} is in the \
+            "The answer to the first request was lost, so that it was sent again, and {}: {id} is in the \
              state, {twin} has the same name {:?} and is not. Delete that one, or import it as {}.",
+            if want.name_origin.is_random() {
+                "both were carried out"
+            } else {
+                "both seem to have been carried out, unless somebody else took a backup of that name at the same time"
+            },
             want.name,
             importable(service, region, &want.instance_id, twin)
         ),

@@ -136,6 +136,9 @@ impl Resource<Backups> for ManualBackupResource {
         memory::begun(&mut life.private, &started.backup_id, &project_id);
         if begun.wait_for_completion == Attr::Known(false) {
             memory::finished(&mut life.private);
+            if started.certainty != Certainty::Answered {
+                certainty::twins(&client, service, &want, &started, life).await;
+            }
             return Ok(begun);
         }
         let settled = client.settled_by_name(&context(life), service, (&started, name_origin), &()).await;
@@ -153,7 +156,7 @@ impl Resource<Backups> for ManualBackupResource {
             memory::finished(&mut life.private);
         }
         if started.certainty != Certainty::Answered {
-            certainty::twins(&client, service, &want, &started.backup_id, life).await;
+            certainty::twins(&client, service, &want, &started, life).await;
         }
         completed
     }

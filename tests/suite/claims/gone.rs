@@ -1,6 +1,7 @@
 //! This backup is gone.
 
-use huaweidb_emulator::{About, Code, Fault, FaultKind, ForeignProject, JobEnd, codes};
+use huaweidb::backup::ALL;
+use huaweidb_emulator::{About, Code, Fault, FaultKind, ForeignProject, GoneInstance, JobEnd, codes};
 use serde_json::{Value as Json, json};
 
 use super::{Case, Stage, check, green, red, services, side_by_side, until};
@@ -100,10 +101,54 @@ async fn in_an_empty_project(service: &'static str) -> Result<(), String> {
     check(held.object.is_null(), "what is gone stays in the state")
 }
 
+/// Where backups are shown only by their instance, and that is gone, none of them is known to be gone.
+async fn only_its_instance_showed_it(service: &'static str, gone_instance: GoneInstance) -> Result<(), String> {
+    let stage = Stage::new(service, 0.3);
+    let mut held = stage.completed(&stage.random()).await?;
+    let before = held.clone();
+    stage.emulator.remove_instance(&stage.instance_id);
+    stage.emulator.set_modes(|modes| modes.gone_instance = gone_instance);
+    for arguments in [Some(stage.random()), None] {
+        let said = match arguments {
+            Some(_) => stage.core().await.refresh(&mut held).await,
+            None => stage.core().await.down(&mut held).await,
+        };
+        red(&said)?;
+        check(held.object == before.object, "the state has changed")?;
+        for word in ["-refresh=false", "state rm", "may outlive"] {
+            check(said.text().contains(word), &format!("no word of {word}: {}", said.text()))?;
+        }
+    }
+    check(stage.row(&before).is_some_and(|row| row.status == "COMPLETED"), "the backup was deleted")?;
+    // As it says: by its id it is deleted, and forgotten where that can be told.
+    let said = stage.core().await.reach(&Json::Null, &mut held).await;
+    until("it is gone", || stage.row(&before).is_none()).await?;
+    match gone_instance {
+        GoneInstance::Refused => {
+            red(&said)?;
+            check(said.text().contains("state rm"), &said.text())
+        }
+        GoneInstance::Empty | GoneInstance::Listed => green(&said),
+    }
+}
+
+#[test]
+fn what_outlives_the_instance_that_shows_it_is_not_gone() {
+    let by_instance = ALL.iter().map(|one| one.facts()).filter(|facts| facts.needs_instance);
+    let cases = by_instance.flat_map(|facts| {
+        [GoneInstance::Refused, GoneInstance::Empty].map(|mode| {
+            let name = format!("gone instance {mode:?} × {}", facts.key());
+            (name, Box::pin(only_its_instance_showed_it(facts.key(), mode)) as Case)
+        })
+    });
+    side_by_side(cases.collect());
+}
+
 #[test]
 fn in_an_empty_project_what_is_gone_leaves_the_state() {
     let cases = services()
         .into_iter()
+        .filter(|service| !huaweidb::backup::named(service).expect("it is there").facts().needs_instance)
         .map(|service| (format!("empty project × {service}"), Box::pin(in_an_empty_project(service)) as Case));
     side_by_side(cases.collect());
 }
@@ -192,6 +237,38 @@ async fn not_done(service: &'static str, job: JobEnd, hidden_ms: Option<u64>) ->
     stage.destroyed(&mut held).await
 }
 
+/// How the question by the id is answered.
+#[derive(Clone, Copy, Debug)]
+enum OneAnswer {
+    Empty,
+    /// The backup's own word for "not there".
+    Code,
+}
+
+/// The question by its id is answered as if it were gone; the list of its instance shows it.
+async fn not_done_and_not_shown(service: &'static str, answer: OneAnswer) -> Result<(), String> {
+    let stage = Stage::new(service, 0.3);
+    let mut arguments = stage.random();
+    arguments["timeouts"]["delete"] = json!("8s");
+    let mut held = stage.completed(&arguments).await?;
+    for operation in ["delete", "batch_delete"] {
+        stage.emulator.fault(Fault::undone(JobEnd::Completed).on(service).operation(operation).times(100_000));
+    }
+    let by_id = match answer {
+        OneAnswer::Empty => Fault::new(FaultKind::EmptyList),
+        OneAnswer::Code => {
+            Fault::documented(codes(service, About::Backup).next().expect("there is one"))
+        }
+    };
+    stage.emulator.fault(by_id.on(service).query("backup_id").times(100_000));
+    // Without the refresh before it, where the same would be an absence like any other.
+    let said = stage.core().await.reach(&Json::Null, &mut held).await;
+    red(&said)?;
+    check(held.id().is_some(), "the state has forgotten it")?;
+    stage.calm();
+    stage.destroyed(&mut held).await
+}
+
 #[test]
 fn a_deletion_that_is_not_done_is_no_success() {
     let mut cases = Vec::new();
@@ -202,9 +279,19 @@ fn a_deletion_that_is_not_done_is_no_success() {
             (JobEnd::Running, None),
             (JobEnd::Running, Some(700)),
             (JobEnd::Failed, Some(700)),
+            (JobEnd::Running, Some(5_000)),
+            (JobEnd::Failed, Some(5_000)),
         ] {
+            // Where no job is named, only time tells, and so long nobody waits.
+            if hidden_ms == Some(5_000) && !matches!(service, "dds" | "geminidb") {
+                continue;
+            }
             let name = format!("not done × {service} × {job:?} × {hidden_ms:?}");
             cases.push((name, Box::pin(not_done(service, job, hidden_ms)) as Case));
+        }
+        for answer in [OneAnswer::Empty, OneAnswer::Code] {
+            let name = format!("not done, and one question does not show it × {service} × {answer:?}");
+            cases.push((name, Box::pin(not_done_and_not_shown(service, answer)) as Case));
         }
     }
     side_by_side(cases);

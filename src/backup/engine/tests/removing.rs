@@ -40,7 +40,7 @@ fn deletable(statuses: &'static [&'static str], takes: Duration) -> Script {
             deleted.lock().unwrap().get_or_insert(elapsed);
             accepted()
         })
-        .says(THE_JOB, [job("Running", "")])
+        .says(THE_JOB, [job("Completed", "")])
 }
 
 fn postgres(id: &str, status: &str) -> Json {
@@ -49,14 +49,23 @@ fn postgres(id: &str, status: &str) -> Json {
 
 #[tokio::test(start_paused = true)]
 async fn a_deletion_is_awaited() {
-    let script = deletable(&["COMPLETED"], seconds(0));
+    let runs = || job("Running", "");
+    let script = deletable(&["COMPLETED"], seconds(0)).first(THE_JOB, runs()).first(THE_JOB, runs());
     delete(&script, "dds", &within(seconds(60))).await.unwrap();
-    assert_eq!(script.calls(), [BY_ID, DELETE, BY_ID, THE_JOB, BY_ID, THE_JOB], "two looks where the job still runs");
-    // Its job says that it is done: one look is enough. Seen before in this project, it need not be looked at first.
-    let script = deletable(&["COMPLETED"], seconds(0)).first(THE_JOB, job("Completed", ""));
+    let in_list = &*format!("{OF_ONE}&limit=100");
+    let looks = [BY_ID, THE_JOB, BY_ID, THE_JOB, BY_ID, THE_JOB, in_list];
+    assert_eq!(script.calls()[2..], looks, "as long as the job runs, nothing is over");
+    // Its job says that it is done: both questions once are enough. Seen before in this project, it need not be looked at first.
+    let script = deletable(&["COMPLETED"], seconds(0));
     let seen = BackupRef { project_id: Some(PROJECT.to_owned()), ..b1() };
     script.backups().delete(&within(seconds(60)), dds(), &seen).await.unwrap();
-    assert_eq!(script.calls(), [DELETE, BY_ID, THE_JOB], "the fewest calls");
+    assert_eq!(script.calls(), [DELETE, BY_ID, THE_JOB, in_list], "the fewest calls");
+    // The list of its instance shows it all the while; a list that is refused in whatever words is no empty one.
+    for (shown, ends) in [(b1_is("COMPLETED"), "sent again"), (Say::No(404, "DBS.201010"), "out of sight")] {
+        let script = deletable(&["COMPLETED"], seconds(0)).on(OF_ONE, move |_, _| shown.clone());
+        let told = delete(&script, "dds", &within(seconds(100))).await;
+        assert!(told.is_err(), "{ends}: {:?}", script.calls());
+    }
     let script = deletable(&["FAILED"], seconds(100));
     delete(&script, "dds", &within(seconds(600))).await.unwrap();
     assert_eq!(script.count(DELETE), 1);
@@ -88,7 +97,7 @@ async fn a_lost_delete_is_repeated_until_it_is_seen_to_have_worked() {
         let script = Script::new()
             .on(BY_ID, |_, elapsed| if elapsed < seconds(12) { b1_is("COMPLETED") } else { empty() })
             .says(DELETE, [lost.clone(), lost.clone(), accepted()])
-            .says(THE_JOB, [job("Running", "")]);
+            .says(THE_JOB, [job("Completed", "")]);
         delete(&script, "dds", &within(seconds(60))).await.unwrap();
         assert_eq!(script.count(DELETE), 3, "{lost:?}");
     }
@@ -183,7 +192,10 @@ async fn other_peoples_backups_are_not_stopped() {
         .says(BY_ID_RDS, [list(&[postgres("b1", "BUILDING")]), list(&[postgres("b1", "COMPLETED")]), empty()])
         .says(
             OF_INSTANCE_RDS,
-            [list(&[postgres("b2", "BUILDING"), postgres("b1", "BUILDING"), postgres("b0", "COMPLETED")])],
+            [
+                list(&[postgres("b2", "BUILDING"), postgres("b1", "BUILDING"), postgres("b0", "COMPLETED")]),
+                list(&[postgres("b0", "COMPLETED")]),
+            ],
         )
         .says(DELETE, [Say::Ok(Json::Null)]);
     delete(&script, "rds", &within(seconds(60))).await.unwrap();
@@ -215,7 +227,10 @@ async fn other_peoples_backups_are_not_stopped() {
 async fn our_own_is_stopped_when_it_runs_alone() {
     let script = Script::new()
         .says(BY_ID_RDS, [list(&[postgres("b1", "BUILDING")]), list(&[postgres("b1", "FAILED")]), empty()])
-        .says(OF_INSTANCE_RDS, [list(&[postgres("b1", "BUILDING"), postgres("b0", "COMPLETED")])])
+        .says(
+            OF_INSTANCE_RDS,
+            [list(&[postgres("b1", "BUILDING"), postgres("b0", "COMPLETED")]), list(&[postgres("b0", "COMPLETED")])],
+        )
         .says(STOP_RDS, [accepted()])
         .says(DELETE, [Say::Ok(Json::Null)]);
     delete(&script, "rds", &within(seconds(60))).await.unwrap();
@@ -305,7 +320,7 @@ async fn a_stop_waits_for_a_backup_that_is_not_listed_yet() {
     let begun = crate::backup::BegunBackup { job_id: None, at: Some(Timestamp::now()), listed: false };
     let new = BackupRef { begun: Some(begun), ..b1() };
     let listed_late = |after: u64| {
-        let script = Script::new().says(PUT, [accepted()]).says(THE_JOB, [job("Running", "")]);
+        let script = Script::new().says(PUT, [accepted()]).says(THE_JOB, [job("Completed", "")]);
         script.on(BY_ID, move |_, elapsed| match elapsed.as_secs() {
             at if at < after => empty(),
             at if at < after + 20 => b1_is("BUILDING"),
@@ -345,7 +360,7 @@ async fn what_was_just_begun_is_awaited_before_it_is_deleted() {
             *deleted.lock().unwrap() = true;
             accepted()
         })
-        .says(THE_JOB, [job("Running", "")]);
+        .says(THE_JOB, [job("Completed", "")]);
     script.backups().delete(&within(seconds(600)), dds(), &new).await.unwrap();
     assert_eq!(script.count(DELETE), 1, "not taken for gone");
 }
@@ -372,7 +387,7 @@ async fn a_hole_after_a_deletion_is_not_its_end() {
         })
         .first(BY_ID, b1_is("COMPLETED"))
         .says(DELETE, [accepted()])
-        .says(THE_JOB, [job("Running", "")]);
+        .on(THE_JOB, |_, elapsed| job(if elapsed < seconds(20) { "Running" } else { "Completed" }, ""));
     delete(&script, "dds", &within(seconds(60))).await.unwrap();
     assert!(script.elapsed() >= seconds(20), "{:?}", script.elapsed());
 }
@@ -391,7 +406,7 @@ async fn a_busy_delete_waits() {
                 *deleted.lock().unwrap() = true;
                 accepted()
             })
-            .says(THE_JOB, [job("Running", "")]);
+            .says(THE_JOB, [job("Completed", "")]);
         delete(&script, "dds", &within(seconds(600))).await.unwrap();
         assert!(script.elapsed() < seconds(57), "{code}: {:?}", script.elapsed());
         assert!(script.count(DELETE) < 70, "{code}: {}", script.count(DELETE));

@@ -454,7 +454,7 @@ fn deleting(count: usize, refuse: impl Fn(usize) -> Option<Say> + Send + Sync + 
             batch.lock().unwrap().extend(ids.into_iter().map(|id| (id, at)));
             Say::Ok(json!({ "success_count": count, "failed_count": 0 }))
         })
-        .says("GET /v3/{project_id}/jobs", [job("Running", "")]);
+        .says("GET /v3/{project_id}/jobs", [job("Completed", "")]);
     (script, most)
 }
 
