@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 
-use super::actions::before;
+use super::actions::{KEEP_AT_MOST, before};
 use super::services;
 use crate::backup::retention::{self, Candidate, Rule};
 use crate::backup::{self, ALL, naming};
@@ -21,11 +21,11 @@ impl Function for BackupName {
             "Makes the name that `name_prefix` would make, but from a given time: the prefix, the time to the second, and \
              eight digits that follow from both. One moment gives one name, however it is written: with another offset, or with \
              digits after the ninth of a second's fraction. Another moment or prefix gives another name, and names of one prefix \
-             sort by age.",
+             sort by age, except that those of one second are in no order.",
             Type::String,
         )
         .parameter("prefix", Type::String, format!("Beginning of the name: 1 to {} characters.", naming::PREFIX_MAX))
-        .parameter("timestamp", Type::String, "A time in RFC 3339, such as `plantimestamp()` gives. A leap second counts as the one before it.")
+        .parameter("timestamp", Type::String, TIME)
     }
 
     fn call(&self, arguments: &[Value]) -> Result<Value, FunctionError> {
@@ -74,22 +74,26 @@ impl Function for SelectPrunable {
             "The ids of the backups that a pruning would delete",
             "Applies the rule of `keep_last` and of the action `huaweidb_prune_backups` to a list of backups, such as the \
              `backups` of the data source `huaweidb_backups`. Only completed manual backups are selected, each instance is \
-             looked at alone, and its last completed one is never selected. One whose `begin_time` is null or no time stays, and does not count. Oldest first, \
-             each once. No element may be null, no `id` null or empty, and elements of one `id` must be equal.",
+             looked at alone, and its last completed one is never selected. One whose `begin_time` is null or no time stays, and does not count; so does one whose `instance_id` is null \
+             or empty, because it may be the last of its instance. Oldest first, each once. No element may be null, no `id` null or empty, and elements of one `id` must be equal.",
             Type::list(Type::String),
         )
         .parameter("backups", Type::list(Type::Object(members.into())), "The backups. Other attributes are ignored.")
-        .nullable("keep_last", Type::Number, "So many of the newest stay. Null: no such rule.")
+        .nullable("keep_last", Type::Number, "So many of the newest stay, 0 to 1000000. Null: no such rule.")
         .nullable("older_than", Type::String, "Only backups begun so long before `now` go: `\"30d\"`. Null: no such rule.")
-        .parameter("now", Type::String, "A time in RFC 3339, such as `plantimestamp()` gives. A leap second counts as the one before it.")
+        .parameter("now", Type::String, TIME)
     }
 
     fn call(&self, arguments: &[Value]) -> Result<Value, FunctionError> {
         let keep_last = match arguments[1].as_number() {
             None => None,
             Some(number) => {
-                let keep = number.as_i64().and_then(|keep| u64::try_from(keep).ok());
-                Some(keep.ok_or_else(|| FunctionError::at(1, "`keep_last` is no whole number of at least 0."))?)
+                let keep = number.as_i64().filter(|keep| *keep <= KEEP_AT_MOST);
+                let keep = keep.and_then(|keep| u64::try_from(keep).ok());
+                Some(keep.ok_or_else(|| {
+                    let why = format!("`keep_last` must be a whole number from 0 to {KEEP_AT_MOST}, not {number}.");
+                    FunctionError::at(1, why)
+                })?)
             }
         };
         let now = time(arguments, 3)?;
@@ -116,7 +120,9 @@ impl Function for SelectPrunable {
             instance_id: member(backup, "instance_id"),
             completed: member(backup, "status").eq_ignore_ascii_case("COMPLETED"),
             failed: false,
-            kept: member(backup, "type").eq_ignore_ascii_case("manual"),
+            // Of an instance that nobody knows it may be the last one.
+            kept: member(backup, "type").eq_ignore_ascii_case("manual")
+                && !member(backup, "instance_id").trim().is_empty(),
             begin: backup::time(&member(backup, "begin_time")),
         });
         let rule = Rule { keep_last, begun_before, allow_last: false, failed: false };
@@ -141,11 +147,19 @@ fn time(arguments: &[Value], index: usize) -> Result<Timestamp, FunctionError> {
         Some(_) => format!("{seconds}{}{}", &rest[..=fraction.min(9)], &rest[fraction + 1..]),
         None => text.to_owned(),
     };
-    nanoseconds.parse().map_err(|_| match seconds.parse::<DateTime>() {
+    let time = nanoseconds.parse().map_err(|_| match seconds.parse::<DateTime>() {
         Ok(_) => wrong(format!("is out of range: the last moment is {}", Timestamp::MAX)),
         Err(_) => wrong_form(),
-    })
+    })?;
+    if time < FIRST { Err(wrong(format!("is out of range: the first moment is {FIRST}"))) } else { Ok(time) }
 }
+
+/// What a time may be.
+const TIME: &str = "A time in RFC 3339, such as `plantimestamp()` gives, from `0000-01-01T00:00:00Z` to \
+                    `9999-12-30T22:00:00.999999999Z`. A leap second counts as the one before it.";
+
+/// Years before it have no four digits in UTC: `0000-01-01T00:00:00Z`.
+const FIRST: Timestamp = Timestamp::constant(-62_167_219_200, 0);
 
 /// How long a time in RFC 3339 is without fraction and offset.
 const SECONDS: usize = "0000-00-00T00:00:00".len();

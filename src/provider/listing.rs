@@ -102,8 +102,10 @@ impl ListResource<Backups> for ManualBackupList {
             let service = services::required(&Attr::from(key))?;
             let wanted = findings.left();
             let outcome = search(&client, &context, service, &filter, findings, &mut aside).await;
+            let failure = outcome.err().map(|error| failed(service, &error));
+            let failure = failure.and_then(|failure| aside.too_late(failure));
             aside.end(findings).await;
-            return outcome.map(drop).map_err(|error| partly(failed(service, &error), wanted - findings.left()).into());
+            return failure.map_or(Ok(()), |failure| Err(partly(failure, wanted - findings.left()).into()));
         }
         // An instance belongs to one service, which its id tells.
         let only =
@@ -124,11 +126,13 @@ impl ListResource<Backups> for ManualBackupList {
                 Err(error) => {
                     let found = wanted - aside.left(findings);
                     answered += found;
-                    let failure = partly(failed(service, &error), found);
+                    let failure = failed(service, &error);
                     if of_all(&error).is_none_or(|one| of_every.insert(one.to_owned())) {
                         errors.push(failure.clone());
                     }
-                    aside.failures.push(failure);
+                    if let Some(failure) = aside.too_late(failure) {
+                        aside.failures.push((failure, found));
+                    }
                 }
             }
         }
@@ -155,8 +159,10 @@ fn partly(mut failure: Diagnostic, found: u64) -> Diagnostic {
 /// What is to be said beside what is found.
 #[derive(Default)]
 struct Aside {
-    /// Of services that could not be searched.
-    failures: Vec<Diagnostic>,
+    /// Of services that could not be searched, or only until so many of them were found.
+    failures: Vec<(Diagnostic, u64)>,
+    /// Why it cannot be told whether there are more than are wanted.
+    cut_short: Option<Diagnostic>,
     /// Why records could not be read, by service.
     unread: BTreeMap<&'static str, Vec<Misread>>,
     /// Backups that were found and not handed on, each with the reason.
@@ -171,8 +177,25 @@ impl Aside {
         findings.left() - u64::from(self.last.is_some())
     }
 
-    /// Says everything, and hands on the last one. There is no more.
+    /// Takes a failure that comes when all that are wanted are found: it hides only whether there are more.
+    fn too_late(&mut self, failure: Diagnostic) -> Option<Diagnostic> {
+        if self.last.is_none() {
+            return Some(failure);
+        }
+        self.cut_short.get_or_insert(failure);
+        None
+    }
+
+    /// Says everything, and hands on the last one. There is no more, as far as can be told.
     async fn end(&mut self, findings: &mut Findings<ManualBackup>) {
+        if let Some(failure) = self.cut_short.take() {
+            let detail = format!(
+                "As many backups were found as the `limit` of the `list` block allows, which is 100 unless it is set. Whether there are \
+                 more, and how many, could not be told, because the search was cut short. {}",
+                failure.detail
+            );
+            findings.warn(Diagnostic::warning("Limit was reached", detail)).await;
+        }
         self.tell(findings).await;
         if let Some((label, last)) = self.last.take() {
             let _ = findings.push(label, last).await;
@@ -184,15 +207,25 @@ impl Aside {
         let detail = "There are more backups than the `limit` of the `list` block, which is 100 unless it is set. Those beyond it are \
                       missing from the result.";
         findings.warn(Diagnostic::warning("Limit was reached", detail)).await;
+        self.cut_short = None;
         self.end(findings).await;
     }
 
     async fn tell(&mut self, findings: &mut Findings<ManualBackup>) {
         /// So many are named at most.
         const NAMED: usize = 50;
-        for failure in self.failures.drain(..) {
-            let detail = format!("Backups of this service are missing from the result. {}", failure.detail);
-            findings.warn(Diagnostic::warning("A service was not searched", detail)).await;
+        for (failure, found) in self.failures.drain(..) {
+            let warning = if found == 0 {
+                let detail = format!("Backups of this service are missing from the result. {}", failure.detail);
+                Diagnostic::warning("A service was not searched", detail)
+            } else {
+                let detail = format!(
+                    "Of the backups of this service only the first {found} are in the result: then its search failed. {}",
+                    failure.detail
+                );
+                Diagnostic::warning("A service was searched in part", detail)
+            };
+            findings.warn(warning).await;
         }
         for (key, unread) in std::mem::take(&mut self.unread) {
             if let Some(warning) = fields::unread(key, &unread) {
@@ -316,7 +349,8 @@ async fn hand_on(
         flow = &mut handing => if flow.is_break() { Ok(flow) } else { reading.await.map(|()| flow) },
         read = &mut reading => {
             let flow = handing.await;
-            read.map(|()| flow)
+            // What nobody wants any more cannot fail.
+            if flow.is_break() { Ok(flow) } else { read.map(|()| flow) }
         }
     }
 }

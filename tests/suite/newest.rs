@@ -997,6 +997,45 @@ async fn a_list_says_that_its_limit_was_reached() {
     }
 }
 
+/// The search for one more, which tells whether the limit cuts anything off, may fail when all that are wanted are there.
+#[tokio::test]
+async fn a_list_that_reached_its_limit_does_not_fail_at_what_is_beyond() {
+    let run = Run::start(0.2).await;
+    run.backups(250, "many-");
+    let beyond = |fault: &Fault| fault.clone().on("dds").operation("list").skip(1).times(99);
+    let (of_one, of_all) = (json!({ "service": "dds" }), json!({}));
+    for (fault, why) in [
+        (Fault::status(500), "status 500"),
+        (Fault::status(403), "status 403"),
+        (Fault::new(FaultKind::Garbage), "dds"),
+        (Fault::new(FaultKind::EmptyList), "100"),
+    ] {
+        for wish in [&of_one, &of_all] {
+            run.emulator.fault(beyond(&fault));
+            let events = run.list(wish, 100, false).await;
+            run.emulator.clear_faults();
+            let said = events.iter().flat_map(|event| &event.diagnostic).collect::<Vec<_>>();
+            let [one] = &*said else { panic!("{why} {wish}: {said:?}") };
+            assert_eq!((&*one.summary, one.severity), ("Limit was reached", 2), "{why} {wish}");
+            assert!(one.detail.contains("could not be told") && one.detail.contains(why), "{}", one.detail);
+            assert_eq!(events.iter().filter(|event| event.identity.is_some()).count(), 100, "{why} {wish}");
+            assert!(events.last().unwrap().identity.is_some(), "{why} {wish}: hosts read no further");
+        }
+    }
+    // Short of the limit something is missing, and is said to be.
+    let refused = beyond(&Fault::status(403));
+    run.emulator.fault(refused.clone());
+    let events = run.list(&of_one, 1000, false).await;
+    assert_eq!(summaries(&events.last().unwrap().diagnostic), ["Search failed"]);
+    run.emulator.clear_faults();
+    run.emulator.fault(refused);
+    let events = run.list(&of_all, 1000, false).await;
+    let said = events.iter().flat_map(|event| &event.diagnostic).collect::<Vec<_>>();
+    let [one] = &*said else { panic!("{said:?}") };
+    assert_eq!(one.summary, "A service was searched in part");
+    assert!(one.detail.contains("only the first 100 are in the result"), "{}", one.detail);
+}
+
 #[tokio::test]
 async fn a_list_hands_on_whole_only_what_can_be_managed() {
     // So slow that what is being deleted stays.
@@ -1288,6 +1327,43 @@ async fn backups_that_nobody_can_tell_apart_are_not_selected_from() {
     }
     let twice = json!([begun("a", 1), begun("b", 2), begun("a", 1)]);
     assert_eq!(select(twice).await.unwrap(), json!(["a"]), "the same once more");
+}
+
+#[tokio::test]
+async fn functions_take_what_the_action_takes_and_make_valid_names() {
+    let run = Run::unconfigured(0.2).await;
+    let now = json!("2026-02-01T00:00:00Z");
+    // Of which instance the others are is not known: each may be its last one.
+    let begun = |id: &str, day: u8, instance_id: Value| {
+        json!({
+            "id": id, "instance_id": instance_id, "status": "COMPLETED", "type": "manual",
+            "begin_time": format!("2026-01-{day:02}T00:00:00Z"),
+        })
+    };
+    let backups = json!([
+        begun("a", 1, Value::Null),
+        begun("b", 2, Value::Null),
+        begun("c", 3, json!(" ")),
+        begun("d", 4, json!("i")),
+        begun("e", 5, json!("i")),
+    ]);
+    let select =
+        async |keep: u64| run.call("select_prunable", &[backups.clone(), json!(keep), Value::Null, now.clone()]).await;
+    assert_eq!(select(0).await.unwrap(), json!(["d"]));
+    assert_eq!(select(1_000_000).await.unwrap(), json!([]));
+    let (why, at) = select(1_000_001).await.unwrap_err();
+    assert_eq!((&*why, at), ("`keep_last` must be a whole number from 0 to 1000000, not 1000001", Some(1)));
+
+    let name = async |time: &str| run.call("backup_name", &[json!("a-"), json!(time)]).await;
+    for (time, begin) in
+        [("9999-12-30T22:00:00.999999999Z", "a-99991230220000"), ("0000-01-01T00:00:00Z", "a-00000101000000")]
+    {
+        let name = name(time).await.unwrap();
+        let name = name.as_str().unwrap();
+        assert!(name.starts_with(begin) && name.len() == 2 + 14 + 8, "{name}");
+    }
+    let (why, at) = name("0000-01-01T00:00:00+23:59").await.unwrap_err();
+    assert!(why.contains("the first moment is 0000-01-01T00:00:00Z") && at == Some(1), "{why}");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use huaweidb_emulator::{Fault, JobEnd};
+use huaweidb_emulator::{BackupRow, Fault, JobEnd, NewBackups};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
@@ -173,5 +173,120 @@ async fn a_stop_of_all_on_an_instance_that_is_not_there_is_an_error() {
     run.emulator.clear_journal();
     run.backups(1, "one-");
     run.invoke(STOP, &all).await;
-    assert_eq!(run.emulator.journal().len(), 1, "whoever has backups is there");
+    let asked = run.emulator.journal().iter().map(|call| call.operation.clone()).collect::<Vec<_>>();
+    assert_eq!(asked, ["list", "list"], "whoever has backups is there");
+}
+
+/// Several that run on an instance, oldest first.
+fn all_running(run: &Run, instance_id: &str, count: usize) -> Vec<BackupRow> {
+    let mut made = run.emulator.add_backups(&NewBackups {
+        instance_id: instance_id.to_owned(),
+        status: "BUILDING".to_owned(),
+        name_prefix: "run-".to_owned(),
+        count,
+        seconds_apart: 60.0,
+        ..NewBackups::default()
+    });
+    made.sort_by(|one, other| one.begin_time.cmp(&other.begin_time));
+    made
+}
+
+fn stops(run: &Run) -> usize {
+    run.emulator.journal().iter().filter(|call| call.operation == "stop").count()
+}
+
+/// What the service stops with one call is not said to be left out.
+#[tokio::test]
+async fn one_call_stops_all_where_it_stops_the_whole_instance() {
+    let run = Run::start(600.0).await;
+    let instance_id = run.emulator.instance("gaussdb");
+    let wish = json!({ "service": "gaussdb", "instance_id": instance_id, "all_on_instance": true });
+    let both = all_running(&run, &instance_id, 2);
+    run.emulator.fault(Fault::undone(JobEnd::Running).on("gaussdb").operation("stop").times(99));
+    let said = error_of(&run, STOP, &over(&wish, &json!({ "timeout": "5s" }))).await;
+    assert_eq!(said.summary, "Backups were not stopped");
+    let (_, asked) = said.detail.split_once("Asked to stop, and not seen to end:").expect("they were asked");
+    assert!(both.iter().all(|one| asked.contains(&one.id)), "{}", said.detail);
+    assert!(said.detail.starts_with("0 of 2 stopped.") && !said.detail.contains("Not asked"), "{}", said.detail);
+    assert_eq!(stops(&run), 1);
+    let said = interrupted(&run, STOP, &wish, "stop", 500).await;
+    assert!(both.iter().all(|one| said.detail.contains(&one.id)), "{}", said.detail);
+    assert!(!said.detail.contains("Not asked"), "{}", said.detail);
+
+    // What is refused is sent for none of them.
+    run.emulator.clear_faults();
+    run.configure().await;
+    run.emulator.fault(Fault::status(403).on("gaussdb").operation("stop").times(9));
+    let said = error_of(&run, STOP, &wish).await;
+    let (_, left) = said.detail.split_once("Not asked to stop, or refused").expect("they were not asked");
+    assert!(both.iter().all(|one| left.contains(&one.id)), "{}", said.detail);
+
+    run.emulator.clear_faults();
+    run.emulator.clear_journal();
+    let (progress, errors) = run.invoke(STOP, &wish).await;
+    assert_eq!(errors, [""; 0]);
+    let stopped = |one: &BackupRow| progress.contains(&format!("The backup {} is stopped: FAILED", one.id));
+    assert!(both.iter().all(stopped), "{progress:?}");
+    assert_eq!(stops(&run), 1);
+}
+
+/// One that does not end keeps none of the others running.
+#[tokio::test]
+async fn what_runs_on_an_instance_is_stopped_side_by_side() {
+    let run = Run::start(600.0).await;
+    let wish = json!({ "service": "dds", "instance_id": run.dds(), "all_on_instance": true, "timeout": "5s" });
+    let all = all_running(&run, &run.dds(), 4);
+    let [oldest, refused, other, newest] = &*all else { panic!("{all:?}") };
+    for one in [oldest, newest] {
+        run.emulator.fault(Fault::undone(JobEnd::Running).on("dds").operation("stop").path(&one.id).times(99));
+    }
+    run.emulator.fault(Fault::status(403).on("dds").operation("stop").path(&refused.id).times(99));
+    let said = error_of(&run, STOP, &wish).await;
+    assert_eq!(said.summary, "Backups were not stopped");
+    let (stopped, rest) = said.detail.split_once("Asked to stop, and not seen to end:").expect("two were asked");
+    let (asked, left) = rest.split_once("Not asked to stop, or refused").expect("one was refused");
+    assert!(stopped.starts_with("1 of 4 stopped.") && stopped.contains(&other.id), "{}", said.detail);
+    assert!(asked.contains(&oldest.id) && asked.contains(&newest.id), "{}", said.detail);
+    assert!(left.contains(&refused.id) && left.contains("status 403"), "{}", said.detail);
+    assert!(run.emulator.backup(&other.id).is_none_or(|one| one.status != "BUILDING"));
+}
+
+#[tokio::test]
+async fn a_stop_of_all_does_not_believe_one_empty_list() {
+    let run = Run::start(600.0).await;
+    let one = all_running(&run, &run.dds(), 1).remove(0);
+    assert!(run.emulator.hide(&one.id, 1.0));
+    let wish =
+        json!({ "service": "dds", "instance_id": run.dds(), "all_on_instance": true, "ignore_if_not_running": true });
+    let (progress, errors) = run.invoke(STOP, &wish).await;
+    assert_eq!(errors, [""; 0]);
+    assert!(progress.last().unwrap().contains("is stopped"), "{progress:?}");
+}
+
+/// Where a service lists the backups of one instance only.
+#[tokio::test]
+async fn a_stop_of_another_instances_backup_is_an_error() {
+    let run = Run::start(600.0).await;
+    let rds = run.emulator.instances().into_iter().filter(|row| row.service == "rds").collect::<Vec<_>>();
+    let (given, its) = (&rds[0].id, &rds[1].id);
+    let one = all_running(&run, its, 1).remove(0);
+    let wish = json!({ "service": "rds", "backup_id": one.id, "instance_id": given, "ignore_if_not_running": true });
+    let said = error_of(&run, STOP, &wish).await;
+    assert_eq!(said.summary, "The cloud has another backup under this id");
+    assert!(said.detail.contains(its) && said.detail.contains(given), "{}", said.detail);
+    let nowhere = over(&wish, &json!({ "backup_id": "bf9ee62a7f7044c583c6765c916c36edbr01" }));
+    let (progress, errors) = run.invoke(STOP, &nowhere).await;
+    assert_eq!(errors, [""; 0]);
+    let told = format!("The instance {given} lists no backup bf9ee62a7f7044c583c6765c916c36edbr01");
+    assert!(progress.last().unwrap().contains(&told), "{progress:?}");
+}
+
+#[tokio::test]
+async fn what_a_pruning_is_refused_for_is_said_once() {
+    let run = Run::start(0.2).await;
+    let made = run.backups(4, "old-");
+    run.emulator.fault(Fault::status(403).on("dds").method("DELETE").times(99));
+    let said = error_of(&run, PRUNE, &pruning(&run)).await;
+    assert_eq!(said.detail.matches("status 403").count(), 1, "{}", said.detail);
+    assert_eq!(made.iter().filter(|one| said.detail.contains(&one.id)).count(), 3, "{}", said.detail);
 }

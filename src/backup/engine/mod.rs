@@ -340,6 +340,19 @@ impl Backups {
         pages::matching(self.client(context, service), filter).await
     }
 
+    /// The same so long after another look that what both lack is not there.
+    pub async fn list_again(
+        &self,
+        context: &Context,
+        service: &'static dyn Service,
+        filter: &Filter,
+    ) -> Result<Vec<Backup>, Error> {
+        let client = self.client(context, service);
+        // At a stop or the deadline the list says so.
+        let _ = client.rest(pace::BEFORE_ABSENCE_IS_BELIEVED).await;
+        pages::matching(client, filter).await
+    }
+
     /// The same of a list in which some records cannot be read, and why those cannot.
     pub async fn list_readable(
         &self,

@@ -6,12 +6,13 @@ mod prune;
 mod restore;
 mod stop;
 
+use std::fmt;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 pub(super) use self::create::CreateBackup;
-pub(super) use self::prune::{PruneBackups, before};
+pub(super) use self::prune::{KEEP_AT_MOST, PruneBackups, before};
 pub(super) use self::restore::RestoreBackup;
 pub(super) use self::stop::StopBackup;
 use super::checks::check_region;
@@ -54,6 +55,48 @@ fn without_manual_backups(service: &dyn Service) -> Option<Diagnostic> {
 fn foreign_instance(service: &'static dyn Service, instance_id: &Attr<String>) -> Option<Diagnostic> {
     let warning = services::foreign_suffix(service, instance_id.as_str()?)?;
     Some(warning.at(Path::attribute("instance_id")))
+}
+
+/// What was said of several backups: the same, but for the request and the backup that it names, once.
+#[derive(Default)]
+struct Said(Vec<Remark>);
+
+struct Remark {
+    /// The first one's id.
+    id: String,
+    /// What the remarks of one kind have in common.
+    kind: String,
+    why: String,
+    lines: String,
+}
+
+impl Said {
+    /// What was said of one, which has this line in a list.
+    fn add(&mut self, id: &str, why: String, line: &str) {
+        const ANY: &str = "{backup_id}";
+        let kind = without_request_ids(&why.replace(id, ANY));
+        match self.0.iter_mut().find(|one| one.kind == kind) {
+            Some(one) => {
+                // One request is enough for whoever asks the vendor.
+                one.why = one.why.replace(&one.id, ANY);
+                one.lines.push_str(line);
+            }
+            None => self.0.push(Remark { id: id.to_owned(), kind, why, lines: line.to_owned() }),
+        }
+    }
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|one| write!(f, "\n\n{}\n{}", one.why, one.lines))
+    }
+}
+
+fn without_request_ids(text: &str) -> String {
+    const BEGIN: &str = " (request ";
+    let mut parts = text.split(BEGIN);
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once(')').map_or(part, |(_, rest)| rest))
 }
 
 /// Tells the user how a wait goes on.
@@ -99,6 +142,24 @@ fn seen(name: &str, waited: Duration, status: Option<&Status>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_same_is_said_once() {
+        let mut said = Said::default();
+        let refused = |id, request| format!("dds refused DELETE /v3/backups/{id} (request {request}): no.");
+        for (id, why) in [
+            ("b1", refused("b1", "r1")),
+            ("b2", "It is busy (request r2).".to_owned()),
+            ("b3", refused("b3", "r3")),
+            ("b4", refused("b4", "r4")),
+        ] {
+            said.add(id, why, &format!("\n- {id}"));
+        }
+        assert_eq!(
+            said.to_string(),
+            "\n\ndds refused DELETE /v3/backups/{backup_id} (request r1): no.\n\n- b1\n- b3\n- b4\n\nIt is busy (request r2).\n\n- b2"
+        );
+    }
 
     #[test]
     fn the_lines_of_a_wait() {

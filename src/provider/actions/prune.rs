@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::super::explain::{About, Doing, explain, sentence, what_happened_while, what_next};
 use super::super::manual_backup::{pruned, unasked};
 use super::super::{fields, services};
-use super::{context, is_missing, region_attribute, timeout_attribute};
+use super::{Said, context, is_missing, region_attribute, timeout_attribute};
 use crate::backup::retention::{self, Candidate, Rule};
 use crate::backup::{self, Backup, BackupRef, Backups, Filter, Intent, Service};
 use crate::cloud::Context;
@@ -38,6 +38,9 @@ pub(crate) struct PruneBackups;
 
 const LIMIT: Duration = Duration::from_hours(1);
 
+/// The most that `keep_last` may be.
+pub(crate) const KEEP_AT_MOST: i64 = 1_000_000;
+
 impl Action<Backups> for PruneBackups {
     type Model = PruneConfig;
 
@@ -61,7 +64,7 @@ impl Action<Backups> for PruneBackups {
         .attribute(
             Attribute::string("name_prefix").required().describe("Only backups whose name begins so; `\"\"` for any name."),
         )
-        .attribute(Attribute::integer("keep_last").required().between(0, 1_000_000).describe(
+        .attribute(Attribute::integer("keep_last").required().between(0, KEEP_AT_MOST).describe(
             "So many of the newest that fit stay, 0 to 1000000. Only what both this and `older_than` say goes.",
         ))
         .attribute(
@@ -445,14 +448,10 @@ impl Tally<'_> {
 
     /// Some could not be deleted: which, by what was said of them, and what to do.
     fn refused(&self, service: &str) -> Diagnostic {
-        let mut said: Vec<(String, String)> = Vec::new();
+        let mut said = Said::default();
         let mut next: Vec<String> = Vec::new();
         for (backup, error) in &self.failed {
-            let (why, line) = (sentence(&what_happened_while(Doing::Prune, error)), line(backup));
-            match said.iter_mut().find(|(one, _)| *one == why) {
-                Some((_, lines)) => lines.push_str(&line),
-                None => said.push((why, line)),
-            }
+            said.add(&backup.id, sentence(&what_happened_while(Doing::Prune, error)), &line(backup));
             let about = About { service, id: Some(&backup.id), name: Some(&backup.name), region: "" };
             let step = what_next(Doing::Prune, about, error);
             if !next.contains(&step) {
@@ -479,10 +478,7 @@ impl Tally<'_> {
         if open > 0 {
             let _ = write!(detail, " For {open} a delete was sent; what became of them could not be told.");
         }
-        for (why, lines) in said {
-            let _ = write!(detail, "\n\n{why}\n{lines}");
-        }
-        let _ = write!(detail, "\n\n{}", next.join("\n\n"));
+        let _ = write!(detail, "{said}\n\n{}", next.join("\n\n"));
         Diagnostic::error("Backups were not deleted", detail)
     }
 }

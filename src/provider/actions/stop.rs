@@ -1,12 +1,17 @@
 //! The action `huaweidb_stop_backup`: the emergency stop.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::pin::pin;
 use std::time::Duration;
 
-use super::super::explain::{About, Doing, explain};
+use futures_util::StreamExt as _;
+
+use super::super::explain::{About, Doing, explain, sentence, what_happened_while, what_next};
 use super::super::{fields, services};
-use super::{context, is_missing, region_attribute, timeout_attribute};
-use crate::backup::{self, BackupRef, Backups, Filter, Status, StopOutcome, StopScope};
+use super::{Said, context, is_missing, region_attribute, timeout_attribute};
+use crate::backup::{self, Backup, BackupRef, Backups, Filter, Service, Status, StopOutcome, StopScope};
+use crate::cloud::{self, Context};
 use crate::plugin::{Action, Attr, Attribute, Diagnostic, Diagnostics, Path, Run, Schema, model};
 
 model! {
@@ -91,61 +96,22 @@ impl Action<Backups> for StopBackup {
         let service = services::required(&config.service)?;
         let client = services::regional(client, &config.region);
         let context = context(run, &config.timeout, LIMIT);
-        let key = service.facts().key();
         let instance_id = config.instance_id.into_known();
+        let stopping = Stopping { client: &client, context: &context, service, run };
         let by_id = config.backup_id.is_set();
-        let asked = if let Some(id) = config.backup_id.into_known() {
-            vec![BackupRef::new(id, instance_id.clone())]
+        let outcomes = if let Some(id) = config.backup_id.into_known() {
+            vec![stopping.one(BackupRef::new(id, instance_id.clone())).await]
         } else {
-            let filter = Filter { instance_id: instance_id.clone(), ..Filter::default() };
-            let about = About { service: key, id: None, name: None, region: "" };
-            let found = client.list(&context, service, &filter).await;
-            let found = found.map_err(|error| explain(Doing::Search, about, &error))?;
-            let id = instance_id.as_deref().unwrap_or_default();
-            if found.is_empty() && is_missing(&client, &context, service, id).await {
-                let undone = "No backup of it is listed, and nothing was stopped.";
-                return Err(services::no_such_instance(key, id, client.region(), undone).into());
-            }
-            let runs = |status: &Status| !status.is_final() && *status != Status::Deleting;
-            found.iter().filter(|backup| runs(&backup.status)).map(BackupRef::from).collect()
+            stopping.all(instance_id.as_deref().unwrap_or_default()).await?
         };
-        let mut stopped: Vec<&str> = Vec::new();
-        let mut idle = Vec::new();
-        for (nth, backup) in asked.iter().enumerate() {
-            run.tell(format!("Stopping the backup {}", backup.id));
-            let outcome = if by_id {
-                client.stop(&context, service, backup).await
-            } else {
-                client.stop_with_others(&context, service, backup).await
-            };
-            match outcome {
-                Ok(StopOutcome::Stopped(now)) => {
-                    let now = now.map_or("gone".to_owned(), |now| now.status.to_string());
-                    run.tell(format!("The backup {} is stopped: {now}", backup.id));
-                    stopped.push(&backup.id);
-                }
-                Ok(StopOutcome::Completed(now)) => {
-                    idle.push(format!("The backup {} was not stopped: it has completed", now.id));
-                }
-                Ok(StopOutcome::NotRunning(now)) => idle.push(format!("The backup {} is {}", backup.id, now.status)),
-                Err(backup::Error::Vanished { id }) => idle.push(format!("There is no backup {id}")),
-                Err(error) => {
-                    let about = About { service: key, id: Some(&backup.id), name: None, region: "" };
-                    let mut failed = explain(Doing::Stop, about, &error);
-                    let rest = asked[nth + 1..].iter().map(|backup| backup.id.as_str()).collect::<Vec<_>>();
-                    for (what, ids) in [("Stopped before that", stopped), ("Not asked for yet", rest)] {
-                        if !ids.is_empty() {
-                            let _ = write!(failed.detail, "\n\n{what}: {}.", ids.join(", "));
-                        }
-                    }
-                    return Err(failed.into());
-                }
-            }
+        if let Some(failed) = stopping.failed(&outcomes) {
+            return Err(failed.into());
         }
-        if asked.is_empty() {
+        let mut idle = stopping.idle(&outcomes);
+        if outcomes.is_empty() {
             idle.push(format!("No backup runs on the instance {}", instance_id.unwrap_or_default()));
         }
-        if !stopped.is_empty() {
+        if idle.len() < outcomes.len() {
             for what in idle {
                 run.tell(what);
             }
@@ -159,5 +125,265 @@ impl Action<Backups> for StopBackup {
         let detail = format!("{idle}. If that is fine, set `ignore_if_not_running = true`.");
         let blamed = Path::attribute(if by_id { "backup_id" } else { "instance_id" });
         Err(Diagnostic::error("No backup is running", detail).at(blamed).into())
+    }
+}
+
+/// A backup that was to be stopped, and how that ended.
+type Outcome = (BackupRef, Result<StopOutcome, backup::Error>);
+
+/// So many are stopped side by side at most.
+const AT_ONCE: usize = 200;
+
+fn runs(backup: &Backup) -> bool {
+    !backup.status.is_final() && backup.status != Status::Deleting
+}
+
+/// Who stops, and where.
+struct Stopping<'a> {
+    client: &'a Backups,
+    context: &'a Context,
+    service: &'static dyn Service,
+    run: &'a Run,
+}
+
+impl Stopping<'_> {
+    /// Stops one that is named by its id.
+    async fn one(&self, backup: BackupRef) -> Outcome {
+        self.asking(&backup);
+        let outcome = self.client.stop(self.context, self.service, &backup).await;
+        let outcome = match outcome {
+            // Where a service lists one instance's backups only, it may run on another one.
+            Err(backup::Error::Vanished { id }) => match self.elsewhere(&backup).await {
+                Ok(None) => Err(backup::Error::Vanished { id }),
+                Ok(Some(found)) => Err(backup::Error::Foreign { meant: Box::new(backup.clone()), found }),
+                Err(error) => Err(error),
+            },
+            outcome => outcome,
+        };
+        self.told((backup, outcome))
+    }
+
+    /// The backup of that id, if another instance has it.
+    async fn elsewhere(&self, backup: &BackupRef) -> Result<Option<Box<Backup>>, backup::Error> {
+        let found = self.client.of_any_instance(self.context, self.service, backup).await?;
+        Ok(found.filter(|found| Some(&found.instance_id) != backup.instance_id.as_ref()).map(Box::new))
+    }
+
+    /// Stops whatever runs on the instance.
+    async fn all(&self, instance_id: &str) -> Result<Vec<Outcome>, Diagnostics> {
+        let Stopping { client, context, service, .. } = *self;
+        let filter = Filter { instance_id: Some(instance_id.to_owned()), ..Filter::default() };
+        let about = About { service: service.facts().key(), id: None, name: None, region: "" };
+        let unfound = |error: backup::Error| explain(Doing::Search, about, &error);
+        let mut listed = client.list(context, service, &filter).await.map_err(unfound)?;
+        if listed.is_empty() && is_missing(client, context, service, instance_id).await {
+            let undone = "No backup of it is listed, and nothing was stopped.";
+            return Err(services::no_such_instance(about.service, instance_id, client.region(), undone).into());
+        }
+        // Nobody says after one look that nothing runs: lists lag.
+        if !listed.iter().any(runs) {
+            listed = client.list_again(context, service, &filter).await.map_err(unfound)?;
+        }
+        let running = listed.iter().filter(|backup| runs(backup)).map(BackupRef::from).collect::<Vec<_>>();
+        if service.facts().stop == StopScope::Instance {
+            return Ok(self.with_one_call(&filter, running).await);
+        }
+        let each = running.iter().map(|backup| self.with_others(backup.clone()));
+        // At once: one that does not end keeps none of the others running.
+        let mut ended = futures_util::stream::iter(each.collect::<Vec<_>>()).buffer_unordered(AT_ONCE);
+        let mut outcomes = Vec::with_capacity(running.len());
+        while let Some(outcome) = ended.next().await {
+            outcomes.push(outcome);
+        }
+        outcomes.sort_by_key(|(backup, _)| running.iter().position(|one| one.id == backup.id));
+        Ok(outcomes)
+    }
+
+    /// Stops one of those that run on an instance where nothing is spared.
+    async fn with_others(&self, backup: BackupRef) -> Outcome {
+        self.asking(&backup);
+        let outcome = self.client.stop_with_others(self.context, self.service, &backup).await;
+        self.told((backup, outcome))
+    }
+
+    /// Stops what runs on the instance where one call stops all of it: for one of them it is sent, the others are watched.
+    async fn with_one_call(&self, filter: &Filter, running: Vec<BackupRef>) -> Vec<Outcome> {
+        let mut outcomes = Vec::with_capacity(running.len());
+        let mut others = Others { open: running, ..Others::default() };
+        while !others.open.is_empty() {
+            let first = others.open.remove(0);
+            let (first, outcome) = {
+                let mut stop = pin!(self.with_others(first));
+                tokio::select! {
+                    biased;
+                    ended = &mut stop => ended,
+                    // Without an answer they are looked at again below.
+                    _ = others.end(self, filter, Next::Later) => stop.await,
+                }
+            };
+            let refused = outcome.as_ref().err().filter(|error| !error.was_sent()).cloned();
+            let is_gone = matches!(refused, Some(backup::Error::Vanished { .. }));
+            let is_stopped = matches!(outcome, Ok(StopOutcome::Stopped(_)));
+            let was_sent = is_stopped || outcome.as_ref().is_err_and(backup::Error::was_sent);
+            outcomes.push((first, outcome));
+            if was_sent {
+                let ended = others.end(self, filter, Next::Now).await;
+                outcomes.extend(others.unseen(ended.err()));
+            } else if let Some(error) = refused.filter(|_| !is_gone) {
+                outcomes.extend(others.open.drain(..).map(|backup| (backup, Err(error.clone()))));
+            }
+        }
+        outcomes.extend(others.ended);
+        outcomes
+    }
+
+    fn asking(&self, backup: &BackupRef) {
+        self.run.tell(format!("Stopping the backup {}", backup.id));
+    }
+
+    /// The same, and the user knows of it.
+    fn told(&self, outcome: Outcome) -> Outcome {
+        if let (backup, Ok(StopOutcome::Stopped(now))) = &outcome {
+            let now = now.as_ref().map_or("gone".to_owned(), |now| now.status.to_string());
+            self.run.tell(format!("The backup {} is stopped: {now}", backup.id));
+        }
+        outcome
+    }
+
+    /// What is to be said of those that did not run.
+    fn idle(&self, outcomes: &[Outcome]) -> Vec<String> {
+        let needs_instance = self.service.facts().needs_instance;
+        let each = outcomes.iter().filter_map(|(backup, outcome)| match outcome {
+            Ok(StopOutcome::Completed(now)) => Some(format!("The backup {} was not stopped: it has completed", now.id)),
+            Ok(StopOutcome::NotRunning(now)) => Some(format!("The backup {} is {}", backup.id, now.status)),
+            Err(backup::Error::Vanished { id }) => Some(match &backup.instance_id {
+                Some(instance_id) if needs_instance => format!("The instance {instance_id} lists no backup {id}"),
+                _ => format!("There is no backup {id}"),
+            }),
+            Ok(StopOutcome::Stopped(_)) | Err(_) => None,
+        });
+        each.collect()
+    }
+
+    /// The error, if one of them was not seen to stop: what became of each.
+    fn failed(&self, outcomes: &[Outcome]) -> Option<Diagnostic> {
+        let about = |backup| About { service: self.service.facts().key(), id: Some(backup), name: None, region: "" };
+        let is_failure = |error: &&backup::Error| !matches!(error, backup::Error::Vanished { .. });
+        let failures = outcomes.iter().filter_map(|(backup, outcome)| {
+            outcome.as_ref().err().filter(is_failure).map(|error| (backup.id.as_str(), error))
+        });
+        let failures = failures.collect::<Vec<_>>();
+        if let ([(id, error)], [_]) = (&*failures, outcomes) {
+            return Some(explain(Doing::Stop, about(id), error));
+        }
+        if failures.is_empty() {
+            return None;
+        }
+        let mut next: Vec<String> = Vec::new();
+        for (id, error) in &failures {
+            let step = what_next(Doing::Stop, about(id), error);
+            if !next.contains(&step) {
+                next.push(step);
+            }
+        }
+        let is_stopped = |outcome: &&Outcome| matches!(outcome.1, Ok(StopOutcome::Stopped(_)));
+        let stopped = outcomes.iter().filter(is_stopped).map(|(backup, _)| line(&backup.id)).collect::<Vec<_>>();
+        let mut detail = format!("{} of {} stopped.", stopped.len(), outcomes.len());
+        if !stopped.is_empty() {
+            let _ = write!(detail, "\n\nStopped:\n{}", stopped.concat());
+        }
+        for idle in self.idle(outcomes) {
+            let _ = write!(detail, "\n\n{idle}.");
+        }
+        for (what, was_sent) in [
+            ("Asked to stop, and not seen to end:", true),
+            ("Not asked to stop, or refused, so that they go on as before, as far as is known:", false),
+        ] {
+            let mut said = Said::default();
+            let mut those = failures.iter().filter(|(_, error)| error.was_sent() == was_sent).peekable();
+            if those.peek().is_some() {
+                let _ = write!(detail, "\n\n{what}");
+            }
+            for (id, error) in those {
+                said.add(id, sentence(&what_happened_while(Doing::Stop, error)), &line(id));
+            }
+            let _ = write!(detail, "{said}");
+        }
+        let _ = write!(detail, "\n\n{}", next.join("\n\n"));
+        Some(Diagnostic::error("Backups were not stopped", detail).at(Path::attribute("instance_id")))
+    }
+}
+
+fn line(id: &str) -> String {
+    format!("\n- {id}")
+}
+
+/// When the next look at what runs comes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Now,
+    Later,
+}
+
+/// What is stopped by a call that is sent for another one on the instance.
+#[derive(Default)]
+struct Others {
+    /// Not seen to end yet.
+    open: Vec<BackupRef>,
+    /// As they were seen running last.
+    last: BTreeMap<String, Backup>,
+    /// Those that one look lacked.
+    lacking: BTreeSet<String>,
+    ended: Vec<Outcome>,
+}
+
+impl Others {
+    /// Looks at the list until none of them runs.
+    async fn end(&mut self, stopping: &Stopping<'_>, filter: &Filter, mut next: Next) -> Result<(), backup::Error> {
+        let Stopping { client, context, service, .. } = *stopping;
+        while !self.open.is_empty() {
+            let listed = match next {
+                Next::Now => client.list(context, service, filter).await?,
+                Next::Later => client.list_again(context, service, filter).await?,
+            };
+            next = Next::Later;
+            for backup in std::mem::take(&mut self.open) {
+                let ended = match listed.iter().find(|one| one.id == backup.id) {
+                    Some(now) if runs(now) => {
+                        self.lacking.remove(&backup.id);
+                        self.last.insert(backup.id.clone(), now.clone());
+                        self.open.push(backup);
+                        continue;
+                    }
+                    Some(now) if now.status == Status::Completed => StopOutcome::Completed(Box::new(now.clone())),
+                    Some(now) => StopOutcome::Stopped(Some(Box::new(now.clone()))),
+                    None if self.lacking.insert(backup.id.clone()) => {
+                        self.open.push(backup);
+                        continue;
+                    }
+                    None => StopOutcome::Stopped(None),
+                };
+                self.ended.push(stopping.told((backup, Ok(ended))));
+            }
+        }
+        Ok(())
+    }
+
+    /// Those whose end was not seen, and why nobody looks any more.
+    fn unseen(&mut self, why: Option<backup::Error>) -> Vec<Outcome> {
+        let Others { open, last, .. } = self;
+        let each = open.drain(..).map(|backup| {
+            let (id, last) = (backup.id.clone(), last.remove(&backup.id).map(Box::new));
+            let end = match why.clone() {
+                Some(backup::Error::Cloud(cloud::Error::Stopped { .. })) => backup::Error::Stopped { id, last },
+                Some(backup::Error::Cloud(cloud::Error::DeadlinePassed { last: trouble, .. })) => {
+                    backup::Error::StillRunning { id, last, cause: trouble }
+                }
+                Some(error) => error,
+                None => backup::Error::Stopped { id, last },
+            };
+            (backup, Err(backup::Error::Sent(Box::new(end))))
+        });
+        each.collect()
     }
 }

@@ -11,7 +11,7 @@ mod restores;
 use std::collections::BTreeSet;
 use std::fs;
 
-use huaweidb_emulator::{Emulator, Fault, FaultKind, NewBackups, NewInstance, Options, Pace};
+use huaweidb_emulator::{Emulator, Fault, FaultKind, JobEnd, NewBackups, NewInstance, Options, Pace};
 use serde_json::{Value, json};
 use tokio::time::{Duration, sleep};
 
@@ -527,6 +527,7 @@ async fn what_actions_say() {
     book.lines("progress of a stop that may find nothing", &progress);
     let (_, said) = run.invoke_and_say(stop, &json!({ "service": "dds", "backup_id": FOREIGN })).await;
     book.add("a stop of what is not there", &said);
+    stops(&run, &mut book).await;
 
     run.emulator.set_pace(|pace| *pace = Pace::of_backups(0.2));
     run.backups(3, "old-");
@@ -564,6 +565,32 @@ async fn what_actions_say() {
     let events = run.host.provider().invoke_action(request).await.unwrap().into_inner();
     book.add("an action that is none", &ended(events).await.1);
     book.is("actions");
+}
+
+/// What stops say that do not reach all, or look on the wrong instance.
+async fn stops(run: &Run, book: &mut Book) {
+    const STOP: &str = "huaweidb_stop_backup";
+    let elsewhere = json!({ "service": "rds", "backup_id": FOREIGN, "instance_id": run.emulator.instance("rds") });
+    let (_, said) = run.invoke_and_say(STOP, &elsewhere).await;
+    book.add("a stop of what its instance does not list", &said);
+    let running = run.emulator.add_backups(&NewBackups {
+        instance_id: run.dds(),
+        status: "BUILDING".to_owned(),
+        count: 3,
+        seconds_apart: 60.0,
+        ..NewBackups::default()
+    });
+    let stop = |fault: Fault, one: usize| fault.on("dds").operation("stop").path(&running[one].id).times(99);
+    run.emulator.fault(stop(Fault::undone(JobEnd::Running), 0));
+    let body = json!({ "error_code": "DBS.200001", "error_msg": "no permission for you" });
+    run.emulator.fault(stop(Fault::status(403).body(body), 1));
+    let all = json!({ "service": "dds", "instance_id": run.dds(), "all_on_instance": true, "timeout": "5s" });
+    let (_, said) = run.invoke_and_say(STOP, &all).await;
+    book.add("a stop that does not reach all", &said);
+    run.emulator.clear_faults();
+    for one in &running {
+        run.emulator.set_status(&one.id, "FAILED");
+    }
 }
 
 /// What a plan and an invocation say of what is in the state, or is to be kept.
@@ -807,6 +834,17 @@ async fn lists(run: &Run, book: &mut Book) {
     let events = run.list(&json!({ "service": "dds" }), 10, true).await;
     let said = events.into_iter().flat_map(|event| event.diagnostic).collect::<Vec<_>>();
     book.add("list: what no configuration can be written for", &said);
+    run.backups(150, "many-");
+    for (case, arguments, limit) in [
+        ("a service fails in the middle", json!({}), 1000),
+        ("the limit is reached, and the search for more fails", json!({ "service": "dds" }), 100),
+    ] {
+        run.emulator.fault(Fault::status(403).on("dds").operation("list").skip(1).times(9));
+        let events = run.list(&arguments, limit, false).await;
+        run.emulator.clear_faults();
+        let said = events.into_iter().flat_map(|event| event.diagnostic).collect::<Vec<_>>();
+        book.add(&format!("list: {case}"), &said);
+    }
 }
 
 /// What functions refuse.
@@ -816,11 +854,13 @@ async fn functions(run: &Run, book: &mut Book) {
         ("backup_name", "a prefix that is none", vec![json!("1st"), now.clone()]),
         ("backup_name", "a time that is none", vec![json!("a"), json!("yesterday")]),
         ("backup_name", "a time beyond all", vec![json!("a"), json!("9999-12-31T23:59:59Z")]),
+        ("backup_name", "a time before all", vec![json!("a"), json!("0000-01-01T00:00:00+23:59")]),
         ("backup_name", "too few arguments", vec![json!("a")]),
         ("backup_name", "no prefix", vec![Value::Null, now.clone()]),
         ("backup_name", "a number for a text", vec![json!(7), now.clone()]),
         ("parse_instance_id", "an id that is none", vec![json!("in02")]),
         ("select_prunable", "fewer than none", vec![json!([]), json!(-1), Value::Null, now.clone()]),
+        ("select_prunable", "more than can be kept", vec![json!([]), json!(1_000_001), Value::Null, now.clone()]),
         ("select_prunable", "an age that is none", vec![json!([]), Value::Null, json!("long"), now.clone()]),
         ("select_prunable", "a time that is none", vec![json!([]), Value::Null, Value::Null, json!("now")]),
         ("no_such", "a function that is none", vec![]),
