@@ -59,7 +59,7 @@ fn foreign_instance(service: &'static dyn Service, instance_id: &Attr<String>) -
 
 /// What was said of several backups: the same, but for the request and the backup that it names, once.
 #[derive(Default)]
-struct Said(Vec<Remark>);
+struct Remarks(Vec<Remark>);
 
 struct Remark {
     /// The first one's id.
@@ -70,7 +70,7 @@ struct Remark {
     lines: String,
 }
 
-impl Said {
+impl Remarks {
     /// What was said of one, which has this line in a list.
     fn add(&mut self, id: &str, why: String, line: &str) {
         const ANY: &str = "{backup_id}";
@@ -86,7 +86,7 @@ impl Said {
     }
 }
 
-impl fmt::Display for Said {
+impl fmt::Display for Remarks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|one| write!(f, "\n\n{}\n{}", one.why, one.lines))
     }
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn the_same_is_said_once() {
-        let mut said = Said::default();
+        let mut said = Remarks::default();
         let refused = |id, request| format!("dds refused DELETE /v3/backups/{id} (request {request}): no.");
         for (id, why) in [
             ("b1", refused("b1", "r1")),

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::super::explain::{About, Doing, explain, sentence, what_happened_while, what_next};
 use super::super::manual_backup::{pruned, unasked};
 use super::super::{fields, services};
-use super::{Said, context, is_missing, region_attribute, timeout_attribute};
+use super::{Remarks, context, is_missing, region_attribute, timeout_attribute};
 use crate::backup::retention::{self, Candidate, Rule};
 use crate::backup::{self, Backup, BackupRef, Backups, Filter, Intent, Service};
 use crate::cloud::Context;
@@ -448,7 +448,7 @@ impl Tally<'_> {
 
     /// Some could not be deleted: which, by what was said of them, and what to do.
     fn refused(&self, service: &str) -> Diagnostic {
-        let mut said = Said::default();
+        let mut said = Remarks::default();
         let mut next: Vec<String> = Vec::new();
         for (backup, error) in &self.failed {
             said.add(&backup.id, sentence(&what_happened_while(Doing::Prune, error)), &line(backup));

@@ -1,17 +1,15 @@
 //! The action `huaweidb_stop_backup`: the emergency stop.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 
 use super::super::explain::{About, Doing, explain, sentence, what_happened_while, what_next};
 use super::super::{fields, services};
-use super::{Said, context, is_missing, region_attribute, timeout_attribute};
+use super::{Remarks, context, is_missing, region_attribute, timeout_attribute};
 use crate::backup::{self, Backup, BackupRef, Backups, Filter, Service, Status, StopOutcome, StopScope};
-use crate::cloud::{self, Context};
+use crate::cloud::Context;
 use crate::plugin::{Action, Attr, Attribute, Diagnostic, Diagnostics, Path, Run, Schema, model};
 
 model! {
@@ -129,7 +127,7 @@ impl Action<Backups> for StopBackup {
 }
 
 /// A backup that was to be stopped, and how that ended.
-type Outcome = (BackupRef, Result<StopOutcome, backup::Error>);
+type StopEnd = (BackupRef, Result<StopOutcome, backup::Error>);
 
 /// So many are stopped side by side at most.
 const AT_ONCE: usize = 200;
@@ -148,7 +146,7 @@ struct Stopping<'a> {
 
 impl Stopping<'_> {
     /// Stops one that is named by its id.
-    async fn one(&self, backup: BackupRef) -> Outcome {
+    async fn one(&self, backup: BackupRef) -> StopEnd {
         self.asking(&backup);
         let outcome = self.client.stop(self.context, self.service, &backup).await;
         let outcome = match outcome {
@@ -170,7 +168,7 @@ impl Stopping<'_> {
     }
 
     /// Stops whatever runs on the instance.
-    async fn all(&self, instance_id: &str) -> Result<Vec<Outcome>, Diagnostics> {
+    async fn all(&self, instance_id: &str) -> Result<Vec<StopEnd>, Diagnostics> {
         let Stopping { client, context, service, .. } = *self;
         let filter = Filter { instance_id: Some(instance_id.to_owned()), ..Filter::default() };
         let about = About { service: service.facts().key(), id: None, name: None, region: "" };
@@ -186,7 +184,7 @@ impl Stopping<'_> {
         }
         let running = listed.iter().filter(|backup| runs(backup)).map(BackupRef::from).collect::<Vec<_>>();
         if service.facts().stop == StopScope::Instance {
-            return Ok(self.with_one_call(&filter, running).await);
+            return Ok(self.with_one_call(running).await);
         }
         let each = running.iter().map(|backup| self.with_others(backup.clone()));
         // At once: one that does not end keeps none of the others running.
@@ -200,40 +198,34 @@ impl Stopping<'_> {
     }
 
     /// Stops one of those that run on an instance where nothing is spared.
-    async fn with_others(&self, backup: BackupRef) -> Outcome {
+    async fn with_others(&self, backup: BackupRef) -> StopEnd {
         self.asking(&backup);
         let outcome = self.client.stop_with_others(self.context, self.service, &backup).await;
         self.told((backup, outcome))
     }
 
-    /// Stops what runs on the instance where one call stops all of it: for one of them it is sent, the others are watched.
-    async fn with_one_call(&self, filter: &Filter, running: Vec<BackupRef>) -> Vec<Outcome> {
+    /// Stops what runs on the instance where one call stops all of it. What is known of a call that was not seen to work is known of
+    /// all that it was for.
+    async fn with_one_call(&self, running: Vec<BackupRef>) -> Vec<StopEnd> {
         let mut outcomes = Vec::with_capacity(running.len());
-        let mut others = Others { open: running, ..Others::default() };
-        while !others.open.is_empty() {
-            let first = others.open.remove(0);
-            let (first, outcome) = {
-                let mut stop = pin!(self.with_others(first));
-                tokio::select! {
-                    biased;
-                    ended = &mut stop => ended,
-                    // Without an answer they are looked at again below.
-                    _ = others.end(self, filter, Next::Later) => stop.await,
+        let mut open = running.into_iter();
+        while let Some(backup) = open.next() {
+            let (backup, outcome) = match self.with_others(backup).await {
+                // It was seen to run, and the call that was sent for the first one ended it.
+                (backup, Ok(StopOutcome::NotRunning(now))) if !outcomes.is_empty() => {
+                    let is_complete = now.status == Status::Completed;
+                    let ended = if is_complete { StopOutcome::Completed(now) } else { StopOutcome::Stopped(Some(now)) };
+                    self.told((backup, Ok(ended)))
                 }
+                outcome => outcome,
             };
-            let refused = outcome.as_ref().err().filter(|error| !error.was_sent()).cloned();
-            let is_gone = matches!(refused, Some(backup::Error::Vanished { .. }));
-            let is_stopped = matches!(outcome, Ok(StopOutcome::Stopped(_)));
-            let was_sent = is_stopped || outcome.as_ref().is_err_and(backup::Error::was_sent);
-            outcomes.push((first, outcome));
-            if was_sent {
-                let ended = others.end(self, filter, Next::Now).await;
-                outcomes.extend(others.unseen(ended.err()));
-            } else if let Some(error) = refused.filter(|_| !is_gone) {
-                outcomes.extend(others.open.drain(..).map(|backup| (backup, Err(error.clone()))));
+            let failed =
+                outcome.as_ref().err().filter(|error| !matches!(error, backup::Error::Vanished { .. })).cloned();
+            outcomes.push((backup, outcome));
+            if let Some(error) = failed {
+                outcomes.extend(open.by_ref().map(|backup| (backup, Err(error.clone()))));
             }
         }
-        outcomes.extend(others.ended);
         outcomes
     }
 
@@ -242,7 +234,7 @@ impl Stopping<'_> {
     }
 
     /// The same, and the user knows of it.
-    fn told(&self, outcome: Outcome) -> Outcome {
+    fn told(&self, outcome: StopEnd) -> StopEnd {
         if let (backup, Ok(StopOutcome::Stopped(now))) = &outcome {
             let now = now.as_ref().map_or("gone".to_owned(), |now| now.status.to_string());
             self.run.tell(format!("The backup {} is stopped: {now}", backup.id));
@@ -251,7 +243,7 @@ impl Stopping<'_> {
     }
 
     /// What is to be said of those that did not run.
-    fn idle(&self, outcomes: &[Outcome]) -> Vec<String> {
+    fn idle(&self, outcomes: &[StopEnd]) -> Vec<String> {
         let needs_instance = self.service.facts().needs_instance;
         let each = outcomes.iter().filter_map(|(backup, outcome)| match outcome {
             Ok(StopOutcome::Completed(now)) => Some(format!("The backup {} was not stopped: it has completed", now.id)),
@@ -266,7 +258,7 @@ impl Stopping<'_> {
     }
 
     /// The error, if one of them was not seen to stop: what became of each.
-    fn failed(&self, outcomes: &[Outcome]) -> Option<Diagnostic> {
+    fn failed(&self, outcomes: &[StopEnd]) -> Option<Diagnostic> {
         let about = |backup| About { service: self.service.facts().key(), id: Some(backup), name: None, region: "" };
         let is_failure = |error: &&backup::Error| !matches!(error, backup::Error::Vanished { .. });
         let failures = outcomes.iter().filter_map(|(backup, outcome)| {
@@ -286,7 +278,7 @@ impl Stopping<'_> {
                 next.push(step);
             }
         }
-        let is_stopped = |outcome: &&Outcome| matches!(outcome.1, Ok(StopOutcome::Stopped(_)));
+        let is_stopped = |outcome: &&StopEnd| matches!(outcome.1, Ok(StopOutcome::Stopped(_)));
         let stopped = outcomes.iter().filter(is_stopped).map(|(backup, _)| line(&backup.id)).collect::<Vec<_>>();
         let mut detail = format!("{} of {} stopped.", stopped.len(), outcomes.len());
         if !stopped.is_empty() {
@@ -299,7 +291,7 @@ impl Stopping<'_> {
             ("Asked to stop, and not seen to end:", true),
             ("Not asked to stop, or refused, so that they go on as before, as far as is known:", false),
         ] {
-            let mut said = Said::default();
+            let mut said = Remarks::default();
             let mut those = failures.iter().filter(|(_, error)| error.was_sent() == was_sent).peekable();
             if those.peek().is_some() {
                 let _ = write!(detail, "\n\n{what}");
@@ -316,74 +308,4 @@ impl Stopping<'_> {
 
 fn line(id: &str) -> String {
     format!("\n- {id}")
-}
-
-/// When the next look at what runs comes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Next {
-    Now,
-    Later,
-}
-
-/// What is stopped by a call that is sent for another one on the instance.
-#[derive(Default)]
-struct Others {
-    /// Not seen to end yet.
-    open: Vec<BackupRef>,
-    /// As they were seen running last.
-    last: BTreeMap<String, Backup>,
-    /// Those that one look lacked.
-    lacking: BTreeSet<String>,
-    ended: Vec<Outcome>,
-}
-
-impl Others {
-    /// Looks at the list until none of them runs.
-    async fn end(&mut self, stopping: &Stopping<'_>, filter: &Filter, mut next: Next) -> Result<(), backup::Error> {
-        let Stopping { client, context, service, .. } = *stopping;
-        while !self.open.is_empty() {
-            let listed = match next {
-                Next::Now => client.list(context, service, filter).await?,
-                Next::Later => client.list_again(context, service, filter).await?,
-            };
-            next = Next::Later;
-            for backup in std::mem::take(&mut self.open) {
-                let ended = match listed.iter().find(|one| one.id == backup.id) {
-                    Some(now) if runs(now) => {
-                        self.lacking.remove(&backup.id);
-                        self.last.insert(backup.id.clone(), now.clone());
-                        self.open.push(backup);
-                        continue;
-                    }
-                    Some(now) if now.status == Status::Completed => StopOutcome::Completed(Box::new(now.clone())),
-                    Some(now) => StopOutcome::Stopped(Some(Box::new(now.clone()))),
-                    None if self.lacking.insert(backup.id.clone()) => {
-                        self.open.push(backup);
-                        continue;
-                    }
-                    None => StopOutcome::Stopped(None),
-                };
-                self.ended.push(stopping.told((backup, Ok(ended))));
-            }
-        }
-        Ok(())
-    }
-
-    /// Those whose end was not seen, and why nobody looks any more.
-    fn unseen(&mut self, why: Option<backup::Error>) -> Vec<Outcome> {
-        let Others { open, last, .. } = self;
-        let each = open.drain(..).map(|backup| {
-            let (id, last) = (backup.id.clone(), last.remove(&backup.id).map(Box::new));
-            let end = match why.clone() {
-                Some(backup::Error::Cloud(cloud::Error::Stopped { .. })) => backup::Error::Stopped { id, last },
-                Some(backup::Error::Cloud(cloud::Error::DeadlinePassed { last: trouble, .. })) => {
-                    backup::Error::StillRunning { id, last, cause: trouble }
-                }
-                Some(error) => error,
-                None => backup::Error::Stopped { id, last },
-            };
-            (backup, Err(backup::Error::Sent(Box::new(end))))
-        });
-        each.collect()
-    }
 }

@@ -74,7 +74,8 @@ pub(super) fn schema() -> Schema {
     .attribute(Attribute::bool("deletion_protection").optional().default(false).describe(
         "Whether plans and applies that would delete the backup are refused. A failed backup is not protected, and \
          `on_destroy = \"retain\"` deletes nothing. Without it, `-replace`, `replace_triggered_by` and a saved plan that replaces, applied in another \
-         region, delete a completed backup without a warning: the CLI shows none, or does not tell. Default: `false`. Changed in place.",
+         region, delete a completed backup without a warning: the CLI shows none, or does not tell. It holds for this resource: with `-target` a \
+         rotation does not hear of what is left out. Default: `false`. Changed in place.",
     ))
     .attribute(Attribute::string("region").optional_computed().keeps().replaces().check(checks::check_region).describe(
         "Region of the instance. Default: the provider's region. Changing it takes a new backup.",

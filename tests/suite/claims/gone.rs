@@ -256,9 +256,7 @@ async fn not_done_and_not_shown(service: &'static str, answer: OneAnswer) -> Res
     }
     let by_id = match answer {
         OneAnswer::Empty => Fault::new(FaultKind::EmptyList),
-        OneAnswer::Code => {
-            Fault::documented(codes(service, About::Backup).next().expect("there is one"))
-        }
+        OneAnswer::Code => Fault::documented(codes(service, About::Backup).next().expect("there is one")),
     };
     stage.emulator.fault(by_id.on(service).query("backup_id").times(100_000));
     // Without the refresh before it, where the same would be an absence like any other.
