@@ -47,9 +47,8 @@ impl Operation<'_> {
 
     /// Whether a question was refused because the backup's instance is gone, where the service shows backups only by their instance.
     async fn has_lost_its_instance(&self, backup: &BackupRef, error: &cloud::Error) -> bool {
-        self.service.facts().needs_instance
-            && error.refusal().is_some_and(|refusal| matches!(refusal.status, 400 | 404))
-            && matches!(self.knows(backup.instance_id.as_deref()).await, Ok(InstanceKnown::Unlisted))
+        error.refusal().is_some_and(|refusal| matches!(refusal.status, 400 | 404))
+            && matches!(self.knows(backup.instance_id.as_deref()).await, Ok(InstanceKnown::OnlyViewGone))
     }
 
     /// Asks everything that an absence needs to be believed, after a look by id that did not show the backup.
@@ -65,7 +64,6 @@ impl Operation<'_> {
             job: None,
             listed: backup.begun.as_ref().is_some_and(|begun| begun.listed),
             old: backup.begun.as_ref().is_none_or(|begun| begun.at.is_none_or(is_old)),
-            by_instance: self.service.facts().needs_instance,
         };
         loop {
             if let Some(job_id) = backup.begun.as_ref().and_then(|begun| begun.job_id.as_deref()) {
@@ -90,7 +88,10 @@ impl Operation<'_> {
     async fn knows(&self, instance_id: Option<&str>) -> Result<InstanceKnown, Error> {
         let Some(id) = instance_id else { return Ok(InstanceKnown::Yes) };
         match lookup::shown(self.client, id).await {
-            Ok(shown) => Ok(self.known(&shown).await),
+            Ok(shown) => Ok(match self.known(&shown).await {
+                InstanceKnown::Unlisted if self.service.facts().needs_instance => InstanceKnown::OnlyViewGone,
+                known => known,
+            }),
             Err(Error::Cloud(error)) if interruption_of(&error).is_some() => Err(error.into()),
             Err(_) => Ok(InstanceKnown::Unasked),
         }
@@ -117,7 +118,6 @@ impl Operation<'_> {
             job: None,
             listed: true,
             old: true,
-            by_instance: false,
         };
         loop {
             let shown = lookup::shown(self.client, id).await?;

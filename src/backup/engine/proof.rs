@@ -77,8 +77,6 @@ pub(super) struct Absence {
     pub(super) listed: bool,
     /// Whether it was begun so long ago that lists cannot lag behind any more.
     pub(super) old: bool,
-    /// Whether the service shows backups only by their instance, so that what outlives its instance is never seen.
-    pub(super) by_instance: bool,
 }
 
 /// Whether the service knows an instance.
@@ -87,6 +85,8 @@ pub(super) enum InstanceKnown {
     Yes,
     /// The service's own list of instances was read and lacks it.
     Unlisted,
+    /// The same, and the service shows backups only by their instance: what outlives it is never seen.
+    OnlyViewGone,
     /// That list is empty, and IAM does not say that the project is one of those who ask.
     NothingListed,
     Unasked,
@@ -108,12 +108,12 @@ const LOOKS: u32 = 2;
 pub(super) fn gone(absence: &Absence) -> Gone {
     match (absence.same_project, absence.instance) {
         (Some(false), _) => return Gone::Doubtful(Doubt::OtherProject),
-        (None, InstanceKnown::Unlisted | InstanceKnown::NothingListed) => {
+        (None, InstanceKnown::Unlisted | InstanceKnown::OnlyViewGone | InstanceKnown::NothingListed) => {
             return Gone::Doubtful(Doubt::ProjectUnknown);
         }
         (_, InstanceKnown::NothingListed) => return Gone::Doubtful(Doubt::NotTheCallers),
         (_, InstanceKnown::Unasked) => return Gone::Doubtful(Doubt::InstanceUnknown),
-        (_, InstanceKnown::Unlisted) if absence.by_instance => return Gone::Doubtful(Doubt::InstanceGone),
+        (_, InstanceKnown::OnlyViewGone) => return Gone::Doubtful(Doubt::InstanceGone),
         _ => {}
     }
     if !absence.ended {
@@ -241,7 +241,6 @@ mod tests {
             job: None,
             listed: true,
             old: true,
-            by_instance: false,
         };
         let begun = Absence { ended: false, listed: false, old: false, ..sure };
         for (what, absence, expected) in [
@@ -250,10 +249,9 @@ mod tests {
             ("the instance is gone too", Absence { instance: InstanceKnown::Unlisted, ..sure }, Gone::Proven),
             (
                 "the same where only it shows its backups",
-                Absence { instance: InstanceKnown::Unlisted, by_instance: true, ..sure },
+                Absence { instance: InstanceKnown::OnlyViewGone, ..sure },
                 doubt(Doubt::InstanceGone),
             ),
-            ("only its instance shows it, and is there", Absence { by_instance: true, ..sure }, Gone::Proven),
             (
                 "no word about the instance",
                 Absence { instance: InstanceKnown::Unasked, ..sure },
