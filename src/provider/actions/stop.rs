@@ -264,7 +264,9 @@ impl Stopping<'_> {
         let failures = outcomes.iter().filter_map(|(backup, outcome)| {
             outcome.as_ref().err().filter(is_failure).map(|error| (backup.id.as_str(), error))
         });
-        let failures = failures.collect::<Vec<_>>();
+        let mut failures = failures.collect::<Vec<_>>();
+        // In the order in which they are told.
+        failures.sort_by_key(|(_, error)| !error.was_sent());
         if let ([(id, error)], [_]) = (&*failures, outcomes) {
             return Some(explain(Doing::Stop, about(id), error));
         }
