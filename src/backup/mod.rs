@@ -164,6 +164,11 @@ impl Status {
             .unwrap_or_else(|| Status::Other(word.to_owned()))
     }
 
+    /// Whether a backup is being taken, as far as can be told.
+    pub fn runs(&self) -> bool {
+        matches!(self, Status::Building | Status::Other(_))
+    }
+
     /// Whether it will not change by itself any more.
     pub fn is_final(&self) -> bool {
         matches!(self, Status::Completed | Status::Failed)

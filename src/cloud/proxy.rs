@@ -61,8 +61,8 @@ impl Proxy {
         let text = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
         let wrong = |why: &str| Err(format!("the address of the proxy in {} {why}", self.named_by));
         match Url::parse(&text) {
-            Err(_) => wrong("is none; expected is http://host:port"),
-            Ok(url) if url.host_str().is_none_or(str::is_empty) => wrong("has no host; expected is http://host:port"),
+            Err(_) => wrong("cannot be read; expected: http://host:port"),
+            Ok(url) if url.host_str().is_none_or(str::is_empty) => wrong("has no host; expected: http://host:port"),
             // A sign of the password that is not encoded ends the host too early, and what is shown of it is the password's.
             Ok(url)
                 if [Some(url.path()), url.query(), url.fragment()]
@@ -83,7 +83,7 @@ impl Proxy {
                 wrong("has a `%` in user or password that stands for nothing; a `%` of their own is written %25")
             }
             Ok(url) if url.domain().is_some_and(|host| impossible(host).is_some()) => {
-                wrong("names a host that cannot exist; expected is http://host:port")
+                wrong("names a host that cannot exist; expected: http://host:port")
             }
             Ok(url) if !matches!(url.scheme(), "http" | "https") => {
                 wrong(&format!("begins with {}; only http and https are known here", url.scheme()))
@@ -256,8 +256,8 @@ mod tests {
             assert!(!format!("{proxy:?}").contains("hush"), "{proxy:?}");
         }
         for (address, why) in [
-            ("http://", "HTTPS_PROXY is none"),
-            ("me:hush@", "HTTPS_PROXY is none"),
+            ("http://", "HTTPS_PROXY cannot be read"),
+            ("me:hush@", "HTTPS_PROXY cannot be read"),
             ("socks5://proxy:1080", "begins with socks5"),
         ] {
             let said = Proxy::new(address, "HTTPS_PROXY", "").host().unwrap_err();

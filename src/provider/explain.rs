@@ -255,8 +255,12 @@ fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String 
             format!("The failed backup {id} stays in the cloud and in the state.")
         }
         (_, backup::Error::Foreign { .. }) => "Nothing was sent, and nothing is ever done to that backup.".to_owned(),
-        (Doing::Delete | Doing::Prune, backup::Error::Doubtful { .. }) => {
+        (Doing::Delete, backup::Error::Doubtful { .. }) => {
             "Nothing was deleted. The state keeps what was known before.".to_owned()
+        }
+        (Doing::Prune, backup::Error::Doubtful { .. }) => "Nothing was deleted.".to_owned(),
+        (Doing::Stop, backup::Error::Doubtful { .. }) => {
+            format!("No stop was sent; whether the backup {id} runs is not known.")
         }
         (Doing::Wait, _) => format!("The backup {id} exists in the cloud and stays in the state."),
         (Doing::Read, _) => "The state keeps what was known before.".to_owned(),
@@ -294,7 +298,7 @@ pub(super) fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -
     }
     match (doing, error) {
         (Doing::Final, error) => next_of_final(error),
-        (_, backup::Error::Doubtful { doubt, .. }) => next_in_doubt(*doubt, about),
+        (_, backup::Error::Doubtful { doubt, .. }) => next_in_doubt(doing, *doubt, about),
         (Doing::Stop, backup::Error::Foreign { found, .. }) => {
             format!("Check the arguments: that backup is one of the instance {}.", found.instance_id)
         }
@@ -497,20 +501,24 @@ fn doubtful(doubt: Doubt) -> &'static str {
 /// What to do about a backup whose absence cannot be proven.
 const FORGET: &str = "If the backup is really gone, forget it with `terraform state rm` and the resource's address.";
 
-fn next_in_doubt(doubt: Doubt, about: About<'_>) -> String {
-    match doubt {
-        Doubt::OtherProject | Doubt::ProjectUnknown | Doubt::NotTheCallers | Doubt::InstanceUnknown => format!(
-            "Check the account, the project and the region: `terraform-provider-huaweidb doctor` shows them. {FORGET}"
-        ),
-        Doubt::InstanceGone => format!(
+fn next_in_doubt(doing: Doing, doubt: Doubt, about: About<'_>) -> String {
+    // What only looks has nothing to forget, and an action has no address.
+    let has_state = matches!(doing, Doing::Read | Doing::Delete | Doing::Wait);
+    let next = match doubt {
+        Doubt::OtherProject | Doubt::ProjectUnknown | Doubt::NotTheCallers | Doubt::InstanceUnknown => {
+            "Check the account, the project and the region: `terraform-provider-huaweidb doctor` shows them.".to_owned()
+        }
+        Doubt::InstanceGone if has_state => format!(
             "To delete it, run `terraform destroy -refresh=false` with `-target` and the resource's address: then it is deleted by its id. \
-             Look for it in the console of {}. {FORGET}",
+             Look for it in the console of {}.",
             about.service
         ),
+        Doubt::InstanceGone => format!("Look for it in the console of {}.", about.service),
         Doubt::NotListedYet | Doubt::JobContradicts => {
-            format!("Try again in some minutes, or look for it in the console of {}. {FORGET}", about.service)
+            format!("Try again in some minutes, or look for it in the console of {}.", about.service)
         }
-    }
+    };
+    if has_state { format!("{next} {FORGET}") } else { next }
 }
 
 /// Whether the cloud said that the instance does something else.

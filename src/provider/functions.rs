@@ -57,7 +57,12 @@ impl Function for ParseInstanceId {
             .ok_or_else(|| {
                 let endings = ALL.iter().flat_map(|service| service.facts().instance_suffixes.iter().copied());
                 let endings = endings.collect::<Vec<_>>().join(", ");
-                FunctionError::at(0, format!("{id:?} is no instance id: 32 hexadecimal digits and one of {endings}."))
+                FunctionError::at(
+                    0,
+                    format!(
+                        "{id:?} is not an instance id, which is 32 hexadecimal digits followed by one of {endings}."
+                    ),
+                )
             })?;
         let engine = services::engine(suffix).map_or(Value::Null, Value::from);
         Ok(Value::object([("service", service.facts().key().into()), ("engine", engine)]))

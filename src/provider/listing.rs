@@ -241,7 +241,8 @@ impl Aside {
             };
             let detail = format!(
                 "A configuration that manages them would not be accepted, or its first plan would change something:\n{}{more}\n\n\
-                 Nothing was changed. A query without whole objects shows all whose instance the cloud tells.",
+                 Nothing was changed. A query with neither `include_resource = true` nor `-generate-config-out` shows these \
+                 too, where the cloud tells their instance.",
                 left_out[..named].concat()
             );
             findings.warn(Diagnostic::warning("Backups were left out", detail)).await;

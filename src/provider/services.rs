@@ -212,7 +212,7 @@ pub(super) fn identified(
             return Err(refused(name, value, "it must not be empty"));
         }
         if value.chars().any(|c| c.is_control() || c.is_whitespace() || c == '/' || c == '@') {
-            return Err(refused(name, value, "it contains what no id does"));
+            return Err(refused(name, value, "it contains white space, `/`, `@` or a control character"));
         }
     }
     let service = backup::named(key)

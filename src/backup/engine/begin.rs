@@ -15,7 +15,6 @@ use super::client::{Client, Interruption, interruption_of};
 use super::operation::Operation;
 use super::proof::{self, Before, Whose};
 use super::queue::{Begun, Queues};
-use super::watch::runs;
 use super::{pace, pages};
 use crate::backup::{
     Backup, Certainty, Claims, Error, Filter, Misread, NameOrigin, NewBackup, Progress, Started, Verdict,
@@ -406,7 +405,7 @@ impl Creation<'_> {
         let filter = manual(Some(&self.want.instance_id));
         let mut running = None;
         let walked = pages::backups(self.operation.client, &filter, |backup| {
-            if backup.instance_id == self.want.instance_id && runs(&backup.status) {
+            if backup.instance_id == self.want.instance_id && backup.status.runs() {
                 running = Some(backup);
                 return ControlFlow::Break(());
             }

@@ -340,7 +340,7 @@ impl Backups {
         pages::matching(self.client(context, service), filter).await
     }
 
-    /// The same so long after another look that what both lack is not there.
+    /// The same, long enough after an earlier look that what neither shows does not run there.
     pub async fn list_again(
         &self,
         context: &Context,

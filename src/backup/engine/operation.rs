@@ -12,7 +12,7 @@ use super::next::{Answer, Question, Scope};
 use super::pace;
 use super::poller::{Pollers, Seat};
 use super::proof::{self, Absence, Gone, InstanceKnown};
-use crate::backup::{Backup, BackupRef, Doubt, Error, Instance};
+use crate::backup::{Backup, BackupRef, Error, Instance};
 use crate::cloud::{self, Call, Reply};
 
 /// A client, and the owners of what several need at the same time.
@@ -37,26 +37,24 @@ impl Operation<'_> {
             Ok(None) => self.absent(backup).await,
             found => found,
         };
-        match found {
-            Err(Error::Cloud(error)) if self.has_lost_its_instance(backup, &error).await => {
-                Err(Error::Doubtful { id: backup.id.clone(), doubt: Doubt::InstanceGone })
+        // Where only its instance shows a backup, the question is refused once that is gone.
+        if let Err(Error::Cloud(error)) = &found
+            && error.refusal().is_some_and(|refusal| matches!(refusal.status, 400 | 404))
+            && self.service.facts().needs_instance
+        {
+            let absence = self.absence(backup).await?;
+            if let (InstanceKnown::OnlyViewGone, Gone::Doubtful(doubt)) = (absence.instance, proof::gone(&absence)) {
+                return Err(Error::Doubtful { id: backup.id.clone(), doubt });
             }
-            found => found,
         }
+        found
     }
 
-    /// Whether a question was refused because the backup's instance is gone, where the service shows backups only by their instance.
-    async fn has_lost_its_instance(&self, backup: &BackupRef, error: &cloud::Error) -> bool {
-        error.refusal().is_some_and(|refusal| matches!(refusal.status, 400 | 404))
-            && matches!(self.knows(backup.instance_id.as_deref()).await, Ok(InstanceKnown::OnlyViewGone))
-    }
-
-    /// Asks everything that an absence needs to be believed, after a look by id that did not show the backup.
-    async fn absent(&self, backup: &BackupRef) -> Result<Option<Backup>, Error> {
-        let doubtful = |doubt| Error::Doubtful { id: backup.id.clone(), doubt };
+    /// What is known of a backup that is not shown, before anything more is asked about it.
+    async fn absence(&self, backup: &BackupRef) -> Result<Absence, Error> {
         let project_id = self.cloud.project_id(self.context).await?;
         let same_project = backup.project_id.as_ref().map(|known| *known == project_id);
-        let mut absence = Absence {
+        Ok(Absence {
             looks: 0,
             same_project,
             instance: self.knows(backup.instance_id.as_deref()).await?,
@@ -64,7 +62,12 @@ impl Operation<'_> {
             job: None,
             listed: backup.begun.as_ref().is_some_and(|begun| begun.listed),
             old: backup.begun.as_ref().is_none_or(|begun| begun.at.is_none_or(is_old)),
-        };
+        })
+    }
+
+    /// Asks everything that an absence needs to be believed, after a look by id that did not show the backup.
+    async fn absent(&self, backup: &BackupRef) -> Result<Option<Backup>, Error> {
+        let mut absence = self.absence(backup).await?;
         loop {
             if let Some(job_id) = backup.begun.as_ref().and_then(|begun| begun.job_id.as_deref()) {
                 absence.job = self.job(job_id).await.map(|job| job.status);
@@ -75,7 +78,7 @@ impl Operation<'_> {
             absence.looks += 1;
             match proof::gone(&absence) {
                 Gone::Proven => return Ok(None),
-                Gone::Doubtful(doubt) => return Err(doubtful(doubt)),
+                Gone::Doubtful(doubt) => return Err(Error::Doubtful { id: backup.id.clone(), doubt }),
                 Gone::LookAgain => self.rest(pace::BEFORE_ABSENCE_IS_BELIEVED).await.map_err(|end| end.of(backup))?,
             }
             if let Some(found) = lookup::by_id(self.client, backup).await? {

@@ -8,7 +8,7 @@ use tracing::{info, warn};
 use super::client::{Interruption, interruption_of, trouble_of};
 use super::operation::Operation;
 use super::proof;
-use super::watch::{Look, Watch, runs};
+use super::watch::{Look, Watch};
 use super::{pace, pages};
 use crate::backup::{Backup, BackupRef, Error, Filter, Status, StopScope, Unsupported, Verdict};
 use crate::cloud::{self, Fate, Refusal};
@@ -40,7 +40,7 @@ pub(super) async fn stop(operation: Operation<'_>, backup: &BackupRef, others: O
     }
     match itself(operation, backup).await? {
         None => Err(Error::Vanished { id: backup.id.clone() }),
-        Some(seen) if runs(&seen.status) => {
+        Some(seen) if seen.status.runs() => {
             let mut watch = Watch::new(operation, backup);
             halt(&mut watch, seen, others).await.map_err(|end| watch.ended(end))
         }
@@ -351,7 +351,7 @@ async fn stopped(
                 watch.rest_apart(pace::AFTER_A_DELETION).await?;
                 continue;
             }
-            Look::Seen(seen) if !runs(&seen.status) => return Ok(Some(Some(seen))),
+            Look::Seen(seen) if !seen.status.runs() => return Ok(Some(Some(seen))),
             Look::Seen(seen) => Some(seen),
             Look::Unsure => None,
         };
@@ -374,7 +374,7 @@ async fn others(operation: Operation<'_>, backup: &Backup) -> Result<Vec<Backup>
     let mut others = Vec::new();
     pages::backups(operation.client, &filter, |other| {
         let here = other.instance_id.is_empty() || other.instance_id == backup.instance_id;
-        if other.id != backup.id && here && runs(&other.status) {
+        if other.id != backup.id && here && other.status.runs() {
             others.push(other);
         }
         ControlFlow::Continue(())

@@ -10,7 +10,7 @@ use super::next::{Answer, LookFor, Question, Scope};
 use super::operation::Operation;
 use super::poller::Seat;
 use super::{lookup, pace};
-use crate::backup::{Backup, BackupRef, Error, Job, JobStatus, Progress, Status};
+use crate::backup::{Backup, BackupRef, Error, Job, JobStatus, Progress};
 use crate::cloud::{self, Fate};
 
 /// One backup under watch.
@@ -296,9 +296,4 @@ impl<'a> Watch<'a> {
     pub(super) fn boxed(&self) -> Option<Box<Backup>> {
         self.last.clone().map(Box::new)
     }
-}
-
-/// Whether a backup is being taken, as far as can be told.
-pub(super) fn runs(status: &Status) -> bool {
-    matches!(status, Status::Building | Status::Other(_))
 }

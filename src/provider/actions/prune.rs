@@ -440,7 +440,7 @@ impl Tally<'_> {
         } else {
             let each = begun.iter().map(|(backup, _)| line(backup)).collect::<String>();
             let count = begun.len();
-            let _ = write!(detail, "; {count} may be going, and their end was not awaited:\n{each}");
+            let _ = write!(detail, "; {count} deletions were sent, and their end was not awaited:\n{each}");
         }
         detail.push_str("\n\nInvoke the action again to go on.");
         Diagnostic::error("Pruning was stopped", detail)

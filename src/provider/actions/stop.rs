@@ -132,10 +132,6 @@ type StopEnd = (BackupRef, Result<StopOutcome, backup::Error>);
 /// So many are stopped side by side at most.
 const AT_ONCE: usize = 200;
 
-fn runs(backup: &Backup) -> bool {
-    !backup.status.is_final() && backup.status != Status::Deleting
-}
-
 /// Who stops, and where.
 struct Stopping<'a> {
     client: &'a Backups,
@@ -179,10 +175,10 @@ impl Stopping<'_> {
             return Err(services::no_such_instance(about.service, instance_id, client.region(), undone).into());
         }
         // Nobody says after one look that nothing runs: lists lag.
-        if !listed.iter().any(runs) {
+        if !listed.iter().any(|backup| backup.status.runs()) {
             listed = client.list_again(context, service, &filter).await.map_err(unfound)?;
         }
-        let running = listed.iter().filter(|backup| runs(backup)).map(BackupRef::from).collect::<Vec<_>>();
+        let running = listed.iter().filter(|backup| backup.status.runs()).map(BackupRef::from).collect::<Vec<_>>();
         if service.facts().stop == StopScope::Instance {
             return Ok(self.with_one_call(running).await);
         }
@@ -209,10 +205,11 @@ impl Stopping<'_> {
     async fn with_one_call(&self, running: Vec<BackupRef>) -> Vec<StopEnd> {
         let mut outcomes = Vec::with_capacity(running.len());
         let mut open = running.into_iter();
+        let mut was_sent = false;
         while let Some(backup) = open.next() {
             let (backup, outcome) = match self.with_others(backup).await {
-                // It was seen to run, and the call that was sent for the first one ended it.
-                (backup, Ok(StopOutcome::NotRunning(now))) if !outcomes.is_empty() => {
+                // It was seen to run, and the call that was sent for another one ended it.
+                (backup, Ok(StopOutcome::NotRunning(now))) if was_sent => {
                     let is_complete = now.status == Status::Completed;
                     let ended = if is_complete { StopOutcome::Completed(now) } else { StopOutcome::Stopped(Some(now)) };
                     self.told((backup, Ok(ended)))
@@ -221,6 +218,7 @@ impl Stopping<'_> {
             };
             let failed =
                 outcome.as_ref().err().filter(|error| !matches!(error, backup::Error::Vanished { .. })).cloned();
+            was_sent |= matches!(outcome, Ok(StopOutcome::Stopped(_) | StopOutcome::Completed(_)));
             outcomes.push((backup, outcome));
             if let Some(error) = failed {
                 outcomes.extend(open.by_ref().map(|backup| (backup, Err(error.clone()))));

@@ -124,7 +124,7 @@ pub(super) fn skipped(net: &FinalBackup) -> Diagnostic {
     if let Some(id) = net.last_backup_id.as_str() {
         let _ = write!(
             detail,
-            " An earlier destroy began the backup {id}. It was not awaited, is in no state any more and goes on costing. To manage it, \
+            " An earlier destroy began the backup {id}. It was not awaited, is in no state any more and keeps costing money. To manage it, \
              import it as {}.",
             importable(text(&net.service), text(&net.region), text(&net.instance_id), id),
         );
@@ -134,7 +134,7 @@ pub(super) fn skipped(net: &FinalBackup) -> Diagnostic {
 
 pub(super) fn taken(net: &FinalBackup, backup: &Backup, now: Timestamp) -> Diagnostic {
     let detail = format!(
-        "The backup {:?} ({}) of the instance {} is COMPLETED{}. It is in no state and goes on costing. {} To manage it:\n\n{}",
+        "The backup {:?} ({}) of the instance {} is COMPLETED{}. It is in no state and keeps costing money. {} To manage it:\n\n{}",
         backup.name,
         backup.id,
         text(&net.instance_id),

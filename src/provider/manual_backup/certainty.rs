@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::messages::label;
 use super::model::ManualBackup;
-use crate::backup::{Backup, Backups, NewBackup, Progress, Service, Started, Status, naming};
+use crate::backup::{Backup, Backups, Certainty, NewBackup, Progress, Service, Started, Status, naming};
 use crate::plugin::{Attr, Diagnostic, Life, Path};
 use crate::provider::services::{context, importable};
 
@@ -47,6 +47,9 @@ pub(super) async fn twins(
     started: &Started,
     life: &mut Life<ManualBackup>,
 ) {
+    if started.certainty == Certainty::Answered {
+        return;
+    }
     let id = &*started.backup_id;
     let found = match client.named(&context(life), service, want).await {
         Ok(found) => found,

@@ -18,7 +18,7 @@ pub(in crate::provider) fn pruned(what: &str) -> Diagnostic {
     let detail = format!(
         "What the action would delete is in the state too, and this run leaves it there:{what}\n\nNothing was changed. Add \
          the ids to `keep_ids`, such as `[huaweidb_manual_backup.example.id]`, or give a `name_prefix` with which the names of what \
-         is in the state do not begin. What is to be replaced only because something else changes is replaced in a run before."
+         is in the state do not begin. A backup that is replaced only because something else changes must be replaced in an earlier run."
     );
     Diagnostic::error("Pruning would delete a managed backup", detail)
 }
@@ -66,7 +66,7 @@ pub(super) fn retained(state: &ManualBackup) -> Diagnostic {
     Diagnostic::warning(
         "Backup is kept in the cloud",
         format!(
-            "{} leaves the state, but stays in the cloud and goes on costing, because `on_destroy` is \"retain\". Delete \
+            "{} leaves the state, but stays in the cloud and keeps costing money, because `on_destroy` is \"retain\". Delete \
              it in the console, or import it again as {}.",
             label(state),
             import_id(state, state.instance_id.as_str().unwrap_or_default()),

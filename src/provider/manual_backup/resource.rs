@@ -129,17 +129,14 @@ impl Resource<Backups> for ManualBackupResource {
         planned.begin_time = fields::time(started.begin);
         planned.status = Attr::Known(Status::Building.to_string());
         planned.r#type = Attr::Known("manual".to_owned());
-        let begun = planned;
         // It exists now: Terraform must track it whatever happens next.
-        life.checkpoint(begun.clone());
+        life.checkpoint(planned.clone());
         let project_id = client.project_id(&context(life)).await.unwrap_or_default();
         memory::begun(&mut life.private, &started.backup_id, &project_id);
-        if begun.wait_for_completion == Attr::Known(false) {
+        if planned.wait_for_completion == Attr::Known(false) {
             memory::finished(&mut life.private);
-            if started.certainty != Certainty::Answered {
-                certainty::twins(&client, service, &want, &started, life).await;
-            }
-            return Ok(begun);
+            certainty::twins(&client, service, &want, &started, life).await;
+            return Ok(planned);
         }
         let settled = client.settled_by_name(&context(life), service, (&started, name_origin), &()).await;
         if let Some(backup) = settled.as_ref().ok().filter(|backup| backup.id != started.backup_id) {
@@ -149,15 +146,13 @@ impl Resource<Backups> for ManualBackupResource {
             // The answer told nothing but the id of somebody else's backup: that one is none of ours.
             life.retract();
             let answer = Box::new(Started::from(BackupRef::from(&**found)));
-            return Err(explain(Doing::Create, about(&begun), &backup::Error::OtherAnswer { answer }).into());
+            return Err(explain(Doing::Create, about(&planned), &backup::Error::OtherAnswer { answer }).into());
         }
-        let completed = kept(&client, begun, settled, life).await;
+        let completed = kept(&client, planned, settled, life).await;
         if completed.is_ok() {
             memory::finished(&mut life.private);
         }
-        if started.certainty != Certainty::Answered {
-            certainty::twins(&client, service, &want, &started, life).await;
-        }
+        certainty::twins(&client, service, &want, &started, life).await;
         completed
     }
 

@@ -125,11 +125,11 @@ pub(super) async fn announced(
     let announcement = Diagnostic::warning(
         "Older backups will be deleted",
         format!(
-            "`keep_last = {}`: once the new backup has completed, {} older of the prefix {:?} will be deleted from the cloud. \
+            "`keep_last = {}`: once the new backup has completed, older backups of the prefix {:?} will be deleted from the cloud, {} in all. \
              That cannot be undone: {}.",
             rotation.keep_last,
-            names.len(),
             rotation.prefix,
+            names.len(),
             names.join(", ")
         ),
     );
@@ -210,7 +210,7 @@ pub(super) async fn rotated(client: &Backups, new: &ManualBackup, life: &mut Lif
 
 fn kept(said: &str, prefix: &str) -> Diagnostic {
     not_deleted(format!(
-        "The new backup is complete. Of the prefix {prefix:?} one more is left than `keep_last` says: {said}"
+        "The new backup is complete. One backup of the prefix {prefix:?} more than `keep_last` is left: {said}"
     ))
 }
 

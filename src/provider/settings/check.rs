@@ -73,7 +73,7 @@ fn foreign(kind: Kind, value: &str) -> Option<String> {
         value.chars().enumerate().find(|(_, c)| !c.is_ascii_graphic() && (kind == Kind::Key || *c != ' '))?;
     match kind {
         // Not even a part of it is shown.
-        Kind::Key => Some(format!("holds a character that keys and tokens do not have, in place {}", at + 1)),
+        Kind::Key => Some(format!("holds a character that keys and tokens do not have, at position {}", at + 1)),
         Kind::Words => Some(format!("holds {other:?}, which cannot be sent; write it in ASCII")),
         _ => None,
     }
@@ -92,7 +92,7 @@ fn shown(value: &str) -> String {
 pub(super) fn address(text: &str) -> Result<Url, String> {
     let text = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
     // The text is not repeated: what is wrong with it may be in the middle of a password.
-    let url = Url::parse(&text).map_err(|why| format!("it is no address ({why}); expected is https://host:port"))?;
+    let url = Url::parse(&text).map_err(|why| format!("it is not an address ({why}); expected: https://host:port"))?;
     cloud::check_address(&url)?;
     Ok(url)
 }

@@ -67,6 +67,32 @@ async fn arrives_late(service: &'static str, after_ms: u64, random: bool) -> Res
     check(rows.len() == 1 || said.text().contains("twice"), &format!("{rows:?}; {}", said.text()))
 }
 
+/// A create that is carried out, whose answer is lost, and lists that lag so far behind that it is sent again where that can be done.
+async fn lost_while_lists_lag(service: &'static str, random: bool) -> Result<(), String> {
+    let stage = Stage::new(service, 1.0);
+    stage.emulator.set_pace(|pace| pace.list_delay_seconds = 25.0);
+    stage.emulator.fault(Fault::new(FaultKind::CloseAfter).on(service).operation("create"));
+    let arguments = if random { stage.random() } else { stage.fixed() };
+    let mut held = Held::default();
+    let said = stage.core().await.up(&arguments, &mut held).await;
+    let rows = stage.rows();
+    let told = |row: &BackupRow| held.id() == Some(&row.id) || said.text().contains(&row.id);
+    let unknown: Vec<_> = rows.iter().filter(|row| !told(row)).collect();
+    check(unknown.is_empty(), &format!("without a word: {unknown:?}; {}", said.text()))?;
+    check(rows.len() == 1 || said.text().contains("twice"), &format!("{rows:?}; {}", said.text()))
+}
+
+#[test]
+fn what_is_taken_twice_is_told() {
+    let cases = services().into_iter().flat_map(|service| {
+        [true, false].map(|random| {
+            let name = format!("lost, lists 25 s late, random name {random} × {service}");
+            (name, Box::pin(lost_while_lists_lag(service, random)) as Case)
+        })
+    });
+    side_by_side(cases.collect());
+}
+
 #[test]
 fn a_create_that_arrives_late_leaves_nothing_without_a_word() {
     let cases = services().into_iter().flat_map(|service| {

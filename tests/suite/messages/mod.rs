@@ -580,11 +580,12 @@ async fn stops(run: &Run, book: &mut Book) {
         seconds_apart: 60.0,
         ..NewBackups::default()
     });
+    run.emulator.set_pace(|pace| pace.stop_seconds = Some(0.2));
     let stop = |fault: Fault, one: usize| fault.on("dds").operation("stop").path(&running[one].id).times(99);
     run.emulator.fault(stop(Fault::undone(JobEnd::Running), 0));
     let body = json!({ "error_code": "DBS.200001", "error_msg": "no permission for you" });
     run.emulator.fault(stop(Fault::status(403).body(body), 1));
-    let all = json!({ "service": "dds", "instance_id": run.dds(), "all_on_instance": true, "timeout": "5s" });
+    let all = json!({ "service": "dds", "instance_id": run.dds(), "all_on_instance": true, "timeout": "20s" });
     let (_, said) = run.invoke_and_say(STOP, &all).await;
     book.add("a stop that does not reach all", &said);
     run.emulator.clear_faults();

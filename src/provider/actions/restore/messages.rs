@@ -68,7 +68,7 @@ pub(super) fn to_confirm(target: &str) -> Diagnostic {
     let detail = format!(
         "GaussDB waits for somebody to confirm that the restored data of {target} are good. Until then it archives no logs, so \
          that no later moment can be gone back to. Confirming deletes the logs that were archived after the restored moment: \
-         nobody can go forward again.\n\nLook at the data first, then confirm them in the console, or by the service's call \
+         restoring to a later time is then impossible.\n\nLook at the data first, then confirm them in the console, or by the service's call \
          `confirm-restore-data`. This provider never does that by itself."
     );
     Diagnostic::warning("Restored data wait to be confirmed", detail)
@@ -166,7 +166,7 @@ fn unfitting(want: &NewRestore, unfit: &Unfit) -> Diagnostic {
         Unfit::NotCompleted(backup) => (
             "backup_id",
             format!("Only a backup that is COMPLETED can be restored, and {what} is {}.", backup.status),
-            "Wait until it is, or choose another one.".to_owned(),
+            "Wait until it is COMPLETED, or choose another one.".to_owned(),
         ),
         Unfit::OtherSource(backup) => (
             "source_instance_id",
