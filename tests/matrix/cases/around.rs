@@ -122,7 +122,7 @@ output "prunable" {
     assert_eq!(workspace.output("prunable"), json!(["a"]));
     workspace.nothing_to_do();
     configure(r#"output "parsed" { value = provider::huaweidb::parse_instance_id("nonsense") }"#);
-    workspace.run(&["validate"]).failed().says("\"nonsense\" is no instance id");
+    workspace.run(&["validate"]).failed().says("\"nonsense\" is not an instance id");
     // What needs the cloud says what is missing, when planned.
     configure("data \"huaweidb_instances\" \"all\" {\n  service = \"dds\"\n}\n");
     let ran = workspace.run(&["plan"]).failed().says("No region").says("which region to call");
