@@ -47,6 +47,10 @@ provider "huaweidb" {
   endpoints = $endpoints
 }
 TF
+# `doctor` as for the real cloud, but asking the emulator.
+asked=$(printf '%s' "$endpoints" | sed 's/[{"}]//g; s/\([a-z]*\):\(http[^,]*\),\{0,1\}/ --endpoint \1=\2/g')
+printf '#!/bin/sh\nexec "%s/terraform-provider-huaweidb" doctor%s "$@"\n' "$here" "$asked" >"$here/doctor"
+chmod +x "$here/doctor"
 cat <<SH
 export SANDBOX='$here'
 export PATH='$here':"\$PATH"

@@ -91,7 +91,7 @@ const KINDS: [(&[&str], &str); 6] = [
         ],
         "a number",
     ),
-    (&["string", "a string", "a text", "char", "a char"], "a text"),
+    (&["string", "a string", "char", "a char"], "a string"),
     (&["sequence", "a sequence", "tuple", "a tuple"], "a list"),
     (&["map", "a map", "struct"], "an object"),
 ];
@@ -186,19 +186,19 @@ mod tests {
     fn what_does_not_fit_is_told_without_any_value_and_without_names_of_types() {
         let odd = format!("{SECRET:?}");
         for (text, expected) in [
-            (r#"{"kind": "a", "parts": SECRET}"#, "`parts` is a text, not a list"),
-            (r#"{"size": SECRET}"#, "`size` is a text, not a number"),
-            (r#"{"on": SECRET}"#, "`on` is a text, not true or false"),
+            (r#"{"kind": "a", "parts": SECRET}"#, "`parts` is a string, not a list"),
+            (r#"{"size": SECRET}"#, "`size` is a string, not a number"),
+            (r#"{"on": SECRET}"#, "`on` is a string, not true or false"),
             (r#"{"which": SECRET}"#, "`which` has another form than documented"),
-            (r#"{"parts": [{"size": 1}, SECRET]}"#, "`parts` is a text, not an object"),
-            (r#"{"parts": [{"more": {}}, {"more": SECRET}]}"#, "`more` is a text, not an object"),
-            ("{\n\"ignored\": {SECRET: \"\\\"\"},\n \"kind\": [SECRET]}", "`kind` is a list, not a text"),
-            (r#"{"kind": {"a": SECRET}}"#, "`kind` is an object, not a text"),
-            (r#"{"kind": 47114711}"#, "`kind` is a number, not a text"),
+            (r#"{"parts": [{"size": 1}, SECRET]}"#, "`parts` is a string, not an object"),
+            (r#"{"parts": [{"more": {}}, {"more": SECRET}]}"#, "`more` is a string, not an object"),
+            ("{\n\"ignored\": {SECRET: \"\\\"\"},\n \"kind\": [SECRET]}", "`kind` is a list, not a string"),
+            (r#"{"kind": {"a": SECRET}}"#, "`kind` is an object, not a string"),
+            (r#"{"kind": 47114711}"#, "`kind` is a number, not a string"),
             (r#"{"size": -47114711}"#, "`size` is not a number of the form that is documented"),
             (r#"{"parts": true, "kind": SECRET}"#, "`parts` is true or false, not a list"),
             (r#"{"kind": SECRET, "kind": SECRET}"#, "`kind` is there twice"),
-            ("SECRET", "it is a text, not an object"),
+            ("SECRET", "it is a string, not an object"),
             ("", "it is null, not an object"),
         ] {
             assert_eq!(said(&text.replace("SECRET", &odd)), expected, "{text}");

@@ -12,7 +12,7 @@ fn what_only_a_bug_or_an_old_host_brings_up() {
         .attribute(Attribute::string("name").required().describe("The name."))
         .attribute(Attribute::string("secret").write_only().describe("A secret."));
     let config = Value::object([("id", "x".into()), ("name", Value::Null), ("secret", "hush".into())]);
-    let size = || Mismatch::new("a number is required, not a text").within(Step::Attribute("size".to_owned()));
+    let size = || Mismatch::new("a number is required, not a string").within(Step::Attribute("size".to_owned()));
     let panic: Box<dyn std::any::Any + Send> = Box::new("index out of bounds");
     let mut said = lifecycle::validate(&schema.block, &config, false);
     said.push(lifecycle::unexpected(size(), Diagnostic::error));

@@ -128,8 +128,11 @@ async fn examine(block: &ProviderBlock, around: &Surroundings) -> Report {
     told(&mut text, &warnings);
     let mut well = project_id.is_ok();
     if let Err(error) = project_id {
-        let _ =
-            writeln!(text, "\nError: The project id was not found\n  {}", explain::brief(&error).replace('\n', "\n  "));
+        let _ = writeln!(
+            text,
+            "\nError: The project could not be looked up\n  {}",
+            explain::brief(&error).replace('\n', "\n  ")
+        );
     }
     if well {
         text.push_str("\nTwo read-only calls per service, to list an instance and a backup:\n\n");

@@ -297,6 +297,9 @@ pub(super) fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -
         return next;
     }
     match (doing, error) {
+        (Doing::Final, backup::Error::Doubtful { doubt, .. }) => {
+            format!("{} Then destroy again. {WITHOUT_FINAL}", next_in_doubt(doing, *doubt, about))
+        }
         (Doing::Final, error) => next_of_final(error),
         (_, backup::Error::Doubtful { doubt, .. }) => next_in_doubt(doing, *doubt, about),
         (Doing::Stop, backup::Error::Foreign { found, .. }) => {
@@ -602,7 +605,9 @@ fn said(error: &cloud::Error) -> String {
             format!("the time was over before {call} could be sent")
         }
         cloud::Error::Stopped { call } => {
-            format!("Terraform asked to stop before {call} was answered")
+            // Of what changes something, whatever was not refused has an error of its own.
+            let was = if call.starts_with("GET ") { "answered" } else { "accepted" };
+            format!("Terraform asked to stop before {call} was {was}")
         }
         other => other.to_string(),
     }
@@ -711,8 +716,8 @@ mod tests {
         assert!(said.contains("check `auth_url` (HW_AUTH_URL, OS_AUTH_URL)"), "{said}");
     }
 
-    /// Every kind of error that an operation on backups can end with.
-    fn errors() -> Vec<backup::Error> {
+    /// Every kind of error that operations on backups can end with, as it is after the call that this one makes.
+    fn errors(doing: Doing) -> Vec<backup::Error> {
         let boxed = |status| Some(Box::new(backup(status)));
         let id = || "b1br02".to_owned();
         let misread = cloud::Error::Misread {
@@ -721,7 +726,12 @@ mod tests {
             reason: "the backup has no id".to_owned(),
             request_id: Some("3f2a".to_owned()),
         };
-        let call = || "POST /v3/p/backups".to_owned();
+        let call = || match doing {
+            Doing::Create | Doing::Final => "POST /v3/p/backups".to_owned(),
+            Doing::Delete | Doing::Prune => "DELETE /v3/p/backups/b1br02".to_owned(),
+            Doing::Stop => "PUT /v3/p/backups/b1br02".to_owned(),
+            _ => "GET /v3/p/backups".to_owned(),
+        };
         let busy = || refused(403, "DBS.200019", "Another operation is in progress.");
         let sent = |end| backup::Error::Sent(Box::new(end));
         let out_of_sight = || backup::Error::OutOfSight {
@@ -852,7 +862,7 @@ mod tests {
     fn every_message_reads_like_the_one_before() {
         let mut book = String::new();
         for doing in DOINGS {
-            for error in errors().into_iter().filter(|error| can_end_with(doing, error)) {
+            for error in errors(doing).into_iter().filter(|error| can_end_with(doing, error)) {
                 let one = explained(doing, &error);
                 let at = one.path.as_ref().map_or(String::new(), |path| format!(" [at {path}]"));
                 let _ = writeln!(book, "## {doing:?}\nError: {}{at}\n{}\n", one.summary, one.detail);
@@ -873,7 +883,7 @@ mod tests {
     #[test]
     fn every_message_keeps_to_the_grammar() {
         for doing in DOINGS {
-            for error in errors() {
+            for error in errors(doing) {
                 let one = explained(doing, &error);
                 let all = format!("{}\n{}", one.summary, one.detail);
                 assert!(!one.summary.contains(|c: char| c.is_ascii_digit()) && !one.summary.ends_with('.'), "{all}");

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -303,13 +303,40 @@ fn the_test_matrix_has_versions_of_both_clis_and_the_release_is_signed() {
     assert!(at("SECURITY.md") < at("--detach-sign"), "signed with the key that people know");
     assert!(runs[at("gh release create")].contains("--draft") && at("gh release create") < at("--draft=false"));
     assert!(runs[at("gh release create")].contains("--notes-file target/notes.md"), "of this version only");
-    let needed = publish["needs"].as_vec().unwrap().iter().filter_map(Yaml::as_str).collect::<Vec<_>>();
-    assert_eq!(needed, ["build", "again"]);
-    let build = release["jobs"]["build"]["steps"].as_vec().unwrap();
-    for attested in ["actions/attest-build-provenance@", "actions/attest-sbom@"] {
-        let step = build.iter().find(|step| step["uses"].as_str().is_some_and(|uses| uses.starts_with(attested)));
-        assert_eq!(step.unwrap()["with"]["subject-path"].as_str(), Some("target/dist/*.zip"), "{attested}");
-    }
+    let needs = |job: &Yaml| -> Vec<String> {
+        let needs = &job["needs"];
+        let all = needs.as_vec().map_or(std::slice::from_ref(needs), Vec::as_slice);
+        all.iter().filter_map(|job| job.as_str().map(str::to_owned)).collect()
+    };
+    assert_eq!(needs(publish), ["again", "bills"]);
+    assert_eq!(needs(&release["jobs"]["bills"]), ["again"], "attested is only what was built twice");
+    assert_eq!(needs(&release["jobs"]["again"]), ["build"]);
+    let attested = |job: &str, action: &str| {
+        let steps = release["jobs"][job]["steps"].as_vec().unwrap();
+        let step = steps.iter().find(|step| step["uses"].as_str().is_some_and(|uses| uses.starts_with(action)));
+        step.unwrap_or_else(|| panic!("{job} attests nothing"))["with"]["subject-path"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(attested("bills", "actions/attest-sbom@"), "target/dist/*.zip");
+    assert_eq!(attested("publish", "actions/attest-build-provenance@"), "target/dist/*", "each file");
+    let uses: Vec<_> = publish["steps"]
+        .as_vec()
+        .unwrap()
+        .iter()
+        .map(|step| step["uses"].as_str().or(step["run"].as_str()).unwrap())
+        .collect();
+    let at = |what: &str| uses.iter().position(|step| step.contains(what)).unwrap();
+    assert!(
+        at("--detach-sign") < at("attest-build-provenance") && at("attest-build-provenance") < at("gh release create")
+    );
+    let targets = |job: &str| -> BTreeSet<String> {
+        let matrix = &release["jobs"][job]["strategy"]["matrix"];
+        let rows = matrix["include"].as_vec().or(matrix["target"].as_vec()).unwrap();
+        rows.iter().map(|row| row["target"].as_str().or(row.as_str()).unwrap().to_owned()).collect()
+    };
+    assert_eq!(targets("bills"), targets("build"), "a bill for each platform");
+    let first =
+        release["jobs"]["build"]["steps"].as_vec().unwrap().iter().find_map(|step| step["run"].as_str()).unwrap();
+    assert!(first.contains("GITHUB_REF_NAME") && first.contains("Cargo.toml"), "the tag is the version: {first}");
 }
 
 #[test]
@@ -366,7 +393,8 @@ fn the_forge_files_are_yaml_of_the_right_form_and_say_that_they_are_not_run_here
                     }
                     let words = command.split([' ', ';']).collect::<Vec<_>>();
                     // What the runners bring, or a step before has installed.
-                    let there = ["rustup", "sudo", "cargo", "gh", "for", "cp", "cd", "grep", "sha256sum"];
+                    let there =
+                        ["rustup", "sudo", "cargo", "gh", "for", "cp", "cd", "grep", "sha256sum", "go", "pipx", "tr"];
                     assert!(there.contains(&words[0]), "{name}: who has {command:?}?");
                     if words[0] == "cargo" && words[1] != "install" && words[1] != "deny" {
                         assert!(words.contains(&"--locked"), "{name}: {command:?} may take other versions");

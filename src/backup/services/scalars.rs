@@ -25,7 +25,7 @@ impl<'de> Visitor<'de> for AnyText {
     type Value = Option<String>;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("a text")
+        out.write_str("a string")
     }
 
     fn visit_unit<E>(self) -> Result<Self::Value, E> {

@@ -647,12 +647,12 @@ mod tests {
             assert!(read::<Both>(&reply(bad), "it").is_err(), "{bad}");
         }
         for (bad, expected) in [
-            (r#"{"word": []}"#, "it: `word` is a list, not a text"),
-            (r#"{"word": ["hush"], "size": 1}"#, "it: `word` is a list, not a text"),
-            (r#"{"word": {"hush": {"hush": "hush"}}}"#, "it: `word` is an object, not a text"),
-            (r#"{"word": {}, "size": 1}"#, "it: `word` is an object, not a text"),
-            (r#"{"more": {"hush": 1}, "size": "hush"}"#, "it: `size` is a text, not a number"),
-            (r#"{"size": "hush", "word": "hush"}"#, "it: `size` is a text, not a number"),
+            (r#"{"word": []}"#, "it: `word` is a list, not a string"),
+            (r#"{"word": ["hush"], "size": 1}"#, "it: `word` is a list, not a string"),
+            (r#"{"word": {"hush": {"hush": "hush"}}}"#, "it: `word` is an object, not a string"),
+            (r#"{"word": {}, "size": 1}"#, "it: `word` is an object, not a string"),
+            (r#"{"more": {"hush": 1}, "size": "hush"}"#, "it: `size` is a string, not a number"),
+            (r#"{"size": "hush", "word": "hush"}"#, "it: `size` is a string, not a number"),
             (r#"{"size": {"hush": "hush"}, "word": "hush"}"#, "it: `size` is an object, not a number"),
             (r#"{"size": true}"#, "it: `size` is true or false, not a number"),
             (r#"{"size": 1e999}"#, "it: `size` is not a number of the form that is documented"),
@@ -665,7 +665,7 @@ mod tests {
     fn complaints_stay_short() {
         let body = format!(r#"{{"backups": "{}"}}"#, "ä".repeat(10_000));
         let Misread(complaint) = records(&reply(&body), KB, status).unwrap_err();
-        assert!(complaint == "the list of backups: `backups` is a text, not a list", "{complaint}");
+        assert!(complaint == "the list of backups: `backups` is a string, not a list", "{complaint}");
     }
 
     #[test]

@@ -202,7 +202,7 @@ impl<P: Provider> Procedure<P> for wire::plan_resource_change::Request {
             () = stop.cancelled() => {
                 return Err(Diagnostic::error(
                     "Plan was interrupted",
-                    "The host asked to stop before the plan of this object was complete. Nothing was done to it; what the same \
+                    "The run was interrupted before the plan of this object was complete. Nothing was done to it; what the same \
                      run did to others before stays done.",
                 )
                 .into());

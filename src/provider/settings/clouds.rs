@@ -167,7 +167,7 @@ fn what(yaml: &Yaml) -> &'static str {
         Yaml::Boolean(_) => kept::TRUTH,
         Yaml::Array(_) => kept::LIST,
         Yaml::Hash(_) => kept::MAP,
-        Yaml::String(_) => "a text",
+        Yaml::String(_) => "a string",
         Yaml::Alias(_) | Yaml::Null | Yaml::BadValue => "nothing",
     }
 }

@@ -64,7 +64,7 @@ impl Kept {
 /// Why what is there under a key is no text, which `what` says.
 pub(super) fn no_text(key: &str, whose: &str, what: &str) -> String {
     let quotes = if what == NUMBER || what == TRUTH { ": put it in quotes" } else { "" };
-    format!("`{key}` of {whose} is {what}, not text{quotes}.")
+    format!("`{key}` of {whose} is {what}, not a string{quotes}.")
 }
 
 /// What files hold instead of texts.
