@@ -33,7 +33,7 @@ pub(super) enum Doing {
     Stop,
     /// Asking for download links.
     Download,
-    /// Taking the last backup before an instance goes.
+    /// Taking the final backup before an instance goes.
     Final,
 }
 
@@ -393,15 +393,15 @@ fn is_refused(error: &cloud::Error) -> bool {
 const UNWELL: &str =
     "Try again. If it happens again, ask the cloud's support, and name the request id if there is one.";
 
-/// What exists where a last backup was not taken.
+/// What exists where a final backup was not taken.
 const FINAL_IS_HELD: &str =
     "The destroy ends here: nothing that this resource depends on is destroyed, and the resource stays in the state.";
 
-/// How to destroy without a last backup.
-const WITHOUT_FINAL: &str = "To destroy without a last backup, set `skip = true` and apply first; if the net is being replaced, apply that \
+/// How to destroy without a final backup.
+const WITHOUT_FINAL: &str = "To destroy without a final backup, set `skip = true` and apply first; if the net is being replaced, apply that \
                              alone, with the old `instance_id` written out, or forget the net with `terraform state rm`.";
 
-/// What to do about a last backup that was not taken.
+/// What to do about a final backup that was not taken.
 fn next_of_final(error: &backup::Error) -> String {
     match error {
         backup::Error::StillRunning { .. } => {

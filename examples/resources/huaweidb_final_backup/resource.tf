@@ -1,4 +1,4 @@
-# Terraform destroys this before the instance, because it refers to it. The last backup is complete before the instance goes.
+# Terraform destroys this before the instance, because it refers to it. The final backup is complete before the instance goes.
 resource "huaweidb_final_backup" "orders" {
   service     = "dds"
   instance_id = "55595f1cca8e7ef23d6283091f058575in02" # such as huaweicloud_dds_instance.orders.id

@@ -222,7 +222,7 @@ pub(super) fn planned(net: &FinalBackup, newest: Option<&[Backup]>, now: Timesta
         return Diagnostic::warning("A final backup was begun, and the destroy goes on with it", detail);
     }
     let detail = format!(
-        "The destroy takes a last backup of the instance {}, waits until it is COMPLETED, and ends with an error if that cannot be: \
+        "The destroy takes a final backup of the instance {}, waits until it is COMPLETED, and ends with an error if that cannot be: \
          then nothing that this resource depends on is destroyed.{}",
         text(&net.instance_id),
         in_words(newest, now),

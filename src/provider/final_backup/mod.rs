@@ -1,4 +1,4 @@
-//! The resource `huaweidb_final_backup`: a net under an instance. It is nothing in the cloud; its delete takes the last backup.
+//! The resource `huaweidb_final_backup`: a net under an instance. It is nothing in the cloud; its delete takes the final backup.
 
 mod attempt;
 mod memory;

@@ -26,7 +26,7 @@ pub(super) fn schema() -> Schema {
     )
     .attribute(Attribute::string("instance_id").required().replaces().check(fields::check_id).describe(
         "Id of the instance. Refer to the resource that manages the instance, whichever provider it is of, so that this one is \
-         destroyed before it. Changing it replaces the net: a last backup of the old instance is taken.",
+         destroyed before it. Changing it replaces the net: a final backup of the old instance is taken.",
     ))
     .attribute(Attribute::string("name_prefix").optional().default("final-").check(naming::check_prefix).describe(format!(
         "Beginning of the backup's name; random digits are added. A letter first, then letters, digits, `-` and `_`; 1 to {} \

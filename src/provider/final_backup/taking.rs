@@ -1,4 +1,4 @@
-//! The last backup: taken once, however often the destroy has to be started again.
+//! The final backup: taken once, however often the destroy has to be started again.
 //!
 //! All backups of a net have its random digits in their names, so that a destroy which was killed before it could write anything
 //! down is recognized in the cloud, and so that what has the name is ours whatever id the answer to its create gave. What was

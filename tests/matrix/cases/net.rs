@@ -1,4 +1,4 @@
-//! A net under a database: the database goes only after its last backup.
+//! A net under a database: the database goes only after its final backup.
 //!
 //! A backup of another service's instance stands for the database: what a CLI destroys after the net.
 
@@ -105,7 +105,7 @@ pub(super) fn replaced(cli: &Cli) {
     }
 }
 
-/// What the net depends on is replaced too, in either order: it goes after the last backup.
+/// What the net depends on is replaced too, in either order: it goes after the final backup.
 pub(super) fn replaced_with_its_database(cli: &Cli) {
     for order in ["", "  lifecycle {\n    create_before_destroy = true\n  }\n"] {
         let emulator = emulator(0.3);
