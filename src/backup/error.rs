@@ -177,10 +177,15 @@ fn because(reason: Option<&str>) -> String {
 }
 
 /// Why an absence proves nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Doubt {
     /// It was last seen in another project.
-    OtherProject,
+    OtherProject {
+        /// That project's id.
+        seen_in: String,
+        /// The id of the project that was asked.
+        asked_in: String,
+    },
     /// Nothing says that it was ever in this project: it has no record of one, and the service does not know the instance
     /// here.
     ProjectUnknown,
@@ -198,7 +203,7 @@ pub enum Doubt {
 
 impl Doubt {
     /// Whether it is only a matter of time: the backup will be listed, or its job will end.
-    pub fn passes(self) -> bool {
+    pub fn passes(&self) -> bool {
         matches!(self, Doubt::NotListedYet | Doubt::JobContradicts)
     }
 }

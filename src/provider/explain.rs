@@ -180,7 +180,7 @@ pub(super) fn what_happened(error: &backup::Error) -> String {
             named(others)
         ),
         backup::Error::Doubtful { id, doubt } => {
-            format!("The cloud does not show the backup {id}, {}", doubtful(*doubt))
+            format!("The cloud does not show the backup {id}, {}", doubtful(doubt))
         }
         backup::Error::Foreign { meant, found } => format!(
             "Under the id {} the cloud has the backup {:?} of the instance {}, not {} of {}",
@@ -298,10 +298,10 @@ pub(super) fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -
     }
     match (doing, error) {
         (Doing::Final, backup::Error::Doubtful { doubt, .. }) => {
-            format!("{} Then destroy again. {WITHOUT_FINAL}", next_in_doubt(doing, *doubt, about))
+            format!("{} Then destroy again. {WITHOUT_FINAL}", next_in_doubt(doing, doubt, about))
         }
         (Doing::Final, error) => next_of_final(error),
-        (_, backup::Error::Doubtful { doubt, .. }) => next_in_doubt(doing, *doubt, about),
+        (_, backup::Error::Doubtful { doubt, .. }) => next_in_doubt(doing, doubt, about),
         (Doing::Stop, backup::Error::Foreign { found, .. }) => {
             format!("Check the arguments: that backup is one of the instance {}.", found.instance_id)
         }
@@ -479,10 +479,12 @@ fn next_to(about: About<'_>, found: &Backup) -> String {
 }
 
 /// What speaks against its absence.
-fn doubtful(doubt: Doubt) -> &'static str {
-    match doubt {
-        Doubt::OtherProject => {
-            "but it was last seen in another project than the one the provider is configured for now"
+fn doubtful(doubt: &Doubt) -> String {
+    let why = match doubt {
+        Doubt::OtherProject { seen_in, asked_in } => {
+            return format!(
+                "but it was last seen in the project {seen_in}, and the provider uses the project {asked_in} now"
+            );
         }
         Doubt::ProjectUnknown => {
             "and the service does not know its instance in this project either: the credentials or the project may be the wrong ones"
@@ -498,17 +500,18 @@ fn doubtful(doubt: Doubt) -> &'static str {
         }
         Doubt::NotListedYet => "but it was begun a short time ago, and lists can lag behind",
         Doubt::JobContradicts => "but the cloud's job that takes it has not failed",
-    }
+    };
+    why.to_owned()
 }
 
 /// What to do about a backup whose absence cannot be proven.
 const FORGET: &str = "If the backup is really gone, forget it with `terraform state rm` and the resource's address.";
 
-fn next_in_doubt(doing: Doing, doubt: Doubt, about: About<'_>) -> String {
+fn next_in_doubt(doing: Doing, doubt: &Doubt, about: About<'_>) -> String {
     // What only looks has nothing to forget, and an action has no address.
     let has_state = matches!(doing, Doing::Read | Doing::Delete | Doing::Wait);
     let next = match doubt {
-        Doubt::OtherProject | Doubt::ProjectUnknown | Doubt::NotTheCallers | Doubt::InstanceUnknown => {
+        Doubt::OtherProject { .. } | Doubt::ProjectUnknown | Doubt::NotTheCallers | Doubt::InstanceUnknown => {
             "Check the account, the project and the region: `terraform-provider-huaweidb doctor` shows them.".to_owned()
         }
         Doubt::InstanceGone if has_state => format!(
@@ -733,6 +736,7 @@ mod tests {
             _ => "GET /v3/p/backups".to_owned(),
         };
         let busy = || refused(403, "DBS.200019", "Another operation is in progress.");
+        let other_project = || Doubt::OtherProject { seen_in: "p1".to_owned(), asked_in: "p2".to_owned() };
         let sent = |end| backup::Error::Sent(Box::new(end));
         let out_of_sight = || backup::Error::OutOfSight {
             id: id(),
@@ -774,7 +778,7 @@ mod tests {
             },
             backup::Error::OthersRun { others: vec![backup(Status::Building)] },
             backup::Error::Vanished { id: id() },
-            backup::Error::Doubtful { id: id(), doubt: Doubt::OtherProject },
+            backup::Error::Doubtful { id: id(), doubt: other_project() },
             backup::Error::Doubtful { id: id(), doubt: Doubt::ProjectUnknown },
             backup::Error::Doubtful { id: id(), doubt: Doubt::NotTheCallers },
             backup::Error::Doubtful { id: id(), doubt: Doubt::InstanceUnknown },

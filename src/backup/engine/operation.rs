@@ -52,11 +52,10 @@ impl Operation<'_> {
 
     /// What is known of a backup that is not shown, before anything more is asked about it.
     async fn absence(&self, backup: &BackupRef) -> Result<Absence, Error> {
-        let project_id = self.cloud.project_id(self.context).await?;
-        let same_project = backup.project_id.as_ref().map(|known| *known == project_id);
         Ok(Absence {
             looks: 0,
-            same_project,
+            seen_in: backup.project_id.clone(),
+            asked_in: self.cloud.project_id(self.context).await?,
             instance: self.knows(backup.instance_id.as_deref()).await?,
             ended: backup.begun.is_none(),
             job: None,
@@ -112,10 +111,10 @@ impl Operation<'_> {
 
     /// The instance, which was last seen in that project; `None` only on proof that it is gone.
     pub(super) async fn instance(&self, id: &str, project_id: Option<&str>) -> Result<Option<Instance>, Error> {
-        let here = self.cloud.project_id(self.context).await?;
         let mut absence = Absence {
             looks: 0,
-            same_project: project_id.map(|known| known == here),
+            seen_in: project_id.map(str::to_owned),
+            asked_in: self.cloud.project_id(self.context).await?,
             instance: InstanceKnown::Unlisted,
             ended: true,
             job: None,

@@ -61,12 +61,14 @@ fn text(description: Option<&String>) -> &str {
 }
 
 /// What there is to say about a backup that was not found.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Absence {
     /// How often in a row both questions, by its id and in the list of its instance, were answered without it.
     pub(super) looks: u32,
-    /// Whether the project is the one in which it was last seen; `None` if that was never written down.
-    pub(super) same_project: Option<bool>,
+    /// The project in which it was last seen; `None` if that was never written down.
+    pub(super) seen_in: Option<String>,
+    /// The project that is asked.
+    pub(super) asked_in: String,
     /// Whether the service knows the instance in this project.
     pub(super) instance: InstanceKnown,
     /// Whether it was ever seen to have ended, so that no job can contradict its absence.
@@ -106,8 +108,13 @@ const LOOKS: u32 = 2;
 
 /// Whether a backup is gone.
 pub(super) fn gone(absence: &Absence) -> Gone {
-    match (absence.same_project, absence.instance) {
-        (Some(false), _) => return Gone::Doubtful(Doubt::OtherProject),
+    match (absence.seen_in.as_ref(), absence.instance) {
+        (Some(seen_in), _) if *seen_in != absence.asked_in => {
+            return Gone::Doubtful(Doubt::OtherProject {
+                seen_in: seen_in.clone(),
+                asked_in: absence.asked_in.clone(),
+            });
+        }
         (None, InstanceKnown::Unlisted | InstanceKnown::OnlyViewGone | InstanceKnown::NothingListed) => {
             return Gone::Doubtful(Doubt::ProjectUnknown);
         }
@@ -233,60 +240,65 @@ mod tests {
 
     #[test]
     fn when_an_absence_is_believed() {
-        let sure = Absence {
+        let sure = || Absence {
             looks: 2,
-            same_project: Some(true),
+            seen_in: Some("p1".to_owned()),
+            asked_in: "p1".to_owned(),
             instance: InstanceKnown::Yes,
             ended: true,
             job: None,
             listed: true,
             old: true,
         };
-        let begun = Absence { ended: false, listed: false, old: false, ..sure };
+        let begun = || Absence { ended: false, listed: false, old: false, ..sure() };
         for (what, absence, expected) in [
-            ("everything holds", sure, Gone::Proven),
-            ("one look", Absence { looks: 1, ..sure }, Gone::LookAgain),
-            ("the instance is gone too", Absence { instance: InstanceKnown::Unlisted, ..sure }, Gone::Proven),
+            ("everything holds", sure(), Gone::Proven),
+            ("one look", Absence { looks: 1, ..sure() }, Gone::LookAgain),
+            ("the instance is gone too", Absence { instance: InstanceKnown::Unlisted, ..sure() }, Gone::Proven),
             (
                 "the same where only it shows its backups",
-                Absence { instance: InstanceKnown::OnlyViewGone, ..sure },
+                Absence { instance: InstanceKnown::OnlyViewGone, ..sure() },
                 doubt(Doubt::InstanceGone),
             ),
             (
                 "no word about the instance",
-                Absence { instance: InstanceKnown::Unasked, ..sure },
+                Absence { instance: InstanceKnown::Unasked, ..sure() },
                 doubt(Doubt::InstanceUnknown),
             ),
-            ("another project", Absence { same_project: Some(false), ..sure }, doubt(Doubt::OtherProject)),
-            ("an old state, instance known here", Absence { same_project: None, ..sure }, Gone::Proven),
+            (
+                "another project",
+                Absence { asked_in: "p2".to_owned(), ..sure() },
+                doubt(Doubt::OtherProject { seen_in: "p1".to_owned(), asked_in: "p2".to_owned() }),
+            ),
+            ("an old state, instance known here", Absence { seen_in: None, ..sure() }, Gone::Proven),
             (
                 "an old state, instance unknown here",
-                Absence { same_project: None, instance: InstanceKnown::Unlisted, ..sure },
+                Absence { seen_in: None, instance: InstanceKnown::Unlisted, ..sure() },
                 doubt(Doubt::ProjectUnknown),
             ),
-            ("never listed, no job", begun, doubt(Doubt::NotListedYet)),
-            ("never listed, long ago", Absence { old: true, ..begun }, Gone::Proven),
-            ("listed, no job", Absence { listed: true, ..begun }, Gone::Proven),
+            ("never listed, no job", begun(), doubt(Doubt::NotListedYet)),
+            ("never listed, long ago", Absence { old: true, ..begun() }, Gone::Proven),
+            ("listed, no job", Absence { listed: true, ..begun() }, Gone::Proven),
             (
                 "its job runs",
-                Absence { job: Some(JobStatus::Running), old: true, ..begun },
+                Absence { job: Some(JobStatus::Running), old: true, ..begun() },
                 doubt(Doubt::JobContradicts),
             ),
-            ("its job completed", Absence { job: Some(JobStatus::Completed), ..begun }, doubt(Doubt::JobContradicts)),
+            ("its job completed", Absence { job: Some(JobStatus::Completed), ..begun() }, doubt(Doubt::JobContradicts)),
             (
                 "its job completed, also where a list has shown it",
-                Absence { job: Some(JobStatus::Completed), listed: true, ..begun },
+                Absence { job: Some(JobStatus::Completed), listed: true, ..begun() },
                 doubt(Doubt::JobContradicts),
             ),
             (
                 "its job completed long ago: somebody deleted it",
-                Absence { job: Some(JobStatus::Completed), old: true, ..begun },
+                Absence { job: Some(JobStatus::Completed), old: true, ..begun() },
                 Gone::Proven,
             ),
-            ("its job failed", Absence { job: Some(JobStatus::Failed), ..begun }, Gone::Proven),
+            ("its job failed", Absence { job: Some(JobStatus::Failed), ..begun() }, Gone::Proven),
             (
                 "seen to have ended: its job is history",
-                Absence { job: Some(JobStatus::Completed), ..sure },
+                Absence { job: Some(JobStatus::Completed), ..sure() },
                 Gone::Proven,
             ),
         ] {

@@ -39,9 +39,11 @@ pub(super) fn replica(net: &FinalBackup) -> Diagnostic {
 }
 
 /// That it is not to be seen, and why that says nothing.
-fn in_doubt(net: &FinalBackup, doubt: Doubt) -> String {
+fn in_doubt(net: &FinalBackup, doubt: &Doubt) -> String {
     let why = match doubt {
-        Doubt::OtherProject => "the provider uses another project than the one in which it was last seen",
+        Doubt::OtherProject { seen_in, asked_in } => {
+            &format!("it was last seen in the project {seen_in}, while the provider uses the project {asked_in} now")
+        }
         Doubt::NotTheCallers => {
             "no other one of that service, in a project of which IAM does not say that it belongs to these credentials: they may be of \
              another account, or may not ask IAM (GET /v3/auth/projects)"
@@ -55,8 +57,8 @@ fn in_doubt(net: &FinalBackup, doubt: Doubt) -> String {
 const CHECK: &str = "Check the account, the project and the region: `terraform-provider-huaweidb doctor` shows them. If the \
                      instance is really gone, forget the net with `terraform state rm` and the resource's address.";
 
-pub(super) fn unseen(net: &FinalBackup, doubt: Doubt) -> Diagnostic {
-    let state = if matches!(doubt, Doubt::OtherProject | Doubt::NotTheCallers) {
+pub(super) fn unseen(net: &FinalBackup, doubt: &Doubt) -> Diagnostic {
+    let state = if matches!(doubt, Doubt::OtherProject { .. } | Doubt::NotTheCallers) {
         "the state keeps the net"
     } else {
         "what the state has stays as it is"
@@ -175,8 +177,11 @@ pub(super) fn planned_without_instance(
     replaced: bool,
 ) -> Diagnostic {
     if known != Some(here) {
-        let doubt = known.map_or(Doubt::ProjectUnknown, |_| Doubt::OtherProject);
-        let detail = format!("{} The destroy will be refused. {CHECK}", in_doubt(net, doubt));
+        let doubt = known.map_or(Doubt::ProjectUnknown, |known| Doubt::OtherProject {
+            seen_in: known.to_owned(),
+            asked_in: here.to_owned(),
+        });
+        let detail = format!("{} The destroy will be refused. {CHECK}", in_doubt(net, &doubt));
         return Diagnostic::warning("Destroy will be refused: the instance is not to be seen", detail);
     }
     let gone = format!(
@@ -269,9 +274,9 @@ mod tests {
             not_found(&net, &[]),
             not_found(&net, &["i7in02".to_owned()]),
             replica(&net),
-            unseen(&net, Doubt::OtherProject),
-            unseen(&net, Doubt::ProjectUnknown),
-            unseen(&net, Doubt::NotTheCallers),
+            unseen(&net, &Doubt::OtherProject { seen_in: "p1".to_owned(), asked_in: "p2".to_owned() }),
+            unseen(&net, &Doubt::ProjectUnknown),
+            unseen(&net, &Doubt::NotTheCallers),
             planned(&net, Some(std::slice::from_ref(&backup)), now, false),
             planned(&net, Some(&[]), now, false),
             planned(&net, None, now, false),

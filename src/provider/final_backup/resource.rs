@@ -178,7 +178,7 @@ async fn instance(
             let named = services::named(client, service, &net.instance_id).await;
             Err(messages::not_imported(net, &named).into())
         }
-        Err(backup::Error::Doubtful { doubt, .. }) => Err(messages::unseen(net, doubt).into()),
+        Err(backup::Error::Doubtful { doubt, .. }) => Err(messages::unseen(net, &doubt).into()),
         found => found.map_err(|error| explain(doing, about(net, None), &error).into()),
     }
 }

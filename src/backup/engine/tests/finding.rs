@@ -362,7 +362,10 @@ async fn an_absence_takes_two_questions_twice() {
 async fn an_absence_in_another_project_proves_nothing() {
     let elsewhere = BackupRef { project_id: Some("p2".to_owned()), ..b1() };
     let script = Script::new().says(BY_ID, [empty()]);
-    assert_eq!(doubt(find_known(&script, &elsewhere).await), Doubt::OtherProject);
+    assert_eq!(
+        doubt(find_known(&script, &elsewhere).await),
+        Doubt::OtherProject { seen_in: "p2".to_owned(), asked_in: "p1".to_owned() }
+    );
     // A state that knows no project is believed only where the service knows the instance.
     let script = Script::new().says(BY_ID, [empty()]);
     assert_eq!(find_known(&script, &b1()).await.unwrap(), None);
