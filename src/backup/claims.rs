@@ -18,12 +18,12 @@ struct Managed {
     planned: Vec<Claim>,
     /// The names of new backups, by service and region, and the instance of each.
     names: HashMap<[String; 3], String>,
-    /// What is planned to be taken: service, region and instance, and the beginning of the name.
-    coming: Vec<([String; 3], String)>,
     /// What is planned for each.
     plans: HashMap<String, Intent>,
-    /// Which a planned pruning would delete.
-    pruned: HashSet<String>,
+    /// Where those are that were planned to stay, and their names.
+    standing: HashMap<String, Standing>,
+    /// What the planned prunings may delete.
+    prunings: Vec<PlannedPruning>,
     /// Which are being deleted.
     deleted: Vec<String>,
     /// Whose deletions have ended, well or not, one after the other.
@@ -43,6 +43,35 @@ pub enum Intent {
     Leaves,
     /// It leaves the state, and stays in the cloud.
     IsForgotten,
+}
+
+/// A backup of a state, as far as that tells where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Service, region and instance.
+    pub place: [String; 3],
+    /// Its name; `None` if the state does not tell.
+    pub name: Option<String>,
+}
+
+/// What a planned pruning may delete. How old a backup is, how many are newer and what its status is do not count: until the
+/// apply all of that can change.
+#[derive(Clone, Debug, Default)]
+pub struct PlannedPruning {
+    /// Service, region and instance.
+    pub place: [String; 3],
+    /// How names begin that fit.
+    pub prefix: String,
+    /// The ids of what stays in any case.
+    pub kept: HashSet<String>,
+}
+
+impl PlannedPruning {
+    fn may_delete(&self, id: &str, backup: &Standing) -> bool {
+        self.place == backup.place
+            && backup.name.as_deref().is_none_or(|name| name.starts_with(&self.prefix))
+            && !self.kept.contains(id)
+    }
 }
 
 /// A deletion of this run, until it is dropped.
@@ -90,12 +119,14 @@ impl Claims {
         self.known().plans.remove(id);
     }
 
-    /// This run plans to leave that backup where it is. Whether it also plans a pruning that would delete it.
-    pub fn stay(&self, id: &str) -> bool {
+    /// This run plans to leave that backup where it is. Whether it also plans a pruning that may delete it.
+    pub fn stay(&self, id: &str, backup: Standing) -> bool {
         let mut known = self.known();
         known.ids.insert(id.to_owned());
         known.plans.insert(id.to_owned(), Intent::Stays);
-        known.pruned.contains(id)
+        let is_pruned = known.prunings.iter().any(|pruning| pruning.may_delete(id, &backup));
+        known.standing.insert(id.to_owned(), backup);
+        is_pruned
     }
 
     /// This run plans to delete that backup.
@@ -113,21 +144,17 @@ impl Claims {
         self.known().plans.get(id).copied()
     }
 
-    /// This run plans a pruning that would delete that backup.
-    pub fn prune(&self, id: &str) {
-        self.known().pruned.insert(id.to_owned());
+    /// This run plans that pruning. The ids and names of what it may delete, and is planned to stay so far, by id; what is planned
+    /// later is told by [`stay`](Self::stay).
+    pub fn prune(&self, pruning: &PlannedPruning) -> Vec<(String, Option<String>)> {
+        let mut known = self.known();
+        known.prunings.push(pruning.clone());
+        known.staying(pruning)
     }
 
-    /// This run plans to take a backup whose name will begin so.
-    pub fn take(&self, place: [String; 3], beginning: &str) {
-        self.known().coming.push((place, beginning.to_owned()));
-    }
-
-    /// How many this run plans to take in that place with names that begin so.
-    pub fn coming(&self, place: &[String; 3], prefix: &str) -> u64 {
-        let known = self.known();
-        let fits = |one: &&([String; 3], String)| one.0 == *place && one.1.starts_with(prefix);
-        known.coming.iter().filter(fits).count() as u64
+    /// Whether a pruning may delete what is planned to stay so far.
+    pub fn opposes(&self, pruning: &PlannedPruning) -> bool {
+        !self.known().staying(pruning).is_empty()
     }
 
     /// This run carries out what was planned. Hosts plan a create once more right before that; some do so without any sign of
@@ -141,7 +168,7 @@ impl Claims {
     pub fn refresh(&self) {
         let mut known = self.known();
         if std::mem::take(&mut known.applies) {
-            known.pruned.clear();
+            known.prunings.clear();
         }
     }
 
@@ -234,6 +261,16 @@ impl Claims {
     }
 }
 
+impl Managed {
+    fn staying(&self, pruning: &PlannedPruning) -> Vec<(String, Option<String>)> {
+        let stays = |id: &String| self.plans.get(id) == Some(&Intent::Stays);
+        let met = self.standing.iter().filter(|(id, backup)| stays(id) && pruning.may_delete(id, backup));
+        let mut met: Vec<_> = met.map(|(id, backup)| (id.clone(), backup.name.clone())).collect();
+        met.sort_unstable();
+        met
+    }
+}
+
 impl Claim {
     /// Whether its rotation looks at the other one's backup.
     fn deletes(&self, other: &Claim) -> bool {
@@ -299,10 +336,8 @@ mod tests {
         assert_eq!(claims.planned("b1"), Some(Intent::Leaves), "whoever only looks at it changes no plan");
         claims.reconsider("b1");
         assert_eq!(claims.planned("b1"), None);
-        assert!(!claims.stay("b1"));
+        assert!(!claims.stay("b1", standing("i1", Some("old-1"))));
         assert_eq!(claims.planned("b1"), Some(Intent::Stays));
-        claims.prune("b1");
-        assert!(claims.stay("b1"), "whichever is planned first");
         claims.release("b1");
         assert!(!claims.is_managed("b1") && claims.has_managed("b1") && !claims.has_managed("b2"));
         let (first, second) = (claims.deleting("b1"), claims.deleting("b1"));
@@ -311,6 +346,38 @@ mod tests {
         drop(second);
         assert!(!claims.is_deleting("b1") && claims.deletions() == 2);
         assert!(claims.has_deleted("b1", 1) && !claims.has_deleted("b1", 2) && !claims.has_deleted("b2", 0));
+    }
+
+    fn standing(instance_id: &str, name: Option<&str>) -> Standing {
+        Standing { place: ["dds", "eu-de", instance_id].map(str::to_owned), name: name.map(str::to_owned) }
+    }
+
+    #[test]
+    fn a_pruning_may_delete_whatever_its_place_and_prefix_fit_and_nothing_keeps() {
+        let pruning = |kept: &[&str]| PlannedPruning {
+            place: ["dds", "eu-de", "i1"].map(str::to_owned),
+            prefix: "old-".to_owned(),
+            kept: kept.iter().map(|id| (*id).to_owned()).collect(),
+        };
+        for (what, backup, kept, met) in [
+            ("of the prefix", standing("i1", Some("old-1")), &[][..], true),
+            ("whose name nobody knows", standing("i1", None), &[], true),
+            ("of another name", standing("i1", Some("new-1")), &[], false),
+            ("of another instance", standing("i2", Some("old-1")), &[], false),
+            ("that is kept", standing("i1", Some("old-1")), &["b1"], false),
+            ("beside another one that is kept", standing("i1", Some("old-1")), &["b2"], true),
+        ] {
+            let claims = Claims::default();
+            assert!(!claims.stay("b1", backup.clone()));
+            assert_eq!(claims.opposes(&pruning(kept)), met, "{what}");
+            assert_eq!(!claims.prune(&pruning(kept)).is_empty(), met, "{what}");
+            assert_eq!(claims.stay("b1", backup.clone()), met, "{what}, planned once more");
+            let claims = Claims::default();
+            assert!(claims.prune(&pruning(kept)).is_empty());
+            assert_eq!(claims.stay("b1", backup), met, "{what}, the other way round");
+            claims.leave("b1");
+            assert!(!claims.opposes(&pruning(kept)), "{what}, but it leaves");
+        }
     }
 
     #[test]

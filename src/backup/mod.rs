@@ -22,7 +22,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 pub use answers::{Certainty, Codes, Idle, Job, JobStatus, Misread, Page, Started, Unsupported, Verdict};
-pub use claims::{Claim, Claims, Intent};
+pub use claims::{Claim, Claims, Intent, PlannedPruning, Standing};
 pub use engine::{Ahead, Backups, Mark, Outlook, Progress, Prospect, Sight, StopOutcome};
 pub use error::{Doubt, Error, RestoreError, Unawaited, Unfit};
 pub use restore::{NewRestore, RestorePoint, RestoreStep, Span};

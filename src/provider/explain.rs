@@ -15,6 +15,8 @@ use crate::provider::services::{import_block, importable};
 pub(super) enum Doing {
     /// Asking for a new backup.
     Create,
+    /// The same for one that no state will track.
+    Take,
     /// Waiting for a backup that exists.
     Wait,
     /// Looking at one backup.
@@ -84,10 +86,12 @@ fn summary(doing: Doing, error: &backup::Error) -> &'static str {
         (_, backup::Error::Doubtful { .. }) => "Whether the backup still exists could not be told",
         (_, backup::Error::Foreign { .. }) => "The cloud has another backup under this id",
         (_, backup::Error::OtherAnswer { .. }) => "The create was answered with another backup",
-        (Doing::Create, backup::Error::NameTaken { .. }) => "Backup was not created: the name is taken",
-        (Doing::Create, backup::Error::Busy { .. }) => "Backup was not created: the instance is busy",
-        (Doing::Create, backup::Error::Unclear { .. }) => "Backup may have been created: no usable answer came",
-        (Doing::Create, _) => "Backup was not created",
+        (Doing::Create | Doing::Take, backup::Error::NameTaken { .. }) => "Backup was not created: the name is taken",
+        (Doing::Create | Doing::Take, backup::Error::Busy { .. }) => "Backup was not created: the instance is busy",
+        (Doing::Create | Doing::Take, backup::Error::Unclear { .. }) => {
+            "Backup may have been created: no usable answer came"
+        }
+        (Doing::Create | Doing::Take, _) => "Backup was not created",
         (Doing::Wait | Doing::Follow, backup::Error::StillRunning { .. }) => "Backup was not completed in time",
         (Doing::Wait | Doing::Follow, _) => "Backup was not seen to complete",
         (Doing::Read, _) => "Backup was not read",
@@ -226,18 +230,20 @@ fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String 
         (_, backup::Error::Sent(_)) => format!(
             "A deletion of the backup {id} was sent, and may be going on; the state keeps it until it is seen to be gone."
         ),
-        (Doing::Create, backup::Error::Unclear { candidates, .. }) if !candidates.is_empty() => String::new(),
-        (Doing::Create, backup::Error::Unclear { .. }) => {
+        (Doing::Create | Doing::Take, backup::Error::Unclear { candidates, .. }) if !candidates.is_empty() => {
+            String::new()
+        }
+        (Doing::Create | Doing::Take, backup::Error::Unclear { .. }) => {
             format!(
                 "A backup {:?} may still appear in the cloud. It is not in the state.",
                 about.name.unwrap_or_default()
             )
         }
-        (Doing::Create, backup::Error::OtherAnswer { .. }) => format!(
+        (Doing::Create | Doing::Take, backup::Error::OtherAnswer { .. }) => format!(
             "Nothing was done to that backup. Whether {:?} was begun could not be told; it is not in the state.",
             about.name.unwrap_or_default()
         ),
-        (Doing::Create, _) => "This run left nothing in the cloud.".to_owned(),
+        (Doing::Create | Doing::Take, _) => "This run left nothing in the cloud.".to_owned(),
         (
             Doing::Final,
             backup::Error::Stopped { id, .. }
@@ -291,8 +297,8 @@ pub(super) fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -
             return advice;
         }
     }
-    if doing == Doing::Create
-        && let Some(next) = next_of_create(about, error)
+    if matches!(doing, Doing::Create | Doing::Take)
+        && let Some(next) = next_of_create(doing, about, error)
     {
         return next;
     }
@@ -372,7 +378,7 @@ pub(super) fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -
             | backup::Error::Cloud(cloud::Error::DeadlinePassed { .. }),
         ) => "Try again; the limit (`timeouts`, in an action `timeout`) may be too short.".to_owned(),
         (Doing::Delete, _) if was_sent && error.cloud().is_some_and(is_refused) => {
-            format!("Destroy again to go on. {FORGET}")
+            format!("Destroy again to go on, with `-refresh=false` where the refresh is refused too. {FORGET}")
         }
         (Doing::Delete, _) if was_sent => "Destroy again to go on.".to_owned(),
         (Doing::Stop, _) if was_sent => "Look at the backup before it is stopped again.".to_owned(),
@@ -423,8 +429,17 @@ fn next_of_final(error: &backup::Error) -> String {
 }
 
 /// What to do where a create came to nothing, where that is not the same for everything.
-fn next_of_create(about: About<'_>, error: &backup::Error) -> Option<String> {
+fn next_of_create(doing: Doing, about: About<'_>, error: &backup::Error) -> Option<String> {
+    // An apply does not repeat an action.
+    let (again, limit) = match doing {
+        Doing::Take => ("Invoke the action again", "timeout"),
+        _ => ("Apply again", "timeouts.create"),
+    };
     Some(match error {
+        backup::Error::NameTaken { existing: Some(backup), .. } if doing == Doing::Take => format!(
+            "Choose another `name`, or use `name_prefix`. That backup is imported as {}.",
+            importable(about.service, about.region, &backup.instance_id, &backup.id)
+        ),
         // It may be one that the same run is about to delete: nobody is told to import it at once.
         backup::Error::NameTaken { existing: Some(backup), .. } => format!(
             "Choose another `name`, or use `name_prefix`. If a resource of this configuration had that backup, it has another address \
@@ -436,22 +451,23 @@ fn next_of_create(about: About<'_>, error: &backup::Error) -> Option<String> {
             "Choose another `name`, or use `name_prefix`, which never collides.".to_owned()
         }
         backup::Error::Busy { running: Some(backup), .. } => format!(
-            "Apply again when it has ended, raise `timeouts.create` (in an action: `timeout`), or, if the running backup is the one you want, bring \
-             it under management:\n\n{}",
+            "{again} when it has ended, raise `{limit}`, or, if the running backup is the one you want, bring it under \
+             management:\n\n{}",
             import_block(about.service, about.region, backup)
         ),
         backup::Error::Busy { running: None, .. } => {
-            "Apply again when the instance is idle, or raise `timeouts.create` (in an action: `timeout`).".to_owned()
+            format!("{again} when the instance is idle, or raise `{limit}`.")
         }
         backup::Error::Unclear { candidates, .. } => match candidates.first() {
             Some(backup) => format!(
-                "Look at the backups in the console. To keep one, bring it under management; delete the others:\n\n{}",
+                "Look at the backups in the console, and leave alone what another state has. If one is what was asked for, bring it under \
+                 management:\n\n{}",
                 import_block(about.service, about.region, backup)
             ),
-            None => "Look for it in the console before applying again.".to_owned(),
+            None => "Look for it in the console before another one is taken.".to_owned(),
         },
         backup::Error::OtherAnswer { .. } => OTHER_ANSWER.to_owned(),
-        backup::Error::Cloud(cloud::Error::Stopped { .. }) => "Apply again to take the backup.".to_owned(),
+        backup::Error::Cloud(cloud::Error::Stopped { .. }) => format!("{again} to take the backup."),
         _ => return None,
     })
 }
@@ -467,7 +483,7 @@ fn how_to_keep(doing: Doing, error: &backup::Error) -> &'static str {
 }
 
 const OTHER_ANSWER: &str =
-    "Look at the backups of the instance in the console, and tell the cloud's support, before applying again.";
+    "Look at the backups of the instance in the console, and tell the cloud's support, before another one is taken.";
 
 /// What to do where the cloud has another backup.
 fn next_to(about: About<'_>, found: &Backup) -> String {
@@ -571,15 +587,17 @@ fn is_trouble(error: &cloud::Error) -> bool {
 /// The argument to blame, if the cloud's refusal is about one.
 fn argument(doing: Doing, error: &backup::Error) -> Option<&'static str> {
     match (doing, error) {
-        (Doing::Create, backup::Error::NameTaken { .. }) => Some("name"),
-        (Doing::Create, backup::Error::Busy { .. }) => Some("instance_id"),
-        (Doing::Create, backup::Error::Cloud(cloud::Error::Refused { refusal, .. })) => match refusal.code.as_str() {
-            "DBS.280277" | "DBS.201210" => Some("name"),
-            "DBS.280127" => Some("description"),
-            "DBS.280404" | "DBS.200002" | "DBS.200045" | "DBS.200602" | "DBS.201028" | "DBS.280110" | "DBS.201501"
-            | "DBS.201502" | "DBS.290005" | "DBS.290011" => Some("instance_id"),
-            _ => None,
-        },
+        (Doing::Create | Doing::Take, backup::Error::NameTaken { .. }) => Some("name"),
+        (Doing::Create | Doing::Take, backup::Error::Busy { .. }) => Some("instance_id"),
+        (Doing::Create | Doing::Take, backup::Error::Cloud(cloud::Error::Refused { refusal, .. })) => {
+            match refusal.code.as_str() {
+                "DBS.280277" | "DBS.201210" => Some("name"),
+                "DBS.280127" => Some("description"),
+                "DBS.280404" | "DBS.200002" | "DBS.200045" | "DBS.200602" | "DBS.201028" | "DBS.280110"
+                | "DBS.201501" | "DBS.201502" | "DBS.290005" | "DBS.290011" => Some("instance_id"),
+                _ => None,
+            }
+        }
         _ => None,
     }
 }
@@ -650,7 +668,7 @@ fn advice(error: &cloud::Error) -> Option<String> {
             "The credentials are valid, but may not do this: check the IAM permissions of the user or agency."
                 .to_owned(),
         ),
-        429 => Some("The cloud throttles the calls. Apply again later, or lower `-parallelism`.".to_owned()),
+        429 => Some("The cloud throttles the calls. Try again later, or lower `-parallelism`.".to_owned()),
         _ => None,
     }
 }
@@ -730,7 +748,7 @@ mod tests {
             request_id: Some("3f2a".to_owned()),
         };
         let call = || match doing {
-            Doing::Create | Doing::Final => "POST /v3/p/backups".to_owned(),
+            Doing::Create | Doing::Take | Doing::Final => "POST /v3/p/backups".to_owned(),
             Doing::Delete | Doing::Prune => "DELETE /v3/p/backups/b1br02".to_owned(),
             Doing::Stop => "PUT /v3/p/backups/b1br02".to_owned(),
             _ => "GET /v3/p/backups".to_owned(),
@@ -819,19 +837,16 @@ mod tests {
     fn can_end_with(doing: Doing, error: &backup::Error) -> bool {
         use backup::Error;
         let last = doing == Doing::Final;
+        let takes = matches!(doing, Doing::Create | Doing::Take);
         let waits = last || matches!(doing, Doing::Wait | Doing::Follow);
         let removes = matches!(doing, Doing::Delete | Doing::Prune | Doing::Stop);
         match error {
-            Error::Cloud(cloud::Error::Refused { refusal, .. }) if refusal.code == "DBS.280277" => {
-                doing == Doing::Create
-            }
+            Error::Cloud(cloud::Error::Refused { refusal, .. }) if refusal.code == "DBS.280277" => takes,
             Error::Cloud(_) => !waits || last,
             Error::Unsupported(_) => !waits && doing != Doing::Delete,
             Error::NotOffered { .. } => removes || doing == Doing::Download,
-            Error::Unclear { .. } | Error::NameTaken { .. } | Error::OtherAnswer { .. } => {
-                last || doing == Doing::Create
-            }
-            Error::Busy { .. } => last || matches!(doing, Doing::Create | Doing::Delete | Doing::Prune),
+            Error::Unclear { .. } | Error::NameTaken { .. } | Error::OtherAnswer { .. } => last || takes,
+            Error::Busy { .. } => last || takes || matches!(doing, Doing::Delete | Doing::Prune),
             Error::Failed { .. } | Error::Vanished { .. } => waits,
             Error::Doubtful { doubt, .. } if doubt.passes() => doing == Doing::Prune,
             Error::Doubtful { .. } => last || removes || doing == Doing::Read,
@@ -843,8 +858,9 @@ mod tests {
         }
     }
 
-    const DOINGS: [Doing; 11] = [
+    const DOINGS: [Doing; 12] = [
         Doing::Create,
+        Doing::Take,
         Doing::Wait,
         Doing::Read,
         Doing::Import,
@@ -858,7 +874,7 @@ mod tests {
     ];
 
     fn explained(doing: Doing, error: &backup::Error) -> Diagnostic {
-        let id = if doing == Doing::Create { None } else { Some("b1br02") };
+        let id = if matches!(doing, Doing::Create | Doing::Take) { None } else { Some("b1br02") };
         explain(doing, About { service: "dds", id, name: Some("nightly"), region: "eu-de" }, error)
     }
 

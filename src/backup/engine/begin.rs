@@ -184,7 +184,12 @@ impl Creation<'_> {
                 if let Some(started) = self.look(&[Duration::ZERO], 1).await? {
                     return Ok(Some(started));
                 }
-                return Err(Error::NameTaken { existing: Some(Box::new(holder)), cause: error });
+                let was_there = self.listed.as_ref().is_some_and(|listed| listed.contains(&holder.id));
+                if was_there || holder.instance_id != self.want.instance_id {
+                    return Err(Error::NameTaken { existing: Some(Box::new(holder)), cause: error });
+                }
+                // It came since: somebody else's, or our own, whose description the service has changed.
+                return Err(self.unclear(vec![holder]));
             }
             // Then it is not on its way either, and the next attempt has another name.
             if self.want.name_origin == NameOrigin::Kept && since.elapsed() > pace::LISTS_LAG_AT_MOST {

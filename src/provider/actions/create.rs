@@ -78,19 +78,6 @@ impl Action<Backups> for CreateBackup {
         found
     }
 
-    /// Tells the prunings of this run that another backup will be there.
-    async fn plan(&self, client: Option<&Backups>, config: &CreateConfig) -> Diagnostics {
-        let beginning = config.name.as_str().or_else(|| config.name_prefix.as_str());
-        if let (Some(client), Some(service), Some(id), Some(beginning)) =
-            (client, config.service.as_str(), config.instance_id.as_str(), beginning)
-            && !config.region.is_unknown()
-        {
-            let client = services::regional(client, &config.region);
-            client.claims().take([service, client.region(), id].map(str::to_owned), beginning);
-        }
-        Diagnostics::new()
-    }
-
     async fn invoke(&self, client: &Backups, config: CreateConfig, run: &mut Run) -> Result<(), Diagnostics> {
         let service = services::required(&config.service)?;
         let client = services::regional(client, &config.region);
@@ -112,7 +99,7 @@ impl Action<Backups> for CreateBackup {
         let about = About { service: key, id: None, name: Some(&want.name), region: client.region() };
         let told = Told::about(&want.name, run);
         let started = client.begin_telling(&context, service, &want, &told).await;
-        let started = started.map_err(|error| explain(Doing::Create, about, &error))?;
+        let started = started.map_err(|error| explain(Doing::Take, about, &error))?;
         let id = &started.backup_id;
         run.tell(format!("The backup {:?} has begun: {id}", want.name));
         if config.wait_for_completion == Attr::Known(false) {

@@ -9,11 +9,11 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::super::explain::{About, Doing, explain, sentence, what_happened_while, what_next};
-use super::super::manual_backup::{pruned, unasked};
+use super::super::manual_backup::pruned;
 use super::super::{fields, services};
 use super::{Remarks, context, is_missing, region_attribute, timeout_attribute};
 use crate::backup::retention::{self, Candidate, Rule};
-use crate::backup::{self, Backup, BackupRef, Backups, Filter, Intent, Service};
+use crate::backup::{self, Backup, BackupRef, Backups, Filter, PlannedPruning, Service};
 use crate::cloud::Context;
 use crate::plugin::{Action, Attr, Attribute, Diagnostic, Diagnostics, Path, Run, Schema, Type, model, parse_duration};
 
@@ -51,12 +51,12 @@ impl Action<Backups> for PruneBackups {
              them. DDM has no manual ones: there those go that it \
              took before key operations (`metadata`), never the daily ones.\n\n**What a state tracks belongs in `keep_ids`**, protected \
              backups too, unless its name begins otherwise: of what they leave as it is, an apply and `-invoke` tell the provider \
-             nothing. Spared anyway is what the same apply has taken or retained before. A backup that the run deletes or replaces is not: \
-             it may go before the new one is there, also where that then fails. A plan that leaves a backup where it is, and \
-             would prune it, is refused. Neither sees what another provider block manages or takes (an alias, another \
+             nothing. So a plan is refused that leaves a backup in the state which the action may delete by its instance and name, however \
+             many are newer and however young it is. Spared anyway is what the same apply has taken or retained before. A backup that \
+             the run deletes or replaces is not: it may go before the new one is there, also where that then fails. Neither sees what another provider block manages or takes (an alias, another \
              state), and a plan sees nothing of what `-target` leaves out: with `before_destroy`, `destroy -target` of the trigger alone \
-             prunes what the state keeps. Nor does it look where an argument is known only in the apply: write `keep_ids` so that the \
-             plan knows it.\n\nWhat says which backups go must all be given, and a null is an error: it is never taken for \
+             prunes what the state keeps. Nor does it see anything where `service`, `instance_id`, `name_prefix`, or \
+             all of `keep_ids`, is known only in the apply.\n\nWhat says which backups go must all be given, and a null is an error: it is never taken for \
              \"all\".",
         )
         .attribute(fields::service("Database service of the instance."))
@@ -98,38 +98,15 @@ impl Action<Backups> for PruneBackups {
             .unwrap_or_default()
     }
 
+    /// Asks the cloud nothing: what it shows now can be otherwise when the action runs.
     async fn plan(&self, client: Option<&Backups>, config: &PruneConfig) -> Diagnostics {
-        let Some(client) = client.filter(|client| client.has_preflight() && is_told(config)) else {
-            return Diagnostics::new();
-        };
-        client.claims().refresh();
-        let client = services::regional(client, &config.region);
-        let (Some(service), Ok(rule)) =
-            (config.service.as_str().and_then(backup::named), rule(config, Timestamp::now()))
-        else {
-            return Diagnostics::new();
-        };
-        let filter = &filter(service, config);
-        let listing = client.ahead().ask(|context| {
-            let client = &client;
-            async move { client.list(&context, service, filter).await }
-        });
-        let found = match listing.await {
-            Ok(found) => found,
-            Err(why) => return why.as_ref().map(unasked).map(Diagnostics::from).unwrap_or_default(),
-        };
-        // What the run takes before is among the newest then.
-        let place = [service.facts().key(), client.region(), config.instance_id.as_str().unwrap_or_default()];
-        let prefix = config.name_prefix.as_str().unwrap_or_default();
-        let coming = client.claims().coming(&place.map(str::to_owned), prefix);
-        let rule = Rule {
-            keep_last: rule.keep_last.map(|keep| keep.saturating_sub(coming)),
-            allow_last: rule.allow_last || coming > 0,
-            ..rule
-        };
-        let selection = Selection { client: &client, kind: service.facts().kept_kind, rule, kept: &kept(config) };
-        let staying = selection.staying(&found).await;
-        if staying.is_empty() { Diagnostics::new() } else { managed(&staying).into() }
+        let (Some(client), Some(pruning)) = (client, planned(client, config)) else { return Diagnostics::new() };
+        let claims = client.claims();
+        claims.refresh();
+        // What the CLI replaces of its own accord it plans twice, at the same time as this.
+        client.told_at_the_same_time(|| (!claims.opposes(&pruning)).then_some(())).await;
+        let staying = claims.prune(&pruning);
+        if staying.is_empty() { Diagnostics::new() } else { pruned(&staying).at(Path::attribute("keep_ids")).into() }
     }
 
     async fn invoke(&self, client: &Backups, config: PruneConfig, run: &mut Run) -> Result<(), Diagnostics> {
@@ -206,22 +183,6 @@ impl Selection<'_> {
     /// Those that go, oldest first.
     fn of<'a>(&self, listed: &'a [Backup]) -> Vec<&'a Backup> {
         self.ruled_out(listed).filter(|backup| !self.client.claims().has_managed(&backup.id)).collect()
-    }
-
-    /// Those that would go although the plan of this run leaves them where they are. The CLI plans them at the same time, and
-    /// those that it replaces of its own accord twice: so they have a moment to be planned otherwise.
-    async fn staying<'a>(&self, listed: &'a [Backup]) -> Vec<&'a Backup> {
-        let claims = self.client.claims();
-        let ruled_out = self.ruled_out(listed).collect::<Vec<_>>();
-        let is_open = |backup: &&Backup| {
-            claims.is_managed(&backup.id) && matches!(claims.planned(&backup.id), None | Some(Intent::Stays))
-        };
-        self.client.told_at_the_same_time(|| (!ruled_out.iter().any(is_open)).then_some(())).await;
-        // One that is planned later tells by itself.
-        for backup in &ruled_out {
-            claims.prune(&backup.id);
-        }
-        ruled_out.into_iter().filter(|backup| claims.planned(&backup.id) == Some(Intent::Stays)).collect()
     }
 
     /// A warning about those that cannot be ordered.
@@ -333,16 +294,19 @@ fn lacking<'a>(known: &[&'a Backup], listed: &[Backup]) -> Vec<&'a Backup> {
     known.iter().copied().filter(|backup| !listed.contains(&*backup.id)).collect()
 }
 
-/// Whether all is known that says what would be deleted, and something would.
-fn is_told(config: &PruneConfig) -> bool {
-    let texts = [&config.service, &config.instance_id, &config.name_prefix, &config.older_than];
-    config.dry_run == Attr::Known(false)
-        && texts.into_iter().all(Attr::is_known)
-        && config.keep_last.is_known()
-        && !config.allow_last.is_unknown()
-        && !config.region.is_unknown()
-        && !config.keep_ids.is_unknown()
-        && config.keep_ids.known().into_iter().flatten().all(Attr::is_known)
+/// What the action may delete, where that is known and it would: of `keep_ids` what is not known yet keeps nothing that is.
+fn planned(client: Option<&Backups>, config: &PruneConfig) -> Option<PlannedPruning> {
+    if config.dry_run != Attr::Known(false) || config.region.is_unknown() || config.keep_ids.is_unknown() {
+        return None;
+    }
+    let client = services::regional(client?, &config.region);
+    let [service, instance_id, prefix] =
+        [&config.service, &config.instance_id, &config.name_prefix].map(|text| text.known().cloned());
+    Some(PlannedPruning {
+        place: [service?, client.region().to_owned(), instance_id?],
+        prefix: prefix?,
+        kept: kept(config).into_iter().collect(),
+    })
 }
 
 fn kept(config: &PruneConfig) -> BTreeSet<String> {
@@ -356,18 +320,6 @@ fn filter(service: &'static dyn Service, config: &PruneConfig) -> Filter {
         kind: Some(service.facts().kept_kind.to_owned()),
         ..Filter::default()
     }
-}
-
-/// That these would be deleted, and stay in the state.
-fn managed(staying: &[&Backup]) -> Diagnostic {
-    /// So many are named at most.
-    const NAMED: usize = 50;
-    let each = staying.iter().take(NAMED).map(|backup| line(backup)).collect::<String>();
-    let more = match staying.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!("\n- and {more} more"),
-    };
-    pruned(&format!("{each}{more}")).at(Path::attribute("keep_ids"))
 }
 
 /// So many deletions wait side by side at most.

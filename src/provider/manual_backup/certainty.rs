@@ -57,26 +57,36 @@ pub(super) async fn twins(
     };
     let is_new = |twin: &Backup| started.named_before.as_ref().is_some_and(|before| !before.contains(&twin.id));
     let is_ours = |twin: &&Backup| twin.id != id && (want.name_origin.is_random() || is_new(twin));
+    let tells = service.facts().tells_descriptions;
     for twin in found.iter().filter(is_ours) {
-        life.warn(taken_twice(service.facts().key(), client.region(), want, id, &twin.id));
+        let differs =
+            tells && twin.description.as_deref().unwrap_or_default() != want.description.as_deref().unwrap_or_default();
+        life.warn(taken_twice(service.facts().key(), client.region(), want, id, &twin.id, differs));
     }
 }
 
-fn taken_twice(service: &str, region: &str, want: &NewBackup, id: &str, twin: &str) -> Diagnostic {
-    Diagnostic::warning(
-        "Backup was taken twice",
-        format!(
-            "The answer to the first request was lost, so that it was sent again, and {}: {id} is in the \
-             state, {twin} has the same name {:?} and is not. Delete that one, or import it as {}.",
-            if want.name_origin.is_random() {
-                "both were carried out"
-            } else {
-                "both seem to have been carried out, unless somebody else took a backup of that name at the same time"
-            },
-            want.name,
-            importable(service, region, &want.instance_id, twin)
-        ),
-    )
+/// What has a name of our own is our own. A name that anybody can give says less, and another description speaks against it.
+fn taken_twice(service: &str, region: &str, want: &NewBackup, id: &str, twin: &str, differs: bool) -> Diagnostic {
+    let begins = "The answer to the first request was lost, so that it was sent again";
+    let import = importable(service, region, &want.instance_id, twin);
+    let name = &want.name;
+    if want.name_origin.is_random() {
+        let detail = format!(
+            "{begins}, and both were carried out: {id} is in the state, {twin} has the same name {name:?} and is not. Delete that one, \
+             or import it as {import}."
+        );
+        return Diagnostic::warning("Backup was taken twice", detail);
+    }
+    let whose = if differs {
+        "Its description is another one: so it is somebody else's, unless the service has changed what was written"
+    } else {
+        "Either both requests were carried out, or somebody else took a backup of that name at the same time"
+    };
+    let detail = format!(
+        "{begins}: {id} is in the state. Since then {twin} of the same name {name:?} has appeared too. {whose}. If no state has it, \
+         delete it, or import it as {import}."
+    );
+    Diagnostic::warning("Backup may have been taken twice", detail)
 }
 
 /// That the name which a plan chose is taken.
@@ -191,11 +201,14 @@ mod tests {
             name_origin: NameOrigin::Random,
             ..NewBackup::default()
         };
+        let of_ones_own = NewBackup { name: "nightly".to_owned(), name_origin: NameOrigin::Fixed, ..want.clone() };
         let said = [
             compared(&planned, "b1br02"),
             ran_already(&planned, &record),
             rewritten(&planned, &record).expect("the texts differ"),
-            taken_twice("dds", "eu-de", &want, "b1br02", "b2br02"),
+            taken_twice("dds", "eu-de", &want, "b1br02", "b2br02", false),
+            taken_twice("dds", "eu-de", &of_ones_own, "b1br02", "b2br02", false),
+            taken_twice("dds", "eu-de", &of_ones_own, "b1br02", "b2br02", true),
             applied_before(&planned, Some(&record)),
             applied_before(&planned, None),
         ];

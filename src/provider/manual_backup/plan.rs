@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::messages::{label, pruned, unusable};
+use super::messages::{pruned, unusable};
 use super::model::{ManualBackup, about};
 use super::{memory, preflight, rotation, schema};
-use crate::backup::{self, Backups, Service, Status, naming};
+use crate::backup::{self, Backups, Service, Standing, Status, naming};
 use crate::plugin::{Attr, Diagnostic, Path, Planning, Private};
 use crate::provider::explain::{Doing, explain};
 use crate::provider::place;
@@ -34,8 +34,12 @@ pub(super) async fn plan(client: Option<&Backups>, planning: &mut Planning<Manua
     let planned = &mut planning.planned;
     if let (Some(client), Some(id)) = (client, prior.id.as_str()) {
         let client = services::regional(client, &planned.region);
-        if client.claims().stay(id) {
-            planning.unless_replaced.push(pruned(&format!("\n- {}", label(prior))));
+        let place = [&prior.service, &prior.instance_id].map(|known| known.known().cloned().unwrap_or_default());
+        let [service, instance_id] = place;
+        let backup =
+            Standing { place: [service, client.region().to_owned(), instance_id], name: prior.name.known().cloned() };
+        if client.claims().stay(id, backup) {
+            planning.unless_replaced.push(pruned(&[(id.to_owned(), prior.name.known().cloned())]));
         }
         planning.diagnostics.extend(rotation::overlap(&client, planned, Some(id)));
     }
@@ -115,7 +119,6 @@ async fn create(client: Option<&Backups>, planning: &mut Planning<ManualBackup>)
         if let Some(overlap) = rotation::overlap(&client, &planning.planned, replaced) {
             return planning.diagnostics.push(preflight::with_the_way_around(overlap));
         }
-        coming(&client, &planning.planned);
         // Right before the apply, the create itself asks.
         if !client.claims().applies() && !planning.notes.as_ref().is_some_and(place::is_noted) {
             let met = preflight::met(&client, &planning.planned, replaced, planning.notes.as_mut()).await;
@@ -130,16 +133,6 @@ async fn create(client: Option<&Backups>, planning: &mut Planning<ManualBackup>)
         if let Some(notes) = &mut planning.notes {
             place::note_region(&client, notes);
         }
-    }
-}
-
-/// Tells the prunings of this run that another backup will be there.
-fn coming(client: &Backups, planned: &ManualBackup) {
-    let beginning = planned.name.as_str().or_else(|| planned.name_prefix.as_str());
-    if let (Some(service), Some(instance_id), Some(beginning)) =
-        (planned.service.as_str(), planned.instance_id.as_str(), beginning)
-    {
-        client.claims().take([service, client.region(), instance_id].map(str::to_owned), beginning);
     }
 }
 

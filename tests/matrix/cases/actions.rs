@@ -130,7 +130,7 @@ pub(super) fn around_changes(cli: &Cli) {
 
 /// A pruning that fits a backup in the state: refused in the plan, unless that is kept, or leaves the state.
 fn managed_and_pruned(cli: &Cli) {
-    const REFUSED: &str = "Pruning would delete a managed backup";
+    const REFUSED: &str = "Pruning may delete a managed backup";
     let emulator = emulator(0.2);
     let workspace = cli.workspace(&emulator);
     let managed = super::backup(&emulator, "  name = \"old-managed\"");

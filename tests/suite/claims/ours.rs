@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use huaweidb_emulator::{BackupRow, Fault, FaultKind};
+use huaweidb_emulator::{BackupRow, Description, Fault, FaultKind};
 use serde_json::json;
 use tokio::time::sleep;
 
@@ -104,6 +104,38 @@ fn a_create_that_arrives_late_leaves_nothing_without_a_word() {
         })
     });
     side_by_side(cases.collect());
+}
+
+/// The answer is lost, and the service changes the description: then a name of one's own tells nothing.
+async fn lost_and_changed(service: &'static str, mode: Description, lag_seconds: f64) -> Result<(), String> {
+    let stage = Stage::new(service, 1.0);
+    stage.emulator.set_modes(|modes| modes.description = mode);
+    stage.emulator.set_pace(|pace| pace.list_delay_seconds = lag_seconds);
+    stage.emulator.fault(Fault::new(FaultKind::CloseAfter).on(service).operation("create"));
+    let mut arguments = stage.fixed();
+    arguments["description"] = json!(" before  the migration of M\u{fc}ller ");
+    let mut held = Held::default();
+    let said = stage.core().await.up(&arguments, &mut held).await;
+    let rows = stage.rows();
+    let told = |row: &BackupRow| held.id() == Some(&row.id) || said.text().contains(&row.id);
+    let unknown: Vec<_> = rows.iter().filter(|row| !told(row)).collect();
+    check(unknown.is_empty(), &format!("without a word: {unknown:?}; {}", said.text()))?;
+    check(!said.text().contains("left nothing"), &format!("{rows:?}; {}", said.text()))
+}
+
+#[test]
+fn nobody_says_that_nothing_is_there_where_the_service_changed_a_description() {
+    let modes = [Description::Trimmed, Description::Escaped, Description::Cut, Description::Dropped];
+    let mut cases = Vec::new();
+    for service in services() {
+        for mode in modes {
+            for lag in [0.0, 6.0] {
+                let name = format!("lost, {mode:?}, lists {lag} s late × {service}");
+                cases.push((name, Box::pin(lost_and_changed(service, mode, lag)) as Case));
+            }
+        }
+    }
+    side_by_side(cases);
 }
 
 async fn another_ones(service: &'static str) -> Result<(), String> {

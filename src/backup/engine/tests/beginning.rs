@@ -137,14 +137,11 @@ async fn a_random_name_is_ours_whatever_clocks_say() {
 #[tokio::test(start_paused = true)]
 async fn a_fixed_name_is_not_ours_for_its_name_alone() {
     let theirs = with(item("b1", "BUILDING", 0), &json!({ "description": "of team b" }));
-    // Another team's, begun in between: the name is taken, and that is said.
+    // Another team's, begun in between, or our own, whose description the service has changed.
     let script =
         Script::new().says(POST, [Say::Lost, TAKEN]).says(OF_INSTANCE, [empty(), list(std::slice::from_ref(&theirs))]);
-    let Err(Error::NameTaken { existing: Some(existing), .. }) = begin_fixed(&script, &within(seconds(60))).await
-    else {
-        panic!()
-    };
-    assert_eq!(existing.id, "b1");
+    let Err(Error::Unclear { candidates, .. }) = begin_fixed(&script, &within(seconds(60))).await else { panic!() };
+    assert_eq!(ids(&candidates), ["b1"]);
     // Nobody saw what was there before: it may be anybody's.
     let script =
         Script::new().says(POST, [Say::Lost]).says(OF_INSTANCE, [Say::No(500, ""), list(&[item("b1", "BUILDING", 0)])]);
@@ -279,6 +276,24 @@ async fn a_taken_name_tells_who_has_it() {
     let script = Script::new().says(POST, [TAKEN]).says("GET", [Say::No(500, "")]);
     let error = begin_fixed(&script, &within(seconds(60))).await.unwrap_err();
     assert!(matches!(error, Error::NameTaken { existing: None, .. }), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_somebody_had_before_is_taken_also_after_a_lost_answer() {
+    let (before, elsewhere) =
+        (item("b7", "COMPLETED", -90), with(item("b0", "COMPLETED", 0), &json!({ "instance_id": "i9" })));
+    let script = Script::new().says(POST, [Say::Lost, TAKEN]).says(OF_INSTANCE, [list(&[before])]);
+    let Err(Error::NameTaken { existing: Some(existing), .. }) = begin_fixed(&script, &within(seconds(60))).await
+    else {
+        panic!()
+    };
+    assert_eq!(existing.id, "b7");
+    let script = Script::new()
+        .says(POST, [Say::Lost, TAKEN])
+        .says(OF_INSTANCE, [empty()])
+        .says("GET /v3/{project_id}/backups?backup_type=Manual", [list(&[elsewhere])]);
+    let error = begin_fixed(&script, &within(seconds(60))).await.unwrap_err();
+    assert!(matches!(error, Error::NameTaken { existing: Some(_), .. }), "{error:?}");
 }
 
 #[tokio::test(start_paused = true)]
