@@ -159,7 +159,7 @@ pub(super) fn what_happened(error: &backup::Error) -> String {
             existing.as_ref().map_or(String::new(), |backup| format!(" ({}, {})", backup.id, backup.status)),
             said(cause)
         ),
-        backup::Error::Busy { cause, running } => format!(
+        backup::Error::Busy { cause, running, .. } => format!(
             "Something else ran on the instance until the time was over{}: {}",
             running.as_ref().map_or(String::new(), |backup| format!(" (the backup {:?}, {})", backup.name, backup.id)),
             said(cause)
@@ -435,12 +435,13 @@ fn next_of_create(about: About<'_>, error: &backup::Error) -> Option<String> {
         backup::Error::NameTaken { existing: None, .. } => {
             "Choose another `name`, or use `name_prefix`, which never collides.".to_owned()
         }
-        backup::Error::Busy { running: Some(backup), .. } => format!(
+        backup::Error::Busy { running: Some(backup), is_this_runs: false, .. } => format!(
             "Apply again when it has ended, raise `timeouts.create` (in an action: `timeout`), or, if the running backup is the one you want, bring \
              it under management:\n\n{}",
             import_block(about.service, about.region, backup)
         ),
-        backup::Error::Busy { running: None, .. } => {
+        // Nobody is told to take over what another part of the run takes.
+        backup::Error::Busy { .. } => {
             "Apply again when the instance is idle, or raise `timeouts.create` (in an action: `timeout`).".to_owned()
         }
         backup::Error::Unclear { candidates, .. } => match candidates.first() {
@@ -767,8 +768,9 @@ mod tests {
                 cause: refused(409, "DBS.201204", "exists"),
             },
             backup::Error::NameTaken { existing: None, cause: refused(409, "DBS.201204", "exists") },
-            backup::Error::Busy { running: boxed(Status::Building), cause: busy() },
-            backup::Error::Busy { running: None, cause: busy() },
+            backup::Error::Busy { running: boxed(Status::Building), is_this_runs: false, cause: busy() },
+            backup::Error::Busy { running: boxed(Status::Building), is_this_runs: true, cause: busy() },
+            backup::Error::Busy { running: None, is_this_runs: false, cause: busy() },
             backup::Error::Failed { id: id(), backup: boxed(Status::Failed), reason: Some("no space left".to_owned()) },
             backup::Error::Failed { id: id(), backup: None, reason: None },
             backup::Error::JobFailed {

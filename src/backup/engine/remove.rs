@@ -185,7 +185,7 @@ async fn refused(watch: &mut Watch<'_>, error: cloud::Error) -> Result<bool, Err
             (Interruption::Deadline, cloud::Error::DeadlinePassed { last: Some(last), .. })
                 if is_first && waits(operation, &last) =>
             {
-                Error::Busy { running: watch.boxed(), cause: *last }
+                Error::Busy { running: watch.boxed(), is_this_runs: true, cause: *last }
             }
             (interruption, error) => watch.cut_short(interruption, error),
         });
@@ -196,7 +196,9 @@ async fn refused(watch: &mut Watch<'_>, error: cloud::Error) -> Result<bool, Err
         Some(Verdict::Busy | Verdict::WrongState) if waits(operation, &error) => {
             info!(backup_id = watch.backup.id, "the backup cannot be deleted yet, waiting: {error}");
             match gone(watch, None, Duration::ZERO).await {
-                Err(Error::StillRunning { last, .. }) if is_first => Err(Error::Busy { running: last, cause: error }),
+                Err(Error::StillRunning { last, .. }) if is_first => {
+                    Err(Error::Busy { running: last, is_this_runs: true, cause: error })
+                }
                 gone => gone,
             }
         }

@@ -412,7 +412,8 @@ async fn a_busy_delete_waits() {
         assert!(script.count(DELETE) < 70, "{code}: {}", script.count(DELETE));
     }
     let script = Script::new().says(BY_ID, [b1_is("COMPLETED")]).says(DELETE, [Say::No(403, "DBS.200019")]);
-    let Err(Error::Busy { running: Some(backup), cause }) = delete(&script, "dds", &within(seconds(60))).await else {
+    let Err(Error::Busy { running: Some(backup), cause, .. }) = delete(&script, "dds", &within(seconds(60))).await
+    else {
         panic!()
     };
     assert_eq!((&*backup.id, cause.refusal().unwrap().status), ("b1", 403));
