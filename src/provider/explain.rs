@@ -207,9 +207,9 @@ pub(super) fn what_happened(error: &backup::Error) -> String {
         }
         // A word that nobody knows may be why it took so long.
         backup::Error::Stopped { last: Some(backup), .. } if matches!(backup.status, Status::Other(_)) => {
-            format!("Terraform asked to stop while the operation ran; the backup was {}", backup.status)
+            format!("The provider was asked to stop while the operation ran; the backup was {}", backup.status)
         }
-        backup::Error::Stopped { .. } => "Terraform asked to stop while the operation ran".to_owned(),
+        backup::Error::Stopped { .. } => "The provider was asked to stop while the operation ran".to_owned(),
         backup::Error::Sent(end) => what_happened(end),
     }
 }
@@ -611,7 +611,7 @@ fn said(error: &cloud::Error) -> String {
         cloud::Error::Stopped { call } => {
             // Of what changes something, whatever was not refused has an error of its own.
             let was = if call.starts_with("GET ") { "answered" } else { "accepted" };
-            format!("Terraform asked to stop before {call} was {was}")
+            format!("the provider was asked to stop before {call} was {was}")
         }
         other => other.to_string(),
     }
