@@ -118,8 +118,11 @@ async fn deleted(watch: &mut Watch<'_>) -> Result<(), Error> {
                 warn!(backup_id = backup.id, "the backup is still there: the delete is sent again");
             }
             Err(error) => {
-                if refused(watch, error).await? {
+                if refused(watch, error.clone()).await? {
                     return Ok(());
+                }
+                if !operation.bears_trouble && !waits(operation, &error) {
+                    return Err(error.into());
                 }
             }
         }
@@ -202,7 +205,7 @@ async fn refused(watch: &mut Watch<'_>, error: cloud::Error) -> Result<bool, Err
                 gone => gone,
             }
         }
-        _ if operation.is_transient(&error) => {
+        _ if operation.is_transient(&error) || operation.is_lost(&error) => {
             warn!(backup_id = watch.backup.id, "the delete has no usable answer: {error}");
             gone(watch, None, pace::UNANSWERED).await
         }
