@@ -43,6 +43,8 @@ pub enum Error {
     Busy {
         /// A manual backup that was running meanwhile, if one was found; for a delete the backup itself.
         running: Option<Box<Backup>>,
+        /// Whether this run has asked for that one or manages it.
+        is_this_runs: bool,
         /// What the cloud said last; `DeadlinePassed` while creates of this process were waiting for each other.
         cause: cloud::Error,
     },

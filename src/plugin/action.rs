@@ -67,7 +67,7 @@ impl Run {
         self.warnings.push(warning);
     }
 
-    /// Cancelled when Terraform asks running operations to stop.
+    /// Cancelled when running operations are to stop.
     pub fn stop(&self) -> &CancellationToken {
         &self.stop
     }

@@ -60,7 +60,7 @@ impl Lease {
     fn new(start: Start) -> Self {
         let Start { stop, timeout, private } = start;
         let deadline = Instant::now() + timeout;
-        Lease { stop, deadline, warnings: Diagnostics::new(), renew_at: None, private }
+        Lease { stop: stop.signal().clone(), deadline, warnings: Diagnostics::new(), renew_at: None, private }
     }
 
     /// Something to know beside the result.
@@ -73,7 +73,7 @@ impl Lease {
         self.deadline
     }
 
-    /// Cancelled when Terraform asks running operations to stop.
+    /// Cancelled when running operations are to stop.
     pub fn stop(&self) -> &CancellationToken {
         &self.stop
     }

@@ -11,10 +11,9 @@ use std::sync::OnceLock;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
-
 use super::model::Form;
 use super::schema::Compiled;
+use super::stop::StopRequest;
 use super::{
     DataSource, Diagnostic, Diagnostics, Field, Life, Mismatch, Model, Path, Planning, Private, Resource, Schema,
     Source, Stored, Type, Value, timeouts,
@@ -26,7 +25,7 @@ pub(super) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// What an operation starts with.
 #[derive(Debug)]
 pub(super) struct Start {
-    pub(super) stop: CancellationToken,
+    pub(super) stop: StopRequest,
     pub(super) timeout: Duration,
     pub(super) private: Private,
 }

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::erased::{Boxed, Held, Offered, caught, typed};
+use super::stop::StopRequest;
 use super::{Diagnostic, Diagnostics, Field, Model, Schema, Value};
 
 /// The search for objects of the resource of the same name, over a configured client `C`. That resource must have an
@@ -45,7 +46,7 @@ pub struct Findings<M> {
     left: u64,
     /// Whether whole objects are wanted; otherwise what identifies them is enough.
     pub whole: bool,
-    stop: CancellationToken,
+    stop: StopRequest,
     deadline: Instant,
     object: PhantomData<fn(M)>,
 }
@@ -63,7 +64,7 @@ pub(super) struct Search {
     pub(super) out: mpsc::Sender<ListEvent>,
     pub(super) limit: u64,
     pub(super) whole: bool,
-    pub(super) stop: CancellationToken,
+    pub(super) stop: StopRequest,
     pub(super) deadline: Instant,
 }
 
@@ -93,9 +94,14 @@ impl<M: Field> Findings<M> {
         self.left
     }
 
-    /// Cancelled when Terraform asks running operations to stop.
+    /// Cancelled when running operations are to stop.
     pub fn stop(&self) -> &CancellationToken {
-        &self.stop
+        self.stop.signal()
+    }
+
+    /// Whether the host asked running operations to stop: only then a search that is not complete may end well.
+    pub fn is_stopped_by_host(&self) -> bool {
+        self.stop.is_the_hosts()
     }
 
     /// When the search must be over.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::stop::StopRequest;
 use super::value::Stored;
 use super::{Diagnostic, Diagnostics, Model, Path, Schema};
 
@@ -210,7 +211,7 @@ pub trait DataSource<C>: Send + Sync + 'static {
 /// What a running operation may do besides returning.
 #[derive(Debug)]
 pub struct Life<M> {
-    stop: CancellationToken,
+    stop: StopRequest,
     timeout: Duration,
     deadline: Instant,
     kept: Option<M>,
@@ -223,7 +224,7 @@ pub struct Life<M> {
 
 impl<M> Life<M> {
     /// For an operation that begins now.
-    pub fn new(stop: CancellationToken, timeout: Duration, mut private: Private) -> Self {
+    pub(super) fn new(stop: StopRequest, timeout: Duration, mut private: Private) -> Self {
         let notes = private.take_notes();
         let deadline = Instant::now() + timeout;
         Life { stop, timeout, deadline, kept: None, warnings: Diagnostics::new(), private, notes }
@@ -254,14 +255,14 @@ impl<M> Life<M> {
         self.timeout
     }
 
-    /// Cancelled when Terraform asks running operations to stop.
+    /// Cancelled when running operations are to stop.
     pub fn stop(&self) -> &CancellationToken {
-        &self.stop
+        self.stop.signal()
     }
 
-    /// Whether Terraform asked running operations to stop.
-    pub fn stopped(&self) -> bool {
-        self.stop.is_cancelled()
+    /// Whether the host asked running operations to stop: only then an operation that is not complete may end well.
+    pub fn is_stopped_by_host(&self) -> bool {
+        self.stop.is_the_hosts()
     }
 
     /// The last checkpoint and the warnings so far.
@@ -365,9 +366,7 @@ pub struct Planning<M> {
 mod tests {
     use std::time::Duration;
 
-    use tokio_util::sync::CancellationToken;
-
-    use super::{Life, Private};
+    use super::{Life, Private, StopRequest};
 
     #[test]
     fn private_bytes_are_kept_unless_changed() {
@@ -386,7 +385,7 @@ mod tests {
         let kept = Private([("seen".to_owned(), "1".to_owned())].into());
         let stored = kept.clone().with_notes(note("n")).write(br#"{"seen":"1"}"#.to_vec());
         assert_eq!(stored, br#"{"plan: name":"n","seen":"1"}"#);
-        let life = Life::<()>::new(CancellationToken::new(), Duration::ZERO, Private::read(&stored));
+        let life = Life::<()>::new(StopRequest::default(), Duration::ZERO, Private::read(&stored));
         assert_eq!((&life.notes, &life.private), (&note("n"), &kept));
         assert_eq!(life.private.write(stored), br#"{"seen":"1"}"#);
         for (stored, left) in [

@@ -53,7 +53,7 @@ const TLS_LIMIT: Duration = Duration::from_secs(10);
 /// After `Shutdown` the host waits 2 s before it kills.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(800);
 
-/// What operations get to stop in when the host has gone without a word.
+/// What operations get to end in when the host has gone without a word, or goes on without this process.
 const STOP_GRACE: Duration = Duration::from_secs(4);
 
 /// A host that was connected does not come back after this.
@@ -192,6 +192,7 @@ async fn serve_once<P: Provider>(provider: P, terms: Terms) -> Result<(), NotSer
         }
     };
     drop(door);
+    server.rpc.stop().stop();
     server.wind_up(grace).await;
     Ok(())
 }
@@ -211,15 +212,17 @@ async fn serve_attached<P: Provider>(provider: P, terms: &Terms) -> Result<(), N
     let runs = server.connections.borrow().open;
     if runs > 0 {
         log::say(&format!(
-            "Nobody new is served. Connected runs: {runs}; the provider ends when they have. Ctrl-C again stops what they \
-             do and ends it at once."
+            "Nobody new is served. Connected runs: {runs}; the provider ends when they have. Ctrl-C again ends it at once, and \
+             what they do ends as an error."
         ));
     }
     tokio::select! {
         () = server.unattended() => {}
         () = signals.any() => {}
     }
-    server.wind_up(SHUTDOWN_GRACE).await;
+    // The hosts that are still connected asked for nothing.
+    server.rpc.stop().cut_off();
+    server.wind_up(STOP_GRACE).await;
     Ok(())
 }
 
@@ -356,10 +359,9 @@ impl<P: Provider> Server<P> {
         }
     }
 
-    /// Lets operations stop and connections drain, for as long as `grace` allows.
+    /// Lets operations end that were told to, and connections drain, for as long as `grace` allows.
     async fn wind_up(&self, grace: Duration) {
         let _ = timeout(grace, async {
-            self.rpc.stop().stop();
             self.rpc.stop().idle().await;
             self.over.cancel();
             self.unattended().await;

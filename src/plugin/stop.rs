@@ -1,5 +1,6 @@
 //! The request to stop, and what still runs: a host asks once, everything that runs for it hears it, and the process
-//! waits a moment for it before it ends.
+//! waits a moment for it before it ends. What runs ends too when the process must, and then nobody has asked for less
+//! than all.
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -9,24 +10,61 @@ use tokio_util::sync::CancellationToken;
 /// Stopping does not end the server; it asks running operations to return what they have.
 #[derive(Debug, Default)]
 pub(super) struct Stop {
-    signal: CancellationToken,
+    request: StopRequest,
     running: watch::Sender<usize>,
+}
+
+/// The request to stop, as an operation hears it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct StopRequest {
+    /// Cancelled with every request.
+    signal: CancellationToken,
+    /// Cancelled before that with those of the host.
+    wish: CancellationToken,
+}
+
+impl StopRequest {
+    /// Cancelled when running operations are to stop.
+    pub(super) fn signal(&self) -> &CancellationToken {
+        &self.signal
+    }
+
+    /// Whether the host itself has asked: whoever is interrupted by that may end well with what there is. Else the process
+    /// is about to end, which is nobody's wish for less, and what is not complete ends as an error.
+    pub(super) fn is_the_hosts(&self) -> bool {
+        self.wish.is_cancelled()
+    }
+
+    fn below(&self) -> Self {
+        StopRequest { signal: self.signal.child_token(), wish: self.wish.child_token() }
+    }
 }
 
 impl Stop {
     /// One for some of the operations. It hears this one; what it is asked itself, this one does not hear.
     pub(super) fn below(&self) -> Self {
-        Stop { signal: self.signal.child_token(), running: self.running.clone() }
+        Stop { request: self.request.below(), running: self.running.clone() }
     }
 
-    /// The signal for an operation that begins now.
+    /// The request, for an operation that begins now.
+    pub(super) fn request(&self) -> StopRequest {
+        self.request.clone()
+    }
+
+    /// Its signal alone.
     pub(super) fn token(&self) -> CancellationToken {
-        self.signal.clone()
+        self.request.signal.clone()
     }
 
-    /// Asks all running operations to stop.
+    /// The host asks all running operations to stop.
     pub(super) fn stop(&self) {
-        self.signal.cancel();
+        self.request.wish.cancel();
+        self.cut_off();
+    }
+
+    /// The process is about to end, and so do all running operations.
+    pub(super) fn cut_off(&self) {
+        self.request.signal.cancel();
     }
 
     /// Something runs that the process should not cut off, for as long as the guard lives. Whatever outlives the call
@@ -67,6 +105,23 @@ mod tests {
         assert!(!other.is_cancelled() && !all.token().is_cancelled());
         all.stop();
         assert!(other.is_cancelled() && all.below().token().is_cancelled());
+    }
+
+    #[test]
+    fn only_a_host_wishes() {
+        let all = Stop::default();
+        let (one, two) = (all.below(), all.below());
+        one.stop();
+        all.cut_off();
+        for (stop, is_a_wish) in [(&one, true), (&two, false), (&all.below(), false)] {
+            let request = stop.request();
+            assert!(request.signal().is_cancelled());
+            assert_eq!(request.is_the_hosts(), is_a_wish);
+        }
+        two.stop();
+        assert!(two.request().is_the_hosts() && !all.request().is_the_hosts());
+        all.stop();
+        assert!(all.below().request().is_the_hosts());
     }
 
     #[tokio::test]

@@ -31,6 +31,8 @@ pub(super) enum Doing {
     Follow,
     /// Deleting a backup that no state tracks.
     Prune,
+    /// The same, beside a new backup that has completed; or looking for what is to be deleted.
+    Rotate,
     /// Stopping a backup, and nothing else.
     Stop,
     /// Asking for download links.
@@ -99,6 +101,7 @@ fn summary(doing: Doing, error: &backup::Error) -> &'static str {
         (Doing::Search, _) => "Search failed",
         (Doing::Delete | Doing::Prune, backup::Error::StillRunning { .. }) => "Backup was not deleted in time",
         (Doing::Delete | Doing::Prune, _) => "Backup was not deleted",
+        (Doing::Rotate, _) => "Older backup was not deleted",
         (Doing::Stop, _) if error.was_sent() => "Backup was not seen to stop",
         (Doing::Stop, backup::Error::StillRunning { .. }) => "Backup was not stopped in time",
         (Doing::Stop, _) => "Backup was not stopped",
@@ -122,7 +125,7 @@ fn detail(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
 
 /// The same, where something was to be stopped or deleted: it has been listed long ago.
 pub(super) fn what_happened_while(doing: Doing, error: &backup::Error) -> String {
-    let removes = matches!(doing, Doing::Delete | Doing::Prune | Doing::Stop);
+    let removes = matches!(doing, Doing::Delete | Doing::Prune | Doing::Rotate | Doing::Stop);
     match error.end() {
         backup::Error::StillRunning { last: None, cause, .. } if removes => {
             let far = match (error.was_sent(), cause) {
@@ -163,7 +166,7 @@ pub(super) fn what_happened(error: &backup::Error) -> String {
             existing.as_ref().map_or(String::new(), |backup| format!(" ({}, {})", backup.id, backup.status)),
             said(cause)
         ),
-        backup::Error::Busy { cause, running } => format!(
+        backup::Error::Busy { cause, running, .. } => format!(
             "Something else ran on the instance until the time was over{}: {}",
             running.as_ref().map_or(String::new(), |backup| format!(" (the backup {:?}, {})", backup.name, backup.id)),
             said(cause)
@@ -211,9 +214,9 @@ pub(super) fn what_happened(error: &backup::Error) -> String {
         }
         // A word that nobody knows may be why it took so long.
         backup::Error::Stopped { last: Some(backup), .. } if matches!(backup.status, Status::Other(_)) => {
-            format!("Terraform asked to stop while the operation ran; the backup was {}", backup.status)
+            format!("The provider was asked to stop while the operation ran; the backup was {}", backup.status)
         }
-        backup::Error::Stopped { .. } => "Terraform asked to stop while the operation ran".to_owned(),
+        backup::Error::Stopped { .. } => "The provider was asked to stop while the operation ran".to_owned(),
         backup::Error::Sent(end) => what_happened(end),
     }
 }
@@ -224,7 +227,7 @@ fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String 
         (Doing::Stop, backup::Error::Sent(_)) => {
             format!("The cloud was asked to stop the backup {id}; whether it still runs is not known.")
         }
-        (Doing::Prune, backup::Error::Sent(_)) => {
+        (Doing::Prune | Doing::Rotate, backup::Error::Sent(_)) => {
             format!("A delete of the backup {id} was sent; what became of it could not be told.")
         }
         (_, backup::Error::Sent(_)) => format!(
@@ -264,7 +267,7 @@ fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String 
         (Doing::Delete, backup::Error::Doubtful { .. }) => {
             "Nothing was deleted. The state keeps what was known before.".to_owned()
         }
-        (Doing::Prune, backup::Error::Doubtful { .. }) => "Nothing was deleted.".to_owned(),
+        (Doing::Prune | Doing::Rotate, backup::Error::Doubtful { .. }) => "Nothing was deleted.".to_owned(),
         (Doing::Stop, backup::Error::Doubtful { .. }) => {
             format!("No stop was sent; whether the backup {id} runs is not known.")
         }
@@ -277,7 +280,8 @@ fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String 
         (Doing::Follow, backup::Error::Vanished { .. }) | (Doing::Search | Doing::Download, _) => String::new(),
         (Doing::Follow, backup::Error::Failed { .. }) => format!("The failed backup {id} stays in the cloud."),
         (Doing::Follow, _) => format!("The backup {id} exists in the cloud. It is not in the state."),
-        (Doing::Prune, _) => format!("The backup {id} still exists in the cloud, as far as is known."),
+        (Doing::Rotate, _) if about.id.is_none() => String::new(),
+        (Doing::Prune | Doing::Rotate, _) => format!("The backup {id} still exists in the cloud, as far as is known."),
         (Doing::Stop, backup::Error::Stopped { .. } | backup::Error::Cloud(cloud::Error::Stopped { .. })) => {
             format!("No stop was sent, or it was refused: the backup {id} goes on as before.")
         }
@@ -289,7 +293,7 @@ pub(super) fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -
     let (was_sent, error) = (error.was_sent(), error.end());
     // Where the refusal is understood, its status alone would mislead: a busy instance is a 403 too.
     let understood = matches!(error, backup::Error::Busy { .. } | backup::Error::NameTaken { .. });
-    if !understood && let Some(cause) = error.cloud() {
+    if let Some(cause) = error.cloud().filter(|_| !understood && doing != Doing::Rotate) {
         if is_busy(about.service, cause) {
             return "Something else runs on the instance. Try again when it has ended.".to_owned();
         }
@@ -303,6 +307,7 @@ pub(super) fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -
         return next;
     }
     match (doing, error) {
+        (Doing::Rotate, error) => next_of_rotation(about, error),
         (Doing::Final, backup::Error::Doubtful { doubt, .. }) => {
             format!("{} Then destroy again. {WITHOUT_FINAL}", next_in_doubt(doing, doubt, about))
         }
@@ -336,9 +341,7 @@ pub(super) fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -
             "Look at it with the data source `huaweidb_backup` before another one is taken; `timeout` may need more time."
                 .to_owned()
         }
-        (Doing::Follow, _) => {
-            "Look at it with the data source `huaweidb_backup` before another one is taken.".to_owned()
-        }
+        (Doing::Follow, _) => LOOK_FIRST.to_owned(),
         (Doing::Prune, backup::Error::OthersRun { .. }) => {
             "It is tried again next time, when the others have ended.".to_owned()
         }
@@ -395,9 +398,24 @@ fn is_refused(error: &cloud::Error) -> bool {
     error.refusal().is_some_and(|refusal| matches!(refusal.status, 400 | 404))
 }
 
+/// What to do about a backup that may go on.
+const LOOK_FIRST: &str = "Look at it with the data source `huaweidb_backup` before another one is taken.";
+
 /// What to do where the cloud itself has trouble.
 const UNWELL: &str =
     "Try again. If it happens again, ask the cloud's support, and name the request id if there is one.";
+
+/// What becomes of what a rotation did not delete: an apply without a new backup has no rotation.
+fn next_of_rotation(about: About<'_>, error: &backup::Error) -> String {
+    const NEXT: &str = "The rotation of the next backup of this prefix deletes what is still there; until there is one, applying again \
+                        deletes nothing.";
+    // What passes by itself has passed by then.
+    let passes = |cause: &cloud::Error| {
+        is_busy(about.service, cause) || cause.refusal().is_some_and(|refusal| refusal.status == 429)
+    };
+    let advice = error.cloud().filter(|cause| !passes(cause)).and_then(advice);
+    advice.map_or(NEXT.to_owned(), |advice| format!("{advice} {NEXT}"))
+}
 
 /// What exists where a final backup was not taken.
 const FINAL_IS_HELD: &str =
@@ -450,12 +468,13 @@ fn next_of_create(doing: Doing, about: About<'_>, error: &backup::Error) -> Opti
         backup::Error::NameTaken { existing: None, .. } => {
             "Choose another `name`, or use `name_prefix`, which never collides.".to_owned()
         }
-        backup::Error::Busy { running: Some(backup), .. } => format!(
+        backup::Error::Busy { running: Some(backup), is_this_runs: false, .. } => format!(
             "{again} when it has ended, raise `{limit}`, or, if the running backup is the one you want, bring it under \
              management:\n\n{}",
             import_block(about.service, about.region, backup)
         ),
-        backup::Error::Busy { running: None, .. } => {
+        // Nobody is told to take over what another part of the run takes.
+        backup::Error::Busy { .. } => {
             format!("{again} when the instance is idle, or raise `{limit}`.")
         }
         backup::Error::Unclear { candidates, .. } => match candidates.first() {
@@ -628,7 +647,7 @@ fn said(error: &cloud::Error) -> String {
         cloud::Error::Stopped { call } => {
             // Of what changes something, whatever was not refused has an error of its own.
             let was = if call.starts_with("GET ") { "answered" } else { "accepted" };
-            format!("Terraform asked to stop before {call} was {was}")
+            format!("the provider was asked to stop before {call} was {was}")
         }
         other => other.to_string(),
     }
@@ -749,7 +768,7 @@ mod tests {
         };
         let call = || match doing {
             Doing::Create | Doing::Take | Doing::Final => "POST /v3/p/backups".to_owned(),
-            Doing::Delete | Doing::Prune => "DELETE /v3/p/backups/b1br02".to_owned(),
+            Doing::Delete | Doing::Prune | Doing::Rotate => "DELETE /v3/p/backups/b1br02".to_owned(),
             Doing::Stop => "PUT /v3/p/backups/b1br02".to_owned(),
             _ => "GET /v3/p/backups".to_owned(),
         };
@@ -785,8 +804,9 @@ mod tests {
                 cause: refused(409, "DBS.201204", "exists"),
             },
             backup::Error::NameTaken { existing: None, cause: refused(409, "DBS.201204", "exists") },
-            backup::Error::Busy { running: boxed(Status::Building), cause: busy() },
-            backup::Error::Busy { running: None, cause: busy() },
+            backup::Error::Busy { running: boxed(Status::Building), is_this_runs: false, cause: busy() },
+            backup::Error::Busy { running: boxed(Status::Building), is_this_runs: true, cause: busy() },
+            backup::Error::Busy { running: None, is_this_runs: false, cause: busy() },
             backup::Error::Failed { id: id(), backup: boxed(Status::Failed), reason: Some("no space left".to_owned()) },
             backup::Error::Failed { id: id(), backup: None, reason: None },
             backup::Error::JobFailed {
@@ -839,26 +859,26 @@ mod tests {
         let last = doing == Doing::Final;
         let takes = matches!(doing, Doing::Create | Doing::Take);
         let waits = last || matches!(doing, Doing::Wait | Doing::Follow);
-        let removes = matches!(doing, Doing::Delete | Doing::Prune | Doing::Stop);
+        let removes = matches!(doing, Doing::Delete | Doing::Prune | Doing::Rotate | Doing::Stop);
         match error {
             Error::Cloud(cloud::Error::Refused { refusal, .. }) if refusal.code == "DBS.280277" => takes,
             Error::Cloud(_) => !waits || last,
             Error::Unsupported(_) => !waits && doing != Doing::Delete,
             Error::NotOffered { .. } => removes || doing == Doing::Download,
             Error::Unclear { .. } | Error::NameTaken { .. } | Error::OtherAnswer { .. } => last || takes,
-            Error::Busy { .. } => last || takes || matches!(doing, Doing::Delete | Doing::Prune),
+            Error::Busy { .. } => last || takes || matches!(doing, Doing::Delete | Doing::Prune | Doing::Rotate),
             Error::Failed { .. } | Error::Vanished { .. } => waits,
-            Error::Doubtful { doubt, .. } if doubt.passes() => doing == Doing::Prune,
+            Error::Doubtful { doubt, .. } if doubt.passes() => matches!(doing, Doing::Prune | Doing::Rotate),
             Error::Doubtful { .. } => last || removes || doing == Doing::Read,
             Error::JobFailed { .. } | Error::OthersRun { .. } | Error::Sent(_) => removes,
             Error::OutOfSight { .. } => waits || removes,
-            Error::Foreign { .. } | Error::StillRunning { .. } => waits || removes || doing == Doing::Read,
-            // A wait in the resource that is stopped is a warning.
-            Error::Stopped { .. } => last || doing == Doing::Follow || removes || doing == Doing::Read,
+            Error::Foreign { .. } | Error::StillRunning { .. } | Error::Stopped { .. } => {
+                waits || removes || doing == Doing::Read
+            }
         }
     }
 
-    const DOINGS: [Doing; 12] = [
+    const DOINGS: [Doing; 13] = [
         Doing::Create,
         Doing::Take,
         Doing::Wait,
@@ -868,6 +888,7 @@ mod tests {
         Doing::Delete,
         Doing::Follow,
         Doing::Prune,
+        Doing::Rotate,
         Doing::Stop,
         Doing::Download,
         Doing::Final,

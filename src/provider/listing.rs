@@ -122,7 +122,7 @@ impl ListResource<Backups> for ManualBackupList {
             match search(&client, &context, service, &filter, findings, &mut aside).await {
                 Ok(ControlFlow::Break(())) => return Ok(()),
                 Ok(ControlFlow::Continue(())) => answered += 1,
-                Err(_) if context.stop.is_cancelled() => return Ok(()),
+                Err(_) if findings.is_stopped_by_host() => return Ok(()),
                 Err(error) => {
                     let found = wanted - aside.left(findings);
                     answered += found;

@@ -203,7 +203,9 @@ impl Ahead {
             ..Filter::default()
         };
         let filter = &filter;
-        let list = |context| async move { pages::matching(Client { cloud, context: &context, service }, filter).await };
+        let list = |context| async move {
+            pages::matching(Client { cloud, context: &context, service, bears_trouble: true }, filter).await
+        };
         newest_of(&self.ask(list).await?.iter().collect::<Vec<_>>())
     }
 
@@ -220,7 +222,7 @@ impl Ahead {
         }
         let known = &mut *seen;
         let look = move |context| async move {
-            known.instance(Client { cloud, context: &context, service }, instance_id).await
+            known.instance(Client { cloud, context: &context, service, bears_trouble: true }, instance_id).await
         };
         let sight = self.ask(look).await;
         seen.is_silent = sight.is_err();
@@ -237,8 +239,9 @@ impl Ahead {
     ) -> Result<&'a NewestBackups, Option<Error>> {
         let mut why = None;
         if seen.backups.is_none() && !seen.is_silent {
-            let page =
-                move |context| async move { newest(Client { cloud, context: &context, service }, instance_id).await };
+            let page = move |context| async move {
+                newest(Client { cloud, context: &context, service, bears_trouble: true }, instance_id).await
+            };
             let told = self.ask(page).await.map_err(|error| why = error);
             seen.backups = Some(told);
         }

@@ -34,6 +34,7 @@ pub(super) async fn begin(
         NameOrigin::Fixed | NameOrigin::Planned => listed(operation, want).await?,
         NameOrigin::Random | NameOrigin::Kept => None,
     };
+    turn.begun.names.insert(want.name.clone());
     let begun = &turn.begun;
     let mut creation =
         Creation { operation, claims, want, call: &call, progress, begun, listed, lost: None, busy: None };
@@ -41,7 +42,7 @@ pub(super) async fn begin(
     if started.certainty != Certainty::Answered {
         started.named_before = creation.listed.map(|listed| listed.into_iter().collect());
     }
-    turn.begun.insert(started.backup_id.clone());
+    turn.begun.ids.insert(started.backup_id.clone());
     Ok(started)
 }
 
@@ -66,6 +67,7 @@ struct Creation<'a> {
 struct Busy {
     since: Instant,
     running: Option<Box<Backup>>,
+    is_this_runs: bool,
     cause: cloud::Error,
 }
 
@@ -123,7 +125,7 @@ impl Creation<'_> {
                     }
                     return Err(match (self.busy.take(), interruption_of(&error)) {
                         (Some(busy), Some(Interruption::Deadline)) => {
-                            Error::Busy { running: busy.running, cause: busy.cause }
+                            Error::Busy { running: busy.running, is_this_runs: busy.is_this_runs, cause: busy.cause }
                         }
                         _ => error.into(),
                     });
@@ -289,7 +291,7 @@ impl Creation<'_> {
         let before = Before {
             want: self.want,
             listed: self.listed.as_ref(),
-            begun: self.begun,
+            begun: &self.begun.ids,
             tells_descriptions: operation.service.facts().tells_descriptions,
         };
         let mut candidates = Vec::new();
@@ -362,8 +364,9 @@ impl Creation<'_> {
                 instance_id = self.want.instance_id,
                 "the instance is busy with {what}, waiting until it is idle: {cause}"
             );
-            self.progress.busy(running.as_ref());
-            Busy { since: Instant::now(), running: running.map(Box::new), cause: cause.clone() }
+            let is_this_runs = running.as_ref().is_some_and(|running| self.is_this_runs(running));
+            self.progress.busy(running.as_ref(), is_this_runs);
+            Busy { since: Instant::now(), running: running.map(Box::new), is_this_runs, cause: cause.clone() }
         };
         let since = self.busy.insert(busy).since;
         let tried = Instant::now();
@@ -420,10 +423,17 @@ impl Creation<'_> {
         running
     }
 
+    /// Whether this run has asked for that backup, or manages it. Of what it asked for the answer may have been lost, and what
+    /// it began may be listed before this knows of the end of its create: then the name tells.
+    fn is_this_runs(&self, backup: &Backup) -> bool {
+        let Begun { names, ids } = self.begun;
+        names.contains(&backup.name) || ids.contains(&backup.id) || self.claims.has_managed(&backup.id)
+    }
+
     /// Whether a running backup is what we were about to create, begun by somebody else: most likely by an earlier run that
     /// was killed before it could note it.
     fn is_foreign_twin(&self, running: &Backup) -> bool {
-        running.name == self.want.name && !self.begun.contains(&running.id)
+        running.name == self.want.name && !self.begun.ids.contains(&running.id)
     }
 }
 

@@ -71,6 +71,8 @@ pub(super) struct Client<'a> {
     pub(super) cloud: &'a Arc<dyn Ask>,
     pub(super) context: &'a Context,
     pub(super) service: &'static dyn Service,
+    /// Whether trouble that outlasts the retries of one call is borne until the deadline. An extra does not wait for that.
+    pub(super) bears_trouble: bool,
 }
 
 /// Why a rest ended early.
@@ -136,8 +138,12 @@ impl Client<'_> {
         }
     }
 
-    /// Whether asking the same later may well have another answer.
+    /// Whether asking the same later may well have another answer, and there is time for that.
     pub(super) fn is_transient(&self, error: &cloud::Error) -> bool {
+        self.bears_trouble && self.may_pass(error)
+    }
+
+    fn may_pass(&self, error: &cloud::Error) -> bool {
         match error {
             cloud::Error::Unanswered { .. } => !error.lasts(),
             cloud::Error::Misread { .. } => true,
@@ -153,7 +159,7 @@ impl Client<'_> {
 
     /// Whether whoever looks again and again may bear this: trouble that passes, or nonsense that has not lasted long.
     pub(super) fn is_bearable(&self, error: &cloud::Error, nonsense_since: &mut Option<Instant>) -> bool {
-        if matches!(error, cloud::Error::Misread { .. }) {
+        if self.bears_trouble && matches!(error, cloud::Error::Misread { .. }) {
             return nonsense_since.get_or_insert_with(Instant::now).elapsed() < pace::NONSENSE;
         }
         *nonsense_since = None;

@@ -483,6 +483,22 @@ impl Backups {
         remove::delete(self.operation(context, service), backup).await
     }
 
+    /// The same for what a rotation gives up. That is an extra beside what was asked for: trouble holds it up no longer than the
+    /// retries of one call, and whatever else the cloud is at no longer than a deletion usually takes.
+    pub async fn rotate_out(
+        &self,
+        context: &Context,
+        service: &'static dyn Service,
+        backup: &BackupRef,
+    ) -> Result<(), Error> {
+        let _deleting = self.claims.deleting(&backup.id);
+        let deadline = context.deadline.min(Instant::now() + pace::ACCEPTED);
+        let context = Context { deadline, ..context.clone() };
+        let mut operation = self.operation(&context, service);
+        operation.client.bears_trouble = false;
+        remove::delete(operation, backup).await
+    }
+
     /// Restores into an existing instance, and waits until its job has completed and the instance is idle again. Everything
     /// that can be known is asked before anything is sent, and the order is sent once.
     pub async fn restore(
@@ -507,7 +523,7 @@ impl Backups {
     }
 
     fn client<'a>(&'a self, context: &'a Context, service: &'static dyn Service) -> Client<'a> {
-        Client { cloud: &self.cloud, context, service }
+        Client { cloud: &self.cloud, context, service, bears_trouble: true }
     }
 
     fn operation<'a>(&'a self, context: &'a Context, service: &'static dyn Service) -> Operation<'a> {

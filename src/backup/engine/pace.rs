@@ -65,7 +65,7 @@ pub(super) const FOR_OTHERS: Duration = Duration::from_secs(15);
 pub(super) const BATCH_REFUSALS: u32 = 2;
 /// A change that got no answer may take so long to show its effect before it is sent again,
 pub(super) const UNANSWERED: Duration = Duration::from_secs(5);
-/// and one that was accepted so long.
+/// and one that was accepted so long. What is only an extra has no longer than that in all.
 pub(super) const ACCEPTED: Duration = Duration::from_mins(1);
 /// A stop is sent so often at most: then something else is wrong.
 pub(super) const STOPS: u32 = 5;

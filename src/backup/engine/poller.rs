@@ -111,7 +111,7 @@ struct Asking {
 
 impl Asking {
     fn client<'a>(&'a self, context: &'a Context) -> Client<'a> {
-        Client { cloud: &self.cloud, context, service: self.service }
+        Client { cloud: &self.cloud, context, service: self.service, bears_trouble: true }
     }
 }
 

@@ -11,9 +11,10 @@ pub trait Progress: Sync {
         let _ = ahead;
     }
 
-    /// The create waits until the instance is idle; with the backup that runs there, if it is one.
-    fn busy(&self, running: Option<&Backup>) {
-        let _ = running;
+    /// The create waits until the instance is idle; with the backup that runs there, if it is one, and whether this run has asked
+    /// for that or manages it.
+    fn busy(&self, running: Option<&Backup>, is_this_runs: bool) {
+        let _ = (running, is_this_runs);
     }
 
     /// So long it took until now; the status as it was seen last, `None` while the backup is not listed yet.

@@ -24,8 +24,14 @@ struct Queue {
     turn: Arc<tokio::sync::Mutex<Begun>>,
 }
 
-/// The ids of the backups that this process began on the instance.
-pub(super) type Begun = HashSet<String>;
+/// What this process asked for on the instance, and what it began there.
+#[derive(Debug, Default)]
+pub(super) struct Begun {
+    /// The names that it asked for, whatever became of that.
+    pub(super) names: HashSet<String>,
+    /// The ids that were answered.
+    pub(super) ids: HashSet<String>,
+}
 
 /// The right to create on an instance; ends when dropped.
 #[derive(Debug)]
@@ -68,7 +74,7 @@ impl Queues {
             begun = Arc::clone(&line.turn).lock_owned() => Ok(Front { begun, _place: place }),
             () = sleep_until(*deadline) => {
                 let cause = cloud::Error::DeadlinePassed { call: client.label(call), last: None };
-                Err(Error::Busy { running: None, cause })
+                Err(Error::Busy { running: None, is_this_runs: true, cause })
             }
         }
     }

@@ -118,8 +118,11 @@ async fn deleted(watch: &mut Watch<'_>) -> Result<(), Error> {
                 warn!(backup_id = backup.id, "the backup is still there: the delete is sent again");
             }
             Err(error) => {
-                if refused(watch, error).await? {
+                if refused(watch, error.clone()).await? {
                     return Ok(());
+                }
+                if !operation.bears_trouble && !waits(operation, &error) {
+                    return Err(error.into());
                 }
             }
         }
@@ -185,7 +188,7 @@ async fn refused(watch: &mut Watch<'_>, error: cloud::Error) -> Result<bool, Err
             (Interruption::Deadline, cloud::Error::DeadlinePassed { last: Some(last), .. })
                 if is_first && waits(operation, &last) =>
             {
-                Error::Busy { running: watch.boxed(), cause: *last }
+                Error::Busy { running: watch.boxed(), is_this_runs: true, cause: *last }
             }
             (interruption, error) => watch.cut_short(interruption, error),
         });
@@ -196,11 +199,13 @@ async fn refused(watch: &mut Watch<'_>, error: cloud::Error) -> Result<bool, Err
         Some(Verdict::Busy | Verdict::WrongState) if waits(operation, &error) => {
             info!(backup_id = watch.backup.id, "the backup cannot be deleted yet, waiting: {error}");
             match gone(watch, None, Duration::ZERO).await {
-                Err(Error::StillRunning { last, .. }) if is_first => Err(Error::Busy { running: last, cause: error }),
+                Err(Error::StillRunning { last, .. }) if is_first => {
+                    Err(Error::Busy { running: last, is_this_runs: true, cause: error })
+                }
                 gone => gone,
             }
         }
-        _ if operation.is_transient(&error) => {
+        _ if operation.is_transient(&error) || operation.is_lost(&error) => {
             warn!(backup_id = watch.backup.id, "the delete has no usable answer: {error}");
             gone(watch, None, pace::UNANSWERED).await
         }

@@ -1,11 +1,10 @@
 //! The operations themselves: each asks the resource and holds its answer against the rules. They know no protocol.
 
-use tokio_util::sync::CancellationToken;
-
 use super::plan::{Planned, draft, finish, same_but_timeouts};
 use super::settle::{self, refreshed, settled, with_write_only};
 use crate::plugin::erased::{AnyResource, Ended, Start, or_unexplained};
 use crate::plugin::schema::Compiled;
+use crate::plugin::stop::StopRequest;
 use crate::plugin::timeouts::Limited;
 use crate::plugin::{Diagnostics, Private, Value, plain};
 
@@ -66,7 +65,7 @@ pub(in crate::plugin) async fn read<C: Send + Sync + 'static>(
     resource: &dyn AnyResource<C>,
     client: &C,
     state: Value,
-    stop: CancellationToken,
+    stop: StopRequest,
     private: Private,
 ) -> Result<Applied, Diagnostics> {
     let compiled = resource.compiled();
@@ -87,7 +86,7 @@ pub(in crate::plugin) async fn apply<C: Send + Sync + 'static>(
     config: &Value,
     prior: Option<Value>,
     planned: Option<Value>,
-    stop: CancellationToken,
+    stop: StopRequest,
     private: Private,
 ) -> Applied {
     let start = |operation, limits: &Value| Start {

@@ -27,7 +27,7 @@ impl<P: Provider> Procedure<P> for wire::read_data_source::Request {
         gate::check_known(data_source, &config)?;
         let client = session.client()?;
         let timeout = compiled.timeouts().limit(Limited::Read, &config);
-        let start = Start { stop: session.stop.token(), timeout, private: Private::default() };
+        let start = Start { stop: session.stop.request(), timeout, private: Private::default() };
         let Ended { result, warnings, .. } =
             data_source.read(&client, compiled.without_timeouts(config.clone()), start).await;
         let state = result.and_then(|found| lifecycle::answered(compiled, &config, found));

@@ -12,7 +12,7 @@ use crate::plugin::timeouts::Limited;
 use crate::plugin::{Diagnostics, Private, Provider, gate, lifecycle};
 
 fn start<P: Provider>(session: &Session<P>, timeout: Duration, private: Option<&[u8]>) -> Start {
-    Start { stop: session.stop.token(), timeout, private: Private::read(private.unwrap_or_default()) }
+    Start { stop: session.stop.request(), timeout, private: Private::read(private.unwrap_or_default()) }
 }
 
 /// What is left of an operation: warnings, when to renew, and bytes for later operations on the same value.

@@ -48,7 +48,7 @@ pub(super) fn answer<P: Provider>(session: Arc<Session<P>>, request: wire::list_
                 out,
                 limit: u64::try_from(request.limit).ok().filter(|limit| *limit > 0).unwrap_or(u64::MAX),
                 whole,
-                stop: session.stop.token(),
+                stop: session.stop.request(),
                 deadline: tokio::time::Instant::now() + compiled.timeouts().limit(Limited::Read, &config),
             };
             list.list(&client, compiled.without_timeouts(config), search).await;

@@ -144,7 +144,7 @@ impl<P: Provider> Procedure<P> for wire::read_resource::Request {
         let client = session.client()?;
         let private = Private::read(&self.private);
         let Applied { state, private, diagnostics } =
-            lifecycle::read(resource, &client, state, session.stop.token(), private).await?;
+            lifecycle::read(resource, &client, state, session.stop.request(), private).await?;
         Ok(Self::Response {
             new_state: write(&state, compiled.value_type())?,
             new_identity: identify(compiled, &state)?.or(self.current_identity),
@@ -258,7 +258,7 @@ impl<P: Provider> Procedure<P> for wire::apply_resource_change::Request {
         let planned_identity = planned_identity(&self);
         let private = Private::read(&self.planned_private);
         let Applied { state, private, mut diagnostics } =
-            lifecycle::apply(resource, &client, &config, prior, planned, session.stop.token(), private).await;
+            lifecycle::apply(resource, &client, &config, prior, planned, session.stop.request(), private).await;
         let new_state = write(&state, ty).unwrap_or_else(|more| {
             diagnostics.extend(more);
             self.prior_state

@@ -116,7 +116,7 @@ impl Progress for Told {
         self.teller.tell(queued(&self.name, ahead));
     }
 
-    fn busy(&self, running: Option<&Backup>) {
+    fn busy(&self, running: Option<&Backup>, _: bool) {
         self.teller.tell(busy(&self.name, running.map(|running| &*running.id)));
     }
 

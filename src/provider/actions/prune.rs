@@ -386,7 +386,7 @@ impl Tally<'_> {
     fn stopped(&self) -> Diagnostic {
         let (begun, not_begun): (Vec<_>, Vec<_>) = self.failed.iter().partition(|(_, error)| error.was_sent());
         let untouched = self.untouched + not_begun.len();
-        let mut detail = format!("Terraform asked to stop. {}; {untouched} not touched", self.counted());
+        let mut detail = format!("The provider was asked to stop. {}; {untouched} not touched", self.counted());
         if begun.is_empty() {
             detail.push('.');
         } else {

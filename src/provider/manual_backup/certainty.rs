@@ -9,8 +9,8 @@ use crate::backup::{Backup, Backups, Certainty, NewBackup, Progress, Service, St
 use crate::plugin::{Attr, Diagnostic, Life, Path};
 use crate::provider::services::{context, importable};
 
-/// Notes a backup that keeps the instance busy and has a name of this very prefix: most likely it is of an earlier run whose
-/// state was lost.
+/// Notes a backup that keeps the instance busy, has a name of this very prefix and is none of this run's: most likely it is of an
+/// earlier run whose state was lost.
 pub(super) struct SamePrefix<'a> {
     prefix: Option<&'a str>,
     seen: Mutex<Option<Backup>>,
@@ -28,9 +28,9 @@ impl<'a> SamePrefix<'a> {
 }
 
 impl Progress for SamePrefix<'_> {
-    fn busy(&self, running: Option<&Backup>) {
+    fn busy(&self, running: Option<&Backup>, is_this_runs: bool) {
         let ending = |running: &Backup| running.name.strip_prefix(self.prefix?).map(naming::is_ending);
-        if let Some(running) = running.filter(|running| ending(running) == Some(true)) {
+        if let Some(running) = running.filter(|running| !is_this_runs && ending(running) == Some(true)) {
             *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(running.clone());
         }
     }
@@ -218,16 +218,17 @@ mod tests {
     }
 
     #[test]
-    fn only_a_name_of_this_prefix_with_its_ending_is_noted() {
+    fn only_a_name_of_this_prefix_with_its_ending_that_is_not_this_runs_is_noted() {
         let planned = ManualBackup { name_prefix: "nightly-".into(), ..ManualBackup::default() };
-        for (name, noted) in [
-            ("nightly-20261126120000012345ab", true),
-            ("nightly-by-hand", false),
-            ("weekly-20261126120000012345ab", false),
+        for (name, is_this_runs, noted) in [
+            ("nightly-20261126120000012345ab", false, true),
+            ("nightly-20261126120000012345ab", true, false),
+            ("nightly-by-hand", false, false),
+            ("weekly-20261126120000012345ab", false, false),
         ] {
             let others = SamePrefix::of(&planned);
             let running = Backup::sample("b", "i", name, Status::Building);
-            others.busy(Some(&running));
+            others.busy(Some(&running), is_this_runs);
             assert_eq!(others.seen().is_some(), noted, "{name}");
         }
     }

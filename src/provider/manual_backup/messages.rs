@@ -140,11 +140,11 @@ pub(super) fn another_instances(state: &ManualBackup, backup: &Backup) -> Diagno
 
 /// That the backup to be imported is not to be seen; `doubt` is why that proves nothing. `named` are the instances that are called
 /// what is given as an instance's id.
-pub(super) fn not_there(state: &ManualBackup, doubt: Option<Doubt>, named: &[String]) -> Diagnostic {
+pub(super) fn not_there(state: &ManualBackup, doubt: Option<&Doubt>, named: &[String]) -> Diagnostic {
     let text = |value: &Attr<String>| value.known().cloned().unwrap_or_default();
     let (service, instance_id, id) = (text(&state.service), text(&state.instance_id), text(&state.id));
     let of = if instance_id.is_empty() { String::new() } else { format!(" of the instance {instance_id}") };
-    let also = if doubt == Some(Doubt::ProjectUnknown) { ", nor that instance" } else { "" };
+    let also = if doubt == Some(&Doubt::ProjectUnknown) { ", nor that instance" } else { "" };
     let at = if instance_id.is_empty() { format!("{service}/{id}") } else { format!("{service}/{instance_id}/{id}") };
     let meant = match named {
         [] => other_service(&service, &instance_id),

@@ -189,7 +189,7 @@ impl Resource<Backups> for ManualBackupResource {
                 return Err(another_instances(&state, &found).into());
             }
             Err(backup::Error::Doubtful { doubt, .. }) if imports => {
-                return Err(not_imported(&client, service, life, &state, Some(doubt)).await.into());
+                return Err(not_imported(&client, service, life, &state, Some(&doubt)).await.into());
             }
             found => found.map_err(|error| explain(doing, about(&state), &error))?,
         };
@@ -312,8 +312,8 @@ fn stub((service, reference, region): (&'static dyn Service, BackupRef, Option<S
     }
 }
 
-/// What is kept of a backup after the wait for it. An interrupt is no failure: the object is saved as it is, and the next
-/// apply goes on.
+/// What is kept of a backup after the wait for it. That the host asks to stop is no failure: the object is saved as it is, and
+/// the next apply goes on.
 async fn kept(
     client: &Backups,
     state: ManualBackup,
@@ -331,7 +331,8 @@ async fn kept(
             rotation::rotated(client, &state, life).await;
             Ok(state)
         }
-        Err(backup::Error::Stopped { last, .. }) => {
+        // Whatever depends on it goes on after this: that is the host's to say, and nobody else's.
+        Err(backup::Error::Stopped { last, .. }) if life.is_stopped_by_host() => {
             let state = match last {
                 Some(backup) => {
                     memory::listed(&mut life.private);
@@ -345,6 +346,7 @@ async fn kept(
         Err(error) => {
             let seen = match &error {
                 backup::Error::Failed { backup: last, .. }
+                | backup::Error::Stopped { last, .. }
                 | backup::Error::StillRunning { last, .. }
                 | backup::Error::OutOfSight { last, .. } => last.as_deref(),
                 _ => None,
@@ -364,7 +366,7 @@ async fn not_imported(
     service: &'static dyn Service,
     life: &Life<ManualBackup>,
     state: &ManualBackup,
-    doubt: Option<Doubt>,
+    doubt: Option<&Doubt>,
 ) -> Diagnostic {
     match client.of_any_instance(&context(life), service, &reference(state, &life.private)).await {
         Ok(Some(found)) => another_instances(state, &found),

@@ -172,8 +172,11 @@ pub(super) async fn rotated(client: &Backups, new: &ManualBackup, life: &mut Lif
         Ok(found) => found,
         Err(error) => {
             let about = About { service: rotation.service.facts().key(), id: None, name: None, region: "" };
-            let said = explain(Doing::Search, about, &error);
-            return life.warn(kept(&said.detail, rotation.prefix));
+            let said = explain(Doing::Rotate, about, &error).detail;
+            return life.warn(not_deleted(format!(
+                "The new backup is complete. Which backups of the prefix {:?} are more than `keep_last` could not be told: {said}",
+                rotation.prefix
+            )));
         }
     };
     // Older by what the new one itself says: the list may be behind.
@@ -194,24 +197,45 @@ pub(super) async fn rotated(client: &Backups, new: &ManualBackup, life: &mut Lif
     let noted = noted(&life.notes);
     let agreed = |id: &String| noted.as_ref().is_none_or(|noted| noted.iter().any(|(noted, _)| noted == id));
     let free = |id: &String| !managed(id);
-    for id in retention::prunable(&older, rule(&rotation)).into_iter().filter(agreed).filter(free) {
-        let name = found.iter().find(|backup| backup.id == id).map(|backup| backup.name.as_str());
-        let reference = BackupRef::new(&*id, Some(rotation.instance_id.to_owned()));
-        match client.delete(&context, rotation.service, &reference).await {
+    let mut leaving = retention::prunable(&older, rule(&rotation));
+    leaving.retain(|id| agreed(id) && free(id));
+    for (gone, id) in leaving.iter().enumerate() {
+        let name = found.iter().find(|backup| backup.id == *id).map(|backup| backup.name.as_str());
+        let reference = BackupRef::new(&**id, Some(rotation.instance_id.to_owned()));
+        match client.rotate_out(&context, rotation.service, &reference).await {
             Ok(()) => tracing::info!(backup_id = id, "the rotation deleted an older backup"),
             Err(error) => {
-                let about = About { service: rotation.service.facts().key(), id: Some(&id), name, region: "" };
-                let said = explain(Doing::Prune, about, &error);
-                life.warn(kept(&said.detail, rotation.prefix));
+                let about = About { service: rotation.service.facts().key(), id: Some(id), name, region: "" };
+                let said = explain(Doing::Rotate, about, &error).detail;
+                let ends = is_of_all(&error);
+                let left = if ends { leaving.len() - gone } else { 1 };
+                life.warn(kept(left, &said, rotation.prefix));
+                if ends {
+                    return;
+                }
             }
         }
     }
 }
 
-fn kept(said: &str, prefix: &str) -> Diagnostic {
-    not_deleted(format!(
-        "The new backup is complete. One backup of the prefix {prefix:?} more than `keep_last` is left: {said}"
-    ))
+/// Whether the other deletions would meet the same: the apply is not held up once for each of them.
+fn is_of_all(error: &backup::Error) -> bool {
+    use backup::Error::{Busy, OutOfSight, StillRunning, Stopped};
+    match error.end() {
+        Busy { .. } | OutOfSight { .. } | StillRunning { .. } | Stopped { .. } => true,
+        end => end
+            .cloud()
+            .is_some_and(|cause| cause.refusal().is_none_or(|refusal| refusal.status == 429 || refusal.status >= 500)),
+    }
+}
+
+/// That so many were not deleted, and why the first of them was not.
+fn kept(left: usize, said: &str, prefix: &str) -> Diagnostic {
+    let left = match left {
+        1 => format!("One backup of the prefix {prefix:?} more than `keep_last` is left: {said}"),
+        left => format!("{left} backups of the prefix {prefix:?} more than `keep_last` are left. Of the first: {said}"),
+    };
+    not_deleted(format!("The new backup is complete. {left}"))
 }
 
 fn not_deleted(detail: String) -> Diagnostic {

@@ -169,6 +169,54 @@ fn an_answer_about_another_instances_backup_is_an_error() {
     side_by_side(cases.map(|one| (format!("another one's × {one}"), Box::pin(another_ones(one)) as Case)).collect());
 }
 
+const RAN_ALREADY: &str = "A backup of this prefix was running already";
+
+/// Several of one prefix are taken by one run, at the same time and beside what an earlier run has begun.
+async fn siblings(service: &'static str, with_an_earlier_one: bool) -> Result<(), String> {
+    let stage = Stage::new(service, 1.5);
+    let mut earlier = None;
+    if with_an_earlier_one {
+        let lost = stage.core().await;
+        let mut held = Held::default();
+        let mut arguments = stage.random();
+        arguments["wait_for_completion"] = json!(false);
+        green(&lost.up(&arguments, &mut held).await)?;
+        earlier = held.id().map(str::to_owned);
+    }
+    let core = stage.core().await;
+    let (mut a, mut b, mut c) = <(Held, Held, Held)>::default();
+    let arguments = stage.random();
+    let (one, two, three) =
+        tokio::join!(core.up(&arguments, &mut a), core.up(&arguments, &mut b), core.up(&arguments, &mut c));
+    let warnings: Vec<_> = [&one, &two, &three]
+        .into_iter()
+        .flat_map(|said| said.0.iter())
+        .filter(|one| one.summary == RAN_ALREADY)
+        .map(|one| one.detail.clone())
+        .collect();
+    for (said, held) in [(&one, &a), (&two, &b), (&three, &c)] {
+        stage.complete(said, held)?;
+        let id = held.id().unwrap_or_default();
+        check(!warnings.iter().any(|one| one.contains(id)), &format!("a sibling is named: {warnings:?}"))?;
+    }
+    let names_it = |one: &String| earlier.as_ref().is_some_and(|id| one.contains(id));
+    check(
+        warnings.len() == usize::from(with_an_earlier_one) && warnings.iter().all(names_it),
+        &format!("{earlier:?}: {warnings:?}"),
+    )
+}
+
+#[test]
+fn what_ran_already_is_told_unless_it_is_of_this_very_run() {
+    let cases = services().into_iter().flat_map(|service| {
+        [true, false].map(|earlier| {
+            let name = format!("siblings, an earlier one {earlier} × {service}");
+            (name, Box::pin(siblings(service, earlier)) as Case)
+        })
+    });
+    side_by_side(cases.collect());
+}
+
 /// An answer that gives an id which nothing has, and says nothing else: the random name tells which backup it is.
 async fn wrong_id(service: &'static str) -> Result<(), String> {
     let stage = Stage::new(service, 0.5);

@@ -1,8 +1,11 @@
 //! Signals, with the real CLI: a green apply means a completed backup, whoever is told to end.
 
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::{Case, PREFIX, Stage, check, services, side_by_side};
 use crate::support::cli::{Ran, Running, Workspace};
@@ -67,6 +70,88 @@ fn a_supervisor_that_ends_the_group_interrupts_and_the_next_apply_goes_on() {
             tokio::task::spawn_blocking(move || whole_group(&stage)).await.expect("it ends")
         };
         (format!("TERM to the group × {service}"), Box::pin(case) as Case)
+    });
+    side_by_side(cases.collect());
+}
+
+/// A provider that a person runs with `--debug`, and that the workspace's commands use; killed in the end.
+struct Debugged(Child);
+
+impl Debugged {
+    fn start(workspace: &mut Workspace) -> Result<Self, String> {
+        let mut command = workspace.program(Path::new(env!("CARGO_BIN_EXE_terraform-provider-huaweidb")));
+        let command = command.arg("--debug").stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().map_err(|error| error.to_string())?;
+        let mut line = String::new();
+        let out = child.stdout.take().ok_or("it has an output")?;
+        BufReader::new(out).read_line(&mut line).map_err(|error| error.to_string())?;
+        let reattach = line.trim().strip_prefix("TF_REATTACH_PROVIDERS='").and_then(|rest| rest.strip_suffix('\''));
+        workspace.set("TF_REATTACH_PROVIDERS", reattach.ok_or(&*line)?);
+        Ok(Debugged(child))
+    }
+
+    fn signal(&self, signal: Signal) -> Result<(), String> {
+        kill_process(Pid::from_child(&self.0), signal).map_err(|error| error.to_string())
+    }
+}
+
+impl Drop for Debugged {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Whoever ends the provider's process has not asked for less than a whole backup.
+fn debugged_and_ended(stage: &Stage, signal: Signal) -> Result<(), String> {
+    let mut workspace = configured(stage);
+    let provider = Debugged::start(&mut workspace)?;
+    let mut signalled = Ok(());
+    let ran = disturbed(stage, &workspace, |_| {
+        signalled = provider.signal(signal);
+        std::thread::park_timeout(Duration::from_millis(600));
+        signalled = signalled.clone().and_then(|()| provider.signal(signal));
+    })?;
+    signalled?;
+    check(ran.code != 0, &format!("green: {}", ran.all()))?;
+    check(workspace.read_if_there("migrated").is_none(), "the migration ran")?;
+    let words = ran.words();
+    check(words.contains("Backup was not seen to complete") && !words.contains("Terraform was interrupted"), &words)?;
+    let (object, _) = workspace.resource("huaweidb_manual_backup.it").ok_or("the state has forgotten it")?;
+    let id = object["id"].as_str().ok_or("without an id")?;
+    check(words.contains(id) && words.contains("terraform untaint"), &words)?;
+    drop(provider);
+    workspace.unset("TF_REATTACH_PROVIDERS");
+    workspace.run(&["untaint", "huaweidb_manual_backup.it"]).succeeded();
+    resumed(stage, &workspace)
+}
+
+/// The host's own stop means the same to a provider that somebody else has started.
+fn debugged_and_interrupted(stage: &Stage) -> Result<(), String> {
+    let mut workspace = configured(stage);
+    let _provider = Debugged::start(&mut workspace)?;
+    let ran = disturbed(stage, &workspace, |running| running.signal_if_there(Signal::INT))?;
+    check(ran.code != 0 && ran.words().contains("Backup is still running"), &ran.all())?;
+    check(workspace.read_if_there("migrated").is_none(), "the migration ran")?;
+    let (object, tainted) = workspace.resource("huaweidb_manual_backup.it").ok_or("the state has forgotten it")?;
+    check(!tainted && object["status"] == "BUILDING", &format!("the state has {object}, tainted: {tainted}"))?;
+    resumed(stage, &workspace)
+}
+
+#[test]
+fn a_debugged_provider_that_is_ended_makes_nothing_green_and_a_hosts_stop_does() {
+    let cases = services().into_iter().flat_map(|service| {
+        [None, Some(Signal::INT), Some(Signal::TERM)].map(|signal| {
+            let case = async move {
+                let stage = Stage::new(service, 5.0);
+                let run = move || match signal {
+                    Some(signal) => debugged_and_ended(&stage, signal),
+                    None => debugged_and_interrupted(&stage),
+                };
+                tokio::task::spawn_blocking(run).await.expect("it ends")
+            };
+            (format!("--debug, twice {signal:?} × {service}"), Box::pin(case) as Case)
+        })
     });
     side_by_side(cases.collect());
 }

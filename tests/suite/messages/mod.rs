@@ -388,6 +388,18 @@ async fn what_rotation_announces_and_what_it_could_not_delete() {
     let (said, _) = run.change(&config, &Value::Null).await;
     book.add("backups that tell no begin", &said);
     assert_eq!(run.emulator.backups().len(), 3, "nothing is deleted by guess");
+    // What breaks for one breaks for all: nobody waits for each of them.
+    let run = Run::start(0.2).await;
+    for day in ["01", "02"] {
+        let name = Some(format!("night-202601{day}00000000000001"));
+        let begin_time = Some(format!("2026-01-{day}T00:00:00Z"));
+        run.emulator.add_backups(&NewBackups { name, begin_time, ..NewBackups::of(&run.dds()) });
+    }
+    run.emulator.fault(Fault::new(FaultKind::CloseBefore).on("dds").method("DELETE").times(1000));
+    let (said, _) = run.change(&config, &Value::Null).await;
+    book.add("deletions that break", &said);
+    let deletes = run.emulator.journal().iter().filter(|call| call.method == "DELETE").count();
+    assert!((1..=2).contains(&deletes), "`max_retries` bounds them: {deletes}");
     book.is("rotation");
 }
 

@@ -1,7 +1,7 @@
 //! Creates: exactly one backup, whatever happens to the answer.
 
 use super::*;
-use crate::backup::{Certainty, Error, Started};
+use crate::backup::{Certainty, Error, Progress, Started, Status};
 
 /// A refusal that says "something else runs on the instance".
 const BUSY: Say = Say::No(403, "DBS.200019");
@@ -399,12 +399,72 @@ async fn busy_until_the_deadline() {
         .says(POST, [BUSY])
         .says(OF_INSTANCE, [list(&[other])])
         .says(THE_INSTANCE, [instance(&["BACKUP"])]);
-    let Err(Error::Busy { running: Some(running), cause }) = begin(&script, &within(seconds(90))).await else {
+    let Err(Error::Busy { running: Some(running), is_this_runs: false, cause }) =
+        begin(&script, &within(seconds(90))).await
+    else {
         panic!()
     };
     assert_eq!(running.id, "b0");
     assert_eq!(cause.refusal().map(|refusal| &*refusal.code), Some("DBS.200019"), "what the cloud said, not the clock");
     assert!(script.elapsed() < seconds(91), "{:?}", script.elapsed());
+}
+
+/// Notes what keeps the instance busy, and whether it is this run's.
+#[derive(Default)]
+struct Met(Mutex<Vec<(String, bool)>>);
+
+impl Progress for Met {
+    fn busy(&self, running: Option<&Backup>, is_this_runs: bool) {
+        self.0.lock().unwrap().extend(running.map(|running| (running.id.clone(), is_this_runs)));
+    }
+
+    fn seen(&self, _: Duration, _: Option<&Status>) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_this_run_asked_for_or_manages_is_nothing_to_take_over() {
+    let named = |id: &str, name: &str| with(item(id, "BUILDING", 0), &json!({ "name": name }));
+    // What the first create is answered, what is listed while the second one waits, and whether it is this run's.
+    for (what, first, runs, is_this_runs) in [
+        ("a sibling", begun("b1"), named("b1", "first"), true),
+        ("a sibling under another name", begun("b1"), named("b1", "first..."), true),
+        ("a sibling whose answer was lost", Say::Lost, named("b1", "first"), true),
+        ("one that this run has in a state", begun("b1"), named("b2", "older"), true),
+        ("one that this run has forgotten", begun("b1"), named("b3", "older"), true),
+        ("anybody's", begun("b1"), named("b9", "older"), false),
+    ] {
+        let lost = matches!(first, Say::Lost);
+        let is_second = Arc::new(std::sync::atomic::AtomicBool::default());
+        let is_listed = Arc::clone(&is_second);
+        let script = Script::new()
+            .on(POST, move |nth, _| {
+                is_second.store(nth > 0, std::sync::atomic::Ordering::Relaxed);
+                if nth == 0 { first.clone() } else { BUSY }
+            })
+            // Too late for the create that was lost.
+            .on(OF_INSTANCE, move |_, _| {
+                if is_listed.load(std::sync::atomic::Ordering::Relaxed) {
+                    list(std::slice::from_ref(&runs))
+                } else {
+                    empty()
+                }
+            })
+            .says(THE_INSTANCE, [instance(&["BACKUP"])]);
+        let backups = script.backups();
+        backups.claims().manage("b2");
+        backups.claims().manage("b3");
+        backups.claims().release("b3");
+        let begun = backups.begin(&within(seconds(2)), dds(), &want("first")).await;
+        assert_eq!(begun.is_err(), lost, "{what}: {begun:?}");
+        let met = Met::default();
+        let second = backups.begin_telling(&within(seconds(60)), dds(), &want("second"), &met).await;
+        let [(_, told)] = &met.0.into_inner().unwrap()[..] else { panic!("{what}: it is told once") };
+        assert_eq!(*told, is_this_runs, "{what}");
+        let Err(Error::Busy { running: Some(_), is_this_runs: told, .. }) = second else {
+            panic!("{what}: {second:?}")
+        };
+        assert_eq!(told, is_this_runs, "{what}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -103,6 +103,46 @@ async fn a_lost_delete_is_repeated_until_it_is_seen_to_have_worked() {
     }
 }
 
+/// A rotation is an extra: what does not work is said, and soon.
+#[tokio::test(start_paused = true)]
+async fn a_rotation_holds_nobody_up() {
+    let runs = || job("Running", "");
+    let hour = || within(seconds(3600));
+    for (what, shown, deleted, deletes, at_most) in [
+        ("no answer", b1_is("COMPLETED"), Say::Lost, 1, 10),
+        ("an answer without sense", b1_is("COMPLETED"), Say::No(502, ""), 1, 10),
+        ("no connection", b1_is("COMPLETED"), Say::Unreachable, 1, 3),
+        ("\"gone\", but it is there", b1_is("COMPLETED"), Say::No(400, "DBS.201204"), 1, 10),
+        ("no permission", b1_is("COMPLETED"), Say::No(403, "DBS.200001"), 1, 3),
+        ("it cannot be looked at", Say::Lost, accepted(), 0, 3),
+        ("nonsense where it is looked at", Say::Ok(json!("<html>")), accepted(), 0, 3),
+        ("accepted, and never over", b1_is("DELETING"), accepted(), 0, 62),
+        ("accepted, and not done", b1_is("COMPLETED"), accepted(), 1, 62),
+        ("a busy instance", b1_is("COMPLETED"), Say::No(403, "DBS.200019"), usize::MAX, 62),
+    ] {
+        let script = Script::new().says(BY_ID, [shown]).says(DELETE, [deleted]).says(THE_JOB, [runs()]);
+        let ended = script.backups().rotate_out(&hour(), dds(), &b1()).await;
+        assert!(ended.is_err(), "{what}");
+        assert!(script.elapsed() < seconds(at_most), "{what}: {:?}", script.elapsed());
+        assert!(script.count(DELETE) <= deletes, "{what}: {:?}", script.calls());
+    }
+    // What breaks once it is deleted.
+    let script = deletable(&["COMPLETED"], seconds(1800));
+    let script = script.says(THE_JOB, [runs()]);
+    assert!(script.backups().rotate_out(&hour(), dds(), &b1()).await.is_err_and(|error| error.was_sent()));
+    assert!(script.elapsed() < seconds(62), "{:?}", script.elapsed());
+    // A delete whose answer was lost and that was carried out is seen.
+    let script = Script::new()
+        .on(BY_ID, |_, elapsed| if elapsed < seconds(3) { b1_is("COMPLETED") } else { empty() })
+        .says(DELETE, [Say::Lost]);
+    script.backups().rotate_out(&hour(), dds(), &b1()).await.unwrap();
+    assert_eq!(script.count(DELETE), 1);
+    // The limit of the operation comes first.
+    let script = Script::new().says(BY_ID, [b1_is("DELETING")]);
+    assert!(script.backups().rotate_out(&within(seconds(20)), dds(), &b1()).await.is_err());
+    assert!(script.elapsed() < seconds(21), "{:?}", script.elapsed());
+}
+
 /// Without the service's word that it deletes, an absence is what it is anywhere else: nothing without proof.
 #[tokio::test(start_paused = true)]
 async fn what_nobody_accepted_to_delete_is_gone_only_on_proof() {
@@ -412,7 +452,8 @@ async fn a_busy_delete_waits() {
         assert!(script.count(DELETE) < 70, "{code}: {}", script.count(DELETE));
     }
     let script = Script::new().says(BY_ID, [b1_is("COMPLETED")]).says(DELETE, [Say::No(403, "DBS.200019")]);
-    let Err(Error::Busy { running: Some(backup), cause }) = delete(&script, "dds", &within(seconds(60))).await else {
+    let Err(Error::Busy { running: Some(backup), cause, .. }) = delete(&script, "dds", &within(seconds(60))).await
+    else {
         panic!()
     };
     assert_eq!((&*backup.id, cause.refusal().unwrap().status), ("b1", 403));

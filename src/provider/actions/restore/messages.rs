@@ -102,7 +102,7 @@ pub(super) fn explain(about: About<'_>, want: &NewRestore, error: &RestoreError)
             let detail = |happened: &str| goes_on(happened, job_id, settling.as_deref(), target);
             match why {
                 Unawaited::Stopped => {
-                    let detail = detail("Terraform asked to stop while the restore ran.");
+                    let detail = detail("The provider was asked to stop while the restore ran.");
                     Diagnostic::error("Restore goes on: its end was not awaited", detail)
                 }
                 Unawaited::Deadline => {
