@@ -75,6 +75,15 @@ pub(super) fn explain(doing: Doing, about: About<'_>, error: &backup::Error) -> 
     }
 }
 
+/// The same of a list that had to come before anything is done to what is on it; `undone` says that nothing was.
+pub(super) fn unfound(service: &str, error: &backup::Error, undone: &str) -> Diagnostic {
+    let about = About { service, id: None, name: None, region: "" };
+    let mut said = explain(Doing::Search, about, error);
+    said.detail =
+        format!("{}\n\n{undone}\n\n{}", sentence(&what_happened(error)), what_next(Doing::Search, about, error));
+    said
+}
+
 /// What did not happen. Constant per situation, no ids.
 fn summary(doing: Doing, error: &backup::Error) -> &'static str {
     match (doing, error.end()) {
@@ -354,6 +363,12 @@ pub(super) fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -
         }
         (Doing::Prune, backup::Error::StillRunning { cause: Some(cause), .. }) if is_trouble(cause) => {
             UNWELL.to_owned()
+        }
+        (Doing::Stop, backup::Error::Unsupported(_) | backup::Error::NotOffered { .. }) => {
+            "Wait until it ends by itself; if nobody needs it, delete it then.".to_owned()
+        }
+        (Doing::Delete | Doing::Prune, backup::Error::NotOffered { .. }) => {
+            format!("Delete it in the console of {}.", about.service)
         }
         (_, backup::Error::Unsupported(_) | backup::Error::NotOffered { .. }) => {
             "Leave it out for this service.".to_owned()
