@@ -4,8 +4,8 @@ mod messages;
 
 use std::time::Duration;
 
-use super::super::backups::{check_time, moment};
 use super::super::explain::About;
+use super::super::times::{check_time, moment};
 use super::super::{fields, services};
 use super::{context, region_attribute, timeout_attribute};
 use crate::backup::{self, Backups, NewRestore, RestorePoint, RestoreStep};
