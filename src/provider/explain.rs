@@ -364,15 +364,7 @@ pub(super) fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -
         (Doing::Prune, backup::Error::StillRunning { cause: Some(cause), .. }) if is_trouble(cause) => {
             UNWELL.to_owned()
         }
-        (Doing::Stop, backup::Error::Unsupported(_) | backup::Error::NotOffered { .. }) => {
-            "Wait until it ends by itself; if nobody needs it, delete it then.".to_owned()
-        }
-        (Doing::Delete | Doing::Prune, backup::Error::NotOffered { .. }) => {
-            format!("Delete it in the console of {}.", about.service)
-        }
-        (_, backup::Error::Unsupported(_) | backup::Error::NotOffered { .. }) => {
-            "Leave it out for this service.".to_owned()
-        }
+        (_, backup::Error::Unsupported(_) | backup::Error::NotOffered { .. }) => next_without(doing, about),
         (
             Doing::Prune,
             backup::Error::StillRunning { .. } | backup::Error::Cloud(cloud::Error::DeadlinePassed { .. }),
@@ -396,6 +388,15 @@ pub(super) fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -
             format!("Alone that proves nothing about the backup. Fix what the message names, then try again. {FORGET}")
         }
         _ => "Fix what the message names, then try again.".to_owned(),
+    }
+}
+
+/// What to do where the service cannot do it.
+fn next_without(doing: Doing, about: About<'_>) -> String {
+    match doing {
+        Doing::Stop => "Wait until it ends by itself; if nobody needs it, delete it then.".to_owned(),
+        Doing::Delete | Doing::Prune => format!("Delete it in the console of {}.", about.service),
+        _ => "Leave it out for this service.".to_owned(),
     }
 }
 
