@@ -27,6 +27,8 @@ pub enum RestorePoint {
 /// How far a restore is.
 #[derive(Clone, Copy, Debug)]
 pub enum RestoreStep<'a> {
+    /// All that can be known was asked, and the order is about to be sent.
+    Asked,
     /// The cloud has begun it.
     Begun {
         /// The job.

@@ -168,7 +168,7 @@ impl DataSource<Backups> for BackupDataSource {
             .list_readable(&context, service, &filter)
             .await
             .map_err(|error| explain(Doing::Search, about, &error))?;
-        if let Some(warning) = fields::unread(service.facts().title, &unread) {
+        if let Some(warning) = fields::unread(service.facts().title, &unread, true) {
             life.warn(warning);
         }
         if found.len() > 1 && config.most_recent != Attr::Known(true) {

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-
 use super::checks::check_sought;
 use super::explain::{About, Doing, explain};
 use super::fields::{self, DatastoreObject};
 use super::services::{self, context};
+use super::times::{self, check_time, moment};
 use crate::backup::{self, Backup, Backups, Filter, Status};
 use crate::plugin::{Attr, Attribute, DataSource, Diagnostic, Diagnostics, Life, Path, Schema, model};
 
@@ -76,7 +75,10 @@ impl DataSource<Backups> for BackupsDataSource {
                 Attribute::string("begin_after")
                     .optional()
                     .check(check_time)
-                    .describe("Only backups begun at this time or later: RFC 3339, such as `2026-01-31T00:00:00Z`. Default: however old."),
+                    .describe(format!(
+                        "Only backups begun at this time or later: RFC 3339, such as `2026-01-31T00:00:00Z`, {}. Default: however old.",
+                        times::RANGE
+                    )),
             )
             .attribute(
                 Attribute::string("begin_before")
@@ -164,7 +166,7 @@ impl DataSource<Backups> for BackupsDataSource {
             .list_readable(&context(life), service, &filter)
             .await
             .map_err(|error| explain(Doing::Search, about, &error))?;
-        if let Some(warning) = fields::unread(service.facts().title, &unread) {
+        if let Some(warning) = fields::unread(service.facts().title, &unread, true) {
             life.warn(warning);
         }
         config.unreadable = fields::count(u64::try_from(unread.len()).ok());
@@ -191,19 +193,4 @@ fn object(backup: &Backup) -> BackupObject {
         end_time: fields::time(backup.end),
         size_bytes: fields::size(backup),
     }
-}
-
-pub(super) fn check_time(text: &str) -> Result<(), String> {
-    time(text).map(drop).ok_or_else(|| "it is no time in RFC 3339, such as 2026-01-31T00:00:00Z".to_owned())
-}
-
-pub(super) fn moment(value: &Attr<String>) -> Option<Timestamp> {
-    value.known().and_then(|text| time(text))
-}
-
-/// Offsets go to 23:59, as the CLI's own functions have it.
-fn time(text: &str) -> Option<Timestamp> {
-    let hours = |offset: &str| offset.get(..2).and_then(|hours| hours.parse::<u8>().ok());
-    let offset = text.get("2026-01-31".len()..).and_then(|clock| clock.split_once(['+', '-']));
-    text.parse().ok().filter(|_| offset.is_none_or(|(_, offset)| hours(offset).is_some_and(|hours| hours < 24)))
 }

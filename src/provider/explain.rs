@@ -79,6 +79,15 @@ pub(super) fn explain(doing: Doing, about: About<'_>, error: &backup::Error) -> 
     }
 }
 
+/// The same of a list that had to come before anything is done to what is on it; `undone` says that nothing was.
+pub(super) fn unfound(service: &str, error: &backup::Error, undone: &str) -> Diagnostic {
+    let about = About { service, id: None, name: None, region: "" };
+    let mut said = explain(Doing::Search, about, error);
+    said.detail =
+        format!("{}\n\n{undone}\n\n{}", sentence(&what_happened(error)), what_next(Doing::Search, about, error));
+    said
+}
+
 /// What did not happen. Constant per situation, no ids.
 fn summary(doing: Doing, error: &backup::Error) -> &'static str {
     match (doing, error.end()) {
@@ -364,9 +373,7 @@ pub(super) fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -
         (Doing::Prune, backup::Error::StillRunning { cause: Some(cause), .. }) if is_trouble(cause) => {
             UNWELL.to_owned()
         }
-        (_, backup::Error::Unsupported(_) | backup::Error::NotOffered { .. }) => {
-            "Leave it out for this service.".to_owned()
-        }
+        (_, backup::Error::Unsupported(_) | backup::Error::NotOffered { .. }) => next_without(doing, about),
         (
             Doing::Prune,
             backup::Error::StillRunning { .. } | backup::Error::Cloud(cloud::Error::DeadlinePassed { .. }),
@@ -390,6 +397,15 @@ pub(super) fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -
             format!("Alone that proves nothing about the backup. Fix what the message names, then try again. {FORGET}")
         }
         _ => "Fix what the message names, then try again.".to_owned(),
+    }
+}
+
+/// What to do where the service cannot do it.
+fn next_without(doing: Doing, about: About<'_>) -> String {
+    match doing {
+        Doing::Stop => "Wait until it ends by itself; if nobody needs it, delete it then.".to_owned(),
+        Doing::Delete | Doing::Prune => format!("Delete it in the console of {}.", about.service),
+        _ => "Leave it out for this service.".to_owned(),
     }
 }
 

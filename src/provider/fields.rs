@@ -201,8 +201,8 @@ pub(super) fn undated<'a>(found: &[Backup], ids: impl Iterator<Item = &'a str>) 
     (!left_out.is_empty()).then(|| Diagnostic::warning("Backups without a begin are left out", detail))
 }
 
-/// That records of a service's list could not be read, if so.
-pub(super) fn unread(service: &str, why: &[Misread]) -> Option<Diagnostic> {
+/// That records of a service's list could not be read, if so. `is_all` is whether nothing else is missing.
+pub(super) fn unread(service: &str, why: &[Misread], is_all: bool) -> Option<Diagnostic> {
     /// So many are quoted at most.
     const QUOTED: usize = 5;
     let quoted = why.iter().take(QUOTED).map(|Misread(why)| format!("\n- {why}")).collect::<Vec<_>>().concat();
@@ -215,9 +215,9 @@ pub(super) fn unread(service: &str, why: &[Misread]) -> Option<Diagnostic> {
         1 => format!("One record of {service} cannot be read and is missing"),
         count => format!("{count} records of {service} cannot be read and are missing"),
     };
+    let others = if is_all { "The others are all there. " } else { "" };
     let detail = format!(
-        "{missing} from the result:{quoted}{more}\n\nThe others are all there. Please report this, with the log that \
-         `TF_LOG=DEBUG` writes."
+        "{missing} from the result:{quoted}{more}\n\n{others}Please report this, with the log that `TF_LOG=DEBUG` writes."
     );
     Some(Diagnostic::warning("Some records cannot be read", detail))
 }

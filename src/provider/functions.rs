@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use jiff::civil::DateTime;
 
 use super::actions::{KEEP_AT_MOST, before};
-use super::services;
+use super::{services, times};
 use crate::backup::retention::{self, Candidate, Rule};
 use crate::backup::{self, ALL, naming};
 use crate::plugin::{Function, FunctionError, Signature, Type, Value};
@@ -25,7 +24,7 @@ impl Function for BackupName {
             Type::String,
         )
         .parameter("prefix", Type::String, format!("Beginning of the name: 1 to {} characters.", naming::PREFIX_MAX))
-        .parameter("timestamp", Type::String, TIME)
+        .parameter("timestamp", Type::String, a_time())
     }
 
     fn call(&self, arguments: &[Value]) -> Result<Value, FunctionError> {
@@ -86,7 +85,7 @@ impl Function for SelectPrunable {
         .parameter("backups", Type::list(Type::Object(members.into())), "The backups. Other attributes are ignored.")
         .nullable("keep_last", Type::Number, "So many of the newest stay, 0 to 1000000. Null: no such rule.")
         .nullable("older_than", Type::String, "Only backups begun so long before `now` go: `\"30d\"`. Null: no such rule.")
-        .parameter("now", Type::String, TIME)
+        .parameter("now", Type::String, a_time())
     }
 
     fn call(&self, arguments: &[Value]) -> Result<Value, FunctionError> {
@@ -141,56 +140,13 @@ fn text(arguments: &[Value], index: usize) -> &str {
 
 fn time(arguments: &[Value], index: usize) -> Result<Timestamp, FunctionError> {
     let text = text(arguments, index);
-    let wrong = |why| FunctionError::at(index, format!("{text:?} {why}."));
-    let wrong_form = || wrong("is no time in RFC 3339, such as 2026-01-31T00:00:00Z".to_owned());
-    if !is_rfc3339(text) {
-        return Err(wrong_form());
-    }
-    let (seconds, rest) = text.split_at(SECONDS);
-    let fraction = rest.bytes().skip(1).take_while(u8::is_ascii_digit).count();
-    let nanoseconds = match rest.strip_prefix('.') {
-        Some(_) => format!("{seconds}{}{}", &rest[..=fraction.min(9)], &rest[fraction + 1..]),
-        None => text.to_owned(),
-    };
-    let time = nanoseconds.parse().map_err(|_| match seconds.parse::<DateTime>() {
-        Ok(_) => wrong(format!("is out of range: the last moment is {}", Timestamp::MAX)),
-        Err(_) => wrong_form(),
-    })?;
-    if time < FIRST { Err(wrong(format!("is out of range: the first moment is {FIRST}"))) } else { Ok(time) }
+    times::time(text).map_err(|why| FunctionError::at(index, format!("{text:?} {why}.")))
 }
 
 /// What a time may be.
-const TIME: &str = "A time in RFC 3339, such as `plantimestamp()` gives, from `0000-01-01T00:00:00Z` to \
-                    `9999-12-30T22:00:00.999999999Z`. A leap second counts as the one before it.";
-
-/// Years before it have no four digits in UTC: `0000-01-01T00:00:00Z`.
-const FIRST: Timestamp = Timestamp::constant(-62_167_219_200, 0);
-
-/// How long a time in RFC 3339 is without fraction and offset.
-const SECONDS: usize = "0000-00-00T00:00:00".len();
-
-/// Whether a text has the form of a time in RFC 3339. Whether there is such a day and hour is for others to say.
-fn is_rfc3339(text: &str) -> bool {
-    let fits = |text: &str, form: &str| {
-        text.len() == form.len()
-            && text.bytes().zip(form.bytes()).all(|(byte, form)| match form {
-                b'0' => byte.is_ascii_digit(),
-                b'T' => byte.eq_ignore_ascii_case(&b'T'),
-                b'+' => matches!(byte, b'+' | b'-'),
-                _ => byte == form,
-            })
-    };
-    let Some((moment, rest)) = text.split_at_checked(SECONDS) else { return false };
-    let zone = match rest.strip_prefix('.') {
-        None => rest,
-        Some(fraction) => {
-            let zone = fraction.trim_start_matches(|digit: char| digit.is_ascii_digit());
-            if zone.len() == fraction.len() {
-                return false;
-            }
-            zone
-        }
-    };
-    let zoned = zone.eq_ignore_ascii_case("Z") || (fits(zone, "+00:00") && &zone[1..3] < "24" && &zone[4..] < "60");
-    fits(moment, "0000-00-00T00:00:00") && zoned
+fn a_time() -> String {
+    format!(
+        "A time in RFC 3339, such as `plantimestamp()` gives, {}. A leap second counts as the one before it.",
+        times::RANGE
+    )
 }

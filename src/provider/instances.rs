@@ -76,7 +76,7 @@ impl DataSource<Backups> for InstancesDataSource {
             .instances_readable(&context(life), service, name)
             .await
             .map_err(|error| explain(Doing::Search, about, &error))?;
-        if let Some(warning) = fields::unread(service.facts().title, &unread) {
+        if let Some(warning) = fields::unread(service.facts().title, &unread, true) {
             life.warn(warning);
         }
         config.unreadable = fields::count(u64::try_from(unread.len()).ok());

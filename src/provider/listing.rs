@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::backups::{check_time, moment};
 use super::explain::{About, Doing, explain, of_all};
 use super::manual_backup::{ManualBackup, found, untouched};
+use super::times::{self, check_time, moment};
 use super::{checks, fields, services};
 use crate::backup::{self, ALL, Backup, BackupRef, Backups, Filter, Misread, Service, Status};
 use crate::cloud::Context;
@@ -40,7 +40,8 @@ impl ListResource<Backups> for ManualBackupList {
     fn schema(&self) -> Schema {
         let mut schema = Schema::new("Finds manual backups, whoever took them, for `terraform query`: in one service or in all, page by page as the \
              cloud lists them. Where whole objects are asked for, as for a generated configuration, only those are handed on that \
-             can be imported without a change: completed ones. A warning names the others.")
+             can be imported without a change: completed ones. A warning names the others. A search that is interrupted (Ctrl-C) or \
+             fails ends with an error, and Terraform then shows and generates nothing of what it had found.")
             .attribute(Attribute::string("service").one_of(services::keys()).describe(format!(
                 "Database service to ask. {} Default: all that take manual backups; one that does not answer is a warning.",
                 services::allowed()
@@ -55,8 +56,11 @@ impl ListResource<Backups> for ManualBackupList {
             .attribute(
                 Attribute::string("begin_after")
                     .check(check_time)
-                    .describe("Only backups begun at this time or later: RFC 3339, such as `2026-01-31T00:00:00Z`. Default: \
-                         however old."),
+                    .describe(format!(
+                        "Only backups begun at this time or later: RFC 3339, such as `2026-01-31T00:00:00Z`, {}. Default: \
+                         however old.",
+                        times::RANGE
+                    )),
             )
             .attribute(Attribute::string("region").check(checks::check_region).describe("Region to ask. Default: the provider's region."));
         schema.timeouts = Some(crate::plugin::Timeouts { read: LIMIT, ..crate::plugin::Timeouts::default() });
@@ -98,14 +102,20 @@ impl ListResource<Backups> for ManualBackupList {
         };
         // What a host does not get before the last object that it wants, it does not hear.
         let mut aside = Aside::default();
+        let all_wanted = findings.left();
         if let Some(key) = config.service.as_str() {
             let service = services::required(&Attr::from(key))?;
-            let wanted = findings.left();
             let outcome = search(&client, &context, service, &filter, findings, &mut aside).await;
             let failure = outcome.err().map(|error| failed(service, &error));
             let failure = failure.and_then(|failure| aside.too_late(failure));
+            aside.is_cut |= failure.is_some();
             aside.end(findings).await;
-            return failure.map_or(Ok(()), |failure| Err(partly(failure, wanted - findings.left()).into()));
+            let found = all_wanted - findings.left();
+            return match failure {
+                None => Ok(()),
+                Some(_) if context.stop.is_cancelled() => Err(interrupted(found).into()),
+                Some(failure) => Err(partly(failure, found).into()),
+            };
         }
         // An instance belongs to one service, which its id tells.
         let only =
@@ -122,7 +132,12 @@ impl ListResource<Backups> for ManualBackupList {
             match search(&client, &context, service, &filter, findings, &mut aside).await {
                 Ok(ControlFlow::Break(())) => return Ok(()),
                 Ok(ControlFlow::Continue(())) => answered += 1,
-                Err(_) if findings.is_stopped_by_host() => return Ok(()),
+                Err(error) if context.stop.is_cancelled() => {
+                    let failure = aside.too_late(failed(service, &error));
+                    aside.is_cut |= failure.is_some();
+                    aside.end(findings).await;
+                    return failure.map_or(Ok(()), |_| Err(interrupted(all_wanted - findings.left()).into()));
+                }
                 Err(error) => {
                     let found = wanted - aside.left(findings);
                     answered += found;
@@ -148,6 +163,15 @@ fn failed(service: &dyn Service, error: &backup::Error) -> Diagnostic {
     explain(Doing::Search, About { service: service.facts().key(), id: None, name: None, region: "" }, error)
 }
 
+/// A search that was asked to stop before it had found all.
+fn interrupted(found: u64) -> Diagnostic {
+    let detail = format!(
+        "Terraform asked to stop before the search was over, so that what it found is not all: {found} until then. Terraform shows \
+         nothing of a search that ends with an error, and generates nothing.\n\nRun the query again."
+    );
+    Diagnostic::error("Search was interrupted", detail)
+}
+
 /// A failed search that had found something before.
 fn partly(mut failure: Diagnostic, found: u64) -> Diagnostic {
     if found > 0 {
@@ -169,6 +193,8 @@ struct Aside {
     left_out: Vec<String>,
     /// The last one that is wanted, until it is known whether there are more.
     last: Option<(String, ManualBackup)>,
+    /// Whether something may be missing that is listed or would be: the limit was reached, or the search is over before its end.
+    is_cut: bool,
 }
 
 impl Aside {
@@ -189,6 +215,7 @@ impl Aside {
     /// Says everything, and hands on the last one. There is no more, as far as can be told.
     async fn end(&mut self, findings: &mut Findings<ManualBackup>) {
         if let Some(failure) = self.cut_short.take() {
+            self.is_cut = true;
             let detail = format!(
                 "As many backups were found as the `limit` of the `list` block allows, which is 100 unless it is set. Whether there are \
                  more, and how many, could not be told, because the search was cut short. {}",
@@ -207,13 +234,14 @@ impl Aside {
         let detail = "There are more backups than the `limit` of the `list` block, which is 100 unless it is set. Those beyond it are \
                       missing from the result.";
         findings.warn(Diagnostic::warning("Limit was reached", detail)).await;
-        self.cut_short = None;
+        (self.cut_short, self.is_cut) = (None, true);
         self.end(findings).await;
     }
 
     async fn tell(&mut self, findings: &mut Findings<ManualBackup>) {
         /// So many are named at most.
         const NAMED: usize = 50;
+        let is_all = !self.is_cut && self.failures.is_empty() && self.left_out.is_empty();
         for (failure, found) in self.failures.drain(..) {
             let warning = if found == 0 {
                 let detail = format!("Backups of this service are missing from the result. {}", failure.detail);
@@ -228,7 +256,7 @@ impl Aside {
             findings.warn(warning).await;
         }
         for (key, unread) in std::mem::take(&mut self.unread) {
-            if let Some(warning) = fields::unread(key, &unread) {
+            if let Some(warning) = fields::unread(key, &unread, is_all) {
                 findings.warn(warning).await;
             }
         }
@@ -303,9 +331,8 @@ async fn hand_on(
         // Stops on the page that has the last one that is wanted, without waiting to be told.
         let each = |record: Result<Backup, Misread>| {
             let record = record.map(|backup| {
-                let is_told = !backup.instance_id.is_empty() || filter.instance_id.is_some();
-                let why = if is_told { None } else { Some("the cloud does not tell its instance".to_owned()) };
-                let why = why.or_else(|| if whole { unmanageable(&backup) } else { None });
+                let untold = backup.instance_id.is_empty().then(|| "the cloud does not tell its instance".to_owned());
+                let why = untold.or_else(|| if whole { unmanageable(&backup) } else { None });
                 (backup, why)
             });
             if matches!(&record, Ok((_, None))) {
@@ -331,43 +358,50 @@ async fn hand_on(
             }
             if aside.last.is_some() {
                 aside.end_at_limit(findings).await;
-                return ControlFlow::Break(());
+                return Ok(ControlFlow::Break(()));
             }
-            let backup = completed(client, context, service, backup, findings.whole).await;
-            let found = (label(&backup), object(client.region(), service, filter, &backup));
+            let backup = completed(client, context, service, backup, findings.whole).await?;
+            let found = (label(&backup), object(client.region(), service, &backup));
             if findings.left() == 1 {
                 aside.last = Some(found);
             } else if findings.push(found.0, found.1).await.is_break() {
-                return ControlFlow::Break(());
+                return Ok(ControlFlow::Break(()));
             }
         }
-        ControlFlow::Continue(())
+        Ok(ControlFlow::Continue(()))
     };
     let (mut reading, mut handing) = (pin!(reading), pin!(handing));
     tokio::select! {
         biased;
         // Before the reading is over this means that nobody wants more.
-        flow = &mut handing => if flow.is_break() { Ok(flow) } else { reading.await.map(|()| flow) },
-        read = &mut reading => {
-            let flow = handing.await;
+        handed = &mut handing => match handed {
+            Ok(flow) if flow.is_continue() => reading.await.map(|()| flow),
+            over => over,
+        },
+        read = &mut reading => match handing.await {
+            Ok(flow) if flow.is_continue() => read.map(|()| flow),
             // What nobody wants any more cannot fail.
-            if flow.is_break() { Ok(flow) } else { read.map(|()| flow) }
-        }
+            over => over,
+        },
     }
 }
 
-/// With what the list does not tell, if it is wanted. Without an answer, as it is: a refresh will tell.
+/// With what the list does not tell, if it is wanted. Without an answer, as it is: a refresh will tell. After a stop nothing is
+/// asked, and nothing is told in part.
 async fn completed(
     client: &Backups,
     context: &Context,
     service: &'static dyn Service,
     backup: Backup,
     whole: bool,
-) -> Backup {
+) -> Result<Backup, backup::Error> {
     if !whole || service.details(&backup).is_none() {
-        return backup;
+        return Ok(backup);
     }
-    client.find(context, service, &BackupRef::from(&backup)).await.ok().flatten().unwrap_or(backup)
+    match client.find(context, service, &BackupRef::from(&backup)).await {
+        Err(error) if context.stop.is_cancelled() => Err(error),
+        found => Ok(found.ok().flatten().unwrap_or(backup)),
+    }
 }
 
 /// What a terminal can show.
@@ -382,13 +416,7 @@ fn called(name: &str, backup: &Backup) -> String {
     }
 }
 
-fn object(region: &str, service: &dyn Service, filter: &Filter, backup: &Backup) -> ManualBackup {
-    let stub = ManualBackup {
-        service: Attr::from(service.facts().key()),
-        region: Attr::from(region),
-        // Lists of one instance may leave out which it is.
-        instance_id: filter.instance_id.clone().into(),
-        ..untouched()
-    };
+fn object(region: &str, service: &dyn Service, backup: &Backup) -> ManualBackup {
+    let stub = ManualBackup { service: Attr::from(service.facts().key()), region: Attr::from(region), ..untouched() };
     found(stub, backup)
 }

@@ -21,6 +21,7 @@ mod restore_times;
 mod runs;
 mod services;
 mod settings;
+mod times;
 
 use std::time::Duration;
 

@@ -4,10 +4,10 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
-use super::backups::{check_time, moment};
 use super::explain::{About, Doing, explain, sentence, what_happened, what_next};
 use super::fields;
 use super::services::{self, context};
+use super::times::{check_time, moment};
 use crate::backup::{self, Backups, Error, Span};
 use crate::plugin::{Attr, Attribute, DataSource, Diagnostic, Diagnostics, Life, Path, Schema, model};
 

@@ -533,7 +533,7 @@ async fn running(stage: &Stage) -> Result<BackupRow, String> {
 async fn stop(stage: &Stage, limit: Duration) -> Result<Ended, String> {
     let row = running(stage).await?;
     let backups = stage.spoiled();
-    let result = backups.stop(&context(limit), stage.cell.service, &reference(&row)).await;
+    let result = backups.stop(&context(limit), stage.cell.service, &reference(&row), &|| {}).await;
     let now = stage.emulator.backup(&row.id);
     match (result, now) {
         (Ok(StopOutcome::Stopped(Some(backup))), Some(now)) if now.status != "BUILDING" => {
@@ -584,7 +584,7 @@ async fn job(stage: &Stage, limit: Duration) -> Result<Ended, String> {
     if service.facts().stop != StopScope::Never {
         let second = backups.begin(&context, service, &stage.want("second")).await;
         let second = second.map_err(|error| format!("unexpected: {error:?}"))?;
-        let stopped = backups.stop(&context, service, &second.backup()).await;
+        let stopped = backups.stop(&context, service, &second.backup(), &|| {}).await;
         let now = stage.emulator.backup(&second.backup_id);
         if !matches!(stopped, Ok(StopOutcome::Stopped(_) | StopOutcome::Completed(_)))
             || now.is_some_and(|now| now.status == "BUILDING")

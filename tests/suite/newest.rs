@@ -885,7 +885,7 @@ async fn pruning_lists_first_and_never_deletes_the_last() {
 
     let (progress, errors) = run.invoke(prune, &wish).await;
     assert_eq!((errors.len(), progress.len(), progress[0].lines().count()), (0, 1, 3), "{progress:?}");
-    assert!(progress[0].starts_with("Of the manual backups that fit (5) 2 would be deleted"), "{progress:?}");
+    assert!(progress[0].starts_with("Of the manual backups that fit (4) 2 would be deleted"), "{progress:?}");
     assert_eq!(run.emulator.backups().len(), 7, "a dry run deletes nothing");
 
     let really = over(&wish, &json!({ "dry_run": false }));
@@ -1094,7 +1094,8 @@ async fn a_list_hands_on_whole_only_what_can_be_managed() {
         .fault(Fault::status(200).on("rds").operation("list").body(json!({ "total_count": 2, "backups": rows })));
     let of_rds = json!({ "service": "rds", "instance_id": run.emulator.instance("rds") });
     let found = run.list(&of_rds, 1, true).await;
-    let object = unwired(found[0].resource_object.as_ref());
+    assert!(found[0].diagnostic[0].detail.contains("the backup 2 has no instance id"), "{:?}", found[0]);
+    let object = unwired(found[1].resource_object.as_ref());
     assert_eq!(object["databases"], json!([{ "name": "orders", "tables": null }]));
     let rows = [row("1", &json!({ "instance_id": run.dds() })), row("2", &json!({}))];
     run.emulator
@@ -1160,6 +1161,74 @@ async fn line_82_a_host_that_has_had_enough_ends_the_search() {
     sleep(Duration::from_millis(1500)).await;
     let calls = run.emulator.journal().len();
     assert!(calls < at_first + 4, "{calls} of 30 pages were read");
+}
+
+/// What was found until then is not taken for all.
+#[tokio::test]
+async fn a_list_that_is_interrupted_says_so() {
+    for (wish, whole) in [(json!({ "service": "dds" }), false), (json!({}), true), (json!({}), false)] {
+        let run = Run::start(0.2).await;
+        run.backups(900, "many-");
+        run.emulator.fault(Fault::delay(300).on("dds").operation("list").skip(2).times(99));
+        let events = run.list_until_stopped(&wish, whole, 3).await;
+        let (last, before) = events.split_last().unwrap();
+        assert!(before.iter().all(|event| event.identity.is_some()), "{wish}: nothing else is said");
+        let [one] = &*last.diagnostic else { panic!("{wish}: {last:?}") };
+        assert_eq!((&*one.summary, one.severity), ("Search was interrupted", 1), "{wish}");
+        assert!(one.detail.contains(&format!("not all: {} until then", before.len())), "{}", one.detail);
+        assert_eq!(run.emulator.journal().iter().filter(|call| call.operation == "list").count(), 3, "{wish}");
+    }
+    // Nobody misses what is beyond the limit.
+    let run = Run::start(0.2).await;
+    run.backups(3, "many-");
+    let events = run.list(&json!({}), 3, false).await;
+    assert_eq!(events.len(), 3);
+}
+
+#[tokio::test]
+async fn a_list_says_that_the_others_are_there_only_if_they_are() {
+    let run = Run::start(0.2).await;
+    run.backups(150, "many-");
+    let unread =
+        || Fault { fields: vec!["id".to_owned()], ..Fault::new(FaultKind::Without).on("dds").operation("list") };
+    let beyond = Fault::status(403).on("dds").operation("list").times(9);
+    let (of_one, of_all) = (json!({ "service": "dds" }), json!({}));
+    for (wish, limit, fails, expected, is_all) in [
+        (&of_one, 1000, false, vec!["Some records cannot be read"], true),
+        (&of_all, 1000, false, vec!["Some records cannot be read"], true),
+        (&of_one, 20, false, vec!["Limit was reached", "Some records cannot be read"], false),
+        (&of_one, 1000, true, vec!["Some records cannot be read", "Search failed"], false),
+    ] {
+        run.emulator.fault(unread());
+        if fails {
+            run.emulator.fault(beyond.clone());
+        }
+        let events = run.list(wish, limit, false).await;
+        run.emulator.clear_faults();
+        let said = events.iter().flat_map(|event| &event.diagnostic).collect::<Vec<_>>();
+        assert_eq!(said.iter().map(|one| &*one.summary).collect::<Vec<_>>(), expected, "{wish} {limit}");
+        let told = said.iter().any(|one| one.detail.contains("The others are all there"));
+        assert_eq!(told, is_all, "{wish} {limit} {fails}");
+    }
+    // What does not tell what is asked for may be meant.
+    for (field, wish) in [
+        ("instance_id", json!({ "service": "dds", "instance_id": run.dds() })),
+        ("name", json!({ "service": "dds", "name_prefix": "many-" })),
+        ("begin_time", json!({ "service": "dds", "begin_after": "2020-01-01T00:00:00Z" })),
+    ] {
+        let lacks = Fault { fields: vec![field.to_owned()], ..unread() };
+        run.emulator.fault(lacks.clone());
+        let events = run.list(&wish, 1000, false).await;
+        let said = events.iter().flat_map(|event| &event.diagnostic).collect::<Vec<_>>();
+        assert_eq!(said.len(), 1, "{field}: {said:?}");
+        assert!(said[0].detail.starts_with("100 records of dds cannot be read"), "{field}: {}", said[0].detail);
+        run.emulator.fault(lacks);
+        let name = "huaweidb_backups";
+        let config = wire(&whole(&run.schema.data_source_schemas[name], &wish));
+        let request = tf::read_data_source::Request { type_name: name.to_owned(), config, ..Default::default() };
+        let said = run.host.provider().read_data_source(request).await.unwrap().into_inner().diagnostics;
+        assert_eq!(summaries(&said), ["Some records cannot be read"], "{field}");
+    }
 }
 
 #[tokio::test]

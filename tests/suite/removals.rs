@@ -7,6 +7,7 @@ use huaweidb_emulator::{BackupRow, Fault, JobEnd, NewBackups};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
+use crate::support::checked::ActionEvents;
 use crate::support::host::proto::tfplugin6 as tf;
 use crate::support::run::{Run, ended, over};
 use crate::support::value::wire;
@@ -24,15 +25,17 @@ async fn asked(run: &Run, operation: &str) {
     timeout(Duration::from_mins(1), asked).await.expect("it is asked");
 }
 
+/// Invokes an action without a plan of it.
+async fn unplanned(run: &Run, name: &str, wish: &Value) -> ActionEvents {
+    let config = wire(&run.action(name, wish));
+    let request = tf::invoke_action::Request { action_type: name.to_owned(), config, ..Default::default() };
+    run.host.provider().invoke_action(request).await.unwrap().into_inner()
+}
+
 /// Invokes an action and asks the provider to stop, so long after the cloud was first asked for that.
 async fn interrupted(run: &Run, name: &str, wish: &Value, operation: &str, after: u64) -> tf::Diagnostic {
     run.emulator.clear_journal();
-    let request = tf::invoke_action::Request {
-        action_type: name.to_owned(),
-        config: wire(&run.action(name, wish)),
-        ..Default::default()
-    };
-    let events = run.host.provider().invoke_action(request).await.unwrap().into_inner();
+    let events = unplanned(run, name, wish).await;
     asked(run, operation).await;
     sleep(Duration::from_millis(after)).await;
     run.host.provider().stop_provider(tf::stop_provider::Request {}).await.unwrap();
@@ -149,6 +152,54 @@ async fn an_interrupted_stop_says_whether_it_was_sent() {
         let said = interrupted(&run, STOP, &json!({ "service": "dds", "backup_id": id }), "stop", 500).await;
         assert_eq!(said.summary, summary);
         assert!(said.detail.contains(told), "{}", said.detail);
+    }
+}
+
+/// A stop that could not be sent in time says what became of the backup meanwhile.
+#[tokio::test]
+async fn a_throttled_stop_out_of_time_says_what_is_there_now() {
+    let run = Run::start(600.0).await;
+    let fault = Fault::refusal(429, "APIGW.0308").on("dds").operation("stop").header("Retry-After", "2").times(99);
+    for (status, summary, told) in [
+        ("COMPLETED", "No backup is running", "is COMPLETED"),
+        ("BUILDING", "Backup was not stopped in time", "the backup was BUILDING; before that, dds refused"),
+    ] {
+        let id = running(&run, 600.0).await;
+        run.emulator.fault(fault.clone());
+        run.emulator.clear_journal();
+        let wish = json!({ "service": "dds", "backup_id": id, "timeout": "1s" });
+        let ends = async {
+            asked(&run, "stop").await;
+            run.emulator.set_status(&id, status);
+        };
+        let ((progress, said), ()) = tokio::join!(run.invoke_and_say(STOP, &wish), ends);
+        run.emulator.clear_faults();
+        let [one] = &*said else { panic!("{said:?}") };
+        assert!(one.summary == summary && one.detail.contains(told), "{}: {}", one.summary, one.detail);
+        assert_eq!(progress, [format!("Stopping the backup {id}")]);
+        run.emulator.set_status(&id, "FAILED");
+    }
+}
+
+/// Until something was sent it is sure that nothing was done, and that is said.
+#[tokio::test]
+async fn a_list_that_fails_or_is_interrupted_says_that_nothing_was_done() {
+    for (name, undone) in [(PRUNE, "Nothing was deleted."), (STOP, "Nothing was stopped.")] {
+        let run = Run::start(0.2).await;
+        let wish = if name == PRUNE {
+            pruning(&run)
+        } else {
+            json!({ "service": "dds", "instance_id": run.dds(), "all_on_instance": true })
+        };
+        run.emulator.fault(Fault::status(403).on("dds").operation("list").times(9));
+        let refused = ended(unplanned(&run, name, &wish).await).await.1.remove(0);
+        run.emulator.clear_faults();
+        run.emulator.fault(Fault::delay(10_000).on("dds").operation("list").times(9));
+        let stopped = interrupted(&run, name, &wish, "list", 50).await;
+        for said in [refused, stopped] {
+            assert_eq!(said.summary, "Search failed");
+            assert!(said.detail.contains(&format!("\n\n{undone}\n\n")), "{}", said.detail);
+        }
     }
 }
 

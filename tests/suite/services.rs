@@ -134,7 +134,7 @@ async fn a_backup_lives_the_same_life_in_every_service() {
         assert_eq!(instances.len(), 1, "{key}");
         assert_eq!((&*instances[0].id, instances[0].idle), (&*instance_id, Some(true)), "{key}");
 
-        let stop = bench.backups.stop(&bench.context, service, &started.backup()).await;
+        let stop = bench.backups.stop(&bench.context, service, &started.backup(), &|| {}).await;
         match service.facts().stop {
             StopScope::Never => assert!(matches!(stop, Err(Error::Unsupported(_))), "{key}"),
             _ => assert!(matches!(stop, Ok(StopOutcome::NotRunning(_))), "{key}"),
@@ -277,7 +277,7 @@ async fn a_stop_is_awaited() {
             let key = service.facts().key();
             let instance_id = bench.instance(service, "stop");
             let started = bench.begin(service, &instance_id, "suite-stop").await.unwrap();
-            match bench.backups.stop(&bench.context, service, &started.backup()).await.unwrap() {
+            match bench.backups.stop(&bench.context, service, &started.backup(), &|| {}).await.unwrap() {
                 StopOutcome::Stopped(Some(backup)) if !vanishes => assert_eq!(backup.status, Status::Failed, "{key}"),
                 StopOutcome::Stopped(None) if vanishes => {}
                 other => panic!("{key}: {other:?}"),

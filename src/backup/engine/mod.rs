@@ -451,14 +451,15 @@ impl Backups {
         pages::instances_readable(self.client(context, service), name).await
     }
 
-    /// Stops a running backup and waits until it runs no more.
+    /// Stops a running backup and waits until it runs no more. `tell` is called before anything is sent.
     pub async fn stop(
         &self,
         context: &Context,
         service: &'static dyn Service,
         backup: &BackupRef,
+        tell: &(dyn Fn() + Sync),
     ) -> Result<StopOutcome, Error> {
-        remove::stop(self.operation(context, service), backup, Others::Spared).await
+        remove::stop(self.operation(context, service), backup, Others::Spared, tell).await
     }
 
     /// The same, where whatever else runs on the instance may be stopped with it.
@@ -467,8 +468,9 @@ impl Backups {
         context: &Context,
         service: &'static dyn Service,
         backup: &BackupRef,
+        tell: &(dyn Fn() + Sync),
     ) -> Result<StopOutcome, Error> {
-        remove::stop(self.operation(context, service), backup, Others::Stopped).await
+        remove::stop(self.operation(context, service), backup, Others::Stopped, tell).await
     }
 
     /// Deletes a backup and waits until it is gone; "already gone" is success. One that runs is stopped first, or awaited

@@ -85,7 +85,7 @@ pub(super) const LOST_LOOKS: &[Duration] = &[
 pub(super) const LOST_UNSEEN: usize = 3;
 /// A create that was lost and did not arrive is sent again so often.
 pub(super) const RESENDS: u32 = 2;
-/// So long the looks may go on after the deadline: what may exist must be known.
+/// So long the looks may go on after the deadline: what may exist, or may run no more, must be known.
 pub(super) const AFTER_DEADLINE: Duration = Duration::from_secs(15);
 /// So long the looks may go on after a stop: the CLI waits that long.
 pub(super) const AFTER_STOP: Duration = Duration::from_millis(1200);

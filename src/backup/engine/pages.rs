@@ -179,7 +179,6 @@ pub(super) async fn records(
     filter: &Filter,
     mut each: impl FnMut(Result<Backup, Misread>) -> ControlFlow<()>,
 ) -> Result<Walked, Error> {
-    let rest = Filter { kind: None, begin_after: None, begin_before: None, ..filter.clone() };
     walk(
         client,
         calls(client, filter),
@@ -188,7 +187,7 @@ pub(super) async fn records(
         None,
         |record| match &record {
             Ok(backup) if matches(filter, backup) => each(record),
-            Ok(backup) => match untold(filter, backup).filter(|_| matches(&rest, backup)) {
+            Ok(backup) => match untold(filter, backup) {
                 Some(what) => each(Err(Misread(format!("the backup {} has no {what}", backup.id)))),
                 None => ControlFlow::Continue(()),
             },
@@ -223,14 +222,23 @@ fn calls(client: Client<'_>, filter: &Filter) -> impl Fn(u64) -> Result<Vec<Call
     move |offset| client.service.list(filter, offset, limit)
 }
 
-/// What the filter asks for and a backup does not tell.
-fn untold(filter: &Filter, backup: &Backup) -> Option<&'static str> {
-    let asks_for_begin = filter.begin_after.or(filter.begin_before).is_some();
-    match (&backup.kind, &backup.begin) {
-        (None, _) if filter.kind.is_some() => Some("type"),
-        (_, None) if asks_for_begin => Some("begin that can be read"),
-        _ => None,
+/// What the filter asks for and a backup does not tell, if nothing that it tells is against it.
+fn untold(filter: &Filter, backup: &Backup) -> Option<String> {
+    let mut rest = filter.clone();
+    let mut untold = Vec::new();
+    if backup.instance_id.is_empty() && rest.instance_id.take().is_some() {
+        untold.push("instance id");
     }
+    if backup.name.is_empty() && rest.name.take().or(rest.name_prefix.take()).is_some() {
+        untold.push("name");
+    }
+    if backup.kind.is_none() && rest.kind.take().is_some() {
+        untold.push("type");
+    }
+    if backup.begin.is_none() && rest.begin_after.take().or(rest.begin_before.take()).is_some() {
+        untold.push("begin that can be read");
+    }
+    (!untold.is_empty() && matches(&rest, backup)).then(|| untold.join(" and no "))
 }
 
 /// Whether a backup is what the filter asks for.

@@ -33,7 +33,13 @@ pub(super) enum Others {
     Stopped,
 }
 
-pub(super) async fn stop(operation: Operation<'_>, backup: &BackupRef, others: Others) -> Result<StopOutcome, Error> {
+/// Stops a backup; `tell` is called before anything is sent.
+pub(super) async fn stop(
+    operation: Operation<'_>,
+    backup: &BackupRef,
+    others: Others,
+    tell: &(dyn Fn() + Sync),
+) -> Result<StopOutcome, Error> {
     let facts = operation.service.facts();
     if facts.stop == StopScope::Never {
         return Err(Unsupported(format!("{} cannot stop a running backup", facts.title)).into());
@@ -42,7 +48,7 @@ pub(super) async fn stop(operation: Operation<'_>, backup: &BackupRef, others: O
         None => Err(Error::Vanished { id: backup.id.clone() }),
         Some(seen) if seen.status.runs() => {
             let mut watch = Watch::new(operation, backup);
-            halt(&mut watch, seen, others).await.map_err(|end| watch.ended(end))
+            halt(&mut watch, seen, others, tell).await.map_err(|end| watch.ended(end))
         }
         Some(seen) => Ok(StopOutcome::NotRunning(Box::new(seen))),
     }
@@ -151,7 +157,7 @@ async fn deletable(watch: &mut Watch<'_>, mut seen: Backup) -> Result<bool, Erro
 async fn ended(watch: &mut Watch<'_>, running: Backup) -> Result<Option<Backup>, Error> {
     let id = running.id.clone();
     info!(backup_id = id, "the backup still runs: it is stopped before it is deleted");
-    let halted = halt(watch, running, Others::Spared).await;
+    let halted = halt(watch, running, Others::Spared, &|| {}).await;
     // What follows is another call.
     watch.fate = Fate::default();
     let why = match halted {
@@ -281,8 +287,13 @@ async fn gone(watch: &mut Watch<'_>, job_id: Option<&str>, patience: Duration) -
     }
 }
 
-/// Stops a backup that was seen running.
-async fn halt(watch: &mut Watch<'_>, running: Backup, spared: Others) -> Result<StopOutcome, Error> {
+/// Stops a backup that was seen running; `tell` is called before anything is sent.
+async fn halt(
+    watch: &mut Watch<'_>,
+    running: Backup,
+    spared: Others,
+    tell: &(dyn Fn() + Sync),
+) -> Result<StopOutcome, Error> {
     let operation = watch.operation;
     let facts = operation.service.facts();
     let Some(mut call) = operation.service.stop(&running) else {
@@ -291,12 +302,15 @@ async fn halt(watch: &mut Watch<'_>, running: Backup, spared: Others) -> Result<
     call.fates.push(watch.fate.clone());
     let mut asked = false;
     let mut failure = None;
-    for _ in 0..pace::STOPS {
+    for nth in 0..pace::STOPS {
         if facts.stop == StopScope::Instance && spared == Others::Spared {
             let others = others(operation, &running).await.map_err(|error| watch.of_question(error))?;
             if !others.is_empty() {
                 return Err(Error::OthersRun { others });
             }
+        }
+        if nth == 0 {
+            tell();
         }
         let sent = operation.change(&call).await;
         watch.changed();
@@ -307,7 +321,14 @@ async fn halt(watch: &mut Watch<'_>, running: Backup, spared: Others) -> Result<
             }
             Err(error) => {
                 if let Some(interruption) = interruption_of(&error) {
-                    return Err(watch.cut_short(interruption, error));
+                    asked |= watch.fate.may_be_applied();
+                    // Who refuses answers: what became of it meanwhile is worth a look.
+                    let refused = trouble_of(error.clone()).is_some_and(|last| last.refusal().is_some());
+                    let last = if refused { watch.look_late().await } else { None };
+                    return match last.filter(|last| !last.status.runs()) {
+                        Some(ended) => Ok(halted(Some(ended), asked)),
+                        None => Err(watch.cut_short(interruption, error)),
+                    };
                 }
                 asked |= operation.is_lost(&error);
                 let patience = match operation.verdict(&error) {
@@ -326,16 +347,21 @@ async fn halt(watch: &mut Watch<'_>, running: Backup, spared: Others) -> Result<
             }
         };
         if let Some(ended) = stopped(watch, job_id.as_deref(), patience).await? {
-            return Ok(match ended {
-                Some(ended) if !asked => StopOutcome::NotRunning(ended),
-                Some(ended) if ended.status == Status::Completed => StopOutcome::Completed(ended),
-                ended => StopOutcome::Stopped(ended),
-            });
+            return Ok(halted(ended, asked));
         }
     }
     match failure {
         Some(error) => Err(error.into()),
         None => Err(Error::JobFailed { operation: "stop", backup: Box::new(running), reason: None }),
+    }
+}
+
+/// What it means that a backup runs no more, and is that now.
+fn halted(ended: Option<Box<Backup>>, asked: bool) -> StopOutcome {
+    match ended {
+        Some(ended) if !asked => StopOutcome::NotRunning(ended),
+        Some(ended) if ended.status == Status::Completed => StopOutcome::Completed(ended),
+        ended => StopOutcome::Stopped(ended),
     }
 }
 

@@ -25,6 +25,7 @@ type Tell<'a> = &'a (dyn Fn(RestoreStep<'_>) + Sync);
 pub(super) async fn restore(client: Client<'_>, want: &NewRestore, tell: Tell<'_>) -> Result<(), RestoreError> {
     let call = client.service.restore(want).map_err(Error::from)?;
     checked(client, want, client.cloud.path(&call)).await?;
+    tell(RestoreStep::Asked);
     let sent = client.send(&call).await;
     let named = sent.and_then(|reply| {
         let job_id = client.service.job_id(&reply);

@@ -5,13 +5,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::client::{Interruption, interruption_of, trouble_of};
+use super::client::{Client, Interruption, interruption_of, trouble_of};
 use super::next::{Answer, LookFor, Question, Scope};
 use super::operation::Operation;
 use super::poller::Seat;
 use super::{lookup, pace};
 use crate::backup::{Backup, BackupRef, Error, Job, JobStatus, Progress};
-use crate::cloud::{self, Fate};
+use crate::cloud::{self, Context, Fate};
 
 /// One backup under watch.
 pub(super) struct Watch<'a> {
@@ -114,6 +114,16 @@ impl<'a> Watch<'a> {
         };
         self.fresh_since = Instant::now();
         self.judged(seen)
+    }
+
+    /// One look when the time is over: what is there now is worth a moment more. What cannot be seen is not waited for.
+    pub(super) async fn look_late(&mut self) -> Option<Box<Backup>> {
+        let deadline = self.operation.context.deadline.max(Instant::now()) + pace::AFTER_DEADLINE;
+        let context = Context { deadline, stop: self.operation.context.stop.clone() };
+        let client = Client { context: &context, ..self.operation.client };
+        let seen = lookup::by_id(client, self.backup).await.ok().flatten()?;
+        self.last = Some(seen);
+        self.boxed()
     }
 
     /// The other question: looks for it in the list of its instance.

@@ -8,12 +8,12 @@ use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::super::explain::{About, Doing, explain, sentence, what_happened_while, what_next};
+use super::super::explain::{About, Doing, sentence, unfound, what_happened_while, what_next};
 use super::super::manual_backup::pruned;
 use super::super::{fields, services};
 use super::{Remarks, context, is_missing, region_attribute, timeout_attribute};
 use crate::backup::retention::{self, Candidate, Rule};
-use crate::backup::{self, Backup, BackupRef, Backups, Filter, PlannedPruning, Service};
+use crate::backup::{self, Backup, BackupRef, Backups, Filter, PlannedPruning, Service, Status};
 use crate::cloud::Context;
 use crate::plugin::{Action, Attr, Attribute, Diagnostic, Diagnostics, Path, Run, Schema, Type, model, parse_duration};
 
@@ -116,8 +116,7 @@ impl Action<Backups> for PruneBackups {
         let rule = rule(&config, Timestamp::now())?;
         let filter = filter(service, &config);
         let (key, kind) = (service.facts().key(), service.facts().kept_kind);
-        let about = About { service: key, id: None, name: None, region: "" };
-        let unfound = |error: backup::Error| explain(Doing::Search, about, &error);
+        let unfound = |error: backup::Error| unfound(key, &error, "Nothing was deleted.");
         let found = client.list(&context, service, &filter).await.map_err(unfound)?;
         let id = config.instance_id.as_str().unwrap_or_default();
         if found.is_empty() && is_missing(&client, &context, service, id).await {
@@ -130,15 +129,8 @@ impl Action<Backups> for PruneBackups {
         }
         let leaving = selection.of(&found);
         let dry_run = config.dry_run != Attr::Known(false);
-        let (count, of) = (leaving.len(), found.len());
-        let each = leaving.iter().map(|backup| line(backup)).collect::<String>();
-        run.tell(match (count, dry_run) {
-            (0, _) => format!("Nothing to prune: of the {kind} backups that fit ({of}) all stay"),
-            (_, true) => format!(
-                "Of the {kind} backups that fit ({of}) {count} would be deleted; set `dry_run = false` to do it:{each}"
-            ),
-            (_, false) => format!("Of the {kind} backups that fit ({of}) {count} will be deleted:{each}"),
-        });
+        run.tell(selection.told(&found, &leaving, dry_run));
+        let count = leaving.len();
         if dry_run || count == 0 {
             return Ok(());
         }
@@ -183,6 +175,30 @@ impl Selection<'_> {
     /// Those that go, oldest first.
     fn of<'a>(&self, listed: &'a [Backup]) -> Vec<&'a Backup> {
         self.ruled_out(listed).filter(|backup| !self.client.claims().has_managed(&backup.id)).collect()
+    }
+
+    /// In words: how many of those that can go, and which, go, and how many stay only because this run has to do with them.
+    fn told(&self, listed: &[Backup], leaving: &[&Backup], dry_run: bool) -> String {
+        let because = |what| format!("because this run manages, retains or destroys {what}");
+        let (kind, count) = (self.kind, leaving.len());
+        // What runs or has failed is never deleted.
+        let of = listed.iter().filter(|backup| backup.status == Status::Completed).count();
+        let (spared, others) = match self.ruled_out(listed).count().saturating_sub(count) {
+            0 => (String::new(), String::new()),
+            1 => (format!("; 1 of them only {}", because("it")), format!("\n1 other stays only {}", because("it"))),
+            many => (
+                format!("; {many} of them only {}", because("them")),
+                format!("\n{many} others stay only {}", because("them")),
+            ),
+        };
+        let each = leaving.iter().map(|backup| line(backup)).collect::<String>();
+        match (count, dry_run) {
+            (0, _) => format!("Nothing to prune: of the {kind} backups that fit ({of}) all stay{spared}"),
+            (_, true) => format!(
+                "Of the {kind} backups that fit ({of}) {count} would be deleted; set `dry_run = false` to do it:{each}{others}"
+            ),
+            (_, false) => format!("Of the {kind} backups that fit ({of}) {count} will be deleted:{each}{others}"),
+        }
     }
 
     /// A warning about those that cannot be ordered.

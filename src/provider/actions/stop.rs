@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 
-use super::super::explain::{About, Doing, explain, sentence, what_happened_while, what_next};
+use super::super::explain::{About, Doing, explain, sentence, unfound, what_happened_while, what_next};
 use super::super::{fields, services};
 use super::{Remarks, context, is_missing, region_attribute, timeout_attribute};
 use crate::backup::{self, Backup, BackupRef, Backups, Filter, Service, Status, StopOutcome, StopScope};
@@ -143,8 +143,7 @@ struct Stopping<'a> {
 impl Stopping<'_> {
     /// Stops one that is named by its id.
     async fn one(&self, backup: BackupRef) -> StopEnd {
-        self.asking(&backup);
-        let outcome = self.client.stop(self.context, self.service, &backup).await;
+        let outcome = self.client.stop(self.context, self.service, &backup, &|| self.asking(&backup)).await;
         let outcome = match outcome {
             // Where a service lists one instance's backups only, it may run on another one.
             Err(backup::Error::Vanished { id }) => match self.elsewhere(&backup).await {
@@ -167,12 +166,12 @@ impl Stopping<'_> {
     async fn all(&self, instance_id: &str) -> Result<Vec<StopEnd>, Diagnostics> {
         let Stopping { client, context, service, .. } = *self;
         let filter = Filter { instance_id: Some(instance_id.to_owned()), ..Filter::default() };
-        let about = About { service: service.facts().key(), id: None, name: None, region: "" };
-        let unfound = |error: backup::Error| explain(Doing::Search, about, &error);
+        let key = service.facts().key();
+        let unfound = |error: backup::Error| unfound(key, &error, "Nothing was stopped.");
         let mut listed = client.list(context, service, &filter).await.map_err(unfound)?;
         if listed.is_empty() && is_missing(client, context, service, instance_id).await {
             let undone = "No backup of it is listed, and nothing was stopped.";
-            return Err(services::no_such_instance(about.service, instance_id, client.region(), undone).into());
+            return Err(services::no_such_instance(key, instance_id, client.region(), undone).into());
         }
         // Nobody says after one look that nothing runs: lists lag.
         if !listed.iter().any(|backup| backup.status.runs()) {
@@ -195,8 +194,8 @@ impl Stopping<'_> {
 
     /// Stops one of those that run on an instance where nothing is spared.
     async fn with_others(&self, backup: BackupRef) -> StopEnd {
-        self.asking(&backup);
-        let outcome = self.client.stop_with_others(self.context, self.service, &backup).await;
+        let asking = || self.asking(&backup);
+        let outcome = self.client.stop_with_others(self.context, self.service, &backup, &asking).await;
         self.told((backup, outcome))
     }
 

@@ -5,10 +5,11 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use huaweidb_emulator::{Emulator, NewBackups};
+use huaweidb_emulator::{Emulator, Fault, NewBackups};
+use rustix::process::Signal;
 use serde_json::{Value as Json, json};
 
-use super::{ADDRESS, NOTHING, SERVICES, attribute, backup, emulator, example, names, resource, seed};
+use super::{ADDRESS, NOTHING, SERVICES, attribute, backup, emulator, example, names, resource, seed, wait_until};
 use crate::cli::Workspace;
 use crate::offers::Cli;
 
@@ -365,5 +366,24 @@ pub(super) fn query(cli: &Cli) {
     workspace.run(&["plan"]).succeeded().says("8 to import, 0 to add, 0 to change, 0 to destroy");
     workspace.apply().says("8 imported, 0 added, 0 changed, 0 destroyed");
     workspace.nothing_to_do();
+
+    // What was found until an interrupt is not taken for all.
+    let many = NewBackups { instance_id: emulator.instance("dds"), count: 900, ..NewBackups::default() };
+    emulator.add_backups(&many);
+    workspace.write(
+        "found.tfquery.hcl",
+        "list \"huaweidb_manual_backup\" \"all\" {\n  provider = huaweidb\n  limit    = 2000\n\n  config {}\n}\n",
+    );
+    for arguments in [&["query"][..], &["query", "-generate-config-out=cut.tf"]] {
+        emulator.clear_journal();
+        emulator.fault(Fault::delay(300).operation("list").skip(2).times(99));
+        let mut running = workspace.start(arguments);
+        let pages = || emulator.journal().iter().filter(|call| call.operation == "list").count();
+        wait_until("it asks for the third page", || pages() >= 3);
+        running.signal_if_there(Signal::INT);
+        let ran = running.finished().failed().says("Search was interrupted");
+        emulator.clear_faults();
+        assert_eq!(workspace.read_if_there("cut.tf"), None, "{}", ran.all());
+    }
     assert!(emulator.journal().iter().all(|call| call.method == "GET"), "{:?}", emulator.journal());
 }

@@ -427,6 +427,7 @@ async fn what_data_sources_say() {
         ("huaweidb_backups", "an empty name", json!({ "service": "dds", "name": "" })),
         ("huaweidb_backups", "a padded instance id", json!({ "service": "dds", "instance_id": "i " })),
         ("huaweidb_backups", "a time that is none", json!({ "service": "dds", "begin_after": "yesterday" })),
+        ("huaweidb_backups", "a time beyond all", json!({ "service": "dds", "begin_after": "9999-12-31T23:59:59Z" })),
         (
             "huaweidb_backups",
             "an empty span of time",
@@ -533,11 +534,13 @@ async fn what_actions_say() {
     let (_, said) = run.invoke_and_say(stop, &idle).await;
     book.add("nothing runs", &said);
     let ended_one = run.emulator.backups().into_iter().find(|one| one.status == "COMPLETED").unwrap();
-    let (_, said) = run.invoke_and_say(stop, &json!({ "service": "dds", "backup_id": ended_one.id })).await;
+    let (progress, said) = run.invoke_and_say(stop, &json!({ "service": "dds", "backup_id": ended_one.id })).await;
+    assert_eq!(progress, [""; 0], "nothing was sent");
     book.add("a stop of what has ended", &said);
     let (progress, _) = run.invoke_and_say(stop, &over(&idle, &json!({ "ignore_if_not_running": true }))).await;
     book.lines("progress of a stop that may find nothing", &progress);
-    let (_, said) = run.invoke_and_say(stop, &json!({ "service": "dds", "backup_id": FOREIGN })).await;
+    let (progress, said) = run.invoke_and_say(stop, &json!({ "service": "dds", "backup_id": FOREIGN })).await;
+    assert_eq!(progress, [""; 0], "nothing was sent");
     book.add("a stop of what is not there", &said);
     stops(&run, &mut book).await;
 
@@ -582,7 +585,10 @@ async fn what_actions_say() {
 /// What stops say that do not reach all, or look on the wrong instance.
 async fn stops(run: &Run, book: &mut Book) {
     const STOP: &str = "huaweidb_stop_backup";
-    let elsewhere = json!({ "service": "rds", "backup_id": FOREIGN, "instance_id": run.emulator.instance("rds") });
+    let (service, name, engine) = ("rds".to_owned(), "shop".to_owned(), Some("MySQL".to_owned()));
+    let mysql = NewInstance { service, name, engine, ..NewInstance::default() };
+    let mysql = run.emulator.add_instance(&mysql).id;
+    let elsewhere = json!({ "service": "rds", "backup_id": FOREIGN, "instance_id": mysql });
     let (_, said) = run.invoke_and_say(STOP, &elsewhere).await;
     book.add("a stop of what its instance does not list", &said);
     let running = run.emulator.add_backups(&NewBackups {
@@ -593,6 +599,12 @@ async fn stops(run: &Run, book: &mut Book) {
         ..NewBackups::default()
     });
     run.emulator.set_pace(|pace| pace.stop_seconds = Some(0.2));
+    let unstoppable = NewBackups { status: "BUILDING".to_owned(), ..NewBackups::of(&mysql) };
+    let unstoppable = run.emulator.add_backups(&unstoppable).remove(0);
+    let of_mysql = over(&elsewhere, &json!({ "backup_id": unstoppable.id }));
+    let (progress, said) = run.invoke_and_say(STOP, &of_mysql).await;
+    assert_eq!(progress, [""; 0], "nothing was sent");
+    book.add("a stop of what has an engine that cannot", &said);
     let stop = |fault: Fault, one: usize| fault.on("dds").operation("stop").path(&running[one].id).times(99);
     run.emulator.fault(stop(Fault::undone(JobEnd::Running), 0));
     let body = json!({ "error_code": "DBS.200001", "error_msg": "no permission for you" });
@@ -601,7 +613,7 @@ async fn stops(run: &Run, book: &mut Book) {
     let (_, said) = run.invoke_and_say(STOP, &all).await;
     book.add("a stop that does not reach all", &said);
     run.emulator.clear_faults();
-    for one in &running {
+    for one in running.iter().chain([&unstoppable]) {
         run.emulator.set_status(&one.id, "FAILED");
     }
 }
@@ -623,6 +635,15 @@ async fn pruning_of_what_is_managed(run: &Run, book: &mut Book, pruning: &Value)
     };
     let planned = run.host.provider().plan_action(request).await.unwrap().into_inner();
     book.add("a pruning of what is in the state", &planned.diagnostics);
+    let invoke = async |wish: &Value| {
+        let config = wire(&run.action(PRUNE, wish));
+        let request = tf::invoke_action::Request { action_type: PRUNE.to_owned(), config, ..Default::default() };
+        ended(run.host.provider().invoke_action(request).await.unwrap().into_inner()).await.0
+    };
+    run.emulator.set_status(&managed.id, "COMPLETED");
+    book.lines("progress of a pruning that spares", &invoke(&over(&all, &json!({ "dry_run": true }))).await);
+    let only = over(&all, &json!({ "name_prefix": "old-managed-" }));
+    book.lines("progress of a pruning that spares all", &invoke(&only).await);
     let unkept = over(pruning, &json!({ "keep_ids": [UNKNOWN] }));
     let request = tf::invoke_action::Request {
         action_type: PRUNE.to_owned(),
@@ -729,6 +750,25 @@ async fn what_a_pruning_says_that_is_stopped() {
     };
     let ((_, said), ()) = tokio::join!(ended(events), stop);
     book.add("a pruning that is stopped", &said);
+
+    // The same before anything was sent, because the list takes so long.
+    let all = json!({ "service": "dds", "instance_id": run.dds(), "all_on_instance": true });
+    for (name, wish) in [("huaweidb_prune_backups", &config), ("huaweidb_stop_backup", &all)] {
+        let run = Run::start(0.2).await;
+        run.emulator.fault(Fault::delay(10_000).on("dds").operation("list"));
+        let config = wire(&run.action(name, &over(wish, &json!({ "instance_id": run.dds() }))));
+        let request = tf::invoke_action::Request { action_type: name.to_owned(), config, ..Default::default() };
+        let events = run.host.provider().invoke_action(request).await.unwrap().into_inner();
+        until("it lists", || run.emulator.journal().iter().any(|call| call.operation == "list")).await;
+        run.host.provider().stop_provider(tf::stop_provider::Request {}).await.unwrap();
+        book.add(&format!("{name} that is stopped while it lists"), &ended(events).await.1);
+    }
+    let run = Run::start(0.2).await;
+    run.backups(250, "old-");
+    run.emulator.fault(Fault::delay(300).on("dds").operation("list").skip(1).times(99));
+    let events = run.list_until_stopped(&json!({ "service": "dds" }), false, 2).await;
+    let said = events.into_iter().flat_map(|event| event.diagnostic).collect::<Vec<_>>();
+    book.add("a query that is stopped", &said);
     book.is("pruning-stopped");
 }
 
@@ -847,6 +887,17 @@ async fn lists(run: &Run, book: &mut Book) {
     let events = run.list(&json!({ "service": "dds" }), 10, true).await;
     let said = events.into_iter().flat_map(|event| event.diagnostic).collect::<Vec<_>>();
     book.add("list: what no configuration can be written for", &said);
+    let row = |id: &str, instance: Value| json!({ "id": id, "name": "more-1", "instance_id": instance, "type": "Manual", "status": "COMPLETED" });
+    let rows = [row("1", Value::Null), row("2", json!(run.dds())), row("3", json!(run.dds()))];
+    for (case, limit) in
+        [("a record that does not tell what is asked for", 10), ("the same, and more than the limit", 1)]
+    {
+        let body = json!({ "total_count": 3, "backups": rows });
+        run.emulator.fault(Fault::status(200).on("dds").operation("list").body(body));
+        let events = run.list(&json!({ "service": "dds", "instance_id": run.dds() }), limit, false).await;
+        let said = events.into_iter().flat_map(|event| event.diagnostic).collect::<Vec<_>>();
+        book.add(&format!("list: {case}"), &said);
+    }
     run.backups(150, "many-");
     for (case, arguments, limit) in [
         ("a service fails in the middle", json!({}), 1000),

@@ -1,10 +1,13 @@
 //! A running provider under the hand-written host, with its cloud: the requests of a newer CLI, one by one.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use std::time::Duration;
+
 use huaweidb_emulator::{BackupRow, Emulator, NewBackups, Options};
 use serde_json::{Map, Value, json};
+use tokio::time::sleep;
 
-use super::checked::ActionEvents;
+use super::checked::{ActionEvents, ListEvents};
 use super::host::proto::tfplugin6 as tf;
 use super::host::{Host, Launch};
 use super::value::{unwired, wire};
@@ -208,12 +211,32 @@ impl Run {
             include_resource_object: whole_objects,
             limit,
         };
-        let mut events = self.host.provider().list_resource(request).await.unwrap().into_inner();
-        let mut all = Vec::new();
-        while let Some(event) = events.message().await.unwrap() {
-            all.push(event);
-        }
-        all
+        let events = self.host.provider().list_resource(request).await.unwrap().into_inner();
+        all_of(events).await
+    }
+
+    /// The same, and the provider is asked to stop as soon as so many pages were asked for.
+    pub(crate) async fn list_until_stopped(
+        &self,
+        arguments: &Value,
+        whole_objects: bool,
+        pages: usize,
+    ) -> Vec<tf::list_resource::Event> {
+        self.emulator.clear_journal();
+        let request = tf::list_resource::Request {
+            type_name: TYPE.to_owned(),
+            config: wire(&whole(&self.schema.list_resource_schemas[TYPE], arguments)),
+            include_resource_object: whole_objects,
+            limit: 10_000,
+        };
+        let events = self.host.provider().list_resource(request).await.unwrap().into_inner();
+        let stopped = async {
+            while self.emulator.journal().iter().filter(|call| call.operation == "list").count() < pages {
+                sleep(Duration::from_millis(5)).await;
+            }
+            self.host.provider().stop_provider(tf::stop_provider::Request {}).await.unwrap();
+        };
+        tokio::join!(all_of(events), stopped).0
     }
 
     pub(crate) async fn call(&self, name: &str, arguments: &[Value]) -> Result<Value, (String, Option<i64>)> {
@@ -236,6 +259,14 @@ impl Run {
         };
         self.host.provider().open_ephemeral_resource(request).await.unwrap().into_inner()
     }
+}
+
+async fn all_of(mut events: ListEvents) -> Vec<tf::list_resource::Event> {
+    let mut all = Vec::new();
+    while let Some(event) = events.message().await.unwrap() {
+        all.push(event);
+    }
+    all
 }
 
 /// Reads an action's events to the end of the stream, and checks that exactly one end comes, and last.

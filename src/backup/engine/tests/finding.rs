@@ -253,6 +253,9 @@ async fn every_filter_is_applied_here_too() {
         item("early", "COMPLETED", 4),
         item("late", "COMPLETED", 21),
         with(item("no begin", "COMPLETED", 10), &json!({ "begin_time": null })),
+        with(item("no instance", "COMPLETED", 10), &json!({ "instance_id": null })),
+        with(item("no name", "COMPLETED", 10), &json!({ "name": null, "type": null })),
+        with(item("no name of another", "COMPLETED", 10), &json!({ "name": null, "instance_id": "i2" })),
     ];
     let script = Script::new().says("GET", [list(&items)]);
     let filter = Filter {
@@ -270,7 +273,12 @@ async fn every_filter_is_applied_here_too() {
     let script = Script::new().says("GET", [list(&items)]);
     let (found, unread) = script.backups().list_readable(&context, dds(), &filter).await.unwrap();
     let unread = unread.into_iter().map(|Misread(why)| why).collect::<Vec<_>>();
-    let told = ["the backup no kind has no type", "the backup no begin has no begin that can be read"];
+    let told = [
+        "the backup no kind has no type",
+        "the backup no begin has no begin that can be read",
+        "the backup no instance has no instance id",
+        "the backup no name has no name and no type",
+    ];
     assert_eq!((ids(&found), unread), (vec!["match"], told.map(str::to_owned).to_vec()));
     let script = Script::new().says("GET", [list(&items)]);
     let prefix = Filter { name_prefix: Some("nightly2".to_owned()), ..Filter::default() };
@@ -315,7 +323,7 @@ fn every_operation_can_run_in_a_task() {
     sendable(backups.find(&context, dds(), &b1()));
     sendable(backups.list(&context, dds(), &filter));
     sendable(backups.instances(&context, dds(), None));
-    sendable(backups.stop(&context, dds(), &b1()));
+    sendable(backups.stop(&context, dds(), &b1(), &|| {}));
     sendable(backups.delete(&context, dds(), &b1()));
     sendable(backups);
 }

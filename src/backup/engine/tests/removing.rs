@@ -13,7 +13,7 @@ async fn delete(script: &Script, key: &str, context: &Context) -> Result<(), Err
 }
 
 async fn stop(script: &Script, key: &str, context: &Context) -> Result<StopOutcome, Error> {
-    script.backups().stop(context, service(key), &b1()).await
+    script.backups().stop(context, service(key), &b1(), &|| {}).await
 }
 
 /// How something ended, and whether anything was sent that may be going on.
@@ -258,7 +258,7 @@ async fn other_peoples_backups_are_not_stopped() {
     let script = Script::new()
         .says(BY_ID_RDS, [list(&[postgres("b1", "BUILDING")]), list(&[postgres("b1", "FAILED")])])
         .says(STOP_RDS, [accepted()]);
-    let stopped = script.backups().stop_with_others(&within(seconds(60)), service("rds"), &b1()).await;
+    let stopped = script.backups().stop_with_others(&within(seconds(60)), service("rds"), &b1(), &|| {}).await;
     assert!(matches!(stopped, Ok(StopOutcome::Stopped(Some(_)))), "{stopped:?}");
     assert_eq!((script.count(STOP_RDS), script.count(OF_INSTANCE_RDS)), (1, 0));
 }
@@ -369,16 +369,16 @@ async fn a_stop_waits_for_a_backup_that_is_not_listed_yet() {
     };
     for after in [3, 25, 75] {
         let script = listed_late(after);
-        let stopped = script.backups().stop(&within(seconds(600)), dds(), &new).await;
+        let stopped = script.backups().stop(&within(seconds(600)), dds(), &new, &|| {}).await;
         let Ok(StopOutcome::Stopped(Some(ended))) = stopped else { panic!("{stopped:?}") };
         assert_eq!((ended.status, script.count(PUT)), (Status::Failed, 1));
     }
     // Whoever has no time for that learns that it was not listed yet.
     let script = Script::new().says(BY_ID, [empty()]);
-    let late = script.backups().stop(&within(seconds(3)), dds(), &new).await;
+    let late = script.backups().stop(&within(seconds(3)), dds(), &new, &|| {}).await;
     assert!(matches!(late, Err(Error::StillRunning { last: None, .. })), "{late:?}");
     let script = Script::new().says(BY_ID, [empty()]);
-    let interrupted = script.backups().stop(&stopped_after(seconds(1)), dds(), &new).await;
+    let interrupted = script.backups().stop(&stopped_after(seconds(1)), dds(), &new, &|| {}).await;
     assert!(matches!(interrupted, Err(Error::Stopped { last: None, .. })));
     assert_eq!(script.elapsed(), seconds(1));
 }
@@ -412,7 +412,7 @@ async fn what_is_not_itself_is_not_touched() {
         let meant = BackupRef { name: Some("nightly".to_owned()), ..b1() };
         let context = within(seconds(60));
         assert!(matches!(script.backups().delete(&context, dds(), &meant).await, Err(Error::Foreign { .. })));
-        assert!(matches!(script.backups().stop(&context, dds(), &meant).await, Err(Error::Foreign { .. })));
+        assert!(matches!(script.backups().stop(&context, dds(), &meant, &|| {}).await, Err(Error::Foreign { .. })));
         assert!(script.calls().iter().all(|call| call.starts_with("GET")), "{:?}", script.calls());
     }
 }

@@ -43,13 +43,12 @@ fn what(want: &NewRestore) -> String {
     }
 }
 
-pub(super) fn asking(title: &str, want: &NewRestore) -> String {
+pub(super) fn step(title: &str, want: &NewRestore, step: RestoreStep<'_>) -> String {
     let (source, target) = (&want.source_instance_id, &want.target_instance_id);
-    format!("Asking {title} to restore {} of {source} into {target}, whose data are overwritten", what(want))
-}
-
-pub(super) fn step(target: &str, step: RestoreStep<'_>) -> String {
     match step {
+        RestoreStep::Asked => {
+            format!("Asking {title} to restore {} of {source} into {target}, whose data are overwritten", what(want))
+        }
         RestoreStep::Begun { job_id } => format!("The restore into {target} has begun: job {job_id}"),
         RestoreStep::Runs { waited, progress } => {
             format!("The restore into {target}: {} s, {}", waited.as_secs(), progress.unwrap_or("running"))

@@ -4,8 +4,8 @@ mod messages;
 
 use std::time::Duration;
 
-use super::super::backups::{check_time, moment};
 use super::super::explain::About;
+use super::super::times::{check_time, moment};
 use super::super::{fields, services};
 use super::{context, region_attribute, timeout_attribute};
 use crate::backup::{self, Backups, NewRestore, RestorePoint, RestoreStep};
@@ -112,9 +112,8 @@ impl Action<Backups> for RestoreBackup {
         let context = context(run, &config.timeout, LIMIT);
         let want = want(&config, point);
         let facts = service.facts();
-        run.tell(messages::asking(facts.title, &want));
         let teller = run.teller();
-        let tell = |step: RestoreStep<'_>| teller.tell(messages::step(&want.target_instance_id, step));
+        let tell = |step: RestoreStep<'_>| teller.tell(messages::step(facts.title, &want, step));
         let about = About { service: facts.key(), id: config.backup_id.as_str(), name: None, region: "" };
         let restored = client.restore(&context, service, &want, &tell).await;
         restored.map_err(|error| messages::explain(about, &want, &error))?;
