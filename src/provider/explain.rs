@@ -79,15 +79,6 @@ pub(super) fn explain(doing: Doing, about: About<'_>, error: &backup::Error) -> 
     }
 }
 
-/// The same of a list that had to come before anything is done to what is on it; `undone` says that nothing was.
-pub(super) fn unfound(service: &str, error: &backup::Error, undone: &str) -> Diagnostic {
-    let about = About { service, id: None, name: None, region: "" };
-    let mut said = explain(Doing::Search, about, error);
-    said.detail =
-        format!("{}\n\n{undone}\n\n{}", sentence(&what_happened(error)), what_next(Doing::Search, about, error));
-    said
-}
-
 /// What did not happen. Constant per situation, no ids.
 fn summary(doing: Doing, error: &backup::Error) -> &'static str {
     match (doing, error.end()) {

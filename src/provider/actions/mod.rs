@@ -16,6 +16,7 @@ pub(super) use self::prune::{KEEP_AT_MOST, PruneBackups, before};
 pub(super) use self::restore::RestoreBackup;
 pub(super) use self::stop::StopBackup;
 use super::checks::check_region;
+use super::explain::{About, Doing, explain, sentence, what_happened, what_next};
 use super::services;
 use crate::backup::{self, Backup, Backups, Progress, Service, Status};
 use crate::cloud::Context;
@@ -42,6 +43,13 @@ fn context(run: &Run, timeout: &Attr<String>, default: Duration) -> Context {
 async fn is_missing(client: &Backups, context: &Context, service: &'static dyn Service, instance_id: &str) -> bool {
     let found = client.instance(context, service, instance_id, None).await;
     matches!(found, Ok(None) | Err(backup::Error::Doubtful { .. }))
+}
+
+/// That a list failed which had to come before anything is done to what is on it; `undone` says that nothing was.
+fn unfound(service: &str, error: &backup::Error, undone: &str) -> Diagnostic {
+    let about = About { service, id: None, name: None, region: "" };
+    let (happened, next) = (sentence(&what_happened(error)), what_next(Doing::Search, about, error));
+    Diagnostic { detail: format!("{happened}\n\n{undone}\n\n{next}"), ..explain(Doing::Search, about, error) }
 }
 
 /// What to say of a service in which nobody takes backups by hand.

@@ -8,10 +8,10 @@ use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::super::explain::{About, Doing, sentence, unfound, what_happened_while, what_next};
+use super::super::explain::{About, Doing, sentence, what_happened_while, what_next};
 use super::super::manual_backup::pruned;
 use super::super::{fields, services};
-use super::{Remarks, context, is_missing, region_attribute, timeout_attribute};
+use super::{Remarks, context, is_missing, region_attribute, timeout_attribute, unfound};
 use crate::backup::retention::{self, Candidate, Rule};
 use crate::backup::{self, Backup, BackupRef, Backups, Filter, PlannedPruning, Service, Status};
 use crate::cloud::Context;

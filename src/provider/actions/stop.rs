@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 
-use super::super::explain::{About, Doing, explain, sentence, unfound, what_happened_while, what_next};
+use super::super::explain::{About, Doing, explain, sentence, what_happened_while, what_next};
 use super::super::{fields, services};
-use super::{Remarks, context, is_missing, region_attribute, timeout_attribute};
+use super::{Remarks, context, is_missing, region_attribute, timeout_attribute, unfound};
 use crate::backup::{self, Backup, BackupRef, Backups, Filter, Service, Status, StopOutcome, StopScope};
 use crate::cloud::Context;
 use crate::plugin::{Action, Attr, Attribute, Diagnostic, Diagnostics, Path, Run, Schema, model};
