@@ -6,6 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 here=${SANDBOX:-$PWD/target/sandbox}
+case $here in /*) ;; *) here=$OLDPWD/$here ;; esac
 if [ "${1:-}" = stop ]; then
   if [ -f "$here/emulator.pid" ]; then
     kill "$(cat "$here/emulator.pid")" 2>/dev/null || true

@@ -139,7 +139,31 @@ fn bad(message: impl ToString) -> (u16, String) {
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, (u16, String)> {
     let body: &[u8] = if body.trim_ascii().is_empty() { b"{}" } else { body };
+    bounded("", &serde_json::from_slice(body).map_err(bad)?)?;
     serde_json::from_slice(body).map_err(bad)
+}
+
+/// Refuses numbers that would take all memory, or that are no span of time.
+fn bounded(key: &str, value: &Value) -> Result<(), (u16, String)> {
+    let most = match key {
+        "count" => 1e6,
+        "bytes" => f64::from(1 << 30),
+        _ => 1e15,
+    };
+    // Only clocks may be behind.
+    let (least, most) = match key {
+        _ if key.ends_with("off_seconds") => (-1e9, 1e9),
+        _ if key.ends_with("seconds") || key == "seconds_apart" => (0.0, 1e9),
+        _ => (-most, most),
+    };
+    match value {
+        Value::Number(number) if !number.as_f64().is_some_and(|number| (least..=most).contains(&number)) => {
+            Err(bad(format!("{key} must be from {least} to {most}, not {number}")))
+        }
+        Value::Array(list) => list.iter().try_for_each(|one| bounded(key, one)),
+        Value::Object(members) => members.iter().try_for_each(|(key, value)| bounded(key, value)),
+        _ => Ok(()),
+    }
 }
 
 /// The current settings with the given keys put over them.

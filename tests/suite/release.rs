@@ -230,6 +230,11 @@ fn the_bill_of_materials_lists_every_shipped_package_with_a_licence() {
     }
     let bill: Json = serde_json::from_str(&sbom(&parts)).unwrap();
     assert_eq!(bill["components"].as_array().unwrap().len(), parts.len() - 1);
+    // What the forge's attestation wants to see of a bill.
+    assert_eq!((bill["bomFormat"].as_str(), bill["specVersion"].as_str()), (Some("CycloneDX"), Some("1.5")));
+    let serial = bill["serialNumber"].as_str().unwrap().strip_prefix("urn:uuid:").unwrap();
+    assert_eq!(serial.split('-').map(str::len).collect::<Vec<_>>(), [8, 4, 4, 4, 12], "{serial}");
+    assert!(serial.chars().all(|c| c == '-' || matches!(c, '0'..='9' | 'a'..='f')), "{serial}");
     assert_eq!(sbom(&parts), sbom(&components(&metadata, &lock, NAME).unwrap()));
     let texts = licences(&parts);
     assert!(texts.contains("rustls") && texts.contains("Permission is hereby granted"), "{}", &texts[..200]);
@@ -334,9 +339,11 @@ fn the_test_matrix_has_versions_of_both_clis_and_the_release_is_signed() {
         rows.iter().map(|row| row["target"].as_str().or(row.as_str()).unwrap().to_owned()).collect()
     };
     assert_eq!(targets("bills"), targets("build"), "a bill for each platform");
-    let first =
-        release["jobs"]["build"]["steps"].as_vec().unwrap().iter().find_map(|step| step["run"].as_str()).unwrap();
-    assert!(first.contains("GITHUB_REF_NAME") && first.contains("Cargo.toml"), "the tag is the version: {first}");
+    assert_eq!(needs(&release["jobs"]["build"]), ["check"], "nothing is built in vain");
+    let checks = release["jobs"]["check"]["steps"].as_vec().unwrap().iter().filter_map(|step| step["run"].as_str());
+    let checks = checks.collect::<Vec<_>>().join("\n");
+    assert!(checks.contains("GITHUB_REF_NAME") && checks.contains("Cargo.toml"), "the tag is the version: {checks}");
+    assert!(checks.contains("SECURITY.md"), "the key is known: {checks}");
 }
 
 #[test]
@@ -394,7 +401,7 @@ fn the_forge_files_are_yaml_of_the_right_form_and_say_that_they_are_not_run_here
                     let words = command.split([' ', ';']).collect::<Vec<_>>();
                     // What the runners bring, or a step before has installed.
                     let there =
-                        ["rustup", "sudo", "cargo", "gh", "for", "cp", "cd", "grep", "sha256sum", "go", "pipx", "tr"];
+                        ["rustup", "sudo", "cargo", "gh", "for", "cp", "cd", "grep", "sha256sum", "go", "pipx", "if"];
                     assert!(there.contains(&words[0]), "{name}: who has {command:?}?");
                     if words[0] == "cargo" && words[1] != "install" && words[1] != "deny" {
                         assert!(words.contains(&"--locked"), "{name}: {command:?} may take other versions");

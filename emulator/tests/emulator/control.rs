@@ -54,6 +54,10 @@ fn mistakes_are_told() {
         ("POST", "/backups", json!({"instance_id": "nowhere"}), 400),
         ("POST", "/faults", json!({"kind": "earthquake"}), 400),
         ("PUT", "/pace", json!({"backup_minutes": 1}), 400),
+        ("PUT", "/pace", json!({"backup_seconds": -1}), 400),
+        ("PUT", "/pace", json!({"hidden_seconds": [[0, 1e300]]}), 400),
+        ("POST", "/backups", json!({"count": 1_000_000_000_000_u64}), 400),
+        ("POST", "/faults", json!({"kind": "oversized", "bytes": 10_000_000_000_000_u64}), 400),
         ("PUT", "/modes", json!({"otc": "yes"}), 400),
         ("GET", "/nothing", json!({}), 404),
     ] {

@@ -191,6 +191,11 @@ impl Selection<'_> {
                 format!("\n{many} others stay only {}", because("them")),
             ),
         };
+        let with_last = Rule { allow_last: true, ..self.rule };
+        let spares_last =
+            retention::prunable(&self.candidates(listed), with_last).len() > self.ruled_out(listed).count();
+        let spared =
+            if spares_last { format!("{spared}; the last one because `allow_last` is not true") } else { spared };
         let each = leaving.iter().map(|backup| line(backup)).collect::<String>();
         match (count, dry_run) {
             (0, _) => format!("Nothing to prune: of the {kind} backups that fit ({of}) all stay{spared}"),

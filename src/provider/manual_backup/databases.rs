@@ -1,5 +1,7 @@
 //! The `databases` block: which databases of the instance to back up, where a service can choose.
 
+use std::collections::BTreeSet;
+
 use crate::backup::{Backup, Choice, Database, Facts};
 use crate::plugin::{Attr, Attribute, Diagnostic, Diagnostics, NestedBlock, Path, Type, model};
 use crate::provider::checks;
@@ -55,6 +57,14 @@ pub(in crate::provider) fn check(
         } else if given.is_empty() && !blocks.is_unknown() {
             let detail = "`backup_database_individually` needs the databases: add `databases` blocks.";
             found.push(Diagnostic::error("Missing argument", detail).at(path));
+        }
+    }
+    let mut names = BTreeSet::new();
+    for (at, block) in (0..).zip(given) {
+        if let Some(name) = block.name.as_str().filter(|name| !names.insert(*name)) {
+            let detail = format!("The database {name:?} stands in two `databases` blocks. Name each once.");
+            let path = Path::attribute("databases").index(at).then("name");
+            found.push(Diagnostic::error("Conflicting arguments", detail).at(path));
         }
     }
     found

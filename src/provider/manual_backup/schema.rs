@@ -13,7 +13,8 @@ pub(super) fn schema() -> Schema {
     Schema::new(
         "A manual backup of one database instance, taken on create and deleted on destroy. A green apply means that \
          the backup is `COMPLETED`, unless `wait_for_completion` is off. A backup cannot be changed: every \
-         argument but `wait_for_completion`, `on_destroy`, `keep_last`, `deletion_protection` and `timeouts` takes a new one.",
+         argument but `wait_for_completion`, `on_destroy`, `keep_last`, `deletion_protection` and `timeouts` takes a new one, unless its new \
+         value means the same.",
     )
     .attribute(
         Attribute::string("service")

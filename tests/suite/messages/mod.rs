@@ -115,6 +115,12 @@ async fn what_is_wrong_with_a_backups_arguments() {
         ),
         ("single databases", json!({ "databases": [{ "name": "orders", "tables": null }] })),
         ("a database without a name", json!({ "service": "rds", "databases": [{ "name": null, "tables": null }] })),
+        (
+            "a database twice",
+            json!({ "service": "rds", "databases": [
+                { "name": "orders", "tables": null }, { "name": "shop", "tables": null }, { "name": "orders", "tables": null },
+            ] }),
+        ),
         ("tables of a database", json!({ "service": "rds", "databases": [{ "name": "orders", "tables": ["t"] }] })),
         ("each database for itself, and none named", json!({ "service": "rds", "backup_database_individually": true })),
         ("each database for itself, where none can be chosen", json!({ "backup_database_individually": true })),
