@@ -20,6 +20,7 @@ fn what_only_a_bug_or_an_old_host_brings_up() {
     said.push(erased::bug(panic.as_ref()));
     said.extend(erased::or_unexplained(Diagnostics::new()));
     said.push(resource::too_old(1));
+    said.push(rpc::done(&["Stopping the backup b1".to_owned(), "The backup b1 is stopped.".to_owned()]));
     said.push(rpc::no_identity("nightly (COMPLETED)"));
     said.extend(erased::typed::<Attr<i64>>(Value::from("much")).expect_err("a text is no number"));
     said.extend(rpc::write(&Value::from("much"), &Type::Number).expect_err("a text is no number"));

@@ -14,7 +14,7 @@ use super::session::Session;
 use crate::plugin::action::{Run, Teller};
 use crate::plugin::erased::caught;
 use crate::plugin::proto::tfplugin6 as wire;
-use crate::plugin::{Diagnostics, Provider, gate};
+use crate::plugin::{Diagnostic, Diagnostics, Provider, gate};
 use wire::invoke_action::Event;
 use wire::invoke_action::event::{Completed, Progress, Type};
 
@@ -40,11 +40,16 @@ impl<P: Provider> Procedure<P> for wire::plan_action::Request {
     }
 }
 
-/// Whether a host of that version may be told of progress while an action goes on. Terraform 1.14 and 1.15 crash when they hear of it
-/// between a person's interrupt and our end of the action, and nobody on this side can know that moment.
+/// Whether a host of that version may be told of progress. Terraform 1.14 and 1.15 crash when any event comes after the first one
+/// that they hear after a person's interrupt, and nobody on this side can know that moment: for them there is one event, the end.
 pub(super) fn hears_progress_at_once(terraform_version: &str) -> bool {
     let mut numbers = terraform_version.split('.').map(str::parse::<u32>);
     !matches!((numbers.next(), numbers.next()), (Some(Ok(1)), Some(Ok(14 | 15))))
+}
+
+/// The lines of an action, for a host that can bear nothing but its end.
+pub(in crate::plugin) fn done(lines: &[String]) -> Diagnostic {
+    Diagnostic::warning("What the action did", lines.join("\n"))
 }
 
 /// Does it, in a task of its own: an action that has begun comes to its end, whoever listens.
@@ -56,9 +61,12 @@ pub(super) fn answer<P: Provider>(session: Arc<Session<P>>, request: wire::invok
     tokio::spawn(async move {
         let begun = Instant::now();
         let (later, mut kept) = mpsc::unbounded_channel();
-        let messages = if session.hears_progress_at_once() { out.clone() } else { later };
+        let at_once = session.hears_progress_at_once().then(|| out.clone());
         let teller = Teller::new(move |message| {
-            let _ = messages.send(Ok(Event { r#type: Some(Type::Progress(Progress { message })) }));
+            let _ = match &at_once {
+                Some(out) => out.send(Ok(Event { r#type: Some(Type::Progress(Progress { message })) })).is_ok(),
+                None => later.send(message).is_ok(),
+            };
         });
         let work = async {
             let action = session.find(|all| &all.actions, &request.action_type)?;
@@ -67,7 +75,11 @@ pub(super) fn answer<P: Provider>(session: Arc<Session<P>>, request: wire::invok
             let client = session.client()?;
             Ok(action.invoke(&client, action.compiled().without_timeouts(config), Run::new(told, teller)).await)
         };
-        let diagnostics = caught(work).await.unwrap_or_else(|errors| errors);
+        let mut diagnostics = caught(work).await.unwrap_or_else(|errors| errors);
+        let lines: Vec<String> = std::iter::from_fn(|| kept.try_recv().ok()).collect();
+        if !lines.is_empty() {
+            diagnostics.push(done(&lines));
+        }
         let failed = diagnostics.has_errors();
         let mut diagnostics = diagnostics.into_wire();
         session.discreet(&request.action_type, &mut diagnostics);
@@ -78,9 +90,6 @@ pub(super) fn answer<P: Provider>(session: Arc<Session<P>>, request: wire::invok
             failed,
             "call answered"
         );
-        while let Ok(progress) = kept.try_recv() {
-            let _ = out.send(progress);
-        }
         let completed = Type::Completed(Completed { diagnostics });
         if out.send(Ok(Event { r#type: Some(completed) })).is_err() {
             tracing::warn!(tf_rpc = "InvokeAction", "nobody waited for the end of the action");
