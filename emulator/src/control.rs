@@ -145,16 +145,13 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, (u16, String)> {
 
 /// Refuses numbers that would take all memory, or that are no span of time.
 fn bounded(key: &str, value: &Value) -> Result<(), (u16, String)> {
-    let most = match key {
-        "count" => 1e6,
-        "bytes" => f64::from(1 << 30),
-        _ => 1e15,
-    };
-    // Only clocks may be behind.
     let (least, most) = match key {
+        "count" => (0.0, 1e6),
+        "bytes" => (0.0, f64::from(1 << 30)),
+        // Only clocks may be behind.
         _ if key.ends_with("off_seconds") => (-1e9, 1e9),
         _ if key.ends_with("seconds") || key == "seconds_apart" => (0.0, 1e9),
-        _ => (-most, most),
+        _ => (-1e15, 1e15),
     };
     match value {
         Value::Number(number) if !number.as_f64().is_some_and(|number| (least..=most).contains(&number)) => {

@@ -99,11 +99,6 @@ impl<M: Field> Findings<M> {
         self.stop.signal()
     }
 
-    /// Whether the host asked running operations to stop: only then a search that is not complete may end well.
-    pub fn is_stopped_by_host(&self) -> bool {
-        self.stop.is_the_hosts()
-    }
-
     /// When the search must be over.
     pub fn deadline(&self) -> Instant {
         self.deadline

@@ -29,8 +29,11 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
 /// The code of a file: comments and what is only tested left out.
 fn code(file: &Path) -> String {
     let text = fs::read_to_string(file).expect("the file can be read");
-    let text = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
-    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+    // A module in its own braces ends a file; one that is only named does not.
+    let tests = text.match_indices("#[cfg(test)]\nmod ");
+    let of_its_own = |at: &usize| text[*at..].lines().nth(1).is_some_and(|line| line.ends_with('{'));
+    let end = tests.map(|(at, _)| at).find(of_its_own).unwrap_or(text.len());
+    text[..end].lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
 /// The floor of a file in `src/`; none for those beside the floors.

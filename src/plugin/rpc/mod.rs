@@ -23,10 +23,10 @@ use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status};
 
 #[cfg(test)]
-#[cfg(test)]
 pub(super) use action::done;
 #[cfg(test)]
 pub(super) use coding::write;
+#[cfg(test)]
 pub(super) use list::no_identity;
 use procedure::{Answered, Procedure};
 use session::Session;

@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::time::sleep;
 
 use super::{Case, Stage, check, green, red, services, side_by_side, until};
-use crate::support::core::Held;
+use crate::support::core::{Held, Said};
 
 /// Two teams, one instance, one fixed name, and the first one's create is lost before it arrives, while the other's is made.
 async fn two_teams(service: &'static str) -> Result<(), String> {
@@ -51,6 +51,15 @@ fn a_backup_is_never_in_the_states_of_two_teams() {
     side_by_side(cases.collect());
 }
 
+/// What is in the cloud, each of it in the state or told by its id.
+fn all_told(stage: &Stage, held: &Held, said: &Said) -> Result<Vec<BackupRow>, String> {
+    let rows = stage.rows();
+    let told = |row: &BackupRow| held.id() == Some(&row.id) || said.text().contains(&row.id);
+    let unknown: Vec<_> = rows.iter().filter(|row| !told(row)).collect();
+    check(unknown.is_empty(), &format!("without a word: {unknown:?}; {}", said.text()))?;
+    Ok(rows)
+}
+
 /// A create whose connection broke and that arrives all the same, late.
 async fn arrives_late(service: &'static str, after_ms: u64, random: bool) -> Result<(), String> {
     let stage = Stage::new(service, 1.0);
@@ -60,10 +69,7 @@ async fn arrives_late(service: &'static str, after_ms: u64, random: bool) -> Res
     let said = stage.core().await.up(&arguments, &mut held).await;
     // It is surely there by then, whatever became of the apply.
     sleep(Duration::from_millis(after_ms)).await;
-    let rows = stage.rows();
-    let told = |row: &BackupRow| held.id() == Some(&row.id) || said.text().contains(&row.id);
-    let unknown: Vec<_> = rows.iter().filter(|row| !told(row)).collect();
-    check(unknown.is_empty(), &format!("without a word: {unknown:?}; {}", said.text()))?;
+    let rows = all_told(&stage, &held, &said)?;
     check(rows.len() == 1 || said.text().contains("twice"), &format!("{rows:?}; {}", said.text()))
 }
 
@@ -75,10 +81,7 @@ async fn lost_while_lists_lag(service: &'static str, random: bool) -> Result<(),
     let arguments = if random { stage.random() } else { stage.fixed() };
     let mut held = Held::default();
     let said = stage.core().await.up(&arguments, &mut held).await;
-    let rows = stage.rows();
-    let told = |row: &BackupRow| held.id() == Some(&row.id) || said.text().contains(&row.id);
-    let unknown: Vec<_> = rows.iter().filter(|row| !told(row)).collect();
-    check(unknown.is_empty(), &format!("without a word: {unknown:?}; {}", said.text()))?;
+    let rows = all_told(&stage, &held, &said)?;
     check(rows.len() == 1 || said.text().contains("twice"), &format!("{rows:?}; {}", said.text()))
 }
 
@@ -116,10 +119,7 @@ async fn lost_and_changed(service: &'static str, mode: Description, lag_seconds:
     arguments["description"] = json!(" before  the migration of M\u{fc}ller ");
     let mut held = Held::default();
     let said = stage.core().await.up(&arguments, &mut held).await;
-    let rows = stage.rows();
-    let told = |row: &BackupRow| held.id() == Some(&row.id) || said.text().contains(&row.id);
-    let unknown: Vec<_> = rows.iter().filter(|row| !told(row)).collect();
-    check(unknown.is_empty(), &format!("without a word: {unknown:?}; {}", said.text()))?;
+    let rows = all_told(&stage, &held, &said)?;
     check(!said.text().contains("left nothing"), &format!("{rows:?}; {}", said.text()))
 }
 
