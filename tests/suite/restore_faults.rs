@@ -207,7 +207,7 @@ async fn configure(host: &Host, block: &Json) -> tf::get_provider_schema::Respon
     let schema = schema.expect("an answer").into_inner();
     let request = tf::configure_provider::Request {
         config: wire(&whole(schema.provider.as_ref().expect("it has one"), block)),
-        terraform_version: "1.14.3".to_owned(),
+        terraform_version: "1.16.0".to_owned(),
         ..Default::default()
     };
     let answer = host.provider().configure_provider(request).await.expect("an answer").into_inner();

@@ -114,7 +114,7 @@ async fn rds_restores_what_the_cloud_restores() {
         let block = json!({ "endpoints": run.emulator.ready()["endpoints"], "cloud": cloud });
         let request = tf::configure_provider::Request {
             config: wire(&whole(run.schema.provider.as_ref().unwrap(), &block)),
-            terraform_version: "1.14.3".to_owned(),
+            terraform_version: "1.16.0".to_owned(),
             ..Default::default()
         };
         let answer = run.host.provider().configure_provider(request).await.unwrap().into_inner();
