@@ -57,10 +57,11 @@ pub(super) async fn twins(
     };
     let is_new = |twin: &Backup| started.named_before.as_ref().is_some_and(|before| !before.contains(&twin.id));
     let is_ours = |twin: &&Backup| twin.id != id && (want.name_origin.is_random() || is_new(twin));
-    let tells = service.facts().tells_descriptions;
+    // What was written for both of them may have been changed: so one record is compared with the other.
+    let described = |backup: &Backup| backup.description.clone().unwrap_or_default();
+    let own = found.iter().find(|own| own.id == id && service.facts().tells_descriptions).map(described);
     for twin in found.iter().filter(is_ours) {
-        let differs =
-            tells && twin.description.as_deref().unwrap_or_default() != want.description.as_deref().unwrap_or_default();
+        let differs = own.as_ref().is_some_and(|own| *own != described(twin));
         life.warn(taken_twice(service.facts().key(), client.region(), want, id, &twin.id, differs));
     }
 }
@@ -78,7 +79,7 @@ fn taken_twice(service: &str, region: &str, want: &NewBackup, id: &str, twin: &s
         return Diagnostic::warning("Backup was taken twice", detail);
     }
     let whose = if differs {
-        "Its description is another one: so it is somebody else's, unless the service has changed what was written"
+        "Its description is another one: so it is somebody else's"
     } else {
         "Either both requests were carried out, or somebody else took a backup of that name at the same time"
     };

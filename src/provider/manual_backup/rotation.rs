@@ -187,8 +187,8 @@ pub(super) async fn rotated(client: &Backups, new: &ManualBackup, life: &mut Lif
             rotation.prefix
         )));
     };
-    let older = found.iter().filter(|backup| backup.id != new_id).map(|backup| rotation.candidate(backup));
-    let older = older.filter(|one| one.begin.is_none_or(|begun| begun <= begin)).collect::<Vec<_>>();
+    let others = found.iter().filter(|backup| backup.id != new_id).map(|backup| rotation.candidate(backup));
+    let (older, newer): (Vec<_>, Vec<_>) = others.partition(|one| one.begin.is_none_or(|begun| begun <= begin));
     let managed = |id: &str| client.claims().is_managed(id);
     let undated = retention::undated(&older, rule(&rotation)).filter(|id| !managed(id));
     if let Some(warning) = fields::undated(&found, undated) {
@@ -197,6 +197,10 @@ pub(super) async fn rotated(client: &Backups, new: &ManualBackup, life: &mut Lif
     let noted = noted(&life.notes);
     let agreed = |id: &String| noted.as_ref().is_none_or(|noted| noted.iter().any(|(noted, _)| noted == id));
     let free = |id: &String| !managed(id);
+    let announced_and_newer = newer.iter().filter(|one| noted.is_some() && agreed(&one.id) && free(&one.id));
+    if let Some(warning) = newer_now(announced_and_newer.map(|one| &*one.id).collect(), new.begin_time.as_str()) {
+        life.warn(warning);
+    }
     let mut leaving = retention::prunable(&older, rule(&rotation));
     leaving.retain(|id| agreed(id) && free(id));
     for (gone, id) in leaving.iter().enumerate() {
@@ -216,6 +220,20 @@ pub(super) async fn rotated(client: &Backups, new: &ManualBackup, life: &mut Lif
             }
         }
     }
+}
+
+/// That what the plan announced stays, because it counts as newer than the new one by the times that the service tells.
+fn newer_now(ids: Vec<&str>, begin: Option<&str>) -> Option<Diagnostic> {
+    let left = match *ids {
+        [] => return None,
+        [one] => format!("The backup {one}, whose deletion was announced in the plan, is left"),
+        _ => format!("The backups {}, whose deletion was announced in the plan, are left", ids.join(", ")),
+    };
+    Some(not_deleted(format!(
+        "The new backup is complete. {left}: by the times that the service tells, the new one was begun earlier, at {}, so that it \
+         is not what comes after them. Has the service's clock been set back? A later rotation deletes what is older by then.",
+        begin.unwrap_or_default()
+    )))
 }
 
 /// Whether the other deletions would meet the same: the apply is not held up once for each of them.
@@ -240,4 +258,23 @@ fn kept(left: usize, said: &str, prefix: &str) -> Diagnostic {
 
 fn not_deleted(detail: String) -> Diagnostic {
     Diagnostic::warning("Older backup was not deleted", detail).at(Path::attribute("keep_last"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_reads_well() {
+        let said = [
+            newer_now(vec!["b1br02"], Some("2026-11-28T06:08:21Z")).expect("one is left"),
+            newer_now(vec!["b1br02", "b2br02"], Some("2026-11-28T06:08:21Z")).expect("two are left"),
+            kept(1, "The service answered 403.", "nightly-"),
+            kept(3, "The service answered 403.", "nightly-"),
+        ];
+        let page: Vec<_> =
+            said.iter().map(|one| format!("{:?}: {}\n{}\n", one.severity, one.summary, one.detail)).collect();
+        insta::assert_snapshot!("rotation", page.join("\n"));
+        assert!(newer_now(Vec::new(), None).is_none());
+    }
 }

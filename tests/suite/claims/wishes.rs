@@ -133,6 +133,32 @@ async fn one_alone(service: &'static str) -> Result<(), String> {
     ended.await.expect("it ends")
 }
 
+/// The service's clock is set back between two runs: what was announced to go counts as the newer one. It stays, and that is said.
+async fn clock_set_back(service: &'static str) -> Result<(), String> {
+    let stage = Stage::new(service, 0.3);
+    let ended = tokio::task::spawn_blocking(move || {
+        let workspace = Workspace::new(&stage.emulator);
+        let rotating = |run: u32| {
+            resource(&stage, "rotating", &format!("  keep_last   = 1\n  triggers    = {{ run = \"{run}\" }}"))
+        };
+        workspace.configure(&rotating(0));
+        workspace.apply();
+        let first = stage.rows().pop().expect("one was taken").id;
+        stage.emulator.set_pace(|pace| pace.begin_off_seconds = -120.0);
+        workspace.configure(&rotating(1));
+        let ran = workspace.apply();
+        ran.says("Older backups will be deleted");
+        check(stage.rows().len() == 2, &format!("two were to be left, and there are {:?}", stage.rows()))?;
+        let said = ran.all();
+        let told =
+            said.contains("Older backup was not deleted") && said.contains(&format!("The backup {first}, whose"));
+        check(told, &format!("nothing is said of what stays: {said}"))?;
+        let again = workspace.run(&["plan", "-detailed-exitcode"]);
+        check(again.code == 0, &format!("the next plan is not empty: {}", again.all()))
+    });
+    ended.await.expect("it ends")
+}
+
 #[test]
 fn a_rotation_deletes_nothing_that_is_managed() {
     let mut cases = Vec::new();
@@ -140,6 +166,7 @@ fn a_rotation_deletes_nothing_that_is_managed() {
         cases.push((format!("three of one prefix × {service}"), Box::pin(three_of_one_prefix(service)) as Case));
         cases.push((format!("one alone × {service}"), Box::pin(one_alone(service)) as Case));
         cases.push((format!("protected × {service}"), Box::pin(protected(service)) as Case));
+        cases.push((format!("clock set back × {service}"), Box::pin(clock_set_back(service)) as Case));
     }
     side_by_side(cases);
 }
