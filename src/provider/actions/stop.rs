@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 
 use super::super::explain::{About, Doing, explain, sentence, what_happened_while, what_next};
-use super::super::{fields, services};
+use super::super::{client, fields, services};
 use super::{Remarks, context, is_missing, region_attribute, timeout_attribute, unfound};
 use crate::backup::{self, Backup, BackupRef, Backups, Filter, Service, Status, StopOutcome, StopScope};
 use crate::cloud::Context;
@@ -92,7 +92,7 @@ impl Action<Backups> for StopBackup {
 
     async fn invoke(&self, client: &Backups, config: StopConfig, run: &mut Run) -> Result<(), Diagnostics> {
         let service = services::required(&config.service)?;
-        let client = services::regional(client, &config.region);
+        let client = client::regional(client, &config.region);
         let context = context(run, &config.timeout, LIMIT);
         let instance_id = config.instance_id.into_known();
         let stopping = Stopping { client: &client, context: &context, service, run };

@@ -4,14 +4,16 @@
 //! request id; what exists now; what to do next.
 
 mod about;
+mod lists;
 mod next;
 
 use std::fmt::Write as _;
 
 pub(super) use self::about::{About, Doing};
+pub(super) use self::lists::{unasked, undated, unread};
 pub(super) use self::next::what_next;
 use self::next::{advice, how_to_keep};
-use crate::backup::{self, Backup, Doubt, Status};
+use crate::backup::{self, Backup, Blamed, Doubt, Status};
 use crate::cloud;
 use crate::plugin::{Diagnostic, Path};
 
@@ -34,7 +36,7 @@ pub(super) fn brief(error: &cloud::Error) -> String {
 /// An error on the way, for the person at the keyboard.
 pub(super) fn explain(doing: Doing, about: About<'_>, error: &backup::Error) -> Diagnostic {
     let diagnostic = Diagnostic::error(summary(doing, error), detail(doing, about, error));
-    match argument(doing, error) {
+    match argument(doing, about, error) {
         Some(name) => diagnostic.at(Path::attribute(name)),
         None => diagnostic,
     }
@@ -300,18 +302,16 @@ pub(super) fn of_all(error: &backup::Error) -> Option<&str> {
 const CREDENTIALS: &str = "credentials";
 
 /// The argument to blame, if the cloud's refusal is about one.
-fn argument(doing: Doing, error: &backup::Error) -> Option<&'static str> {
+fn argument(doing: Doing, about: About<'_>, error: &backup::Error) -> Option<&'static str> {
     match (doing, error) {
         (Doing::Create | Doing::Take, backup::Error::NameTaken { .. }) => Some("name"),
         (Doing::Create | Doing::Take, backup::Error::Busy { .. }) => Some("instance_id"),
         (Doing::Create | Doing::Take, backup::Error::Cloud(cloud::Error::Refused { refusal, .. })) => {
-            match refusal.code.as_str() {
-                "DBS.280277" | "DBS.201210" => Some("name"),
-                "DBS.280127" => Some("description"),
-                "DBS.280404" | "DBS.200002" | "DBS.200045" | "DBS.200602" | "DBS.201028" | "DBS.280110"
-                | "DBS.201501" | "DBS.201502" | "DBS.290005" | "DBS.290011" => Some("instance_id"),
-                _ => None,
-            }
+            backup::named(about.service)?.blamed(refusal).map(|blamed| match blamed {
+                Blamed::Name => "name",
+                Blamed::Description => "description",
+                Blamed::Instance => "instance_id",
+            })
         }
         _ => None,
     }

@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use super::model::{FinalBackup, id_of, is_skipped, lets_go, text};
-use crate::backup::{Backup, Doubt};
+use crate::backup::{self, Backup, Doubt};
 use crate::plugin::{Diagnostic, Path};
-use crate::provider::manual_backup::age;
 use crate::provider::services::{by_name, import_block, importable, imported_by_name, no_such_instance};
+use crate::provider::times::age;
 
 fn instance(net: &FinalBackup) -> String {
     format!("The instance {} of {}", text(&net.instance_id), text(&net.service))
@@ -149,11 +149,10 @@ pub(super) fn taken(net: &FinalBackup, backup: &Backup, now: Timestamp) -> Diagn
 
 /// What is known of manual backups after their instance is gone.
 fn afterwards(service: &str) -> &'static str {
-    match service {
-        "rds" | "taurusdb" => "The service keeps manual backups when their instance is deleted.",
-        _ => {
-            "The service's pages do not say how long it keeps manual backups after their instance is deleted: look for it soon."
-        }
+    if backup::named(service).is_some_and(|service| service.facts().outlives_instance) {
+        "The service keeps manual backups when their instance is deleted."
+    } else {
+        "The service's pages do not say how long it keeps manual backups after their instance is deleted: look for it soon."
     }
 }
 
