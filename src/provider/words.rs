@@ -13,12 +13,10 @@ pub(super) fn series<S: AsRef<str>>(words: impl IntoIterator<Item = S>, last: &s
 /// A line for each, for so many at most, and one that says how many more there are.
 pub(super) fn lines<S: AsRef<str>>(each: impl IntoIterator<Item = S>, most: usize) -> String {
     let mut each = each.into_iter();
-    let mut lines = each.by_ref().take(most).map(|one| format!("\n- {}", one.as_ref())).collect::<String>();
+    let mut shown = each.by_ref().take(most).map(|one| one.as_ref().to_owned()).collect::<Vec<_>>();
     let more = each.count();
-    if more > 0 {
-        lines.push_str(&format!("\n- and {more} more"));
-    }
-    lines
+    shown.extend((more > 0).then(|| format!("and {more} more")));
+    shown.iter().flat_map(|one| ["\n- ", one]).collect()
 }
 
 #[cfg(test)]

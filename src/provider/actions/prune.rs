@@ -47,7 +47,7 @@ impl Action<Backups> for PruneBackups {
     fn schema(&self) -> Schema {
         Schema::new(
             "Deletes old manual backups of one instance, or, as long as `dry_run` is not `false`, only lists them. Automatic \
-             backups, and those that are not `COMPLETED`, are never touched, nor are those whose begin is not told: a warning names \
+             backups, and those that are not `COMPLETED`, are never touched, nor are those without a start time: a warning names \
              them. DDM has no manual ones: there those go that it \
              took before key operations (`metadata`), never the daily ones.\n\n**What a state tracks belongs in `keep_ids`**, protected \
              backups too, unless its name begins otherwise: of what they leave as it is, an apply and `-invoke` tell the provider \

@@ -204,10 +204,10 @@ pub(super) async fn rotated(client: &Backups, new: &ManualBackup, life: &mut Lif
             Ok(()) => tracing::info!(backup_id = id, "the rotation deleted an older backup"),
             Err(error) => {
                 let about = About { service: rotation.service.facts().key(), id: Some(id), name, region: "" };
-                let said = explain(Doing::Rotate, about, &error).detail;
+                let said = explain(Doing::Rotate, about, &error);
                 let ends = is_of_all(&error);
                 let left = if ends { leaving.len() - gone } else { 1 };
-                life.warn(kept(left, &said, rotation.prefix));
+                life.warn(kept(left, said, rotation.prefix));
                 if ends {
                     return;
                 }
@@ -228,12 +228,14 @@ fn is_of_all(error: &backup::Error) -> bool {
 }
 
 /// That so many were not deleted, and why the first of them was not.
-fn kept(left: usize, said: &str, prefix: &str) -> Diagnostic {
+fn kept(left: usize, Diagnostic { summary, detail, .. }: Diagnostic, prefix: &str) -> Diagnostic {
     let left = match left {
-        1 => format!("One backup of the prefix {prefix:?} more than `keep_last` is left: {said}"),
-        left => format!("{left} backups of the prefix {prefix:?} more than `keep_last` are left. Of the first: {said}"),
+        1 => format!("One backup of the prefix {prefix:?} more than `keep_last` is left: {detail}"),
+        left => {
+            format!("{left} backups of the prefix {prefix:?} more than `keep_last` are left. Of the first: {detail}")
+        }
     };
-    not_deleted(format!("The new backup is complete. {left}"))
+    Diagnostic { summary, ..not_deleted(format!("The new backup is complete. {left}")) }
 }
 
 fn not_deleted(detail: String) -> Diagnostic {
