@@ -230,7 +230,7 @@ impl Aside {
         }
     }
 
-    /// The same where there are more than are wanted.
+    /// Says everything where there are more than are wanted.
     async fn end_at_limit(&mut self, findings: &mut Findings<ManualBackup>) {
         let detail = "There are more backups than the `limit` of the `list` block, which is 100 unless it is set. Those beyond it are \
                       missing from the result.";

@@ -100,6 +100,17 @@ impl fmt::Display for Remarks {
     }
 }
 
+/// The next steps of several, each said once.
+fn steps(each: impl Iterator<Item = String>) -> String {
+    let mut steps = Vec::new();
+    for step in each {
+        if !steps.contains(&step) {
+            steps.push(step);
+        }
+    }
+    steps.join("\n\n")
+}
+
 fn without_request_ids(text: &str) -> String {
     const BEGIN: &str = " (request ";
     let mut parts = text.split(BEGIN);

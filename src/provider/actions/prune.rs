@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::super::explain::{self, About, Doing, sentence, what_happened_while, what_next};
 use super::super::words::lines;
 use super::super::{client, fields, services};
-use super::{Remarks, context, is_missing, region_attribute, timeout_attribute, unfound};
+use super::{Remarks, context, is_missing, region_attribute, steps, timeout_attribute, unfound};
 use crate::backup::retention::{self, Candidate, Rule};
 use crate::backup::{self, Backup, BackupRef, Backups, Filter, PlannedPruning, Service, Status};
 use crate::cloud::Context;
@@ -438,15 +438,13 @@ impl Tally<'_> {
     /// Some could not be deleted: which, by what was said of them, and what to do.
     fn refused(&self, service: &str) -> Diagnostic {
         let mut said = Remarks::default();
-        let mut next: Vec<String> = Vec::new();
         for (backup, error) in &self.failed {
             said.add(&backup.id, sentence(&what_happened_while(Doing::Prune, error)), &line(backup));
-            let about = About { service, id: Some(&backup.id), name: Some(&backup.name), region: "" };
-            let step = what_next(Doing::Prune, about, error);
-            if !next.contains(&step) {
-                next.push(step);
-            }
         }
+        let next = steps(self.failed.iter().map(|(backup, error)| {
+            let about = About { service, id: Some(&backup.id), name: Some(&backup.name), region: "" };
+            what_next(Doing::Prune, about, error)
+        }));
         let open = self.failed.iter().filter(|(_, error)| error.was_sent()).count();
         let is_doubtful = |error: &backup::Error| matches!(error, backup::Error::Doubtful { .. });
         let doubtful = self.failed.iter().filter(|(_, error)| is_doubtful(error)).count();
@@ -467,7 +465,7 @@ impl Tally<'_> {
         if open > 0 {
             let _ = write!(detail, " For {open} a delete was sent; what became of them could not be told.");
         }
-        let _ = write!(detail, "{said}\n\n{}", next.join("\n\n"));
+        let _ = write!(detail, "{said}\n\n{next}");
         Diagnostic::error("Backups were not deleted", detail)
     }
 }

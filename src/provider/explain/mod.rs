@@ -88,7 +88,7 @@ fn detail(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
     text
 }
 
-/// The same, where something was to be stopped or deleted: it has been listed long ago.
+/// What happened; where something was to be stopped or deleted, how far that came: it has been listed long ago.
 pub(super) fn what_happened_while(doing: Doing, error: &backup::Error) -> String {
     let removes = matches!(doing, Doing::Delete | Doing::Prune | Doing::Rotate | Doing::Stop);
     match error.end() {

@@ -29,7 +29,7 @@ pub(super) async fn met(
     if let Some(name) = unique.filter(|_| client.has_preflight())
         && let Some(other) = client.claims().name([service.facts().key(), client.region(), name], instance_id)
     {
-        said.push(taken_twice(name, &other));
+        said.push(named_twice(name, &other));
     }
     let outlook = client.outlook(service, instance_id, name).await;
     if let (Some(notes), Some(_)) = (notes, &outlook.instance) {
@@ -168,7 +168,7 @@ fn leaves(holder: &Backup) -> Diagnostic {
 }
 
 /// That two new backups of one run have the same name.
-fn taken_twice(name: &str, other: &str) -> Diagnostic {
+fn named_twice(name: &str, other: &str) -> Diagnostic {
     let detail = format!(
         "Another new backup of this run, of the instance {other}, has the name {name:?} too, and names are unique. Give each its own, \
          or `name_prefix` in its place; with `count` or `for_each`, make the key a part of it."
