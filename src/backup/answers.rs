@@ -118,6 +118,17 @@ pub enum Verdict {
     Final,
 }
 
+/// What of a new backup a refusal is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blamed {
+    /// Its name.
+    Name,
+    /// Its description.
+    Description,
+    /// The instance.
+    Instance,
+}
+
 /// Codes that mean the same: in which statuses, which codes, what they mean.
 pub type Codes = (&'static [u16], &'static [&'static str], Verdict);
 

@@ -21,7 +21,7 @@ use std::fmt;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-pub use answers::{Certainty, Codes, Idle, Job, JobStatus, Misread, Page, Started, Unsupported, Verdict};
+pub use answers::{Blamed, Certainty, Codes, Idle, Job, JobStatus, Misread, Page, Started, Unsupported, Verdict};
 pub use claims::{Claim, Claims, Intent, PlannedPruning, Standing};
 pub use engine::{Ahead, Backups, Mark, Outlook, Progress, Prospect, Sight, StopOutcome};
 pub use error::{Doubt, Error, RestoreError, Unawaited, Unfit};

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use serde_json::{Value as Json, json};
 
-use super::answers::{Codes, Idle, Job, Misread, Page, Started, Unsupported, Verdict};
+use super::answers::{Blamed, Codes, Idle, Job, Misread, Page, Started, Unsupported, Verdict};
 use super::services::{restoring, wire};
 use super::{Backup, BackupRef, Datastore, Download, Filter, Instance, NewBackup, NewRestore, Span, Status};
 use crate::cloud::{Call, Product, Refusal, Reply, segment};
@@ -193,6 +193,11 @@ pub trait Service: Send + Sync {
     fn verdict(&self, refusal: &Refusal) -> Verdict {
         wire::verdict(refusal, self.facts().codes)
     }
+
+    /// What of a new backup a refusal is about, where it tells.
+    fn blamed(&self, refusal: &Refusal) -> Option<Blamed> {
+        wire::blamed(refusal)
+    }
 }
 
 /// What is constant about a service.
@@ -205,14 +210,18 @@ pub struct Facts {
     pub title: &'static str,
     /// Where the vendor describes its API.
     pub reference: &'static str,
-    /// How the ids of its instances end, such as `in02`. Several where one service has several engines.
-    pub instance_suffixes: &'static [&'static str],
+    /// How the ids of its instances end, such as `in02`, and the engine behind that, where it is one only.
+    pub instance_suffixes: &'static [(&'static str, Option<&'static str>)],
     /// Why a backup cannot be taken, where it cannot.
     pub no_create: Option<&'static str>,
     /// Why a single backup can only be looked up together with its instance, where that is so.
     pub needs_instance: bool,
     /// What of an instance can be chosen.
     pub choice: Choice,
+    /// The engines that have that choice.
+    pub choosing_engines: &'static [&'static str],
+    /// Whether its pages say that manual backups stay when their instance is deleted.
+    pub outlives_instance: bool,
     /// Whether it refuses a name that a backup of the project has already.
     pub names_are_unique: bool,
     /// Records per page at most.
@@ -266,6 +275,8 @@ impl Facts {
             no_create: None,
             needs_instance: false,
             choice: Choice::Whole,
+            choosing_engines: &[],
+            outlives_instance: false,
             names_are_unique: true,
             page_limit: 100,
             tells_descriptions: true,
@@ -324,6 +335,11 @@ impl Facts {
         let kind = self.kinds.iter().find(|(word, _)| filter.kind.as_deref() == Some(word));
         call.with_some("instance_id", filter.instance_id.as_deref())
             .with_some("backup_type", kind.map(|(_, kind)| *kind))
+    }
+
+    /// How the ids of its instances end.
+    pub fn suffixes(&self) -> impl Iterator<Item = &'static str> + Clone + use<> {
+        self.instance_suffixes.iter().map(|(suffix, _)| *suffix)
     }
 
     /// The word for it in `service`, `endpoints` and messages: `dds`, ….

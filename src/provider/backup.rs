@@ -1,9 +1,10 @@
 //! The data source `huaweidb_backup`: one backup, by id or the newest that fits.
 
 use super::checks::check_sought;
-use super::explain::{About, Doing, explain};
+use super::client::{self, context};
+use super::explain::{self, About, Doing, explain};
 use super::fields::{self, DataNodeObject, DatabaseObject, DatastoreObject};
-use super::services::{self, context};
+use super::services;
 use crate::backup::{self, Backup, BackupRef, Backups, Filter, Status};
 use crate::plugin::{Attr, Attribute, DataSource, Diagnostic, Diagnostics, Life, Path, Schema, Severity, model};
 
@@ -134,7 +135,7 @@ impl DataSource<Backups> for BackupDataSource {
         life: &mut Life<FoundBackup>,
     ) -> Result<FoundBackup, Diagnostics> {
         let service = services::required(&config.service)?;
-        let client = services::regional(client, &config.region);
+        let client = client::regional(client, &config.region);
         let context = context(life);
         let about = About {
             service: service.facts().product.key,
@@ -168,7 +169,7 @@ impl DataSource<Backups> for BackupDataSource {
             .list_readable(&context, service, &filter)
             .await
             .map_err(|error| explain(Doing::Search, about, &error))?;
-        if let Some(warning) = fields::unread(service.facts().title, &unread, true) {
+        if let Some(warning) = explain::unread(service.facts().title, &unread, true) {
             life.warn(warning);
         }
         if found.len() > 1 && config.most_recent != Attr::Known(true) {
@@ -234,7 +235,7 @@ fn none(title: &str, region: &str, filter: &Filter) -> Diagnostic {
         "No backup found",
         format!(
             "{title} in {region} has no backup with {}. Loosen the filters, or take a backup first.",
-            fields::searched(filter)
+            searched(filter)
         ),
     )
 }
@@ -254,6 +255,18 @@ fn uncertain(found: &[Backup]) -> Option<Diagnostic> {
         timeless[..timeless.len().min(5)].join(", "),
     );
     Some(Diagnostic::warning("Newest backup cannot be told", detail).at(Path::attribute("most_recent")))
+}
+
+/// The filters in words, for a message.
+fn searched(filter: &Filter) -> String {
+    let mut words = Vec::new();
+    let mut add = |what: &str, value: Option<String>| words.extend(value.map(|value| format!("{what} {value:?}")));
+    add("instance_id", filter.instance_id.clone());
+    add("name", filter.name.clone());
+    add("name_prefix", filter.name_prefix.clone());
+    add("type", filter.kind.clone());
+    add("status", filter.status.as_ref().map(ToString::to_string));
+    if words.is_empty() { "any name".to_owned() } else { words.join(", ") }
 }
 
 fn several(found: &[Backup]) -> Diagnostic {

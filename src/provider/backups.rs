@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::checks::check_sought;
-use super::explain::{About, Doing, explain};
+use super::client::{self, context};
+use super::explain::{self, About, Doing, explain};
 use super::fields::{self, DatastoreObject};
-use super::services::{self, context};
+use super::services;
 use super::times::{self, check_time, moment};
 use crate::backup::{self, Backup, Backups, Filter, Status};
 use crate::plugin::{Attr, Attribute, DataSource, Diagnostic, Diagnostics, Life, Path, Schema, model};
@@ -151,7 +152,7 @@ impl DataSource<Backups> for BackupsDataSource {
         life: &mut Life<FoundBackups>,
     ) -> Result<FoundBackups, Diagnostics> {
         let service = services::required(&config.service)?;
-        let client = services::regional(client, &config.region);
+        let client = client::regional(client, &config.region);
         let filter = Filter {
             instance_id: config.instance_id.known().cloned(),
             name: config.name.known().cloned(),
@@ -166,7 +167,7 @@ impl DataSource<Backups> for BackupsDataSource {
             .list_readable(&context(life), service, &filter)
             .await
             .map_err(|error| explain(Doing::Search, about, &error))?;
-        if let Some(warning) = fields::unread(service.facts().title, &unread, true) {
+        if let Some(warning) = explain::unread(service.facts().title, &unread, true) {
             life.warn(warning);
         }
         config.unreadable = fields::count(u64::try_from(unread.len()).ok());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::explain::{About, Doing, explain};
-use super::{checks, fields, services};
+use super::{checks, client, fields, services, words};
 use crate::backup::{self, ALL, BackupRef, Backups, DownloadFile};
 use crate::cloud::Context;
 use crate::plugin::{Attr, Attribute, Diagnostic, Diagnostics, EphemeralResource, Lease, Path, Schema, model};
@@ -51,7 +51,7 @@ impl EphemeralResource<Backups> for BackupDownload {
 
     fn schema(&self) -> Schema {
         let text = |name| Attribute::string(name).computed();
-        let services = offering().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(" and ");
+        let services = words::series(offering().map(|key| format!("`{key}`")), "and");
         Schema::new(
             "Links under which the files of a completed backup can be downloaded for a limited time. They are asked for in \
              every plan and apply and stored nowhere: whoever has a link has the data.",
@@ -103,7 +103,7 @@ impl EphemeralResource<Backups> for BackupDownload {
 
     async fn open(&self, client: &Backups, config: Links, lease: &mut Lease) -> Result<Links, Diagnostics> {
         let service = services::required(&config.service)?;
-        let client = services::regional(client, &config.region);
+        let client = client::regional(client, &config.region);
         let context = Context { deadline: lease.deadline(), stop: lease.stop().clone() };
         let reference =
             BackupRef::new(config.backup_id.known().cloned().unwrap_or_default(), config.instance_id.known().cloned());

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::{checks, services};
-use crate::backup::{Backup, DataNode, Database, Datastore, Filter, Misread};
-use crate::plugin::{Attr, Attribute, Diagnostic, Type, model};
+use crate::backup::{Backup, DataNode, Database, Datastore};
+use crate::plugin::{Attr, Attribute, Type, model};
 
 model! {
     /// The database engine.
@@ -180,56 +180,4 @@ pub(super) fn unreadable(what: &str) -> Attribute {
     Attribute::integer("unreadable")
         .computed()
         .describe(format!("How many records of the list cannot be read, whatever {what} they are; a warning says why."))
-}
-
-/// That backups are left out where old ones go, because they cannot be ordered, if there are such.
-pub(super) fn undated<'a>(found: &[Backup], ids: impl Iterator<Item = &'a str>) -> Option<Diagnostic> {
-    /// So many are named at most.
-    const NAMED: usize = 50;
-    let mut left_out = ids.filter_map(|id| found.iter().find(|backup| backup.id == id)).collect::<Vec<_>>();
-    left_out.sort_by_key(|backup| (&backup.name, &backup.id));
-    let each = left_out.iter().take(NAMED).map(|backup| format!("\n- {:?} ({})", backup.name, backup.id));
-    let each = each.collect::<String>();
-    let more = match left_out.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!("\n- and {more} more"),
-    };
-    let detail = format!(
-        "Which backups are old cannot be told of those whose begin the cloud does not tell, or tells in a form that cannot be \
-         read:{each}{more}\n\nThey are not deleted, and do not count among those that stay. Delete by hand what is not needed."
-    );
-    (!left_out.is_empty()).then(|| Diagnostic::warning("Backups without a begin are left out", detail))
-}
-
-/// That records of a service's list could not be read, if so. `is_all` is whether nothing else is missing.
-pub(super) fn unread(service: &str, why: &[Misread], is_all: bool) -> Option<Diagnostic> {
-    /// So many are quoted at most.
-    const QUOTED: usize = 5;
-    let quoted = why.iter().take(QUOTED).map(|Misread(why)| format!("\n- {why}")).collect::<Vec<_>>().concat();
-    let more = match why.len().saturating_sub(QUOTED) {
-        0 => String::new(),
-        more => format!("\n- and {more} more"),
-    };
-    let missing = match why.len() {
-        0 => return None,
-        1 => format!("One record of {service} cannot be read and is missing"),
-        count => format!("{count} records of {service} cannot be read and are missing"),
-    };
-    let others = if is_all { "The others are all there. " } else { "" };
-    let detail = format!(
-        "{missing} from the result:{quoted}{more}\n\n{others}Please report this, with the log that `TF_LOG=DEBUG` writes."
-    );
-    Some(Diagnostic::warning("Some records cannot be read", detail))
-}
-
-/// The filters in words, for a message.
-pub(super) fn searched(filter: &Filter) -> String {
-    let mut words = Vec::new();
-    let mut add = |what: &str, value: Option<String>| words.extend(value.map(|value| format!("{what} {value:?}")));
-    add("instance_id", filter.instance_id.clone());
-    add("name", filter.name.clone());
-    add("name_prefix", filter.name_prefix.clone());
-    add("type", filter.kind.clone());
-    add("status", filter.status.as_ref().map(ToString::to_string));
-    if words.is_empty() { "any name".to_owned() } else { words.join(", ") }
 }

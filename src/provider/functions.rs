@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::actions::{KEEP_AT_MOST, before};
-use super::{services, times};
+use super::{services, times, words};
 use crate::backup::retention::{self, Candidate, Rule};
 use crate::backup::{self, ALL, naming};
 use crate::plugin::{Function, FunctionError, Signature, Type, Value};
@@ -51,19 +51,16 @@ impl Function for ParseInstanceId {
 
     fn call(&self, arguments: &[Value]) -> Result<Value, FunctionError> {
         let id = text(arguments, 0);
-        let (service, suffix) = services::of_instance(id)
+        let (service, engine) = services::of_instance(id)
             .filter(|_| id.bytes().take(32).all(|byte| byte.is_ascii_hexdigit()))
             .ok_or_else(|| {
-                let endings = ALL.iter().flat_map(|service| service.facts().instance_suffixes.iter().copied());
-                let endings = endings.collect::<Vec<_>>().join(", ");
+                let endings = words::series(ALL.iter().flat_map(|service| service.facts().suffixes()), "or");
                 FunctionError::at(
                     0,
-                    format!(
-                        "{id:?} is not an instance id, which is 32 hexadecimal digits followed by one of {endings}."
-                    ),
+                    format!("{id:?} is not an instance id, which is 32 hexadecimal digits followed by {endings}."),
                 )
             })?;
-        let engine = services::engine(suffix).map_or(Value::Null, Value::from);
+        let engine = engine.map_or(Value::Null, Value::from);
         Ok(Value::object([("service", service.facts().key().into()), ("engine", engine)]))
     }
 }

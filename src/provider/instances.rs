@@ -1,9 +1,10 @@
 //! The data source `huaweidb_instances`: database instances, so that an instance id can be looked up.
 
 use super::checks::check_sought;
-use super::explain::{About, Doing, explain};
+use super::client::{self, context};
+use super::explain::{self, About, Doing, explain};
 use super::fields::{self, DatastoreObject};
-use super::services::{self, context};
+use super::services;
 use crate::backup::{Backups, Instance};
 use crate::plugin::{Attr, Attribute, DataSource, Diagnostics, Life, Schema, model};
 
@@ -69,14 +70,14 @@ impl DataSource<Backups> for InstancesDataSource {
         life: &mut Life<FoundInstances>,
     ) -> Result<FoundInstances, Diagnostics> {
         let service = services::required(&config.service)?;
-        let client = services::regional(client, &config.region);
+        let client = client::regional(client, &config.region);
         let name = config.name.known().map(String::as_str);
         let about = About { service: service.facts().product.key, id: None, name, region: "" };
         let (mut found, unread) = client
             .instances_readable(&context(life), service, name)
             .await
             .map_err(|error| explain(Doing::Search, about, &error))?;
-        if let Some(warning) = fields::unread(service.facts().title, &unread, true) {
+        if let Some(warning) = explain::unread(service.facts().title, &unread, true) {
             life.warn(warning);
         }
         config.unreadable = fields::count(u64::try_from(unread.len()).ok());

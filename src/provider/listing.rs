@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::explain::{About, Doing, explain, of_all};
+use super::explain::{self, About, Doing, explain, of_all};
 use super::manual_backup::{ManualBackup, found, untouched};
 use super::times::{self, check_time, moment};
-use super::{checks, fields, services};
+use super::words::lines;
+use super::{checks, client, fields, services};
 use crate::backup::{self, ALL, Backup, BackupRef, Backups, Filter, Misread, Service, Status};
 use crate::cloud::Context;
 use crate::plugin::{Attr, Attribute, Diagnostic, Diagnostics, Findings, ListResource, Path, Schema, model};
@@ -90,7 +91,7 @@ impl ListResource<Backups> for ManualBackupList {
         config: Wanted,
         findings: &mut Findings<ManualBackup>,
     ) -> Result<(), Diagnostics> {
-        let client = services::regional(client, &config.region);
+        let client = client::regional(client, &config.region);
         let context = Context { deadline: findings.deadline(), stop: findings.stop().clone() };
         let filter = Filter {
             instance_id: config.instance_id.known().cloned(),
@@ -229,7 +230,7 @@ impl Aside {
         }
     }
 
-    /// The same where there are more than are wanted.
+    /// Says everything where there are more than are wanted.
     async fn end_at_limit(&mut self, findings: &mut Findings<ManualBackup>) {
         let detail = "There are more backups than the `limit` of the `list` block, which is 100 unless it is set. Those beyond it are \
                       missing from the result.";
@@ -239,8 +240,6 @@ impl Aside {
     }
 
     async fn tell(&mut self, findings: &mut Findings<ManualBackup>) {
-        /// So many are named at most.
-        const NAMED: usize = 50;
         let is_all = !self.is_cut && self.failures.is_empty() && self.left_out.is_empty();
         for (failure, found) in self.failures.drain(..) {
             let warning = if found == 0 {
@@ -256,22 +255,17 @@ impl Aside {
             findings.warn(warning).await;
         }
         for (key, unread) in std::mem::take(&mut self.unread) {
-            if let Some(warning) = fields::unread(key, &unread, is_all) {
+            if let Some(warning) = explain::unread(key, &unread, is_all) {
                 findings.warn(warning).await;
             }
         }
         let left_out = std::mem::take(&mut self.left_out);
         if !left_out.is_empty() {
-            let named = left_out.len().min(NAMED);
-            let more = match left_out.len() - named {
-                0 => String::new(),
-                more => format!("\n- and {more} more"),
-            };
             let detail = format!(
-                "A configuration that manages them would not be accepted, or its first plan would change something:\n{}{more}\n\n\
+                "A configuration that manages them would not be accepted, or its first plan would change something:\n{}\n\n\
                  Nothing was changed. A query with neither `include_resource = true` nor `-generate-config-out` shows these \
                  too, where the cloud tells their instance.",
-                left_out[..named].concat()
+                lines(&left_out, 50)
             );
             findings.warn(Diagnostic::warning("Backups were left out", detail)).await;
         }
@@ -353,7 +347,7 @@ async fn hand_on(
             };
             if let Some(why) = why {
                 let called = called(&format!("{:?}", backup.name), &backup);
-                aside.left_out.push(format!("\n- {called} of {}: {why}", service.facts().key()));
+                aside.left_out.push(format!("{called} of {}: {why}", service.facts().key()));
                 continue;
             }
             if aside.last.is_some() {

@@ -4,6 +4,7 @@ mod actions;
 mod backup;
 mod backups;
 mod checks;
+mod client;
 mod doctor;
 mod download;
 mod explain;
@@ -22,6 +23,7 @@ mod runs;
 mod services;
 mod settings;
 mod times;
+mod words;
 
 use std::time::Duration;
 

@@ -4,9 +4,10 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
+use super::client::{self, context};
 use super::explain::{About, Doing, explain, sentence, what_happened, what_next};
 use super::fields;
-use super::services::{self, context};
+use super::services;
 use super::times::{check_time, moment};
 use crate::backup::{self, Backups, Error, Span};
 use crate::plugin::{Attr, Attribute, DataSource, Diagnostic, Diagnostics, Life, Path, Schema, model};
@@ -128,7 +129,7 @@ impl DataSource<Backups> for RestoreTimesDataSource {
         life: &mut Life<RestoreTimes>,
     ) -> Result<RestoreTimes, Diagnostics> {
         let service = services::required(&config.service)?;
-        let client = services::regional(client, &config.region);
+        let client = client::regional(client, &config.region);
         let days = days(&config, Timestamp::now())?;
         let instance_id = config.instance_id.known().cloned().unwrap_or_default();
         let about = About { service: service.facts().key(), id: None, name: None, region: "" };

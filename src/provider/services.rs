@@ -1,9 +1,9 @@
 //! Services by the words people use: keys, instance ids, import ids.
 
 use super::checks;
+use super::words::series;
 use crate::backup::{self, ALL, Backup, BackupRef, Backups, Service, Sight, Unsupported};
-use crate::cloud;
-use crate::plugin::{Attr, Diagnostic, Diagnostics, Life, Path};
+use crate::plugin::{Attr, Diagnostic, Diagnostics, Path};
 
 /// The keys of all services, in the documentation's order.
 pub(super) fn keys() -> Vec<&'static str> {
@@ -39,21 +39,6 @@ pub(super) fn required(key: &Attr<String>) -> Result<&'static dyn Service, Diagn
     })
 }
 
-/// The client for a region; the provider's own if none is named.
-pub(super) fn regional(client: &Backups, region: &Attr<String>) -> Backups {
-    match region.known().filter(|region| !region.is_empty()) {
-        Some(region) => client.in_region(region),
-        None => client.clone(),
-    }
-}
-
-/// The same, and writes down which region that is.
-pub(super) fn at_home(client: &Backups, region: &mut Attr<String>) -> Backups {
-    let client = regional(client, region);
-    *region = Attr::Known(client.region().to_owned());
-    client
-}
-
 /// An import id without the region that may stand behind an `@`, and that region; or what is wrong with it.
 pub(super) fn without_region(id: &str) -> Result<(&str, Option<String>), String> {
     let Some((path, region)) = id.split_once('@') else { return Ok((id, None)) };
@@ -74,11 +59,6 @@ pub(super) fn importable(service: &str, region: &str, instance_id: &str, id: &st
 pub(super) fn import_block(service: &str, region: &str, backup: &Backup) -> String {
     let id = importable(service, region, &backup.instance_id, &backup.id);
     format!("import {{\n  to = huaweidb_manual_backup.example\n  id = \"{id}\"\n}}")
-}
-
-/// Within what limits an operation may wait and try again.
-pub(super) fn context<M>(life: &Life<M>) -> cloud::Context {
-    cloud::Context { deadline: life.deadline(), stop: life.stop().clone() }
 }
 
 /// That what stands for an instance's id is the name of these instances, if it is.
@@ -126,30 +106,15 @@ pub(super) fn lacks_instance(why: &Unsupported) -> Diagnostic {
     Diagnostic::error("Missing argument", format!("{why}.")).at(Path::attribute("instance_id"))
 }
 
-/// The service whose ids end as this one does, and that ending.
-pub(super) fn of_instance(instance_id: &str) -> Option<(&'static dyn Service, &'static str)> {
-    let fits =
-        |suffix: &&&'static str| instance_id.len() == 36 && instance_id.is_ascii() && instance_id.ends_with(**suffix);
-    ALL.iter().find_map(|service| Some((*service, *service.facts().instance_suffixes.iter().find(fits)?)))
-}
-
-/// The engine behind an ending, where it is one only.
-pub(super) fn engine(suffix: &str) -> Option<&'static str> {
-    Some(match suffix {
-        "in01" => "MySQL",
-        "in02" => "MongoDB",
-        "in03" => "PostgreSQL",
-        "in04" => "SQLServer",
-        "in07" => "TaurusDB",
-        "in09" => "DDM",
-        "in14" => "GaussDB",
-        _ => return None,
-    })
+/// The service whose ids end as this one does, and the engine behind that ending, where it is one only.
+pub(super) fn of_instance(instance_id: &str) -> Option<(&'static dyn Service, Option<&'static str>)> {
+    let fits = |(suffix, _): &&(&str, _)| instance_id.len() == 36 && instance_id.ends_with(suffix);
+    ALL.iter().find_map(|service| Some((*service, service.facts().instance_suffixes.iter().find(fits)?.1)))
 }
 
 /// A warning if the end of an instance id names another service.
 pub(super) fn foreign_suffix(service: &'static dyn Service, instance_id: &str) -> Option<Diagnostic> {
-    let ends = |other: &dyn Service| other.facts().instance_suffixes.iter().any(|suffix| instance_id.ends_with(suffix));
+    let ends = |other: &dyn Service| other.facts().suffixes().any(|suffix| instance_id.ends_with(suffix));
     if instance_id.len() != 36 || ends(service) {
         return None;
     }
@@ -163,7 +128,7 @@ pub(super) fn foreign_suffix(service: &'static dyn Service, instance_id: &str) -
             other.title,
             other.product.key,
             facts.product.key,
-            facts.instance_suffixes.join(" or "),
+            series(facts.suffixes(), "or"),
         ),
     ))
 }

@@ -1,5 +1,7 @@
 //! Times as people write them: RFC 3339, within what can be told in it.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 
@@ -70,6 +72,17 @@ fn is_rfc3339(text: &str) -> bool {
     fits(moment, "0000-00-00T00:00:00") && zoned
 }
 
+/// So long ago, in words.
+pub(super) fn age(age: Duration) -> String {
+    let minutes = age.as_secs() / 60;
+    let (count, unit) = match minutes {
+        0..60 => (minutes, "minute"),
+        60..2880 => (minutes / 60, "hour"),
+        _ => (minutes / 1440, "day"),
+    };
+    format!("{count} {unit}{} ago", if count == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +102,19 @@ mod tests {
         ] {
             assert_eq!(check_time(text).err().as_deref(), why, "{text}");
             assert_eq!(moment(&Attr::from(text)).is_some(), why.is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn ages_are_in_words() {
+        for (minutes, words) in [
+            (0, "0 minutes ago"),
+            (1, "1 minute ago"),
+            (60, "1 hour ago"),
+            (2879, "47 hours ago"),
+            (2880, "2 days ago"),
+        ] {
+            assert_eq!(age(Duration::from_mins(minutes)), words);
         }
     }
 }

@@ -1,4 +1,4 @@
-# A net under every instance that one map knows, in the module that also makes the instances.
+# A final backup of every instance that one map knows, in the module that also makes the instances.
 locals {
   instances = {
     dds      = "55595f1cca8e7ef23d6283091f058575in02"

@@ -22,7 +22,7 @@ const NO_CREATE: &str = "DDM instances cannot be backed up by the user: the serv
                          before key operations; back up the RDS instances behind them instead";
 
 static FACTS: Facts = Facts {
-    instance_suffixes: &["in09"],
+    instance_suffixes: &[("in09", Some("DDM"))],
     no_create: Some(NO_CREATE),
     page_limit: 128,
     tells_descriptions: false,

@@ -19,7 +19,7 @@ pub(super) struct Dds;
 static PRODUCT: Product = Product { key: "dds", host: |_, _| "dds" };
 
 static FACTS: Facts = Facts {
-    instance_suffixes: &["in02"],
+    instance_suffixes: &[("in02", Some("MongoDB"))],
     batch_limit: 10,
     kinds: &[("auto", "Auto"), ("manual", "Manual"), ("incremental", "Incremental")],
     headers: &[],

@@ -17,7 +17,7 @@ pub(super) struct GaussDb;
 static PRODUCT: Product = Product { key: "gaussdb", host };
 
 static FACTS: Facts = Facts {
-    instance_suffixes: &["in14"],
+    instance_suffixes: &[("in14", Some("GaussDB"))],
     stop: StopScope::Instance,
     stops_unseen: Some("differential backups, which its list does not show"),
     list: "/v3.1/{project_id}/backups",

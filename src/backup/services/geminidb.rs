@@ -21,8 +21,9 @@ pub(super) struct GeminiDb;
 static PRODUCT: Product = Product { key: "geminidb", host: |_, _| "gaussdb-nosql" };
 
 static FACTS: Facts = Facts {
-    instance_suffixes: &["in06"],
+    instance_suffixes: &[("in06", None)],
     choice: Choice::Tables,
+    choosing_engines: &["Cassandra"],
     batch_limit: 10,
     list: "/v4/{project_id}/backups",
     kinds: &[("auto", "Auto"), ("manual", "Manual")],

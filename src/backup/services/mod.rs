@@ -76,10 +76,11 @@ mod tests {
             assert_eq!(service.find(&bare).is_err(), facts.needs_instance, "{key}");
             assert_eq!(service.delete_many(&["b".to_owned()]).is_some(), facts.batch_limit > 0, "{key}");
             assert!(facts.page_limit > 0, "{key}");
-            let suffixes = ALL.iter().flat_map(|service| service.facts().instance_suffixes);
-            for suffix in facts.instance_suffixes {
+            let suffixes = ALL.iter().flat_map(|service| service.facts().suffixes());
+            for suffix in facts.suffixes() {
                 assert_eq!(suffixes.clone().filter(|other| *other == suffix).count(), 1, "{key} {suffix}");
             }
+            assert_eq!(facts.choosing_engines.is_empty(), facts.choice == Choice::Whole, "{key}");
         }
         let scopes = ALL.iter().map(|service| service.facts().stop);
         assert_eq!(scopes.filter(|scope| *scope == StopScope::Never).count(), 2, "TaurusDB and DDM have no stop");

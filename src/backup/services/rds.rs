@@ -20,10 +20,11 @@ pub(super) struct Rds;
 static PRODUCT: Product = Product { key: "rds", host: |_, _| "rds" };
 
 static FACTS: Facts = Facts {
-    // MySQL, PostgreSQL, SQL Server.
-    instance_suffixes: &["in01", "in03", "in04"],
+    instance_suffixes: &[("in01", Some("MySQL")), ("in03", Some("PostgreSQL")), ("in04", Some("SQLServer"))],
     needs_instance: true,
     choice: Choice::Databases,
+    choosing_engines: &["PostgreSQL", "SQL Server"],
+    outlives_instance: true,
     tells_descriptions: false,
     batch_limit: 50,
     batch: "/v3/{project_id}/backups/batch-delete",

@@ -15,7 +15,7 @@ pub(super) struct Sixth;
 static PRODUCT: Product = Product { key: "sixth", host: |_, _| "sixth-db" };
 
 static FACTS: Facts = Facts {
-    instance_suffixes: &["in66"],
+    instance_suffixes: &[("in66", Some("Sixth"))],
     backups: "/v5/{project_id}/snapshots",
     list: "/v5/{project_id}/snapshots",
     jobs: "/v5/{project_id}/tasks",

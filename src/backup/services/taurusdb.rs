@@ -20,7 +20,8 @@ pub(super) struct TaurusDb;
 static PRODUCT: Product = Product { key: "taurusdb", host };
 
 static FACTS: Facts = Facts {
-    instance_suffixes: &["in07"],
+    instance_suffixes: &[("in07", Some("TaurusDB"))],
+    outlives_instance: true,
     names_are_unique: false,
     batch_limit: 50,
     batch: "/v3/{project_id}/backups",

@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Value as Json, json};
 
 use super::super::{
-    Backup, Database, Datastore, Download, DownloadFile, Instance, Job, JobStatus, Misread, More, Page, Started,
-    Status, Unsupported, Verdict,
+    Backup, Blamed, Database, Datastore, Download, DownloadFile, Instance, Job, JobStatus, Misread, More, Page,
+    Started, Status, Unsupported, Verdict,
 };
 pub(in crate::backup) use super::scalars::{number, text};
 use crate::backup::{Codes, Idle, NewBackup};
@@ -573,6 +573,32 @@ pub(in crate::backup) fn verdict(refusal: &Refusal, own: &[Codes]) -> Verdict {
         Some((_, _, verdict)) => *verdict,
         None => Verdict::Final,
     }
+}
+
+/// What of a new backup the codes are about that services share.
+const BLAMED: &[(&[&str], Blamed)] = &[
+    (&["DBS.280277", "DBS.201210"], Blamed::Name),
+    (&["DBS.280127"], Blamed::Description),
+    (
+        &[
+            "DBS.200002",
+            "DBS.200045",
+            "DBS.200602",
+            "DBS.201028",
+            "DBS.201501",
+            "DBS.201502",
+            "DBS.280110",
+            "DBS.280404",
+            "DBS.290005",
+            "DBS.290011",
+        ],
+        Blamed::Instance,
+    ),
+];
+
+/// What of a new backup a refusal is about, where its code tells.
+pub(in crate::backup) fn blamed(refusal: &Refusal) -> Option<Blamed> {
+    BLAMED.iter().find(|(codes, _)| codes.contains(&&*refusal.code)).map(|(_, blamed)| *blamed)
 }
 
 /// A text that is not empty.

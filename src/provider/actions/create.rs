@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::super::explain::{About, Doing, explain};
-use super::super::{fields, services};
+use super::super::{client, fields, services};
 use super::{Told, context, region_attribute, timeout_attribute};
 use crate::backup::{self, Backups, NameOrigin, NewBackup, naming};
 use crate::plugin::{Action, Attr, Attribute, Diagnostic, Diagnostics, Path, Run, Schema, model};
@@ -80,7 +80,7 @@ impl Action<Backups> for CreateBackup {
 
     async fn invoke(&self, client: &Backups, config: CreateConfig, run: &mut Run) -> Result<(), Diagnostics> {
         let service = services::required(&config.service)?;
-        let client = services::regional(client, &config.region);
+        let client = client::regional(client, &config.region);
         let context = context(run, &config.timeout, LIMIT);
         let name_origin = if config.name.is_set() { NameOrigin::Fixed } else { NameOrigin::Random };
         let name = config

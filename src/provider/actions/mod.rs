@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 pub(super) use self::create::CreateBackup;
-pub(super) use self::prune::{KEEP_AT_MOST, PruneBackups, before};
+pub(super) use self::prune::{KEEP_AT_MOST, PruneBackups, before, pruned};
 pub(super) use self::restore::RestoreBackup;
 pub(super) use self::stop::StopBackup;
 use super::checks::check_region;
@@ -98,6 +98,17 @@ impl fmt::Display for Remarks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|one| write!(f, "\n\n{}\n{}", one.why, one.lines))
     }
+}
+
+/// The next steps of several, each said once.
+fn steps(each: impl Iterator<Item = String>) -> String {
+    let mut steps = Vec::new();
+    for step in each {
+        if !steps.contains(&step) {
+            steps.push(step);
+        }
+    }
+    steps.join("\n\n")
 }
 
 fn without_request_ids(text: &str) -> String {

@@ -8,10 +8,10 @@ use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::super::explain::{About, Doing, sentence, what_happened_while, what_next};
-use super::super::manual_backup::pruned;
-use super::super::{fields, services};
-use super::{Remarks, context, is_missing, region_attribute, timeout_attribute, unfound};
+use super::super::explain::{self, About, Doing, sentence, what_happened_while, what_next};
+use super::super::words::lines;
+use super::super::{client, fields, services};
+use super::{Remarks, context, is_missing, region_attribute, steps, timeout_attribute, unfound};
 use crate::backup::retention::{self, Candidate, Rule};
 use crate::backup::{self, Backup, BackupRef, Backups, Filter, PlannedPruning, Service, Status};
 use crate::cloud::Context;
@@ -47,7 +47,7 @@ impl Action<Backups> for PruneBackups {
     fn schema(&self) -> Schema {
         Schema::new(
             "Deletes old manual backups of one instance, or, as long as `dry_run` is not `false`, only lists them. Automatic \
-             backups, and those that are not `COMPLETED`, are never touched, nor are those whose begin is not told: a warning names \
+             backups, and those that are not `COMPLETED`, are never touched, nor are those without a start time: a warning names \
              them. DDM has no manual ones: there those go that it \
              took before key operations (`metadata`), never the daily ones.\n\n**What a state tracks belongs in `keep_ids`**, protected \
              backups too, unless its name begins otherwise: of what they leave as it is, an apply and `-invoke` tell the provider \
@@ -111,7 +111,7 @@ impl Action<Backups> for PruneBackups {
 
     async fn invoke(&self, client: &Backups, config: PruneConfig, run: &mut Run) -> Result<(), Diagnostics> {
         let service = services::required(&config.service)?;
-        let client = services::regional(client, &config.region);
+        let client = client::regional(client, &config.region);
         let context = context(run, &config.timeout, LIMIT);
         let rule = rule(&config, Timestamp::now())?;
         let filter = filter(service, &config);
@@ -210,7 +210,7 @@ impl Selection<'_> {
     fn undated(&self, listed: &[Backup]) -> Option<Diagnostic> {
         let candidates = self.candidates(listed);
         let undated = retention::undated(&candidates, self.rule);
-        fields::undated(listed, undated.filter(|id| !self.client.claims().has_managed(id)))
+        explain::undated(listed, undated.filter(|id| !self.client.claims().has_managed(id)))
     }
 }
 
@@ -320,7 +320,7 @@ fn planned(client: Option<&Backups>, config: &PruneConfig) -> Option<PlannedPrun
     if config.dry_run != Attr::Known(false) || config.region.is_unknown() || config.keep_ids.is_unknown() {
         return None;
     }
-    let client = services::regional(client?, &config.region);
+    let client = client::regional(client?, &config.region);
     let [service, instance_id, prefix] =
         [&config.service, &config.instance_id, &config.name_prefix].map(|text| text.known().cloned());
     Some(PlannedPruning {
@@ -374,6 +374,22 @@ fn changed(chosen: &Backup, listed: &[Backup], again: &[&Backup]) -> Option<Stri
     }
 }
 
+/// That a pruning may delete what stays in the state: ids and names.
+pub(crate) fn pruned(staying: &[(String, Option<String>)]) -> Diagnostic {
+    let called = |(id, name): &(String, Option<String>)| match name {
+        Some(name) => format!("{name:?} ({id})"),
+        None => id.clone(),
+    };
+    let each = lines(staying.iter().map(called), 50);
+    let detail = format!(
+        "These are in the state, this run leaves them there, and by instance and name the action may delete them, if not now, then when \
+         they are older or newer ones exist:{each}\n\nNothing was changed. Add the ids to `keep_ids`, such as \
+         `[huaweidb_manual_backup.example.id]`, or give a `name_prefix` with which the names of what is in the state do not begin. A \
+         backup that is replaced only because something else changes must be replaced in an earlier run."
+    );
+    Diagnostic::error("Pruning may delete a managed backup", detail)
+}
+
 /// How far a pruning has come.
 #[derive(Default)]
 struct Tally<'a> {
@@ -422,15 +438,13 @@ impl Tally<'_> {
     /// Some could not be deleted: which, by what was said of them, and what to do.
     fn refused(&self, service: &str) -> Diagnostic {
         let mut said = Remarks::default();
-        let mut next: Vec<String> = Vec::new();
         for (backup, error) in &self.failed {
             said.add(&backup.id, sentence(&what_happened_while(Doing::Prune, error)), &line(backup));
-            let about = About { service, id: Some(&backup.id), name: Some(&backup.name), region: "" };
-            let step = what_next(Doing::Prune, about, error);
-            if !next.contains(&step) {
-                next.push(step);
-            }
         }
+        let next = steps(self.failed.iter().map(|(backup, error)| {
+            let about = About { service, id: Some(&backup.id), name: Some(&backup.name), region: "" };
+            what_next(Doing::Prune, about, error)
+        }));
         let open = self.failed.iter().filter(|(_, error)| error.was_sent()).count();
         let is_doubtful = |error: &backup::Error| matches!(error, backup::Error::Doubtful { .. });
         let doubtful = self.failed.iter().filter(|(_, error)| is_doubtful(error)).count();
@@ -451,7 +465,7 @@ impl Tally<'_> {
         if open > 0 {
             let _ = write!(detail, " For {open} a delete was sent; what became of them could not be told.");
         }
-        let _ = write!(detail, "{said}\n\n{}", next.join("\n\n"));
+        let _ = write!(detail, "{said}\n\n{next}");
         Diagnostic::error("Backups were not deleted", detail)
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 
 use super::super::explain::{About, Doing, explain, sentence, what_happened_while, what_next};
-use super::super::{fields, services};
-use super::{Remarks, context, is_missing, region_attribute, timeout_attribute, unfound};
+use super::super::{client, fields, services};
+use super::{Remarks, context, is_missing, region_attribute, steps, timeout_attribute, unfound};
 use crate::backup::{self, Backup, BackupRef, Backups, Filter, Service, Status, StopOutcome, StopScope};
 use crate::cloud::Context;
 use crate::plugin::{Action, Attr, Attribute, Diagnostic, Diagnostics, Path, Run, Schema, model};
@@ -92,7 +92,7 @@ impl Action<Backups> for StopBackup {
 
     async fn invoke(&self, client: &Backups, config: StopConfig, run: &mut Run) -> Result<(), Diagnostics> {
         let service = services::required(&config.service)?;
-        let client = services::regional(client, &config.region);
+        let client = client::regional(client, &config.region);
         let context = context(run, &config.timeout, LIMIT);
         let instance_id = config.instance_id.into_known();
         let stopping = Stopping { client: &client, context: &context, service, run };
@@ -230,7 +230,7 @@ impl Stopping<'_> {
         self.run.tell(format!("Stopping the backup {}", backup.id));
     }
 
-    /// The same, and the user knows of it.
+    /// Tells the user of one that has stopped.
     fn told(&self, outcome: StopEnd) -> StopEnd {
         if let (backup, Ok(StopOutcome::Stopped(now))) = &outcome {
             let now = now.as_ref().map_or("gone".to_owned(), |now| now.status.to_string());
@@ -270,13 +270,7 @@ impl Stopping<'_> {
         if failures.is_empty() {
             return None;
         }
-        let mut next: Vec<String> = Vec::new();
-        for (id, error) in &failures {
-            let step = what_next(Doing::Stop, about(id), error);
-            if !next.contains(&step) {
-                next.push(step);
-            }
-        }
+        let next = steps(failures.iter().map(|(id, error)| what_next(Doing::Stop, about(id), error)));
         let is_stopped = |outcome: &&StopEnd| matches!(outcome.1, Ok(StopOutcome::Stopped(_)));
         let stopped = outcomes.iter().filter(is_stopped).map(|(backup, _)| line(&backup.id)).collect::<Vec<_>>();
         let mut detail = format!("{} of {} stopped.", stopped.len(), outcomes.len());
@@ -300,7 +294,7 @@ impl Stopping<'_> {
             }
             let _ = write!(detail, "{said}");
         }
-        let _ = write!(detail, "\n\n{}", next.join("\n\n"));
+        let _ = write!(detail, "\n\n{next}");
         Some(Diagnostic::error("Backups were not stopped", detail).at(Path::attribute("instance_id")))
     }
 }

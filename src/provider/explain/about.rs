@@ -5,7 +5,7 @@
 pub(in crate::provider) enum Doing {
     /// Asking for a new backup.
     Create,
-    /// The same for one that no state will track.
+    /// Asking for a new backup that no state will track.
     Take,
     /// Waiting for a backup that exists.
     Wait,
@@ -21,7 +21,7 @@ pub(in crate::provider) enum Doing {
     Follow,
     /// Deleting a backup that no state tracks.
     Prune,
-    /// The same, beside a new backup that has completed; or looking for what is to be deleted.
+    /// Deleting an older backup because a new one has completed; or looking for what is to be deleted.
     Rotate,
     /// Stopping a backup, and nothing else.
     Stop,

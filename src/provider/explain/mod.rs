@@ -4,14 +4,16 @@
 //! request id; what exists now; what to do next.
 
 mod about;
+mod lists;
 mod next;
 
 use std::fmt::Write as _;
 
 pub(super) use self::about::{About, Doing};
+pub(super) use self::lists::{unasked, undated, unread};
 pub(super) use self::next::what_next;
 use self::next::{advice, how_to_keep};
-use crate::backup::{self, Backup, Doubt, Status};
+use crate::backup::{self, Backup, Blamed, Doubt, Status};
 use crate::cloud;
 use crate::plugin::{Diagnostic, Path};
 
@@ -34,7 +36,7 @@ pub(super) fn brief(error: &cloud::Error) -> String {
 /// An error on the way, for the person at the keyboard.
 pub(super) fn explain(doing: Doing, about: About<'_>, error: &backup::Error) -> Diagnostic {
     let diagnostic = Diagnostic::error(summary(doing, error), detail(doing, about, error));
-    match argument(doing, error) {
+    match argument(doing, about, error) {
         Some(name) => diagnostic.at(Path::attribute(name)),
         None => diagnostic,
     }
@@ -61,7 +63,9 @@ fn summary(doing: Doing, error: &backup::Error) -> &'static str {
         (Doing::Import, _) => "Backup cannot be imported",
         (Doing::Search, _) => "Search failed",
         (Doing::Delete | Doing::Prune, backup::Error::StillRunning { .. }) => "Backup was not deleted in time",
+        (Doing::Delete | Doing::Prune, _) if error.was_sent() => "Backup was not seen to be deleted",
         (Doing::Delete | Doing::Prune, _) => "Backup was not deleted",
+        (Doing::Rotate, _) if error.was_sent() => "Older backup was not seen to be deleted",
         (Doing::Rotate, _) => "Older backup was not deleted",
         (Doing::Stop, _) if error.was_sent() => "Backup was not seen to stop",
         (Doing::Stop, backup::Error::StillRunning { .. }) => "Backup was not stopped in time",
@@ -84,17 +88,17 @@ fn detail(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
     text
 }
 
-/// The same, where something was to be stopped or deleted: it has been listed long ago.
+/// What happened; where something was to be stopped or deleted, how far that came: it has been listed long ago.
 pub(super) fn what_happened_while(doing: Doing, error: &backup::Error) -> String {
     let removes = matches!(doing, Doing::Delete | Doing::Prune | Doing::Rotate | Doing::Stop);
     match error.end() {
         backup::Error::StillRunning { last: None, cause, .. } if removes => {
             let far = match (error.was_sent(), cause) {
-                (true, _) => "it had been asked for, and its end had not been seen",
-                (false, Some(_)) => "nothing had been done to it",
-                (false, None) => "nothing had been sent",
+                (true, _) => "after it had been asked for, and before its end was seen",
+                (false, Some(_)) => "before anything was done to it",
+                (false, None) => "before anything was sent",
             };
-            format!("When the time was over, {far}{}", met(cause.as_deref()))
+            format!("The timeout expired {far}{}", met(cause.as_deref()))
         }
         end => what_happened(end),
     }
@@ -128,7 +132,7 @@ pub(super) fn what_happened(error: &backup::Error) -> String {
             said(cause)
         ),
         backup::Error::Busy { cause, running, .. } => format!(
-            "Something else ran on the instance until the time was over{}: {}",
+            "Something else ran on the instance until the timeout expired{}: {}",
             running.as_ref().map_or(String::new(), |backup| format!(" (the backup {:?}, {})", backup.name, backup.id)),
             said(cause)
         ),
@@ -168,10 +172,10 @@ pub(super) fn what_happened(error: &backup::Error) -> String {
             format!("The backup {id} was begun, and the cloud does not list it, or not any more")
         }
         backup::Error::StillRunning { last: Some(backup), cause, .. } => {
-            format!("When the time was over, the backup was {}{}", backup.status, met(cause.as_deref()))
+            format!("The timeout expired while the backup was {}{}", backup.status, met(cause.as_deref()))
         }
         backup::Error::StillRunning { last: None, cause, .. } => {
-            format!("When the time was over, the cloud had not listed the backup yet{}", met(cause.as_deref()))
+            format!("The timeout expired before the cloud had listed the backup{}", met(cause.as_deref()))
         }
         // A word that nobody knows may be why it took so long.
         backup::Error::Stopped { last: Some(backup), .. } if matches!(backup.status, Status::Other(_)) => {
@@ -266,7 +270,7 @@ fn doubtful(doubt: &Doubt) -> String {
             "and the service does not know its instance in this project either: the credentials or the project may be the wrong ones"
         }
         Doubt::NotTheCallers => {
-            "and no instance of its service at all, in a project of which IAM does not say that it belongs to these credentials: they \
+            "nor any instance of its service, and IAM does not confirm that this project belongs to these credentials: they \
              may be of another account, or may not ask IAM (GET /v3/auth/projects)"
         }
         Doubt::InstanceUnknown => "but whether its instance is in this project could not be told",
@@ -300,18 +304,16 @@ pub(super) fn of_all(error: &backup::Error) -> Option<&str> {
 const CREDENTIALS: &str = "credentials";
 
 /// The argument to blame, if the cloud's refusal is about one.
-fn argument(doing: Doing, error: &backup::Error) -> Option<&'static str> {
+fn argument(doing: Doing, about: About<'_>, error: &backup::Error) -> Option<&'static str> {
     match (doing, error) {
         (Doing::Create | Doing::Take, backup::Error::NameTaken { .. }) => Some("name"),
         (Doing::Create | Doing::Take, backup::Error::Busy { .. }) => Some("instance_id"),
         (Doing::Create | Doing::Take, backup::Error::Cloud(cloud::Error::Refused { refusal, .. })) => {
-            match refusal.code.as_str() {
-                "DBS.280277" | "DBS.201210" => Some("name"),
-                "DBS.280127" => Some("description"),
-                "DBS.280404" | "DBS.200002" | "DBS.200045" | "DBS.200602" | "DBS.201028" | "DBS.280110"
-                | "DBS.201501" | "DBS.201502" | "DBS.290005" | "DBS.290011" => Some("instance_id"),
-                _ => None,
-            }
+            backup::named(about.service)?.blamed(refusal).map(|blamed| match blamed {
+                Blamed::Name => "name",
+                Blamed::Description => "description",
+                Blamed::Instance => "instance_id",
+            })
         }
         _ => None,
     }
@@ -335,10 +337,10 @@ fn said(error: &cloud::Error) -> String {
         }
         cloud::Error::Misread { request_id: Some(id), .. } => format!("{error} (request {id})"),
         cloud::Error::DeadlinePassed { last: Some(last), .. } => {
-            format!("{}; the time was over before it could be tried again", said(last))
+            format!("{}; the timeout expired before it could be tried again", said(last))
         }
         cloud::Error::DeadlinePassed { call, last: None } => {
-            format!("the time was over before {call} could be sent")
+            format!("the timeout expired before {call} could be sent")
         }
         cloud::Error::Stopped { call } => {
             // Of what changes something, whatever was not refused has an error of its own.

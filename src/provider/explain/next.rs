@@ -141,8 +141,8 @@ fn next_of_rotation(about: About<'_>, error: &backup::Error) -> String {
 }
 
 /// How to destroy without a final backup.
-const WITHOUT_FINAL: &str = "To destroy without a final backup, set `skip = true` and apply first; if the net is being replaced, apply that \
-                             alone, with the old `instance_id` written out, or forget the net with `terraform state rm`.";
+const WITHOUT_FINAL: &str = "To destroy without a final backup, set `skip = true` and apply first; if the resource is being replaced, apply that \
+                             alone, with the old `instance_id` written out, or forget the resource with `terraform state rm`.";
 
 /// What to do about a final backup that was not taken.
 fn next_of_final(error: &backup::Error) -> String {

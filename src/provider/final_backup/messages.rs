@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use super::model::{FinalBackup, id_of, is_skipped, lets_go, text};
-use crate::backup::{Backup, Doubt};
+use crate::backup::{self, Backup, Doubt};
 use crate::plugin::{Diagnostic, Path};
-use crate::provider::manual_backup::age;
 use crate::provider::services::{by_name, import_block, importable, imported_by_name, no_such_instance};
+use crate::provider::times::age;
 
 fn instance(net: &FinalBackup) -> String {
     format!("The instance {} of {}", text(&net.instance_id), text(&net.service))
@@ -32,7 +32,7 @@ pub(super) fn not_found(net: &FinalBackup, named: &[String]) -> Diagnostic {
 
 pub(super) fn replica(net: &FinalBackup) -> Diagnostic {
     let detail = format!(
-        "{} is a read replica, of which the service takes no backups. Nothing was created. Put the net under the primary instance.",
+        "{} is a read replica, of which the service takes no backups. Nothing was created. Give the id of the primary instance.",
         instance(net)
     );
     Diagnostic::error("Instance takes no manual backups", detail).at(Path::attribute("instance_id"))
@@ -45,7 +45,7 @@ fn in_doubt(net: &FinalBackup, doubt: &Doubt) -> String {
             &format!("it was last seen in the project {seen_in}, while the provider uses the project {asked_in} now")
         }
         Doubt::NotTheCallers => {
-            "no other one of that service, in a project of which IAM does not say that it belongs to these credentials: they may be of \
+            "no other one of that service, and IAM does not confirm that this project belongs to these credentials: they may be of \
              another account, or may not ask IAM (GET /v3/auth/projects)"
         }
         // As it is with an import.
@@ -55,11 +55,11 @@ fn in_doubt(net: &FinalBackup, doubt: &Doubt) -> String {
 }
 
 const CHECK: &str = "Check the account, the project and the region: `terraform-provider-huaweidb doctor` shows them. If the \
-                     instance is really gone, forget the net with `terraform state rm` and the resource's address.";
+                     instance is really gone, forget the resource with `terraform state rm` and its address.";
 
 pub(super) fn unseen(net: &FinalBackup, doubt: &Doubt) -> Diagnostic {
     let state = if matches!(doubt, Doubt::OtherProject { .. } | Doubt::NotTheCallers) {
-        "the state keeps the net"
+        "the resource stays in the state"
     } else {
         "what the state has stays as it is"
     };
@@ -89,7 +89,7 @@ fn before(net: &FinalBackup, change: &str, replaced: bool) -> String {
     if replaced {
         let old = text(&net.instance_id);
         format!(
-            "apply `{change}` alone first, with `instance_id = \"{old}\"` written out, since a replaced net goes by what the state has"
+            "apply `{change}` alone first, with `instance_id = \"{old}\"` written out, since a replacement goes by what the state has"
         )
     } else {
         format!("set `{change}` and apply before the destroy")
@@ -98,7 +98,7 @@ fn before(net: &FinalBackup, change: &str, replaced: bool) -> String {
 
 pub(super) fn nothing_left(net: &FinalBackup) -> Diagnostic {
     let detail = format!(
-        "{} is gone already, so no final backup could be taken. `on_missing_instance` is \"allow\", so the net leaves the state. \
+        "{} is gone already, so no final backup could be taken. `on_missing_instance` is \"allow\", so the resource leaves the state. \
          Backups that the instance had may still be in the cloud: look with the data source `huaweidb_backups`.",
         instance(net)
     );
@@ -110,7 +110,7 @@ const LET_GO: &str = "on_missing_instance = \"allow\"";
 
 pub(super) fn missing(net: &FinalBackup) -> Diagnostic {
     let detail = format!(
-        "{} is gone already, and `on_missing_instance` is not \"allow\". The net stays in the state.\n\nTo let it go, {}, or {FORGET}. \
+        "{} is gone already, and `on_missing_instance` is not \"allow\". The resource stays in the state.\n\nTo let it go, {}, or {FORGET}. \
          If it is being replaced, as it is where the instance is made anew, forget it so, or {}.",
         instance(net),
         before(net, LET_GO, false),
@@ -149,11 +149,10 @@ pub(super) fn taken(net: &FinalBackup, backup: &Backup, now: Timestamp) -> Diagn
 
 /// What is known of manual backups after their instance is gone.
 fn afterwards(service: &str) -> &'static str {
-    match service {
-        "rds" | "taurusdb" => "The service keeps manual backups when their instance is deleted.",
-        _ => {
-            "The service's pages do not say how long it keeps manual backups after their instance is deleted: look for it soon."
-        }
+    if backup::named(service).is_some_and(|service| service.facts().outlives_instance) {
+        "The service keeps manual backups when their instance is deleted."
+    } else {
+        "The service's pages do not say how long it keeps manual backups after their instance is deleted: look for it soon."
     }
 }
 
@@ -191,13 +190,13 @@ pub(super) fn planned_without_instance(
     );
     let said = if lets_go(net) {
         let detail = format!(
-            "{gone} the destroy takes no backup: `on_missing_instance` is \"allow\", so the net only leaves the state. Backups \
+            "{gone} the destroy takes no backup: `on_missing_instance` is \"allow\", so the resource only leaves the state. Backups \
              that the instance had may still be in the cloud: look with the data source `huaweidb_backups`."
         );
         Diagnostic::warning("No final backup will be taken: the instance is gone", detail)
     } else {
         let detail = format!(
-            "{gone} the destroy will fail: `on_missing_instance` is not \"allow\". To let the net go, {}, or {FORGET}.",
+            "{gone} the destroy will fail: `on_missing_instance` is not \"allow\". To let the resource go, {}, or {FORGET}.",
             before(net, LET_GO, replaced)
         );
         Diagnostic::warning("Destroy will fail: the instance is gone", detail)
@@ -218,7 +217,7 @@ pub(super) fn planned(net: &FinalBackup, newest: Option<&[Backup]>, now: Timesta
     }
     if let Some(id) = net.last_backup_id.as_str() {
         let detail = format!(
-            "An earlier destroy of this net has begun the backup {id} of the instance {}. If that runs, or has completed a short time \
+            "An earlier destroy of this resource has begun the backup {id} of the instance {}. If that runs, or has completed a short time \
              ago, the destroy takes no other one; if it failed, is gone or is old, the destroy takes another. It waits until the one that \
              counts is COMPLETED, and ends with an error if that cannot be: then nothing that this resource depends on is destroyed.{}",
             text(&net.instance_id),

@@ -6,8 +6,8 @@ use super::model::{FinalBackup, is_skipped};
 use super::{memory, messages};
 use crate::backup::{self, Backups, Service, Sight};
 use crate::plugin::{Attr, Diagnostics, Planning, Private};
-use crate::provider::manual_backup::unasked;
-use crate::provider::{place, services};
+use crate::provider::explain::unasked;
+use crate::provider::{client, place};
 
 /// Adjusts the plan of a create, and asks whether the instance is there.
 pub(super) async fn create(client: &Backups, planning: &mut Planning<FinalBackup>) {
@@ -17,7 +17,7 @@ pub(super) async fn create(client: &Backups, planning: &mut Planning<FinalBackup
     if planning.planned.region.is_unknown() {
         return;
     }
-    let client = services::regional(client, &planning.planned.region);
+    let client = client::regional(client, &planning.planned.region);
     if let Some(notes) = &planning.notes
         && let Some(error) = place::changed(&client, notes).await
     {
@@ -69,7 +69,7 @@ pub(super) async fn destroy(
     let (Some(client), Some((service, instance_id))) = (client, instance(prior)) else {
         return messages::planned(prior, None, now, replaced).into();
     };
-    let client = services::regional(client, &prior.region);
+    let client = client::regional(client, &prior.region);
     let mut said = Diagnostics::new();
     if !is_skipped(prior) {
         match client.sight(service, instance_id).await {

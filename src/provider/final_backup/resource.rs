@@ -5,9 +5,10 @@ use super::taking::{self, NetOutcome};
 use super::{memory, messages, plan, schema};
 use crate::backup::{self, Backups, Instance, Service};
 use crate::plugin::{Attr, Diagnostic, Diagnostics, Life, Planning, Private, Resource, Schema};
+use crate::provider::client::{self, context};
 use crate::provider::explain::{Doing, explain};
 use crate::provider::fields;
-use crate::provider::services::{self, context};
+use crate::provider::services;
 
 /// `huaweidb_final_backup`
 #[derive(Debug)]
@@ -52,7 +53,7 @@ impl Resource<Backups> for FinalBackupResource {
     ) -> Result<FinalBackup, Diagnostics> {
         client.claims().apply();
         let service = services::required(&planned.service)?;
-        let client = services::at_home(client, &mut planned.region);
+        let client = client::at_home(client, &mut planned.region);
         let context = context(life);
         let instance_id = text(&planned.instance_id);
         let searched = |error: &backup::Error| explain(Doing::Search, about(&planned, None), error);
@@ -79,7 +80,7 @@ impl Resource<Backups> for FinalBackupResource {
             return Ok(Some(state));
         }
         let service = services::required(&state.service)?;
-        let client = services::at_home(client, &mut state.region);
+        let client = client::at_home(client, &mut state.region);
         let found = instance(&client, service, &state, life, Doing::Search).await?;
         if found.as_ref().is_some_and(Instance::is_replica) {
             return Err(messages::replica(&state).into());
@@ -112,7 +113,7 @@ impl Resource<Backups> for FinalBackupResource {
             return Ok(());
         }
         let service = services::required(&state.service)?;
-        let client = services::at_home(client, &mut state.region);
+        let client = client::at_home(client, &mut state.region);
         let unlisted = instance(&client, service, &state, life, Doing::Final).await?.is_none();
         match taking::taken(&client, service, state.clone(), unlisted, life).await? {
             NetOutcome::Taken => Ok(()),
@@ -150,7 +151,7 @@ impl Resource<Backups> for FinalBackupResource {
     }
 
     fn imported(&self, client: &Backups, mut stub: FinalBackup) -> FinalBackup {
-        services::at_home(client, &mut stub.region);
+        client::at_home(client, &mut stub.region);
         stub
     }
 }

@@ -13,7 +13,7 @@ pub(super) fn schema() -> Schema {
     let takes_backups: Vec<_> = takes_backups.map(|facts| (facts.key(), facts.title)).collect();
     let described = takes_backups.iter().map(|(key, title)| format!("`{key}` ({title})")).collect::<Vec<_>>();
     Schema::new(
-        "A net under one database instance: its destroy takes a last manual backup of the instance, waits until that is \
+        "The final backup of one database instance: its destroy takes a last manual backup of the instance, waits until that is \
          `COMPLETED`, and only then succeeds. Because it depends on the instance, Terraform destroys it first, so that the \
          instance is never gone without that backup. To create it changes nothing in the cloud.",
     )
@@ -22,11 +22,11 @@ pub(super) fn schema() -> Schema {
             .required()
             .replaces()
             .one_of(takes_backups.iter().map(|(key, _)| *key))
-            .describe(format!("Database service of the instance. One of {}. Changing it replaces the net.", described.join(", "))),
+            .describe(format!("Database service of the instance. One of {}. Changing it replaces the resource.", described.join(", "))),
     )
     .attribute(Attribute::string("instance_id").required().replaces().check(fields::check_id).describe(
         "Id of the instance. Refer to the resource that manages the instance, whichever provider it is of, so that this one is \
-         destroyed before it. Changing it replaces the net: a final backup of the old instance is taken.",
+         destroyed before it. Changing it replaces the resource: a final backup of the old instance is taken.",
     ))
     .attribute(Attribute::string("name_prefix").optional().default("final-").check(naming::check_prefix).describe(format!(
         "Beginning of the backup's name; random digits are added. A letter first, then letters, digits, `-` and `_`; 1 to {} \
@@ -47,7 +47,7 @@ pub(super) fn schema() -> Schema {
          refuses to take a backup of it. Default: `allow`. Changed in place.",
     ))
     .attribute(Attribute::string("region").optional_computed().keeps().replaces().check(checks::check_region).describe(
-        "Region of the instance. Default: the provider's region. Changing it replaces the net.",
+        "Region of the instance. Default: the provider's region. Changing it replaces the resource.",
     ))
     .attribute(Attribute::string("id").computed().keeps().describe("`<service>/<instance_id>`."))
     .attribute(Attribute::string("last_backup_id").computed().keeps().describe(

@@ -15,8 +15,8 @@ use crate::backup::{
 };
 use crate::cloud;
 use crate::plugin::{Attr, Diagnostics, Life};
+use crate::provider::client::context;
 use crate::provider::explain::{Doing, explain};
-use crate::provider::services::context;
 
 /// Ends with a completed backup, with the word of the service that there is no such instance, or with an error. That word
 /// counts only beside lists that lack the instance (`unlisted`): lists alone have been empty while it was there.

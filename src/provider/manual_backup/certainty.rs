@@ -7,7 +7,8 @@ use super::messages::label;
 use super::model::ManualBackup;
 use crate::backup::{Backup, Backups, Certainty, NewBackup, Progress, Service, Started, Status, naming};
 use crate::plugin::{Attr, Diagnostic, Life, Path};
-use crate::provider::services::{context, importable};
+use crate::provider::client::context;
+use crate::provider::services::importable;
 
 /// Notes a backup that keeps the instance busy, has a name of this very prefix and is none of this run's: most likely it is of an
 /// earlier run whose state was lost.

@@ -1,7 +1,5 @@
 //! What is said about a backup of the resource that no error is about.
 
-use std::fmt::Write as _;
-
 use super::model::ManualBackup;
 use crate::backup::{Backup, Doubt, Status};
 use crate::plugin::{Attr, Diagnostic, Path};
@@ -13,29 +11,6 @@ pub(super) fn label(state: &ManualBackup) -> String {
         Some(name) => format!("The backup {name:?} ({id})"),
         None => format!("The backup {id}"),
     }
-}
-
-/// That a pruning may delete what stays in the state: ids and names.
-pub(in crate::provider) fn pruned(staying: &[(String, Option<String>)]) -> Diagnostic {
-    /// So many are named at most.
-    const NAMED: usize = 50;
-    let mut each = String::new();
-    for (id, name) in staying.iter().take(NAMED) {
-        let _ = match name {
-            Some(name) => write!(each, "\n- {name:?} ({id})"),
-            None => write!(each, "\n- {id}"),
-        };
-    }
-    if staying.len() > NAMED {
-        let _ = write!(each, "\n- and {} more", staying.len() - NAMED);
-    }
-    let detail = format!(
-        "These are in the state, this run leaves them there, and by instance and name the action may delete them, if not now, then when \
-         they are older or newer ones exist:{each}\n\nNothing was changed. Add the ids to `keep_ids`, such as \
-         `[huaweidb_manual_backup.example.id]`, or give a `name_prefix` with which the names of what is in the state do not begin. A \
-         backup that is replaced only because something else changes must be replaced in an earlier run."
-    );
-    Diagnostic::error("Pruning may delete a managed backup", detail)
 }
 
 /// Its import id as a backup of that instance.

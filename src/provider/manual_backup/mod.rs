@@ -14,8 +14,5 @@ mod resource;
 mod rotation;
 mod schema;
 
-pub(super) use self::messages::pruned;
 pub(super) use self::model::{ManualBackup, found, untouched};
-pub(super) use self::preflight::unasked;
-pub(super) use self::removal::age;
 pub(super) use self::resource::ManualBackupResource;

@@ -2,14 +2,15 @@
 
 use jiff::Timestamp;
 
-use super::messages::{pruned, unusable};
+use super::messages::unusable;
 use super::model::{ManualBackup, about};
 use super::{memory, preflight, rotation, schema};
 use crate::backup::{self, Backups, Service, Standing, Status, naming};
 use crate::plugin::{Attr, Diagnostic, Path, Planning, Private};
-use crate::provider::explain::{Doing, explain};
+use crate::provider::actions::pruned;
+use crate::provider::client;
+use crate::provider::explain::{Doing, explain, unasked};
 use crate::provider::place;
-use crate::provider::services;
 
 /// Adjusts a create or update plan.
 pub(super) async fn plan(client: Option<&Backups>, planning: &mut Planning<ManualBackup>) {
@@ -25,15 +26,15 @@ pub(super) async fn plan(client: Option<&Backups>, planning: &mut Planning<Manua
         }
     }
     if planning.planned.region != prior.region
-        && let Some(error) = client
-            .and_then(|client| elsewhere(&services::regional(client, &planning.planned.region), &planning.planned))
+        && let Some(error) =
+            client.and_then(|client| elsewhere(&client::regional(client, &planning.planned.region), &planning.planned))
     {
         planning.diagnostics.push(error);
         return;
     }
     let planned = &mut planning.planned;
     if let (Some(client), Some(id)) = (client, prior.id.as_str()) {
-        let client = services::regional(client, &planned.region);
+        let client = client::regional(client, &planned.region);
         let place = [&prior.service, &prior.instance_id].map(|known| known.known().cloned().unwrap_or_default());
         let [service, instance_id] = place;
         let backup =
@@ -68,7 +69,7 @@ pub(super) async fn plan(client: Option<&Backups>, planning: &mut Planning<Manua
             if planned.wait_for_completion == Attr::Known(true) {
                 resume(planned);
                 if let (Some(client), Some(notes)) = (client, &mut planning.notes) {
-                    let client = services::regional(client, &planned.region);
+                    let client = client::regional(client, &planned.region);
                     planning.diagnostics.extend(rotation::announced(&client, planned, None, Some(notes)).await);
                 }
             }
@@ -95,7 +96,7 @@ async fn create(client: Option<&Backups>, planning: &mut Planning<ManualBackup>)
     }
     // Where the region is not known yet, there is nobody to ask.
     if let Some(client) = client.filter(|_| !planning.planned.region.is_unknown()) {
-        let client = services::regional(client, &planning.planned.region);
+        let client = client::regional(client, &planning.planned.region);
         if let Some(error) = elsewhere(&client, &planning.planned) {
             return planning.diagnostics.push(error);
         }
@@ -108,7 +109,7 @@ async fn create(client: Option<&Backups>, planning: &mut Planning<ManualBackup>)
             match place::nowhere(&client).await {
                 Ok(None) => {}
                 Ok(Some(error)) => return planning.diagnostics.push(error),
-                Err(why) => planning.diagnostics.extend(why.as_ref().map(preflight::unasked)),
+                Err(why) => planning.diagnostics.extend(why.as_ref().map(unasked)),
             }
         }
         let replaced = memory::id(&planning.private);

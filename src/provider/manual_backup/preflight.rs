@@ -4,17 +4,13 @@ use super::messages::label;
 use super::model::{ManualBackup, is_retained};
 use crate::backup::{self, Backup, Backups, Instance, Prospect, Service, Sight};
 use crate::plugin::{Attr, Diagnostic, Diagnostics, Path, Private, Severity};
-use crate::provider::explain;
+use crate::provider::explain::unasked;
 use crate::provider::place;
 use crate::provider::services::{by_name, importable};
+use crate::provider::words::series;
 
 /// Statuses of instances of which no backup can be taken, in the services' own words, in small letters and without blanks.
 const UNFIT: &[&str] = &["createfail", "createfailed", "failed", "frozen", "storagefull", "data_disk_full"];
-
-/// Engines of RDS of which databases can be chosen.
-const CHOICE_OF_RDS: &[&str] = &["postgresql", "sqlserver"];
-/// The same of GeminiDB.
-const CHOICE_OF_GEMINIDB: &[&str] = &["cassandra"];
 
 /// What the apply of a planned create would meet, as far as the cloud tells.
 /// `replaced` is the backup in whose place it comes.
@@ -33,7 +29,7 @@ pub(super) async fn met(
     if let Some(name) = unique.filter(|_| client.has_preflight())
         && let Some(other) = client.claims().name([service.facts().key(), client.region(), name], instance_id)
     {
-        said.push(taken_twice(name, &other));
+        said.push(named_twice(name, &other));
     }
     let outlook = client.outlook(service, instance_id, name).await;
     if let (Some(notes), Some(_)) = (notes, &outlook.instance) {
@@ -119,12 +115,8 @@ fn unfit(service: &'static dyn Service, instance: &Instance) -> Option<Diagnosti
 /// What of the arguments does not fit the engine.
 fn misfit(planned: &ManualBackup, instance: &Instance) -> Option<Diagnostic> {
     let engine = &instance.datastore.as_ref()?.kind;
-    let (engines, named) = match planned.service.as_str()? {
-        "rds" => (CHOICE_OF_RDS, "PostgreSQL and SQL Server let databases be chosen"),
-        "geminidb" => (CHOICE_OF_GEMINIDB, "Cassandra lets databases be chosen"),
-        _ => return None,
-    };
-    if engines.contains(&&*bare(engine)) {
+    let engines = planned.service.as_str().and_then(backup::named)?.facts().choosing_engines;
+    if engines.is_empty() || engines.iter().any(|one| bare(one) == bare(engine)) {
         return None;
     }
     let chooses = planned.databases.known().is_some_and(|databases| !databases.is_empty());
@@ -136,7 +128,9 @@ fn misfit(planned: &ManualBackup, instance: &Instance) -> Option<Diagnostic> {
     } else {
         return None;
     };
-    let detail = format!("{} is one of {engine}. Only {named}: remove {remove}.", called(instance));
+    let (lets, named) = (if engines.len() == 1 { "lets" } else { "let" }, series(engines, "and"));
+    let detail =
+        format!("{} runs {engine}. Only {named} {lets} databases be chosen: remove {remove}.", called(instance));
     Some(Diagnostic::error("Argument does not fit the engine", detail).at(at))
 }
 
@@ -174,7 +168,7 @@ fn leaves(holder: &Backup) -> Diagnostic {
 }
 
 /// That two new backups of one run have the same name.
-fn taken_twice(name: &str, other: &str) -> Diagnostic {
+fn named_twice(name: &str, other: &str) -> Diagnostic {
     let detail = format!(
         "Another new backup of this run, of the instance {other}, has the name {name:?} too, and names are unique. Give each its own, \
          or `name_prefix` in its place; with `count` or `for_each`, make the key a part of it."
@@ -231,22 +225,6 @@ fn taken(service: &'static dyn Service, region: &str, holder: &Backup) -> Diagno
         importable(key, region, &holder.instance_id, &holder.id)
     );
     Diagnostic::error("Name is taken", detail).at(Path::attribute("name"))
-}
-
-/// That the plan goes on without an answer; or does not, because nothing can ever be answered to these credentials.
-pub(in crate::provider) fn unasked(error: &backup::Error) -> Diagnostic {
-    if let Some(cause) = error.cloud()
-        && cause.refusal().is_some_and(|refusal| refusal.status == 401)
-    {
-        return Diagnostic::error("The cloud does not accept the credentials", explain::brief(cause));
-    }
-    let detail = format!(
-        "The plan asks what its creates will meet and what will be deleted. This time it had no answer: {}. It goes on without; \
-         the apply may meet what the plan could not see. With `preflight = false` in the provider block, creates are planned \
-         without asking.",
-        explain::what_happened(error)
-    );
-    Diagnostic::warning("Plan was made without asking the cloud", detail)
 }
 
 #[cfg(test)]

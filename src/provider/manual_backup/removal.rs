@@ -3,17 +3,17 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 
 use super::messages::label;
 use super::model::{ManualBackup, is_retained};
-use super::preflight;
 use crate::backup::{self, Backups, Filter, Service, Status};
 use crate::plugin::{Diagnostic, Diagnostics, Path};
-use crate::provider::services;
+use crate::provider::client;
+use crate::provider::explain::unasked;
+use crate::provider::times::age;
 
 /// A plan that deletes from several instances lists the whole project once, if it has no more records than this for each
 /// instance that has turned up: beyond, one list for each instance is cheaper.
@@ -121,7 +121,7 @@ async fn completed(
             Some(ids)
         }
         Err(why) => {
-            said.extend(why.as_ref().map(preflight::unasked));
+            said.extend(why.as_ref().map(unasked));
             None
         }
     }
@@ -135,7 +135,7 @@ impl Leaving {
         else {
             return false;
         };
-        let client = services::regional(client, &backup.region);
+        let client = client::regional(client, &backup.region);
         let place = (service.facts().key(), client.region().to_owned());
         let project = Arc::clone(self.0.lock().await.entry(place).or_default());
         let (entry, instances) = {
@@ -218,17 +218,6 @@ fn deleted(state: &ManualBackup, last: bool, now: Timestamp) -> Diagnostic {
     Diagnostic::warning("Last completed backup will be deleted", detail)
 }
 
-/// So long, in words.
-pub(in crate::provider) fn age(age: Duration) -> String {
-    let minutes = age.as_secs() / 60;
-    let (count, unit) = match minutes {
-        0..60 => (minutes, "minute"),
-        60..2880 => (minutes / 60, "hour"),
-        _ => (minutes / 1440, "day"),
-    };
-    format!("{count} {unit}{} ago", if count == 1 { "" } else { "s" })
-}
-
 /// So much, in words.
 #[expect(clippy::cast_precision_loss, reason = "one digit after the point")]
 fn size(bytes: i64) -> String {
@@ -244,8 +233,6 @@ fn size(bytes: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::plugin::Attr;
 
@@ -259,16 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn ages_and_sizes_are_in_words() {
-        for (minutes, words) in [
-            (0, "0 minutes ago"),
-            (1, "1 minute ago"),
-            (60, "1 hour ago"),
-            (2879, "47 hours ago"),
-            (2880, "2 days ago"),
-        ] {
-            assert_eq!(age(Duration::from_mins(minutes)), words);
-        }
+    fn sizes_are_in_words() {
         for (bytes, words) in [(1024, "1.0 KiB"), (1_572_864, "1.5 MiB"), (3_221_225_472, "3.0 GiB")] {
             assert_eq!(size(bytes), words);
         }

@@ -9,10 +9,11 @@ use super::removal::{self, Leaving};
 use super::{certainty, databases, memory, movers, plan, preflight, rotation, schema};
 use crate::backup::{self, Backup, BackupRef, Backups, Certainty, Doubt, NameOrigin, Service, Started, Status, naming};
 use crate::plugin::{Attr, Diagnostic, Diagnostics, Life, Planning, Private, Resource, Schema, Source};
+use crate::provider::client::{self, context};
 use crate::provider::explain::{Doing, explain};
 use crate::provider::fields;
 use crate::provider::runs::Runs;
-use crate::provider::services::{self, context};
+use crate::provider::services;
 
 /// `huaweidb_manual_backup`
 #[derive(Debug, Default)]
@@ -78,7 +79,7 @@ impl Resource<Backups> for ManualBackupResource {
         let mut said = self.plan_delete(client, prior, private).await;
         said.extend(preflight::keeps_its_name(prior, planned));
         if let Some(client) = client {
-            let client = services::regional(client, &planned.region);
+            let client = client::regional(client, &planned.region);
             said.extend(rotation::announced(&client, planned, prior.id.as_str(), notes).await);
         }
         said
@@ -96,7 +97,7 @@ impl Resource<Backups> for ManualBackupResource {
             return Err(unsendable);
         }
         let service = services::required(&planned.service)?;
-        let client = services::at_home(client, &mut planned.region);
+        let client = client::at_home(client, &mut planned.region);
         let name_origin = match (&planned.name, planned.name_prefix.is_set()) {
             (Attr::Known(_), true) => NameOrigin::Planned,
             (Attr::Known(_), false) => NameOrigin::Fixed,
@@ -163,7 +164,7 @@ impl Resource<Backups> for ManualBackupResource {
         life: &mut Life<ManualBackup>,
     ) -> Result<Option<ManualBackup>, Diagnostics> {
         let service = services::required(&state.service)?;
-        let client = services::at_home(client, &mut state.region);
+        let client = client::at_home(client, &mut state.region);
         if let Some(id) = state.id.as_str() {
             client.claims().manage(id);
             // Its plan comes when this has ended, however long that takes.
@@ -239,7 +240,7 @@ impl Resource<Backups> for ManualBackupResource {
             return Ok(state);
         }
         let service = services::required(&state.service)?;
-        let client = services::at_home(client, &mut state.region);
+        let client = client::at_home(client, &mut state.region);
         life.checkpoint(state.clone());
         let reference = reference(&state, &life.private);
         let started = Started { job_id: state.job_id.known().cloned(), ..Started::from(reference) };
@@ -263,7 +264,7 @@ impl Resource<Backups> for ManualBackupResource {
             return Ok(());
         }
         let service = services::required(&state.service)?;
-        let client = services::at_home(client, &mut state.region);
+        let client = client::at_home(client, &mut state.region);
         let reference = reference(&state, &life.private);
         let deleted = client.delete(&context(life), service, &reference).await;
         deleted.map_err(|error| {
@@ -284,7 +285,7 @@ impl Resource<Backups> for ManualBackupResource {
     }
 
     fn imported(&self, client: &Backups, mut stub: ManualBackup) -> ManualBackup {
-        services::at_home(client, &mut stub.region);
+        client::at_home(client, &mut stub.region);
         stub
     }
 

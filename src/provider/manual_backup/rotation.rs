@@ -4,14 +4,12 @@
 //! what was asked for, and the next rotation tries again.
 
 use super::model::ManualBackup;
-use super::preflight;
 use crate::backup::retention::{self, Candidate, Rule};
 use crate::backup::{self, Backup, BackupRef, Backups, Claim, Filter, Service, Status};
 use crate::cloud::Context;
 use crate::plugin::{Attr, Diagnostic, Diagnostics, Life, Path, Private};
-use crate::provider::explain::{About, Doing, explain};
-use crate::provider::fields;
-use crate::provider::services::context;
+use crate::provider::client::context;
+use crate::provider::explain::{About, Doing, explain, unasked, undated};
 
 /// Under what a plan notes the backups that it announced.
 const LEAVING: &str = "leaving";
@@ -86,8 +84,8 @@ async fn leaving(
         Status::Failed => format!("{:?} ({}, failed)", backup.name, backup.id),
         _ => format!("{:?} ({})", backup.name, backup.id),
     };
-    let undated = retention::undated(&candidates, rule(rotation)).filter(|id| !managed(id));
-    let undated = fields::undated(&found, undated);
+    let unordered = retention::undated(&candidates, rule(rotation)).filter(|id| !managed(id));
+    let undated = undated(&found, unordered);
     Ok(Superseded { named: named.map(|backup| (backup.id.clone(), called(backup))).collect(), undated })
 }
 
@@ -109,7 +107,7 @@ pub(super) async fn announced(
                 named
             }
             Err(why) => {
-                announced.extend(why.as_ref().map(preflight::unasked));
+                announced.extend(why.as_ref().map(unasked));
                 Vec::new()
             }
         },
@@ -190,8 +188,8 @@ pub(super) async fn rotated(client: &Backups, new: &ManualBackup, life: &mut Lif
     let others = found.iter().filter(|backup| backup.id != new_id).map(|backup| rotation.candidate(backup));
     let (older, newer): (Vec<_>, Vec<_>) = others.partition(|one| one.begin.is_none_or(|begun| begun <= begin));
     let managed = |id: &str| client.claims().is_managed(id);
-    let undated = retention::undated(&older, rule(&rotation)).filter(|id| !managed(id));
-    if let Some(warning) = fields::undated(&found, undated) {
+    let unordered = retention::undated(&older, rule(&rotation)).filter(|id| !managed(id));
+    if let Some(warning) = undated(&found, unordered) {
         life.warn(warning);
     }
     let noted = noted(&life.notes);
@@ -210,10 +208,10 @@ pub(super) async fn rotated(client: &Backups, new: &ManualBackup, life: &mut Lif
             Ok(()) => tracing::info!(backup_id = id, "the rotation deleted an older backup"),
             Err(error) => {
                 let about = About { service: rotation.service.facts().key(), id: Some(id), name, region: "" };
-                let said = explain(Doing::Rotate, about, &error).detail;
+                let said = explain(Doing::Rotate, about, &error);
                 let ends = is_of_all(&error);
                 let left = if ends { leaving.len() - gone } else { 1 };
-                life.warn(kept(left, &said, rotation.prefix));
+                life.warn(kept(left, said, rotation.prefix));
                 if ends {
                     return;
                 }
@@ -248,12 +246,14 @@ fn is_of_all(error: &backup::Error) -> bool {
 }
 
 /// That so many were not deleted, and why the first of them was not.
-fn kept(left: usize, said: &str, prefix: &str) -> Diagnostic {
+fn kept(left: usize, Diagnostic { summary, detail, .. }: Diagnostic, prefix: &str) -> Diagnostic {
     let left = match left {
-        1 => format!("One backup of the prefix {prefix:?} more than `keep_last` is left: {said}"),
-        left => format!("{left} backups of the prefix {prefix:?} more than `keep_last` are left. Of the first: {said}"),
+        1 => format!("One backup of the prefix {prefix:?} more than `keep_last` is left: {detail}"),
+        left => {
+            format!("{left} backups of the prefix {prefix:?} more than `keep_last` are left. Of the first: {detail}")
+        }
     };
-    not_deleted(format!("The new backup is complete. {left}"))
+    Diagnostic { summary, ..not_deleted(format!("The new backup is complete. {left}")) }
 }
 
 fn not_deleted(detail: String) -> Diagnostic {

@@ -59,7 +59,7 @@ fn of_role() -> impl Iterator<Item = (&'static str, &'static Setting)> {
 }
 
 impl ProviderBlock {
-    /// The same with a value more.
+    /// The block with a value more.
     #[must_use]
     pub(in crate::provider) fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.0.insert(name, value.into());

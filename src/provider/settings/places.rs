@@ -109,7 +109,7 @@ impl Places<'_> {
         self.first(&ORDER, name)
     }
 
-    /// The same without files.
+    /// What the first place before any file says of it.
     pub(super) fn before_files(&self, name: &str) -> Option<Found> {
         self.first(&ORDER[..3], name)
     }

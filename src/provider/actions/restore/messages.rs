@@ -105,7 +105,7 @@ pub(super) fn explain(about: About<'_>, want: &NewRestore, error: &RestoreError)
                     Diagnostic::error("Restore goes on: its end was not awaited", detail)
                 }
                 Unawaited::Deadline => {
-                    let detail = detail("The time was over before the restore was; `timeout` may need more time.");
+                    let detail = detail("The timeout expired before the restore ended; `timeout` may need more time.");
                     Diagnostic::error("Restore was not completed in time", detail)
                 }
                 Unawaited::OutOfSight(cause) => {

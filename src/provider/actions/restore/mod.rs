@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::explain::About;
 use super::super::times::{check_time, moment};
-use super::super::{fields, services};
+use super::super::{client, fields, services};
 use super::{context, region_attribute, timeout_attribute};
 use crate::backup::{self, Backups, NewRestore, RestorePoint, RestoreStep};
 use crate::plugin::{Action, Attr, Attribute, Diagnostics, Path, Run, Schema, model};
@@ -108,7 +108,7 @@ impl Action<Backups> for RestoreBackup {
     async fn invoke(&self, client: &Backups, config: RestoreConfig, run: &mut Run) -> Result<(), Diagnostics> {
         let service = services::required(&config.service)?;
         let Some(point) = point(&config) else { return Err(messages::no_point().into()) };
-        let client = services::regional(client, &config.region);
+        let client = client::regional(client, &config.region);
         let context = context(run, &config.timeout, LIMIT);
         let want = want(&config, point);
         let facts = service.facts();
