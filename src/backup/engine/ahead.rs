@@ -204,7 +204,7 @@ impl Ahead {
         };
         let filter = &filter;
         let list = |context| async move {
-            pages::matching(Client { cloud, context: &context, service, bears_trouble: true }, filter).await
+            Client { cloud, context: &context, service, bears_trouble: true }.list(filter).await
         };
         newest_of(&self.ask(list).await?.iter().collect::<Vec<_>>())
     }

@@ -14,43 +14,53 @@ use tracing::{info, warn};
 use super::client::{Client, Interruption, interruption_of};
 use super::operation::Operation;
 use super::proof::{self, Before, Whose};
-use super::queue::{Begun, Queues};
+use super::queue::Begun;
 use super::{pace, pages};
-use crate::backup::{
-    Backup, Certainty, Claims, Error, Filter, Misread, NameOrigin, NewBackup, Progress, Started, Verdict,
-};
+use crate::backup::{Backup, Certainty, Error, Filter, Misread, NameOrigin, NewBackup, Progress, Started, Verdict};
 use crate::cloud::{self, Call, Context};
 
-pub(super) async fn begin(
-    operation: Operation<'_>,
-    queues: &Queues,
-    claims: &Claims,
-    want: &NewBackup,
-    progress: &dyn Progress,
-) -> Result<Started, Error> {
-    let call = operation.service.create(want)?;
-    let mut turn = queues.take(operation.client, want, &call, progress).await?;
-    let listed = match want.name_origin {
-        NameOrigin::Fixed | NameOrigin::Planned => listed(operation, want).await?,
-        NameOrigin::Random | NameOrigin::Kept => None,
-    };
-    turn.begun.names.insert(want.name.clone());
-    let begun = &turn.begun;
-    let mut creation =
-        Creation { operation, claims, want, call: &call, progress, begun, listed, lost: None, busy: None };
-    let mut started = creation.run().await?;
-    if started.certainty != Certainty::Answered {
-        started.named_before = creation.listed.map(|listed| listed.into_iter().collect());
+impl Operation<'_> {
+    /// Takes a backup: returns as soon as the cloud has begun it.
+    ///
+    /// Creates on one instance take turns in this process; while something else runs on the instance, or this run deletes the
+    /// backup that has the name, this waits. A create whose answer is lost is never sent again before a look at the cloud showed
+    /// that it did not arrive.
+    pub async fn begin(self, want: &NewBackup) -> Result<Started, Error> {
+        self.begin_telling(want, &()).await
     }
-    turn.begun.ids.insert(started.backup_id.clone());
-    Ok(started)
+
+    /// As [`Self::begin`], and tells what it waits for.
+    pub async fn begin_telling(self, want: &NewBackup, progress: &dyn Progress) -> Result<Started, Error> {
+        let operation = self;
+        let call = operation.service.create(want)?;
+        let mut turn = operation.queues.take(operation.client, want, &call, progress).await?;
+        let listed = match want.name_origin {
+            NameOrigin::Fixed | NameOrigin::Planned => listed(operation, want).await?,
+            NameOrigin::Random | NameOrigin::Kept => None,
+        };
+        turn.begun.names.insert(want.name.clone());
+        let begun = &turn.begun;
+        let mut creation = Creation { operation, want, call: &call, progress, begun, listed, lost: None, busy: None };
+        let mut started = creation.run().await?;
+        if started.certainty != Certainty::Answered {
+            started.named_before = creation.listed.map(|listed| listed.into_iter().collect());
+        }
+        turn.begun.ids.insert(started.backup_id.clone());
+        operation.claims.manage(&started.backup_id);
+        Ok(started)
+    }
+
+    /// The manual backups of that very name on the instance, newest first. After a create that had an unclear moment, more
+    /// than one means that the request arrived twice.
+    pub async fn named(self, want: &NewBackup) -> Result<Vec<Backup>, Error> {
+        let filter = Filter { name: Some(want.name.clone()), ..manual(Some(&want.instance_id)) };
+        self.list(&filter).await
+    }
 }
 
 /// A create under way.
 struct Creation<'a> {
     operation: Operation<'a>,
-    /// What this run deletes.
-    claims: &'a Claims,
     want: &'a NewBackup,
     call: &'a Call,
     progress: &'a dyn Progress,
@@ -74,7 +84,7 @@ struct Busy {
 impl Creation<'_> {
     async fn run(&mut self) -> Result<Started, Error> {
         loop {
-            let deletions = self.claims.deletions();
+            let deletions = self.operation.claims.deletions();
             let error = match self.send().await? {
                 Ok(started) => return Ok(started),
                 Err(error) => error,
@@ -166,7 +176,7 @@ impl Creation<'_> {
             let holder = self.holder().await;
             let is_free = match &holder {
                 Some(holder) => self.has_left(holder, deletions).await,
-                None => self.claims.deletions() != deletions,
+                None => self.operation.claims.deletions() != deletions,
             };
             return if is_free {
                 Ok(None)
@@ -208,15 +218,17 @@ impl Creation<'_> {
     /// as there are deletions, this one may still come.
     async fn has_left(&self, holder: &Backup, deletions: usize) -> bool {
         let since = Instant::now();
-        let (mut moves, mut quiet_since) = (self.claims.moves(), since);
+        let (mut moves, mut quiet_since) = (self.operation.claims.moves(), since);
         info!(name = self.want.name, "the backup {} has the name: waiting while this run deletes", holder.id);
         loop {
-            if self.claims.has_deleted(&holder.id, deletions) && !self.claims.is_deleting(&holder.id) {
+            if self.operation.claims.has_deleted(&holder.id, deletions)
+                && !self.operation.claims.is_deleting(&holder.id)
+            {
                 return true;
             }
-            if self.claims.moves() != moves || self.claims.deletes() {
-                (moves, quiet_since) = (self.claims.moves(), Instant::now());
-            } else if quiet_since.elapsed() >= pace::AT_THE_SAME_TIME && self.claims.gives_up(moves) {
+            if self.operation.claims.moves() != moves || self.operation.claims.deletes() {
+                (moves, quiet_since) = (self.operation.claims.moves(), Instant::now());
+            } else if quiet_since.elapsed() >= pace::AT_THE_SAME_TIME && self.operation.claims.gives_up(moves) {
                 return false;
             }
             if self.operation.rest(pace::interval(since.elapsed())).await.is_err() {
@@ -346,7 +358,7 @@ impl Creation<'_> {
         if let Some(started) = self.look_again().await? {
             return Ok(Some(started));
         }
-        let deletions = self.claims.deletions();
+        let deletions = self.operation.claims.deletions();
         let busy = if let Some(busy) = self.busy.take() {
             Busy { cause: cause.clone(), ..busy }
         } else {
@@ -427,7 +439,7 @@ impl Creation<'_> {
     /// it began may be listed before this knows of the end of its create: then the name tells.
     fn is_this_runs(&self, backup: &Backup) -> bool {
         let Begun { names, ids } = self.begun;
-        names.contains(&backup.name) || ids.contains(&backup.id) || self.claims.has_managed(&backup.id)
+        names.contains(&backup.name) || ids.contains(&backup.id) || self.operation.claims.has_managed(&backup.id)
     }
 
     /// Whether a running backup is what we were about to create, begun by somebody else: most likely by an earlier run that
@@ -455,12 +467,6 @@ async fn listed(operation: Operation<'_>, want: &NewBackup) -> Result<Option<Has
         }
         Err(error) => Err(error),
     }
-}
-
-/// The manual backups of that very name on the instance: more than one if a create whose answer was lost arrived after all.
-pub(super) async fn named(operation: Operation<'_>, want: &NewBackup) -> Result<Vec<Backup>, Error> {
-    let filter = Filter { name: Some(want.name.clone()), ..manual(Some(&want.instance_id)) };
-    pages::matching(operation.client, &filter).await
 }
 
 fn manual(instance_id: Option<&str>) -> Filter {

@@ -47,7 +47,7 @@ async fn ours(client: &Backups, context: &Context, rotation: &Rotation<'_>) -> R
         kind: Some("manual".to_owned()),
         ..Filter::default()
     };
-    let mut found = client.list(context, rotation.service, &filter).await?;
+    let mut found = client.of(context, rotation.service).list(&filter).await?;
     found.retain(|backup| retention::rotates(&backup.name, rotation.prefix));
     Ok(found)
 }
@@ -202,7 +202,7 @@ pub(super) async fn rotated(client: &Backups, new: &ManualBackup, life: &mut Lif
     for (gone, id) in leaving.iter().enumerate() {
         let name = found.iter().find(|backup| backup.id == *id).map(|backup| backup.name.as_str());
         let reference = BackupRef::new(&**id, Some(rotation.instance_id.to_owned()));
-        match client.rotate_out(&context, rotation.service, &reference).await {
+        match client.of(&context, rotation.service).rotate_out(&reference).await {
             Ok(()) => tracing::info!(backup_id = id, "the rotation deleted an older backup"),
             Err(error) => {
                 let about = About { service: rotation.service.facts().key(), id: Some(id), name, region: "" };
