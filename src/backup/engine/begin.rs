@@ -4,7 +4,6 @@
 //! instance's manual backups of that name tell what became of it, by the rule *ours* of [`proof`]: no clock is asked.
 
 use std::collections::HashSet;
-use std::ops::ControlFlow;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -306,16 +305,11 @@ impl Creation<'_> {
             begun: &self.begun.ids,
             tells_descriptions: operation.service.facts().tells_descriptions,
         };
-        let mut candidates = Vec::new();
-        pages::backups(operation.client, &manual(Some(&self.want.instance_id)), |backup| {
-            match proof::whose(&backup, &before) {
-                Whose::Foreign => {}
-                whose => candidates.push((backup, whose)),
-            }
-            ControlFlow::Continue(())
+        pages::those(operation.client, &manual(Some(&self.want.instance_id)), |backup| {
+            let whose = proof::whose(&backup, &before);
+            (whose != Whose::Foreign).then_some((backup, whose))
         })
-        .await?;
-        Ok(candidates)
+        .await
     }
 
     /// That nobody can say what became of the create.
@@ -332,17 +326,9 @@ impl Creation<'_> {
         let client = Client { context: &context, ..self.operation.client };
         for instance_id in [Some(Some(&*self.want.instance_id)), whole_project].into_iter().flatten() {
             let filter = manual(instance_id);
-            let mut holder = None;
-            let walked = pages::backups(client, &filter, |backup| {
-                if backup.name == self.want.name {
-                    holder = Some(backup);
-                    return ControlFlow::Break(());
-                }
-                ControlFlow::Continue(())
-            });
-            match walked.await {
-                Ok(_) if holder.is_some() => return holder,
-                Ok(_) => {}
+            match pages::first(client, &filter, |backup| backup.name == self.want.name).await {
+                Ok((Some(holder), _)) => return Some(holder),
+                Ok((None, _)) => {}
                 Err(error) => {
                     warn!(name = self.want.name, "the backup that has the name was not found: {error}");
                     return None;
@@ -423,16 +409,8 @@ impl Creation<'_> {
     /// A manual backup that runs on the instance, as far as the list tells.
     async fn running(&self) -> Option<Backup> {
         let filter = manual(Some(&self.want.instance_id));
-        let mut running = None;
-        let walked = pages::backups(self.operation.client, &filter, |backup| {
-            if backup.instance_id == self.want.instance_id && backup.status.runs() {
-                running = Some(backup);
-                return ControlFlow::Break(());
-            }
-            ControlFlow::Continue(())
-        });
-        walked.await.ok()?;
-        running
+        let runs = |backup: &Backup| backup.instance_id == self.want.instance_id && backup.status.runs();
+        pages::first(self.operation.client, &filter, runs).await.ok()?.0
     }
 
     /// Whether this run has asked for that backup, or manages it. Of what it asked for the answer may have been lost, and what
@@ -451,16 +429,10 @@ impl Creation<'_> {
 
 /// The ids that have the name on the instance before the create; `None` if that cannot be read for the moment.
 async fn listed(operation: Operation<'_>, want: &NewBackup) -> Result<Option<HashSet<String>>, Error> {
-    let mut listed = HashSet::new();
     let filter = manual(Some(&want.instance_id));
-    let walked = pages::backups(operation.client, &filter, |backup| {
-        if backup.name == want.name {
-            listed.insert(backup.id);
-        }
-        ControlFlow::Continue(())
-    });
-    match walked.await {
-        Ok(_) => Ok(Some(listed)),
+    let its_id = |backup: Backup| (backup.name == want.name).then_some(backup.id);
+    match pages::those(operation.client, &filter, its_id).await {
+        Ok(listed) => Ok(Some(listed.into_iter().collect())),
         Err(Error::Cloud(error)) if interruption_of(&error).is_none() => {
             warn!(name = want.name, "what has the name before the create could not be read: {error}");
             Ok(None)

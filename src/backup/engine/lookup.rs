@@ -1,7 +1,6 @@
 //! Where is the backup of that id? One call says it, or a search through lists; and what owners read for several.
 
 use std::collections::{HashMap, HashSet};
-use std::ops::ControlFlow;
 
 use tokio::time::Instant;
 
@@ -182,19 +181,11 @@ async fn searched(
 ) -> Result<Option<Backup>, Error> {
     let filter = Filter { instance_id, ..Filter::default() };
     for _ in 0..times {
-        let mut found = None;
-        let walked = pages::backups(client, &filter, |item| {
-            if item.id == backup.id {
-                found = Some(item);
-                return ControlFlow::Break(());
-            }
-            ControlFlow::Continue(())
-        })
-        .await?;
+        let (found, read) = pages::first(client, &filter, |item| item.id == backup.id).await?;
         if let Some(found) = found {
             return completed(found, backup).map(Some);
         }
-        if walked.pages == 1 {
+        if read.pages == 1 {
             break;
         }
     }

@@ -37,14 +37,14 @@ use std::sync::{Arc, Weak};
 
 use tokio::time::{Instant, sleep};
 
-pub use self::ahead::{Ahead, Outlook, Sight};
+pub use self::ahead::{Ahead, Outlook, Preview, Sight};
 use self::client::{Ask, Client};
 pub use self::operation::Operation;
 use self::poller::Pollers;
 pub use self::progress::Progress;
 use self::queue::Queues;
 pub use self::remove::StopOutcome;
-use super::{Backup, Claims, Error, Intent, Service};
+use super::{Claims, Error, Intent, Service};
 use crate::cloud::{Cloud, Context};
 
 /// Backups in one region. Cheap to clone; all clones, also those of other regions, share the turns that creates take,
@@ -149,37 +149,14 @@ impl Backups {
         &self.ahead
     }
 
-    /// What a planned create on that instance will meet, and one with that name.
-    pub async fn outlook(&self, service: &'static dyn Service, instance_id: &str, name: Option<&str>) -> Outlook {
-        if !self.has_preflight {
-            return Outlook::default();
-        }
-        self.ahead.outlook(&self.cloud, service, instance_id, name).await
+    /// What this run's plans ask of that service here.
+    pub fn ahead_of(&self, service: &'static dyn Service) -> Preview<'_> {
+        Preview { ahead: &self.ahead, cloud: &self.cloud, service, has_preflight: self.has_preflight }
     }
 
     /// Whether a plan asks what its creates will meet.
     pub fn has_preflight(&self) -> bool {
         self.has_preflight
-    }
-
-    /// An instance as a plan sees it; nothing if there are too many to tell with few calls. Without an answer, the first plan
-    /// of a run learns why.
-    pub async fn sight(
-        &self,
-        service: &'static dyn Service,
-        instance_id: &str,
-    ) -> Result<Option<Sight>, Option<Error>> {
-        self.ahead.sight(&self.cloud, service, instance_id).await
-    }
-
-    /// The newest completed manual backup of an instance as a plan sees it, if there is one. Without an answer as
-    /// [`Self::sight`].
-    pub async fn newest_completed(
-        &self,
-        service: &'static dyn Service,
-        instance_id: &str,
-    ) -> Result<Option<Backup>, Option<Error>> {
-        self.ahead.newest_completed(&self.cloud, service, instance_id).await
     }
 
     /// The region.
@@ -207,7 +184,7 @@ impl Backups {
         self.ahead.ask(|context| async move { self.project_id(&context).await }).await.ok()
     }
 
-    /// Why there is no project for calls of this region, if IAM says so to a plan. Without an answer as [`Self::sight`].
+    /// Why there is no project for calls of this region, if IAM says so to a plan. Without an answer as [`Preview::sight`].
     pub async fn no_project(&self) -> Result<Option<crate::cloud::Error>, Option<Error>> {
         if !self.has_preflight || self.claims.applies() {
             return Ok(None);

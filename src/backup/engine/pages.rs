@@ -12,9 +12,9 @@ use super::pace;
 use crate::backup::{Backup, Error, Filter, Instance, Misread, NewRestore, Page, Unsupported};
 use crate::cloud::{Call, Reply};
 
-/// What a walk through a list was like.
+/// How much of a list was read.
 #[derive(Debug, Default)]
-pub(super) struct Walked {
+pub(super) struct PagesRead {
     /// How many pages were read.
     pub(super) pages: u32,
     /// The cloud says that there are more records than were wanted.
@@ -80,7 +80,7 @@ impl Client<'_> {
     pub async fn list_few(self, filter: &Filter, most: u64) -> Result<Option<Vec<Backup>>, Error> {
         let mut found = Vec::new();
         let mut seen = 0;
-        let walked = backups_up_to(self, filter, Some(most), |backup| {
+        let read = backups_up_to(self, filter, Some(most), |backup| {
             seen += 1;
             if matches(filter, &backup) {
                 found.push(backup);
@@ -88,7 +88,7 @@ impl Client<'_> {
             if seen > most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })
         .await?;
-        Ok((seen <= most && !walked.is_too_long).then_some(found))
+        Ok((seen <= most && !read.is_too_long).then_some(found))
     }
 
     /// Hands every backup that matches to `each` as its page comes, in the cloud's order, until it breaks off; and why a record
@@ -139,7 +139,7 @@ async fn instances(
     let service = client.service;
     let limit = service.facts().page_limit;
     let (mut found, mut unread) = (Vec::new(), Vec::new());
-    walk(
+    read_pages(
         client,
         |offset| Ok(vec![service.instances(name, offset, limit)]),
         |reply| if_unread.checked(service.instance_records(reply)?),
@@ -166,7 +166,7 @@ pub(super) async fn lists_target(client: Client<'_>, want: &NewRestore) -> Resul
         return Ok(None);
     }
     let mut listed = false;
-    walk(
+    read_pages(
         client,
         |offset| Ok(service.restorable(want, offset, limit).into_iter().collect()),
         |reply| service.restorable_read(reply),
@@ -181,13 +181,34 @@ pub(super) async fn lists_target(client: Client<'_>, want: &NewRestore) -> Resul
     Ok(Some(listed))
 }
 
-/// Hands every backup once to `each` until it breaks off. The filter narrows only what the service can narrow.
-pub(super) async fn backups(
+/// The first backup of a list that is the one meant. Here and in [`those`] the filter narrows only what the service can narrow.
+pub(super) async fn first(
     client: Client<'_>,
     filter: &Filter,
-    each: impl FnMut(Backup) -> ControlFlow<()>,
-) -> Result<Walked, Error> {
-    backups_up_to(client, filter, None, each).await
+    is_it: impl Fn(&Backup) -> bool,
+) -> Result<(Option<Backup>, PagesRead), Error> {
+    let mut found = None;
+    let read = backups_up_to(client, filter, None, |backup| {
+        found = Some(backup).filter(&is_it);
+        if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })
+    .await?;
+    Ok((found, read))
+}
+
+/// All backups of a list that something is made of.
+pub(super) async fn those<T>(
+    client: Client<'_>,
+    filter: &Filter,
+    make: impl Fn(Backup) -> Option<T>,
+) -> Result<Vec<T>, Error> {
+    let mut made = Vec::new();
+    backups_up_to(client, filter, None, |backup| {
+        made.extend(make(backup));
+        ControlFlow::Continue(())
+    })
+    .await?;
+    Ok(made)
 }
 
 /// Hands each record that matches, or that cannot be read, to `each` until it breaks off. What is asked for and not told cannot
@@ -198,7 +219,7 @@ async fn records(
     if_unread: Unread,
     mut each: impl FnMut(Result<Backup, Misread>) -> ControlFlow<()>,
 ) -> Result<(), Error> {
-    walk(
+    read_pages(
         client,
         calls(client, filter),
         |reply| if_unread.checked(client.service.records(reply)?),
@@ -217,15 +238,15 @@ async fn records(
     .map(drop)
 }
 
-/// As [`backups`]. With `most`, the cloud's word about the total is good enough: the list ends where it is reached, and at once
+/// Hands every backup once to `each` until it breaks off. With `most`, the cloud's word about the total is good enough: the list ends where it is reached, and at once
 /// where it is larger than that.
 async fn backups_up_to(
     client: Client<'_>,
     filter: &Filter,
     most: Option<u64>,
     each: impl FnMut(Backup) -> ControlFlow<()>,
-) -> Result<Walked, Error> {
-    walk(
+) -> Result<PagesRead, Error> {
+    read_pages(
         client,
         calls(client, filter),
         |reply| client.service.listed(reply),
@@ -275,27 +296,27 @@ pub(super) fn matches(filter: &Filter, backup: &Backup) -> bool {
         && filter.begin_before.is_none_or(|before| backup.begin.is_some_and(|begin| begin <= before))
 }
 
-async fn walk<T>(
+async fn read_pages<T>(
     client: Client<'_>,
     calls: impl Fn(u64) -> Result<Vec<Call>, Unsupported>,
     read: impl Fn(&Reply) -> Result<Page<T>, Misread>,
     id: impl Fn(&T) -> Option<&String>,
     most: Option<u64>,
     mut each: impl FnMut(T) -> ControlFlow<()>,
-) -> Result<Walked, Error> {
+) -> Result<PagesRead, Error> {
     let limit = usize::try_from(client.service.facts().page_limit).unwrap_or(usize::MAX);
-    let mut walked = Walked::default();
+    let mut turned = PagesRead::default();
     let mut seen = HashSet::new();
     for kind in 0..calls(0)?.len() {
         let (mut offset, mut promise, mut doubted) = (0, Promise::default(), false);
         while let Some(call) = calls(offset)?.into_iter().nth(kind) {
             let reply = client.send(&call).await?;
             let page = read(&reply).map_err(|Misread(reason)| client.misread(&call, &reply, reason))?;
-            walked.pages += 1;
+            turned.pages += 1;
             let total = page.total.filter(|_| most.is_some());
-            walked.is_too_long |= total > most;
-            if walked.is_too_long {
-                return Ok(walked);
+            turned.is_too_long |= total > most;
+            if turned.is_too_long {
+                return Ok(turned);
             }
             let length = page.items.len();
             let mut new = 0;
@@ -304,7 +325,7 @@ async fn walk<T>(
                 if id(&item).is_none_or(|id| seen.insert(id.clone())) {
                     new += 1;
                     if each(item).is_break() {
-                        return Ok(walked);
+                        return Ok(turned);
                     }
                 }
             }
@@ -330,12 +351,12 @@ async fn walk<T>(
                 }
                 break;
             }
-            if walked.pages >= pace::MAX_PAGES || seen.len() > pace::MAX_RECORDS {
+            if turned.pages >= pace::MAX_PAGES || seen.len() > pace::MAX_RECORDS {
                 let reason =
-                    format!("the list has no end: {} pages with {} records were read", walked.pages, seen.len());
+                    format!("the list has no end: {} pages with {} records were read", turned.pages, seen.len());
                 return Err(client.misread(&call, &reply, reason).into());
             }
         }
     }
-    Ok(walked)
+    Ok(turned)
 }

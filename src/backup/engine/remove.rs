@@ -1,6 +1,5 @@
 //! Stopping and deleting backups, until it is seen that they run no more or are gone.
 
-use std::ops::ControlFlow;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -437,14 +436,9 @@ async fn stopped(
 /// What else runs on the instance of that backup.
 async fn others(operation: Operation<'_>, backup: &Backup) -> Result<Vec<Backup>, Error> {
     let filter = Filter { instance_id: Some(backup.instance_id.clone()), ..Filter::default() };
-    let mut others = Vec::new();
-    pages::backups(operation.client, &filter, |other| {
+    pages::those(operation.client, &filter, |other| {
         let here = other.instance_id.is_empty() || other.instance_id == backup.instance_id;
-        if other.id != backup.id && here && other.status.runs() {
-            others.push(other);
-        }
-        ControlFlow::Continue(())
+        (other.id != backup.id && here && other.status.runs()).then_some(other)
     })
-    .await?;
-    Ok(others)
+    .await
 }
