@@ -11,7 +11,7 @@
 //! * `next`, `poller`: what many need at the same time is asked once, by its owner.
 //! * `pages`: lists that always end.
 //! * `ahead`: what a plan asks before anything is done.
-//! * `proof`, `pace`: the rules by which claims are made, and every interval and bound.
+//! * `proof`, `pace`: what counts as proof, and every interval and bound.
 
 mod ahead;
 mod begin;
