@@ -202,13 +202,13 @@ pub(super) async fn those<T>(
     filter: &Filter,
     make: impl Fn(Backup) -> Option<T>,
 ) -> Result<Vec<T>, Error> {
-    let mut made = Vec::new();
+    let mut found = Vec::new();
     backups_up_to(client, filter, None, |backup| {
-        made.extend(make(backup));
+        found.extend(make(backup));
         ControlFlow::Continue(())
     })
     .await?;
-    Ok(made)
+    Ok(found)
 }
 
 /// Hands each record that matches, or that cannot be read, to `each` until it breaks off. What is asked for and not told cannot
