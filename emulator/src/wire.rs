@@ -1,7 +1,7 @@
 //! A request and its answer as values: nothing here touches a socket.
 
-use bytes::Bytes;
 use http::{HeaderMap, Method};
+use hyper::body::Bytes;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 

@@ -23,7 +23,7 @@ use secrecy::SecretString;
 
 pub use answers::{Blamed, Certainty, Codes, Idle, Job, JobStatus, Misread, Page, Started, Unsupported, Verdict};
 pub use claims::{Claim, Claims, Intent, PlannedPruning, Standing};
-pub use engine::{Ahead, Backups, Mark, Outlook, Progress, Prospect, Sight, StopOutcome};
+pub use engine::{Ahead, Backups, Mark, Operation, Outlook, Preview, Progress, Prospect, Sight, StopOutcome};
 pub use error::{Doubt, Error, RestoreError, Unawaited, Unfit};
 pub use restore::{NewRestore, RestorePoint, RestoreStep, Span};
 pub use service::{Choice, Facts, Service, StopScope};

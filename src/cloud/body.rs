@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use bytes::Bytes;
+use hyper::body::Bytes;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value as Json;

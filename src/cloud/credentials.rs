@@ -56,7 +56,7 @@ pub(super) enum TokenScope {
 /// What we hold.
 #[derive(Clone, Debug)]
 pub(super) struct Credential {
-    pub(super) proof: Authentication,
+    pub(super) authentication: Authentication,
     /// The project that a token is bound to.
     pub(super) project_id: Option<String>,
     /// Tells apart what was fetched at different times; zero for what cannot be fetched.
@@ -66,8 +66,8 @@ pub(super) struct Credential {
 }
 
 impl Credential {
-    fn permanent(proof: Authentication) -> Self {
-        Credential { proof, project_id: None, serial: 0, renew_at: None, expires_at: None }
+    fn permanent(authentication: Authentication) -> Self {
+        Credential { authentication, project_id: None, serial: 0, renew_at: None, expires_at: None }
     }
 
     /// Whether a new one may be had if this one is refused.
@@ -283,9 +283,10 @@ impl CredentialCache {
             Err(why) => return Err(failed(&why)),
         };
         let json = serde_json::from_slice::<Json>(&text).unwrap_or_default();
-        let (proof, expires_at) = temporary(&json, &CREDENTIAL).ok_or_else(|| failed("it handed out no keys"))?;
+        let (authentication, expires_at) =
+            temporary(&json, &CREDENTIAL).ok_or_else(|| failed("it handed out no keys"))?;
         let ends_in = life(Some(&expires_at), None);
-        Ok(self.renewed(proof, ends_in, |life| METADATA_MARGIN.min(life / 2)))
+        Ok(self.renewed(authentication, ends_in, |life| METADATA_MARGIN.min(life / 2)))
     }
 
     /// Keys of an agency, with the configured credentials.
@@ -321,7 +322,7 @@ impl CredentialCache {
         role: &AssumeRole,
         base: &Credential,
     ) -> Result<Credential, Error> {
-        let signed = matches!(base.proof, Authentication::Key { .. });
+        let signed = matches!(base.authentication, Authentication::Key { .. });
         let account_id = if signed { self.account_id(line, context, base).await? } else { None };
         // The token service wants a signature; everything else can be had from IAM itself.
         let sts = role.domain_id.as_deref().filter(|_| signed).zip(endpoint::sts(line.settings));
@@ -333,11 +334,11 @@ impl CredentialCache {
             (Outgoing::post(IAM.key, url, by_name(role)), &CREDENTIAL)
         };
         let ask = ask.for_account(account_id.as_deref());
-        let answer = line.wire.ask(context, &ask, &base.proof, &mut Tries::default()).await?;
-        let (proof, expires_at) = temporary(&answer.body.json(), names)
+        let answer = line.wire.ask(context, &ask, &base.authentication, &mut Tries::default()).await?;
+        let (authentication, expires_at) = temporary(&answer.body.json(), names)
             .ok_or_else(|| misread(&ask, &answer, "it holds no keys, or only some of them"))?;
         let ends_in = life(Some(&expires_at), answer.head.date);
-        Ok(self.renewed(proof, ends_in, |life| TOKEN_MARGIN.min(life / 4)))
+        Ok(self.renewed(authentication, ends_in, |life| TOKEN_MARGIN.min(life / 4)))
     }
 
     /// The account of the access key. Requests for an agency are signed for it; without it they mostly work, too.
@@ -351,7 +352,7 @@ impl CredentialCache {
             return Ok(id.clone());
         }
         let ask = Outgoing::get(IAM.key, line.iam("/v3/auth/domains", &[])?);
-        let id = match line.wire.ask(context, &ask, &base.proof, &mut Tries::default()).await {
+        let id = match line.wire.ask(context, &ask, &base.authentication, &mut Tries::default()).await {
             Ok(answer) => answer.body.json().pointer("/domains/0/id").and_then(Json::as_str).map(str::to_owned),
             Err(error @ (Error::Stopped { .. } | Error::DeadlinePassed { .. } | Error::Setup(_))) => return Err(error),
             Err(error) if error.refusal().is_some_and(super::Refusal::rejects_credentials) => return Err(error),
@@ -363,12 +364,17 @@ impl CredentialCache {
         Ok(self.account_id.get_or_init(|| id).clone())
     }
 
-    fn renewed(&self, proof: Authentication, life: Option<Duration>, margin: fn(Duration) -> Duration) -> Credential {
+    fn renewed(
+        &self,
+        authentication: Authentication,
+        life: Option<Duration>,
+        margin: fn(Duration) -> Duration,
+    ) -> Credential {
         let now = Instant::now();
         // A life so long that it cannot be counted needs no renewal.
         let after = |wait: Duration| now.checked_add(wait);
         Credential {
-            proof,
+            authentication,
             project_id: None,
             serial: self.next_serial(),
             renew_at: life.and_then(|life| after(life.saturating_sub(margin(life)))),
@@ -406,12 +412,12 @@ const CREDENTIALS_V5: Names = Names {
 fn temporary(json: &Json, names: &Names) -> Option<(Authentication, String)> {
     let object = json.get(names.object)?;
     let text = |name: &str| object.get(name).and_then(Json::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
-    let proof = Authentication::Key {
+    let authentication = Authentication::Key {
         access_key: text(names.access_key)?,
         secret_key: SecretString::from(text(names.secret_key)?),
         security_token: Some(SecretString::from(text(names.security_token)?)),
     };
-    Some((proof, text(names.expires_at).unwrap_or_default()))
+    Some((authentication, text(names.expires_at).unwrap_or_default()))
 }
 
 /// How long something lives, by the cloud's clock where it is known. Unknown if the text is no time: then it is used
@@ -601,9 +607,9 @@ mod tests {
     fn keys_are_taken_as_a_set() {
         let example: Json =
             serde_json::from_str(include_str!("../../tests/data/cloud-api/iam.assume-role.response.json")).unwrap();
-        let (proof, expires_at) = temporary(&example, &CREDENTIAL).unwrap();
+        let (authentication, expires_at) = temporary(&example, &CREDENTIAL).unwrap();
         assert!(
-            matches!(proof, Authentication::Key { access_key, security_token: Some(_), .. } if access_key == "AK0EXAMPLE000000TEMP")
+            matches!(authentication, Authentication::Key { access_key, security_token: Some(_), .. } if access_key == "AK0EXAMPLE000000TEMP")
         );
         assert_eq!(expires_at, "2025-06-03T09:00:00.000000Z");
         let v5 = json!({"credentials": {

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER};
+use hyper::body::Bytes;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use secrecy::SecretString;

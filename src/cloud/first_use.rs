@@ -25,9 +25,14 @@ pub(super) struct Turn<'a> {
 
 impl FirstUse {
     /// Waits until this call may show the key; an error if it was refused before.
-    pub(super) async fn turn(&self, context: &Context, call: &str, proof: &Authentication) -> Result<Turn<'_>, Error> {
-        // Temporary keys are renewed when they are refused, and other kinds of proof cannot be locked.
-        let permanent = matches!(proof, Authentication::Key { security_token: None, .. });
+    pub(super) async fn turn(
+        &self,
+        context: &Context,
+        call: &str,
+        authentication: &Authentication,
+    ) -> Result<Turn<'_>, Error> {
+        // Temporary keys are renewed when they are refused, and other kinds cannot be locked.
+        let permanent = matches!(authentication, Authentication::Key { security_token: None, .. });
         if !permanent || self.accepted.load(Ordering::Acquire) {
             return Ok(Turn { accepted: &self.accepted, refusal: None });
         }

@@ -53,18 +53,18 @@ const CALLER: &str = "/v5/caller-identity";
 impl Cloud {
     /// Asks IAM who acts, and how the project is called. What may not be asked is an error in its place.
     pub async fn identity(&self, context: &Context, project_id: &str) -> Caller {
-        let proof = match self.proof(context).await {
-            Ok(proof) => proof,
+        let authentication = match self.authentication(context).await {
+            Ok(authentication) => authentication,
             Err(why) => return Caller { account: Err(why.clone()), user: Err(why.clone()), project: Err(why) },
         };
-        let hidden = Hidden::new(proof.secrets().map(ExposeSecret::expose_secret));
-        let caller = self.caller_by(context, &proof, project_id).await;
+        let hidden = Hidden::new(authentication.secrets().map(ExposeSecret::expose_secret));
+        let caller = self.caller_by(context, &authentication, project_id).await;
         let shown = |found: Result<IamEntity, Error>| found.map(|entity| entity.shown(&hidden));
         Caller { account: shown(caller.account), user: shown(caller.user), project: shown(caller.project) }
     }
 
-    async fn caller_by(&self, context: &Context, proof: &Authentication, project_id: &str) -> Caller {
-        if let Authentication::Key { access_key, security_token, .. } = proof {
+    async fn caller_by(&self, context: &Context, authentication: &Authentication, project_id: &str) -> Caller {
+        if let Authentication::Key { access_key, security_token, .. } = authentication {
             return Caller {
                 account: self.iam(context, ACCOUNTS).await.and_then(|told| known(&told, "/domains/0", ACCOUNTS)),
                 user: match security_token {

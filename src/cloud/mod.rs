@@ -3,7 +3,7 @@
 //! Reference: the API gateway's request signing (`SDK-HMAC-SHA256`), IAM v3 tokens, and the error bodies of the
 //! gateway, of IAM and of the database services.
 //!
-//! From the top: [`Cloud`] (`transport`) turns a [`Call`] into an address (`endpoint`) and asks with the proof of who
+//! From the top: [`Cloud`] (`transport`) turns a [`Call`] into an address (`endpoint`) and asks with what shows who
 //! we are (`credentials`, `project`; `slot` lets one fetch what many want). `wire` signs (`sign`), sends, reads
 //! (`decode`, without what `hidden` knows) and repeats (`retry`, `limiter`); `proxy` and `authorities` say through whom
 //! and whom to trust, `obstacle` why there was no connection, and `tunnel` asks a proxy why it refused one.
@@ -122,7 +122,7 @@ impl Call {
         Call { body, ..Call::new(product, Method::POST, path, false) }
     }
 
-    /// A call that sets something; not safe to repeat unless the caller says so.
+    /// A call that sets something; not safe to repeat unless whoever makes it says so.
     pub fn put(product: &'static Product, path: impl Into<String>, body: Option<Json>) -> Self {
         Call { body, ..Call::new(product, Method::PUT, path, false) }
     }

@@ -1,6 +1,6 @@
 //! Request signing, `SDK-HMAC-SHA256`: request, key and time in, one header out.
 //!
-//! Pure. The caller chooses which headers are signed; [`headers`] is our own choice: `host` and every `x-` header, and
+//! Pure. Whoever asks chooses which headers are signed; [`headers`] is our own choice: `host` and every `x-` header, and
 //! none of those that HTTP stacks and proxies rewrite (`content-type`, `user-agent`, `accept`).
 
 use std::borrow::Cow;

@@ -32,7 +32,7 @@ impl<T: Clone> Slot<T> {
     /// The value if it is `fresh`, else a new one. When fetching fails, an old value that is still `usable` will do.
     ///
     /// Those who waited while a fetch failed share its failure instead of trying one after the other. `call` is what
-    /// the caller is about, for errors.
+    /// the operation is about, for errors.
     pub(super) async fn get(
         &self,
         context: &Context,
@@ -58,7 +58,7 @@ impl<T: Clone> Slot<T> {
                 state.failure = None;
                 Ok(value)
             }
-            // These belong to the caller who was asked to stop or ran out of time, not to the others.
+            // These belong to the operation that was asked to stop or ran out of time, not to the others.
             Err(error @ (Error::Stopped { .. } | Error::DeadlinePassed { .. })) => old.ok_or(error),
             Err(error) => {
                 state.failure = Some((Instant::now(), error.clone()));

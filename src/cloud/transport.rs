@@ -179,8 +179,8 @@ impl Cloud {
     }
 
     /// What requests carry now to be let in.
-    pub(super) async fn proof(&self, context: &Context) -> Result<Authentication, Error> {
-        self.held(context, "the sign-in").await.map(|held| held.proof)
+    pub(super) async fn authentication(&self, context: &Context) -> Result<Authentication, Error> {
+        self.held(context, "the sign-in").await.map(|held| held.authentication)
     }
 
     /// The project of the token that IAM gave at the sign-in, if it gave one.
@@ -274,7 +274,7 @@ impl Cloud {
             return Some(Error::Setup(format!("the account has no project {id}: {remedy}")));
         };
         let own = source.own(self.access(), context, &all.named()).await.ok()?;
-        let ours = wire.ask(context, &all, &own.proof, &mut Tries::default()).await.ok()?;
+        let ours = wire.ask(context, &all, &own.authentication, &mut Tries::default()).await.ok()?;
         let account = role.domain_name.as_ref().or(role.domain_id.as_ref()).map_or("", String::as_str);
         let agency = format!("the account {account}, for which the agency {} acts", role.agency_name);
         Some(Error::Setup(match project::by_id(&ours.body.json(), id) {
@@ -293,7 +293,7 @@ impl Cloud {
         let mut renewed = false;
         loop {
             let held = self.held(context, &call).await?;
-            match wire.ask(context, ask, &held.proof, &mut tries).await {
+            match wire.ask(context, ask, &held.authentication, &mut tries).await {
                 Err(Error::Refused { refusal, .. })
                     if !renewed && held.renewable() && refusal.rejects_credentials() =>
                 {

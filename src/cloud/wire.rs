@@ -178,7 +178,7 @@ impl Sender {
         &self,
         context: &Context,
         ask: &Outgoing<'_>,
-        proof: &Authentication,
+        authentication: &Authentication,
         tries: &mut Tries,
     ) -> Result<RawReply, Error> {
         let call = ask.named();
@@ -190,7 +190,7 @@ impl Sender {
             if Instant::now() >= context.deadline {
                 return Err(Error::DeadlinePassed { call, last: tries.last.take() });
             }
-            let turn = self.first_use.turn(context, &call, proof).await?;
+            let turn = self.first_use.turn(context, &call, authentication).await?;
             let permit = match self.limiter.enter(&host, context).await {
                 Ok(permit) => permit,
                 Err(NotAdmitted::Stopped) => return Err(Error::Stopped { call }),
@@ -200,7 +200,7 @@ impl Sender {
             };
             let limit = self.limit(context, ask);
             let begun = *tries.begun.get_or_insert_with(Instant::now);
-            let mut failure = match self.attempt(context, ask, proof, limit, tries.made + 1).await? {
+            let mut failure = match self.attempt(context, ask, authentication, limit, tries.made + 1).await? {
                 Ok(answer) => {
                     permit.passed();
                     turn.ends(None);
@@ -325,13 +325,13 @@ impl Sender {
         &self,
         context: &Context,
         ask: &Outgoing<'_>,
-        proof: &Authentication,
+        authentication: &Authentication,
         limit: Instant,
         attempt: u32,
     ) -> Result<Result<RawReply, FailedAttempt>, Error> {
         let body = ask.body.as_ref().map(Json::to_string).unwrap_or_default();
         let signed_at = Timestamp::now();
-        let headers = self.headers(ask, proof, &body, signed_at)?;
+        let headers = self.headers(ask, authentication, &body, signed_at)?;
         let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let signature = authorization.rsplit_once('=').map(|(_, signature)| signature.to_owned());
         let route = self.route(&ask.url);
@@ -362,7 +362,7 @@ impl Sender {
                 Err(FailedAttempt::Broken("no complete answer, and we were asked to stop".to_owned()))
             }
         };
-        let hidden = hidden(ask, proof, signature.as_deref());
+        let hidden = hidden(ask, authentication, signature.as_deref());
         let ended = ended.and_then(|(head, mut body)| {
             if !head.is_good() {
                 body.truncate(LARGEST_REFUSAL);
@@ -372,7 +372,7 @@ impl Sender {
         });
         let mut ended = ended.map_err(|failure| failure.shown(&hidden).with_clock(signed_at));
         if let Err(FailedAttempt::Refused(refusal)) = &mut ended
-            && matches!(proof, Authentication::Key { security_token: None, .. })
+            && matches!(authentication, Authentication::Key { security_token: None, .. })
         {
             refusal.unsent_token = self.unsent_token.clone().filter(|_| refusal.may_lack_token());
         }
@@ -380,7 +380,7 @@ impl Sender {
         if let Err(FailedAttempt::Refused(refusal)) = &ended
             && refusal.message.contains("verify aksk signature fail")
         {
-            tracing::debug!(canonical_request = canonical(ask, proof, &body, signed_at), "what was signed");
+            tracing::debug!(canonical_request = canonical(ask, authentication, &body, signed_at), "what was signed");
         }
         Ok(ended)
     }
@@ -388,7 +388,7 @@ impl Sender {
     fn headers(
         &self,
         ask: &Outgoing<'_>,
-        proof: &Authentication,
+        authentication: &Authentication,
         body: &str,
         now: Timestamp,
     ) -> Result<HeaderMap, Error> {
@@ -403,7 +403,7 @@ impl Sender {
         for (name, value) in ask.headers {
             put(&mut headers, name, value, false)?;
         }
-        match proof {
+        match authentication {
             Authentication::Nobody => {}
             Authentication::Token(token) => {
                 put(&mut headers, "X-Auth-Token", token.expose_secret(), true)?;
@@ -633,9 +633,9 @@ async fn stopped(context: &Context, grace: Duration) {
 }
 
 /// What we sent and nobody is to see.
-fn hidden(ask: &Outgoing<'_>, proof: &Authentication, signature: Option<&str>) -> Hidden {
+fn hidden(ask: &Outgoing<'_>, authentication: &Authentication, signature: Option<&str>) -> Hidden {
     let password = ask.body.as_ref().and_then(|body| body.pointer("/auth/identity/password/user/password"));
-    let secrets = proof.secrets().map(ExposeSecret::expose_secret).chain(password.and_then(Json::as_str));
+    let secrets = authentication.secrets().map(ExposeSecret::expose_secret).chain(password.and_then(Json::as_str));
     Hidden::new(secrets.chain(signature))
 }
 
@@ -646,9 +646,9 @@ fn signed<'a>(ask: &Outgoing<'a>, ours: &[(&'static str, &'a str)]) -> Vec<(&'a 
 }
 
 /// What was signed, for comparison with what the gateway says it saw; without the security token.
-fn canonical(ask: &Outgoing<'_>, proof: &Authentication, body: &str, now: Timestamp) -> String {
+fn canonical(ask: &Outgoing<'_>, authentication: &Authentication, body: &str, now: Timestamp) -> String {
     let date = sign::date_text(now);
-    let token = match proof {
+    let token = match authentication {
         Authentication::Key { security_token: Some(_), .. } => Some("***"),
         _ => None,
     };

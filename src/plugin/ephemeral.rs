@@ -1,7 +1,7 @@
 //! Ephemeral resources: values that exist while a run needs them and are stored nowhere.
 
 use std::future::Future;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -76,11 +76,6 @@ impl Lease {
     /// Cancelled when running operations are to stop.
     pub fn stop(&self) -> &CancellationToken {
         &self.stop
-    }
-
-    /// Renews it after so long.
-    pub fn renew_after(&mut self, time: Duration) {
-        self.renew_at = Some(SystemTime::now() + time);
     }
 
     /// What is left of the operation: warnings, the time to renew, the private values.

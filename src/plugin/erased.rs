@@ -217,43 +217,25 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Held<R> {
     }
 
     fn create<'a>(&'a self, client: &'a C, planned: Value, start: Start) -> Boxed<'a, Ended<Value>> {
-        Box::pin(async move {
-            let mut life = begin(start);
-            let result =
-                caught(async { self.inner.create(client, typed(planned)?, &mut life).await.map(Field::into_value) })
-                    .await;
-            ended(life, result)
-        })
+        Box::pin(operated(start, async move |life| {
+            self.inner.create(client, typed(planned)?, life).await.map(Field::into_value)
+        }))
     }
 
     fn read<'a>(&'a self, client: &'a C, state: Value, start: Start) -> Boxed<'a, Ended<Option<Value>>> {
-        Box::pin(async move {
-            let mut life = begin(start);
-            let result = caught(async {
-                self.inner.read(client, typed(state)?, &mut life).await.map(|found| found.map(Field::into_value))
-            })
-            .await;
-            ended(life, result)
-        })
+        Box::pin(operated(start, async move |life| {
+            self.inner.read(client, typed(state)?, life).await.map(|found| found.map(Field::into_value))
+        }))
     }
 
     fn update<'a>(&'a self, client: &'a C, prior: Value, planned: Value, start: Start) -> Boxed<'a, Ended<Value>> {
-        Box::pin(async move {
-            let mut life = begin(start);
-            let result = caught(async {
-                self.inner.update(client, typed(prior)?, typed(planned)?, &mut life).await.map(Field::into_value)
-            })
-            .await;
-            ended(life, result)
-        })
+        Box::pin(operated(start, async move |life| {
+            self.inner.update(client, typed(prior)?, typed(planned)?, life).await.map(Field::into_value)
+        }))
     }
 
     fn delete<'a>(&'a self, client: &'a C, state: Value, start: Start) -> Boxed<'a, Ended<()>> {
-        Box::pin(async move {
-            let mut life = begin(start);
-            let result = caught(async { self.inner.delete(client, typed(state)?, &mut life).await }).await;
-            ended(life, result)
-        })
+        Box::pin(operated(start, async move |life| self.inner.delete(client, typed(state)?, life).await))
     }
 
     fn import(&self, client: &C, id: &str) -> Result<Value, Diagnostics> {
@@ -280,20 +262,19 @@ impl<C: Send + Sync + 'static, R: Resource<C>> AnyResource<C> for Held<R> {
 
 impl<C: Send + Sync + 'static, D: DataSource<C>> AnyDataSource<C> for Held<D> {
     fn read<'a>(&'a self, client: &'a C, config: Value, start: Start) -> Boxed<'a, Ended<Value>> {
-        Box::pin(async move {
-            let mut life = begin(start);
-            let result =
-                caught(async { self.inner.read(client, typed(config)?, &mut life).await.map(Field::into_value) }).await;
-            ended(life, result)
-        })
+        Box::pin(operated(start, async move |life| {
+            self.inner.read(client, typed(config)?, life).await.map(Field::into_value)
+        }))
     }
 }
 
-fn begin<M>(start: Start) -> Life<M> {
-    Life::new(start.stop, start.timeout, start.private)
-}
-
-fn ended<M: Field, T>(life: Life<M>, result: Result<T, Diagnostics>) -> Ended<T> {
+/// Runs an operation, and keeps what it leaves behind however it ends.
+async fn operated<M: Field, T>(
+    start: Start,
+    work: impl AsyncFnOnce(&mut Life<M>) -> Result<T, Diagnostics>,
+) -> Ended<T> {
+    let mut life = Life::new(start.stop, start.timeout, start.private);
+    let result = caught(work(&mut life)).await;
     let (kept, warnings, private) = life.finish();
     Ended { result, kept: kept.map(Field::into_value), warnings, private }
 }

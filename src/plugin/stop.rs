@@ -68,7 +68,7 @@ impl Stop {
     }
 
     /// Something runs that the process should not cut off, for as long as the guard lives. Whatever outlives the call
-    /// that began it, as a create does whose caller has gone away, holds one of its own.
+    /// that began it, as a create does whose host has gone away, holds one of its own.
     pub(super) fn running(&self) -> Running {
         self.running.send_modify(|count| *count += 1);
         Running(self.running.clone())

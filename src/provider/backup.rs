@@ -145,7 +145,7 @@ impl DataSource<Backups> for BackupDataSource {
         };
         if let Some(id) = config.backup_id.known() {
             let reference = BackupRef::new(&**id, config.instance_id.known().cloned());
-            let found = client.find(&context, service, &reference).await;
+            let found = client.of(&context, service).find(&reference).await;
             return match found.map_err(|error| explain(Doing::Read, about, &error))? {
                 Some(backup) => Ok(filled(config, client.region(), &backup)),
                 None => Err(Diagnostic::error(
@@ -166,7 +166,8 @@ impl DataSource<Backups> for BackupDataSource {
         }
         let filter = filter(&config);
         let (mut found, unread) = client
-            .list_readable(&context, service, &filter)
+            .of(&context, service)
+            .list_readable(&filter)
             .await
             .map_err(|error| explain(Doing::Search, about, &error))?;
         if let Some(warning) = explain::unread(service.facts().title, &unread, true) {
@@ -186,7 +187,7 @@ impl DataSource<Backups> for BackupDataSource {
         }
         let mut newest = found.swap_remove(0);
         if service.details(&newest).is_some() {
-            let found = client.find(&context, service, &BackupRef::from(&newest)).await;
+            let found = client.of(&context, service).find(&BackupRef::from(&newest)).await;
             newest = found.map_err(|error| explain(Doing::Read, about, &error))?.unwrap_or(newest);
         }
         Ok(filled(config, client.region(), &newest))

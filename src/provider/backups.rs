@@ -164,7 +164,8 @@ impl DataSource<Backups> for BackupsDataSource {
         };
         let about = About { service: service.facts().product.key, id: None, name: filter.name.as_deref(), region: "" };
         let (found, unread) = client
-            .list_readable(&context(life), service, &filter)
+            .of(&context(life), service)
+            .list_readable(&filter)
             .await
             .map_err(|error| explain(Doing::Search, about, &error))?;
         if let Some(warning) = explain::unread(service.facts().title, &unread, true) {

@@ -108,7 +108,7 @@ impl EphemeralResource<Backups> for BackupDownload {
         let reference =
             BackupRef::new(config.backup_id.known().cloned().unwrap_or_default(), config.instance_id.known().cloned());
         let about = About { service: service.facts().key(), id: Some(&reference.id), name: None, region: "" };
-        let download = client.download(&context, service, &reference).await;
+        let download = client.of(&context, service).download(&reference).await;
         let download = download.map_err(|error| explain(Doing::Download, about, &error))?;
         let bucket = download.bucket.into();
         Ok(Links { bucket, files: Attr::Known(download.files.into_iter().map(object).collect()), ..config })

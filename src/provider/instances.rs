@@ -74,7 +74,8 @@ impl DataSource<Backups> for InstancesDataSource {
         let name = config.name.known().map(String::as_str);
         let about = About { service: service.facts().product.key, id: None, name, region: "" };
         let (mut found, unread) = client
-            .instances_readable(&context(life), service, name)
+            .of(&context(life), service)
+            .instances_readable(name)
             .await
             .map_err(|error| explain(Doing::Search, about, &error))?;
         if let Some(warning) = explain::unread(service.facts().title, &unread, true) {

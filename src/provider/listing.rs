@@ -299,7 +299,7 @@ async fn search(
     if filter.instance_id.is_some() || service.list(&filter, 0, 1).is_ok() {
         return hand_on(client, context, service, &filter, findings, aside).await;
     }
-    for instance in client.instances(context, service, None).await? {
+    for instance in client.of(context, service).instances(None).await? {
         let filter = Filter { instance_id: Some(instance.id), ..filter.clone() };
         if hand_on(client, context, service, &filter, findings, aside).await?.is_break() {
             return Ok(ControlFlow::Break(()));
@@ -334,7 +334,7 @@ async fn hand_on(
             }
             if sender.send(record).is_ok() && left > 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
-        client.each(context, service, filter, each).await
+        client.of(context, service).each(filter, each).await
     };
     let handing = async {
         while let Some(record) = receiver.recv().await {
@@ -392,7 +392,7 @@ async fn completed(
     if !whole || service.details(&backup).is_none() {
         return Ok(backup);
     }
-    match client.find(context, service, &BackupRef::from(&backup)).await {
+    match client.of(context, service).find(&BackupRef::from(&backup)).await {
         Err(error) if context.stop.is_cancelled() => Err(error),
         found => Ok(found.ok().flatten().unwrap_or(backup)),
     }

@@ -133,7 +133,7 @@ impl DataSource<Backups> for RestoreTimesDataSource {
         let days = days(&config, Timestamp::now())?;
         let instance_id = config.instance_id.known().cloned().unwrap_or_default();
         let about = About { service: service.facts().key(), id: None, name: None, region: "" };
-        let spans = client.restore_times(&context(life), service, &instance_id, days).await;
+        let spans = client.of(&context(life), service).restore_times(&instance_id, days).await;
         let spans = spans.map_err(|error| unread(about, &error))?;
         config.covers = moment(&config.time).map(|time| spans.iter().any(|span| span.covers(time))).into();
         let millis = |time: Option<Timestamp>| time.map(Timestamp::as_millisecond).into();

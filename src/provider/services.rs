@@ -72,7 +72,7 @@ pub(super) fn by_name(named: &[String]) -> Option<String> {
 
 /// The ids of the instances whose name is given where an instance's id is needed.
 pub(super) async fn named(client: &Backups, service: &'static dyn Service, id: &Attr<String>) -> Vec<String> {
-    match client.sight(service, id.as_str().unwrap_or_default()).await {
+    match client.ahead_of(service).sight(id.as_str().unwrap_or_default()).await {
         Ok(Some(Sight::Absent(named))) => named,
         _ => Vec::new(),
     }

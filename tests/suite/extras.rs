@@ -157,7 +157,7 @@ impl EphemeralResource<()> for OddLease {
 
     async fn open(&self, (): &(), config: Thing, lease: &mut Lease) -> Result<Thing, Diagnostics> {
         lease.private.0.insert("count".to_owned(), "1".to_owned());
-        lease.renew_after(Duration::from_mins(5));
+        lease.renew_at = Some(SystemTime::now() + Duration::from_mins(5));
         Ok(config)
     }
 
@@ -165,7 +165,7 @@ impl EphemeralResource<()> for OddLease {
         let count: u32 = lease.private.0["count"].parse().unwrap();
         lease.private.0.insert("count".to_owned(), (count + 1).to_string());
         if count < 2 {
-            lease.renew_after(Duration::from_mins(5));
+            lease.renew_at = Some(SystemTime::now() + Duration::from_mins(5));
         }
         Ok(())
     }

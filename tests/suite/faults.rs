@@ -447,9 +447,9 @@ async fn run(cell: Cell) -> Result<Ended, String> {
 /// Takes a backup and waits for its end.
 async fn create(stage: &Stage, backups: &Backups, limit: Duration) -> Result<Ended, String> {
     let (service, context, name) = (stage.cell.service, context(limit), "faulty-1");
-    let begun = backups.begin(&context, service, &stage.want(name)).await;
+    let begun = backups.of(&context, service).begin(&stage.want(name)).await;
     let result = match begun {
-        Ok(started) => backups.settled(&context, service, &started, &()).await,
+        Ok(started) => backups.of(&context, service).settled(&started, &()).await,
         Err(error) => Err(error),
     };
     let rows = stage.rows(name);
@@ -484,12 +484,12 @@ async fn read(stage: &Stage, limit: Duration) -> Result<Ended, String> {
     stage.emulator.vanish(&gone.id);
     let backups = stage.spoiled();
     let (service, context) = (stage.cell.service, context(limit));
-    let first = match backups.find(&context, service, &reference(&there)).await {
+    let first = match backups.of(&context, service).find(&reference(&there)).await {
         Ok(Some(backup)) => same(&backup, &there).map(|()| Ended::Done)?,
         Ok(None) => return Err("lost: a backup that exists is said to be gone".to_owned()),
         Err(_) => Ended::Error,
     };
-    match backups.find(&context, service, &reference(&gone)).await {
+    match backups.of(&context, service).find(&reference(&gone)).await {
         Ok(Some(backup)) => return Err(format!("wrong state: {backup:?} is gone")),
         Err(error) if !stage.cell.throughout && first == Ended::Done => {
             return Err(format!("unexpected: the second look failed too: {error:?}"));
@@ -505,7 +505,7 @@ async fn list(stage: &Stage, limit: Duration) -> Result<Ended, String> {
     let rows = stage.emulator.add_backups(&wanted);
     let backups = stage.spoiled();
     let filter = Filter { instance_id: Some(stage.instance_id.clone()), ..Filter::default() };
-    match backups.list(&context(limit), stage.cell.service, &filter).await {
+    match backups.of(&context(limit), stage.cell.service).list(&filter).await {
         Ok(found) => {
             if found.len() != count {
                 return Err(format!("lost: {} of {count} are listed", found.len()));
@@ -524,7 +524,8 @@ async fn list(stage: &Stage, limit: Duration) -> Result<Ended, String> {
 async fn running(stage: &Stage) -> Result<BackupRow, String> {
     let begun = stage
         .backups(stage.settings())
-        .begin(&context(Duration::from_secs(30)), stage.cell.service, &stage.want("running"))
+        .of(&context(Duration::from_secs(30)), stage.cell.service)
+        .begin(&stage.want("running"))
         .await
         .map_err(|error| format!("nothing was wrong yet: {error:?}"))?;
     stage.emulator.backup(&begun.backup_id).ok_or_else(|| "lost: it is not in the ledger".to_owned())
@@ -533,7 +534,7 @@ async fn running(stage: &Stage) -> Result<BackupRow, String> {
 async fn stop(stage: &Stage, limit: Duration) -> Result<Ended, String> {
     let row = running(stage).await?;
     let backups = stage.spoiled();
-    let result = backups.stop(&context(limit), stage.cell.service, &reference(&row), &|| {}).await;
+    let result = backups.of(&context(limit), stage.cell.service).stop(&reference(&row), &|| {}).await;
     let now = stage.emulator.backup(&row.id);
     match (result, now) {
         (Ok(StopOutcome::Stopped(Some(backup))), Some(now)) if now.status != "BUILDING" => {
@@ -553,7 +554,7 @@ async fn stop(stage: &Stage, limit: Duration) -> Result<Ended, String> {
 async fn delete(stage: &Stage, limit: Duration) -> Result<Ended, String> {
     let (victim, bystander) = (stage.seed("victim"), stage.seed("bystander"));
     let backups = stage.spoiled();
-    let result = backups.delete(&context(limit), stage.cell.service, &reference(&victim)).await;
+    let result = backups.of(&context(limit), stage.cell.service).delete(&reference(&victim)).await;
     if stage.emulator.backup(&bystander.id).is_none() {
         return Err("lost: a backup nobody spoke of".to_owned());
     }
@@ -582,9 +583,9 @@ async fn job(stage: &Stage, limit: Duration) -> Result<Ended, String> {
     let service = stage.cell.service;
     let context = context(limit);
     if service.facts().stop != StopScope::Never {
-        let second = backups.begin(&context, service, &stage.want("second")).await;
+        let second = backups.of(&context, service).begin(&stage.want("second")).await;
         let second = second.map_err(|error| format!("unexpected: {error:?}"))?;
-        let stopped = backups.stop(&context, service, &second.backup(), &|| {}).await;
+        let stopped = backups.of(&context, service).stop(&second.backup(), &|| {}).await;
         let now = stage.emulator.backup(&second.backup_id);
         if !matches!(stopped, Ok(StopOutcome::Stopped(_) | StopOutcome::Completed(_)))
             || now.is_some_and(|now| now.status == "BUILDING")
@@ -592,7 +593,7 @@ async fn job(stage: &Stage, limit: Duration) -> Result<Ended, String> {
             return Err(format!("unexpected: {stopped:?}"));
         }
     }
-    match backups.delete(&context, service, &reference(&row)).await {
+    match backups.of(&context, service).delete(&reference(&row)).await {
         Ok(()) if stage.emulator.backup(&row.id).is_none() => Ok(Ended::Done),
         other => Err(format!("unexpected: {other:?}")),
     }

@@ -161,7 +161,7 @@ fn begun(emulator: &Emulator, workspace: &Workspace) -> BackupRow {
         let context =
             Context { deadline: tokio::time::Instant::now() + Duration::from_secs(30), stop: CancellationToken::new() };
         let backups = Backups::new(Cloud::new(settings).expect("good settings"));
-        backups.begin(&context, named("dds").expect("it is one"), &want).await.expect("nothing is wrong")
+        backups.of(&context, named("dds").expect("it is one")).begin(&want).await.expect("nothing is wrong")
     });
     let mut state = template().clone();
     let instance = &mut state["resources"][0]["instances"][0];

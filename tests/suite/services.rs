@@ -78,11 +78,11 @@ impl Bench {
     }
 
     async fn begin(&self, service: &'static dyn Service, instance_id: &str, name: &str) -> Result<Started, Error> {
-        self.backups.begin(&self.context, service, &want(instance_id, name)).await
+        self.backups.of(&self.context, service).begin(&want(instance_id, name)).await
     }
 
     async fn settled(&self, service: &'static dyn Service, started: &Started) -> Result<Backup, Error> {
-        self.backups.settled(&self.context, service, started, &()).await
+        self.backups.of(&self.context, service).settled(started, &()).await
     }
 
     fn rows(&self, instance_id: &str) -> Vec<BackupRow> {
@@ -120,7 +120,7 @@ async fn a_backup_lives_the_same_life_in_every_service() {
         let (told, is) = (backup.size_bytes.unwrap(), row.size_bytes);
         assert!(told.abs_diff(is) <= 1024 * 1024, "{key}: {told} {is}");
 
-        let found = bench.backups.find(&bench.context, service, &started.backup()).await.unwrap();
+        let found = bench.backups.of(&bench.context, service).find(&started.backup()).await.unwrap();
         assert_eq!(found, Some(backup.clone()), "{key}");
         let filter = Filter {
             instance_id: Some(instance_id.clone()),
@@ -129,21 +129,21 @@ async fn a_backup_lives_the_same_life_in_every_service() {
             status: Some(Status::Completed),
             ..Filter::default()
         };
-        assert_eq!(bench.backups.list(&bench.context, service, &filter).await.unwrap(), [backup], "{key}");
-        let instances = bench.backups.instances(&bench.context, service, Some("life")).await.unwrap();
+        assert_eq!(bench.backups.of(&bench.context, service).list(&filter).await.unwrap(), [backup], "{key}");
+        let instances = bench.backups.of(&bench.context, service).instances(Some("life")).await.unwrap();
         assert_eq!(instances.len(), 1, "{key}");
         assert_eq!((&*instances[0].id, instances[0].idle), (&*instance_id, Some(true)), "{key}");
 
-        let stop = bench.backups.stop(&bench.context, service, &started.backup(), &|| {}).await;
+        let stop = bench.backups.of(&bench.context, service).stop(&started.backup(), &|| {}).await;
         match service.facts().stop {
             StopScope::Never => assert!(matches!(stop, Err(Error::Unsupported(_))), "{key}"),
             _ => assert!(matches!(stop, Ok(StopOutcome::NotRunning(_))), "{key}"),
         }
-        bench.backups.delete(&bench.context, service, &started.backup()).await.unwrap();
+        bench.backups.of(&bench.context, service).delete(&started.backup()).await.unwrap();
         assert_eq!(bench.emulator.backup(&started.backup_id), None, "{key}");
         let gone = BackupRef::new(&*started.backup_id, started.instance_id.clone());
-        assert_eq!(bench.backups.find(&bench.context, service, &gone).await.unwrap(), None, "{key}");
-        bench.backups.delete(&bench.context, service, &gone).await.unwrap();
+        assert_eq!(bench.backups.of(&bench.context, service).find(&gone).await.unwrap(), None, "{key}");
+        bench.backups.of(&bench.context, service).delete(&gone).await.unwrap();
         assert_eq!((bench.calls("POST", service), bench.calls("DELETE", service)), (1, 1), "{key}");
     }
 }
@@ -157,15 +157,15 @@ async fn ddm_is_only_read_and_deleted() {
     assert!(matches!(bench.begin(ddm, &instance_id, "suite-ddm").await, Err(Error::Unsupported(_))));
     for instance_id in [Some(instance_id.clone()), None] {
         let backup = BackupRef::new(&*row.id, instance_id);
-        let found = bench.backups.find(&bench.context, ddm, &backup).await.unwrap().unwrap();
+        let found = bench.backups.of(&bench.context, ddm).find(&backup).await.unwrap().unwrap();
         assert_eq!((&*found.name, &found.status), (&*row.name, &Status::Completed));
         assert!(!found.data_nodes.is_empty());
     }
     let backup = BackupRef::new(&*row.id, Some(instance_id));
-    bench.backups.delete(&bench.context, ddm, &backup).await.unwrap();
+    bench.backups.of(&bench.context, ddm).delete(&backup).await.unwrap();
     assert_eq!(bench.emulator.backup(&row.id), None);
-    assert_eq!(bench.backups.find(&bench.context, ddm, &backup).await.unwrap(), None);
-    bench.backups.delete(&bench.context, ddm, &backup).await.unwrap();
+    assert_eq!(bench.backups.of(&bench.context, ddm).find(&backup).await.unwrap(), None);
+    bench.backups.of(&bench.context, ddm).delete(&backup).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -188,7 +188,7 @@ async fn a_create_whose_answer_is_lost_makes_one_backup() {
             bench.emulator.fault(of_create(kind, service));
             let want =
                 NewBackup { name_origin: NameOrigin::Random, ..want(&instance_id, &format!("suite-lost-{nth}")) };
-            let started = bench.backups.begin(&bench.context, service, &want).await;
+            let started = bench.backups.of(&bench.context, service).begin(&want).await;
             let started = started.unwrap_or_else(|error| panic!("{key} {kind:?}: {error}"));
             bench.settled(service, &started).await.unwrap();
             let ids: Vec<_> = bench.rows(&instance_id).into_iter().map(|row| row.id).collect();
@@ -260,7 +260,7 @@ async fn a_running_backup_is_stopped_or_awaited_and_then_deleted() {
             let instance_id = bench.instance(service, "running");
             let stops = bench.emulator.totals().stopped;
             let started = bench.begin(service, &instance_id, "suite-running").await.unwrap();
-            bench.backups.delete(&bench.context, service, &started.backup()).await.unwrap();
+            bench.backups.of(&bench.context, service).delete(&started.backup()).await.unwrap();
             assert_eq!(bench.rows(&instance_id), [], "{key}");
             let stopped = offered && service.facts().stop != StopScope::Never;
             assert_eq!(bench.emulator.totals().stopped > stops, stopped, "{key}");
@@ -277,7 +277,7 @@ async fn a_stop_is_awaited() {
             let key = service.facts().key();
             let instance_id = bench.instance(service, "stop");
             let started = bench.begin(service, &instance_id, "suite-stop").await.unwrap();
-            match bench.backups.stop(&bench.context, service, &started.backup(), &|| {}).await.unwrap() {
+            match bench.backups.of(&bench.context, service).stop(&started.backup(), &|| {}).await.unwrap() {
                 StopOutcome::Stopped(Some(backup)) if !vanishes => assert_eq!(backup.status, Status::Failed, "{key}"),
                 StopOutcome::Stopped(None) if vanishes => {}
                 other => panic!("{key}: {other:?}"),
@@ -332,9 +332,9 @@ async fn could_not_tell_is_never_gone() {
         for kind in [FaultKind::Garbage, FaultKind::WrongType, FaultKind::Empty] {
             let service_key = Some(key.to_owned());
             bench.emulator.fault(Fault { service: service_key, method: Some("GET".to_owned()), ..Fault::new(kind) });
-            let found = bench.backups.find(&bench.context, service, &backup).await;
+            let found = bench.backups.of(&bench.context, service).find(&backup).await;
             assert!(matches!(found, Err(Error::Cloud(cloud::Error::Misread { .. }))), "{key} {kind:?}: {found:?}");
         }
-        assert!(bench.backups.find(&bench.context, service, &backup).await.unwrap().is_some(), "{key}");
+        assert!(bench.backups.of(&bench.context, service).find(&backup).await.unwrap().is_some(), "{key}");
     }
 }

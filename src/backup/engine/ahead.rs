@@ -29,6 +29,16 @@ pub struct Ahead {
 
 type Notebook = Arc<tokio::sync::Mutex<Notes>>;
 
+/// What a run asks ahead of one service in one region.
+#[derive(Clone, Copy)]
+pub struct Preview<'a> {
+    pub(super) ahead: &'a Ahead,
+    pub(super) cloud: &'a Arc<dyn Ask>,
+    pub(super) service: &'static dyn Service,
+    /// Whether a plan asks what its creates will meet.
+    pub(super) has_preflight: bool,
+}
+
 /// How much time all questions together may still take without an answer, and since when those wait that have none yet.
 #[derive(Debug)]
 struct TimeLeft {
@@ -143,11 +153,6 @@ impl Ahead {
         self.time.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn place(&self, service: &'static dyn Service, region: &str) -> Notebook {
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(places.entry((service.facts().key(), region.to_owned())).or_default())
-    }
-
     /// Why there is no project for calls of the cloud's region, if IAM says so. Asked once for each region.
     pub(super) async fn no_project(&self, cloud: &Arc<dyn Ask>) -> Result<Option<cloud::Error>, Option<Error>> {
         let mut known = self.projects.lock().await;
@@ -165,29 +170,32 @@ impl Ahead {
         known.insert(cloud.region().to_owned(), told.as_ref().ok().cloned().flatten());
         told
     }
+}
 
-    /// An instance: whoever asks for it, or for another one there, waits for one answer.
-    pub(super) async fn sight(
-        &self,
-        cloud: &Arc<dyn Ask>,
-        service: &'static dyn Service,
-        instance_id: &str,
-    ) -> Result<Option<Sight>, Option<Error>> {
-        let place = self.place(service, cloud.region());
-        let mut seen = place.lock().await;
-        self.instance(&mut seen, cloud, service, instance_id).await
+impl Preview<'_> {
+    fn place(&self) -> Notebook {
+        let mut places = self.ahead.places.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(places.entry((self.service.facts().key(), self.cloud.region().to_owned())).or_default())
     }
 
-    /// The newest completed manual backup of an instance: on the page that all share, or else in the instance's own list.
-    pub(super) async fn newest_completed(
-        &self,
-        cloud: &Arc<dyn Ask>,
-        service: &'static dyn Service,
-        instance_id: &str,
-    ) -> Result<Option<Backup>, Option<Error>> {
-        let place = self.place(service, cloud.region());
+    fn client<'b>(&'b self, context: &'b Context) -> Client<'b> {
+        Client { cloud: self.cloud, context, service: self.service, bears_trouble: true }
+    }
+
+    /// An instance as a plan sees it; nothing if there are too many to tell with few calls. Whoever asks for it, or for another
+    /// one there, waits for one answer. Without one, the first plan of a run learns why.
+    pub async fn sight(self, instance_id: &str) -> Result<Option<Sight>, Option<Error>> {
+        let place = self.place();
         let mut seen = place.lock().await;
-        let known = self.newest(&mut seen, cloud, service, instance_id).await?;
+        self.instance(&mut seen, instance_id).await
+    }
+
+    /// The newest completed manual backup of an instance as a plan sees it, if there is one: on the page that all share, or else
+    /// in the instance's own list. Without an answer as [`Self::sight`].
+    pub async fn newest_completed(self, instance_id: &str) -> Result<Option<Backup>, Option<Error>> {
+        let place = self.place();
+        let mut seen = place.lock().await;
+        let known = self.newest(&mut seen, instance_id).await?;
         if known.tell_of(instance_id) {
             let is_its = |one: &&Backup| one.instance_id == instance_id && one.status == Status::Completed;
             let its = known.backups.iter().filter(is_its).collect::<Vec<_>>();
@@ -196,96 +204,66 @@ impl Ahead {
             }
         }
         drop(seen);
-        let filter = Filter {
+        let filter = &Filter {
             instance_id: Some(instance_id.to_owned()),
             kind: Some("manual".to_owned()),
             status: Some(Status::Completed),
             ..Filter::default()
         };
-        let filter = &filter;
-        let list = |context| async move {
-            pages::matching(Client { cloud, context: &context, service, bears_trouble: true }, filter).await
-        };
-        newest_of(&self.ask(list).await?.iter().collect::<Vec<_>>())
+        let list = |context| async move { self.client(&context).list(filter).await };
+        newest_of(&self.ahead.ask(list).await?.iter().collect::<Vec<_>>())
     }
 
     /// The place is locked while the cloud is asked, so that all wait for one answer.
-    async fn instance(
-        &self,
-        seen: &mut Notes,
-        cloud: &Arc<dyn Ask>,
-        service: &'static dyn Service,
-        instance_id: &str,
-    ) -> Result<Option<Sight>, Option<Error>> {
+    async fn instance(&self, seen: &mut Notes, instance_id: &str) -> Result<Option<Sight>, Option<Error>> {
         if seen.is_silent {
             return Err(None);
         }
         let known = &mut *seen;
-        let look = move |context| async move {
-            known.instance(Client { cloud, context: &context, service, bears_trouble: true }, instance_id).await
-        };
-        let sight = self.ask(look).await;
+        let look = move |context| async move { known.instance(self.client(&context), instance_id).await };
+        let sight = self.ahead.ask(look).await;
         seen.is_silent = sight.is_err();
         sight
     }
 
     /// The same with the newest backups.
-    async fn newest<'a>(
-        &self,
-        seen: &'a mut Notes,
-        cloud: &Arc<dyn Ask>,
-        service: &'static dyn Service,
-        instance_id: &str,
-    ) -> Result<&'a NewestBackups, Option<Error>> {
+    async fn newest<'s>(&self, seen: &'s mut Notes, instance_id: &str) -> Result<&'s NewestBackups, Option<Error>> {
         let mut why = None;
         if seen.backups.is_none() && !seen.is_silent {
-            let page = move |context| async move {
-                newest(Client { cloud, context: &context, service, bears_trouble: true }, instance_id).await
-            };
-            let told = self.ask(page).await.map_err(|error| why = error);
+            let page = move |context| async move { newest(self.client(&context), instance_id).await };
+            let told = self.ahead.ask(page).await.map_err(|error| why = error);
             seen.backups = Some(told);
         }
         seen.backups.as_ref().and_then(|told| told.as_ref().ok()).ok_or(why)
     }
 
-    /// What a create on that instance would meet, and one with that name.
-    pub(super) async fn outlook(
-        &self,
-        cloud: &Arc<dyn Ask>,
-        service: &'static dyn Service,
-        instance_id: &str,
-        name: Option<&str>,
-    ) -> Outlook {
+    /// What a planned create on that instance will meet, and one with that name.
+    pub async fn outlook(self, instance_id: &str, name: Option<&str>) -> Outlook {
         let mut outlook = Outlook::default();
-        let place = self.place(service, cloud.region());
+        if self.has_preflight {
+            outlook.unasked = self.look_out(&mut outlook, instance_id, name).await.err().flatten();
+        }
+        outlook
+    }
+
+    async fn look_out(&self, outlook: &mut Outlook, id: &str, name: Option<&str>) -> Result<(), Option<Error>> {
+        let place = self.place();
         let mut seen = place.lock().await;
-        match self.instance(&mut seen, cloud, service, instance_id).await {
-            Ok(instance) => outlook.instance = instance,
-            Err(why) => {
-                outlook.unasked = why;
-                return outlook;
-            }
-        }
+        outlook.instance = self.instance(&mut seen, id).await?;
         if let Some(Sight::Absent(_)) = &outlook.instance {
-            return outlook;
+            return Ok(());
         }
-        let known = match self.newest(&mut seen, cloud, service, instance_id).await {
-            Ok(known) => known,
-            Err(why) => {
-                outlook.unasked = why;
-                return outlook;
-            }
-        };
-        let tell = known.tell_of(instance_id);
+        let known = self.newest(&mut seen, id).await?;
+        let tell = known.tell_of(id);
         for backup in known.backups.iter().filter(|_| tell) {
             if name == Some(&*backup.name) && backup.status != Status::Deleting {
                 outlook.holder = Some(backup.clone());
             }
-            if backup.status == Status::Building && backup.instance_id == instance_id {
+            if backup.status == Status::Building && backup.instance_id == id {
                 outlook.running = Some(backup.clone());
             }
         }
-        outlook
+        Ok(())
     }
 }
 

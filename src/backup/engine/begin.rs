@@ -4,7 +4,6 @@
 //! instance's manual backups of that name tell what became of it, by the rule *ours* of [`proof`]: no clock is asked.
 
 use std::collections::HashSet;
-use std::ops::ControlFlow;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -14,43 +13,53 @@ use tracing::{info, warn};
 use super::client::{Client, Interruption, interruption_of};
 use super::operation::Operation;
 use super::proof::{self, Before, Whose};
-use super::queue::{Begun, Queues};
+use super::queue::Begun;
 use super::{pace, pages};
-use crate::backup::{
-    Backup, Certainty, Claims, Error, Filter, Misread, NameOrigin, NewBackup, Progress, Started, Verdict,
-};
+use crate::backup::{Backup, Certainty, Error, Filter, Misread, NameOrigin, NewBackup, Progress, Started, Verdict};
 use crate::cloud::{self, Call, Context};
 
-pub(super) async fn begin(
-    operation: Operation<'_>,
-    queues: &Queues,
-    claims: &Claims,
-    want: &NewBackup,
-    progress: &dyn Progress,
-) -> Result<Started, Error> {
-    let call = operation.service.create(want)?;
-    let mut turn = queues.take(operation.client, want, &call, progress).await?;
-    let listed = match want.name_origin {
-        NameOrigin::Fixed | NameOrigin::Planned => listed(operation, want).await?,
-        NameOrigin::Random | NameOrigin::Kept => None,
-    };
-    turn.begun.names.insert(want.name.clone());
-    let begun = &turn.begun;
-    let mut creation =
-        Creation { operation, claims, want, call: &call, progress, begun, listed, lost: None, busy: None };
-    let mut started = creation.run().await?;
-    if started.certainty != Certainty::Answered {
-        started.named_before = creation.listed.map(|listed| listed.into_iter().collect());
+impl Operation<'_> {
+    /// Takes a backup: returns as soon as the cloud has begun it.
+    ///
+    /// Creates on one instance take turns in this process; while something else runs on the instance, or this run deletes the
+    /// backup that has the name, this waits. A create whose answer is lost is never sent again before a look at the cloud showed
+    /// that it did not arrive.
+    pub async fn begin(self, want: &NewBackup) -> Result<Started, Error> {
+        self.begin_telling(want, &()).await
     }
-    turn.begun.ids.insert(started.backup_id.clone());
-    Ok(started)
+
+    /// As [`Self::begin`], and tells what it waits for.
+    pub async fn begin_telling(self, want: &NewBackup, progress: &dyn Progress) -> Result<Started, Error> {
+        let operation = self;
+        let call = operation.service.create(want)?;
+        let mut turn = operation.queues.take(operation.client, want, &call, progress).await?;
+        let listed = match want.name_origin {
+            NameOrigin::Fixed | NameOrigin::Planned => listed(operation, want).await?,
+            NameOrigin::Random | NameOrigin::Kept => None,
+        };
+        turn.begun.names.insert(want.name.clone());
+        let begun = &turn.begun;
+        let mut creation = Creation { operation, want, call: &call, progress, begun, listed, lost: None, busy: None };
+        let mut started = creation.run().await?;
+        if started.certainty != Certainty::Answered {
+            started.named_before = creation.listed.map(|listed| listed.into_iter().collect());
+        }
+        turn.begun.ids.insert(started.backup_id.clone());
+        operation.claims.manage(&started.backup_id);
+        Ok(started)
+    }
+
+    /// The manual backups of that very name on the instance, newest first. After a create that had an unclear moment, more
+    /// than one means that the request arrived twice.
+    pub async fn named(self, want: &NewBackup) -> Result<Vec<Backup>, Error> {
+        let filter = Filter { name: Some(want.name.clone()), ..manual(Some(&want.instance_id)) };
+        self.list(&filter).await
+    }
 }
 
 /// A create under way.
 struct Creation<'a> {
     operation: Operation<'a>,
-    /// What this run deletes.
-    claims: &'a Claims,
     want: &'a NewBackup,
     call: &'a Call,
     progress: &'a dyn Progress,
@@ -74,7 +83,7 @@ struct Busy {
 impl Creation<'_> {
     async fn run(&mut self) -> Result<Started, Error> {
         loop {
-            let deletions = self.claims.deletions();
+            let deletions = self.operation.claims.deletions();
             let error = match self.send().await? {
                 Ok(started) => return Ok(started),
                 Err(error) => error,
@@ -166,7 +175,7 @@ impl Creation<'_> {
             let holder = self.holder().await;
             let is_free = match &holder {
                 Some(holder) => self.has_left(holder, deletions).await,
-                None => self.claims.deletions() != deletions,
+                None => self.operation.claims.deletions() != deletions,
             };
             return if is_free {
                 Ok(None)
@@ -208,15 +217,17 @@ impl Creation<'_> {
     /// as there are deletions, this one may still come.
     async fn has_left(&self, holder: &Backup, deletions: usize) -> bool {
         let since = Instant::now();
-        let (mut moves, mut quiet_since) = (self.claims.moves(), since);
+        let (mut moves, mut quiet_since) = (self.operation.claims.moves(), since);
         info!(name = self.want.name, "the backup {} has the name: waiting while this run deletes", holder.id);
         loop {
-            if self.claims.has_deleted(&holder.id, deletions) && !self.claims.is_deleting(&holder.id) {
+            if self.operation.claims.has_deleted(&holder.id, deletions)
+                && !self.operation.claims.is_deleting(&holder.id)
+            {
                 return true;
             }
-            if self.claims.moves() != moves || self.claims.deletes() {
-                (moves, quiet_since) = (self.claims.moves(), Instant::now());
-            } else if quiet_since.elapsed() >= pace::AT_THE_SAME_TIME && self.claims.gives_up(moves) {
+            if self.operation.claims.moves() != moves || self.operation.claims.deletes() {
+                (moves, quiet_since) = (self.operation.claims.moves(), Instant::now());
+            } else if quiet_since.elapsed() >= pace::AT_THE_SAME_TIME && self.operation.claims.gives_up(moves) {
                 return false;
             }
             if self.operation.rest(pace::interval(since.elapsed())).await.is_err() {
@@ -294,16 +305,11 @@ impl Creation<'_> {
             begun: &self.begun.ids,
             tells_descriptions: operation.service.facts().tells_descriptions,
         };
-        let mut candidates = Vec::new();
-        pages::backups(operation.client, &manual(Some(&self.want.instance_id)), |backup| {
-            match proof::whose(&backup, &before) {
-                Whose::Foreign => {}
-                whose => candidates.push((backup, whose)),
-            }
-            ControlFlow::Continue(())
+        pages::those(operation.client, &manual(Some(&self.want.instance_id)), |backup| {
+            let whose = proof::whose(&backup, &before);
+            (whose != Whose::Foreign).then_some((backup, whose))
         })
-        .await?;
-        Ok(candidates)
+        .await
     }
 
     /// That nobody can say what became of the create.
@@ -320,17 +326,9 @@ impl Creation<'_> {
         let client = Client { context: &context, ..self.operation.client };
         for instance_id in [Some(Some(&*self.want.instance_id)), whole_project].into_iter().flatten() {
             let filter = manual(instance_id);
-            let mut holder = None;
-            let walked = pages::backups(client, &filter, |backup| {
-                if backup.name == self.want.name {
-                    holder = Some(backup);
-                    return ControlFlow::Break(());
-                }
-                ControlFlow::Continue(())
-            });
-            match walked.await {
-                Ok(_) if holder.is_some() => return holder,
-                Ok(_) => {}
+            match pages::first(client, &filter, |backup| backup.name == self.want.name).await {
+                Ok((Some(holder), _)) => return Some(holder),
+                Ok((None, _)) => {}
                 Err(error) => {
                     warn!(name = self.want.name, "the backup that has the name was not found: {error}");
                     return None;
@@ -346,7 +344,7 @@ impl Creation<'_> {
         if let Some(started) = self.look_again().await? {
             return Ok(Some(started));
         }
-        let deletions = self.claims.deletions();
+        let deletions = self.operation.claims.deletions();
         let busy = if let Some(busy) = self.busy.take() {
             Busy { cause: cause.clone(), ..busy }
         } else {
@@ -411,23 +409,15 @@ impl Creation<'_> {
     /// A manual backup that runs on the instance, as far as the list tells.
     async fn running(&self) -> Option<Backup> {
         let filter = manual(Some(&self.want.instance_id));
-        let mut running = None;
-        let walked = pages::backups(self.operation.client, &filter, |backup| {
-            if backup.instance_id == self.want.instance_id && backup.status.runs() {
-                running = Some(backup);
-                return ControlFlow::Break(());
-            }
-            ControlFlow::Continue(())
-        });
-        walked.await.ok()?;
-        running
+        let runs = |backup: &Backup| backup.instance_id == self.want.instance_id && backup.status.runs();
+        pages::first(self.operation.client, &filter, runs).await.ok()?.0
     }
 
     /// Whether this run has asked for that backup, or manages it. Of what it asked for the answer may have been lost, and what
     /// it began may be listed before this knows of the end of its create: then the name tells.
     fn is_this_runs(&self, backup: &Backup) -> bool {
         let Begun { names, ids } = self.begun;
-        names.contains(&backup.name) || ids.contains(&backup.id) || self.claims.has_managed(&backup.id)
+        names.contains(&backup.name) || ids.contains(&backup.id) || self.operation.claims.has_managed(&backup.id)
     }
 
     /// Whether a running backup is what we were about to create, begun by somebody else: most likely by an earlier run that
@@ -439,28 +429,16 @@ impl Creation<'_> {
 
 /// The ids that have the name on the instance before the create; `None` if that cannot be read for the moment.
 async fn listed(operation: Operation<'_>, want: &NewBackup) -> Result<Option<HashSet<String>>, Error> {
-    let mut listed = HashSet::new();
     let filter = manual(Some(&want.instance_id));
-    let walked = pages::backups(operation.client, &filter, |backup| {
-        if backup.name == want.name {
-            listed.insert(backup.id);
-        }
-        ControlFlow::Continue(())
-    });
-    match walked.await {
-        Ok(_) => Ok(Some(listed)),
+    let its_id = |backup: Backup| (backup.name == want.name).then_some(backup.id);
+    match pages::those(operation.client, &filter, its_id).await {
+        Ok(listed) => Ok(Some(listed.into_iter().collect())),
         Err(Error::Cloud(error)) if interruption_of(&error).is_none() => {
             warn!(name = want.name, "what has the name before the create could not be read: {error}");
             Ok(None)
         }
         Err(error) => Err(error),
     }
-}
-
-/// The manual backups of that very name on the instance: more than one if a create whose answer was lost arrived after all.
-pub(super) async fn named(operation: Operation<'_>, want: &NewBackup) -> Result<Vec<Backup>, Error> {
-    let filter = Filter { name: Some(want.name.clone()), ..manual(Some(&want.instance_id)) };
-    pages::matching(operation.client, &filter).await
 }
 
 fn manual(instance_id: Option<&str>) -> Filter {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 use super::pace;
-use crate::backup::{BackupRef, Error, Job, Misread, Service, Verdict};
+use crate::backup::{BackupRef, Download, Error, Job, Misread, Service, Unsupported, Verdict};
 use crate::cloud::{self, Call, Cloud, Context, Product, Reply};
 
 /// Whoever answers calls: the cloud, or a script in tests.
@@ -67,7 +67,7 @@ impl Ask for Cloud {
 
 /// Whom an operation asks, about which service, and until when.
 #[derive(Clone, Copy)]
-pub(super) struct Client<'a> {
+pub struct Client<'a> {
     pub(super) cloud: &'a Arc<dyn Ask>,
     pub(super) context: &'a Context,
     pub(super) service: &'static dyn Service,
@@ -83,6 +83,24 @@ pub(super) enum Interruption {
 }
 
 impl Client<'_> {
+    /// Links to the files of a completed backup.
+    pub async fn download(self, backup: &BackupRef) -> Result<Download, Error> {
+        let Some(call) = self.service.download(backup) else {
+            let title = self.service.facts().title;
+            return Err(Unsupported(format!("{title} hands out no download links for this backup")).into());
+        };
+        let told = self.read(&call, |reply| self.service.downloaded(reply)).await;
+        told.map_err(|cause| self.not_offered("download links", cause))
+    }
+
+    /// What a failure means of something that a service has elsewhere.
+    pub(super) fn not_offered(&self, operation: &'static str, cause: cloud::Error) -> Error {
+        match self.verdict(&cause) {
+            Some(Verdict::NotOffered) => Error::NotOffered { operation, cause },
+            _ => cause.into(),
+        }
+    }
+
     pub(super) async fn send(&self, call: &Call) -> Result<Reply, cloud::Error> {
         self.cloud.ask(self.context, call).await
     }

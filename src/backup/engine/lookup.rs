@@ -1,7 +1,6 @@
 //! Where is the backup of that id? One call says it, or a search through lists; and what owners read for several.
 
 use std::collections::{HashMap, HashSet};
-use std::ops::ControlFlow;
 
 use tokio::time::Instant;
 
@@ -28,7 +27,7 @@ pub(super) async fn shown(client: Client<'_>, id: &str) -> Result<Shown, Error> 
     if let Some(found) = shown.ok().and_then(|page| page.items.into_iter().find(&mut is_it)) {
         return Ok(Shown::There(Box::new(found)));
     }
-    let all = pages::instances(client, None).await?;
+    let all = client.instances(None).await?;
     let otherwise = if all.is_empty() { Shown::Nothing } else { Shown::Others };
     Ok(all.into_iter().find(is_it).map_or(otherwise, |found| Shown::There(Box::new(found))))
 }
@@ -144,15 +143,20 @@ pub(super) async fn by_id(client: Client<'_>, backup: &BackupRef) -> Result<Opti
 /// More instances than this are not asked for one backup.
 const INSTANCES_ASKED: usize = 30;
 
-/// The backup of that id, whichever of the first instances has it: where a service lists the backups of one instance only.
-pub(super) async fn of_any_instance(client: Client<'_>, backup: &BackupRef) -> Result<Option<Backup>, Error> {
-    for instance in pages::instances(client, None).await?.into_iter().take(INSTANCES_ASKED) {
-        let there = BackupRef { instance_id: Some(instance.id), ..backup.clone() };
-        if let Some(found) = by_id(client, &there).await? {
-            return Ok(Some(found));
+impl Client<'_> {
+    /// The backup of that id of whichever of the first instances has it, where the service needs the instance to find it.
+    pub async fn of_any_instance(self, backup: &BackupRef) -> Result<Option<Backup>, Error> {
+        if !self.service.facts().needs_instance {
+            return Ok(None);
         }
+        for instance in self.instances(None).await?.into_iter().take(INSTANCES_ASKED) {
+            let there = BackupRef { instance_id: Some(instance.id), ..backup.clone() };
+            if let Some(found) = by_id(self, &there).await? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
     }
-    Ok(None)
 }
 
 /// Searches the list. Records move between pages while others are deleted, so that a list of several pages lacks it only
@@ -177,19 +181,11 @@ async fn searched(
 ) -> Result<Option<Backup>, Error> {
     let filter = Filter { instance_id, ..Filter::default() };
     for _ in 0..times {
-        let mut found = None;
-        let walked = pages::backups(client, &filter, |item| {
-            if item.id == backup.id {
-                found = Some(item);
-                return ControlFlow::Break(());
-            }
-            ControlFlow::Continue(())
-        })
-        .await?;
+        let (found, read) = pages::first(client, &filter, |item| item.id == backup.id).await?;
         if let Some(found) = found {
             return completed(found, backup).map(Some);
         }
-        if walked.pages == 1 {
+        if read.pages == 1 {
             break;
         }
     }

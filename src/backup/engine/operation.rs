@@ -12,14 +12,18 @@ use super::next::{Answer, Question, Scope};
 use super::pace;
 use super::poller::{Pollers, Seat};
 use super::proof::{self, Absence, Gone, InstanceKnown};
-use crate::backup::{Backup, BackupRef, Error, Instance};
+use super::queue::Queues;
+use crate::backup::{Backup, BackupRef, Claims, Error, Instance};
 use crate::cloud::{self, Call, Reply};
 
-/// A client, and the owners of what several need at the same time.
+/// What is done about the backups of one service, within the limits of one operation: a client, and what it shares with
+/// others.
 #[derive(Clone, Copy)]
-pub(super) struct Operation<'a> {
+pub struct Operation<'a> {
     pub(super) client: Client<'a>,
     pub(super) pollers: &'a Pollers,
+    pub(super) queues: &'a Queues,
+    pub(super) claims: &'a Claims,
 }
 
 impl<'a> Deref for Operation<'a> {
@@ -31,8 +35,19 @@ impl<'a> Deref for Operation<'a> {
 }
 
 impl Operation<'_> {
-    /// The backup as it is now; `None` only on proof that it is gone. Without details.
-    pub(super) async fn find(&self, backup: &BackupRef) -> Result<Option<Backup>, Error> {
+    /// Looks for one backup, details included. `None` only on proof that it is gone; [`Error::Doubtful`] where it is not to be
+    /// seen, and that proves nothing.
+    ///
+    /// Those who look at the same time, as a refresh does, share listings: an answer may then be as old as that refresh,
+    /// but never older than a write of ours. Asked again, the cloud is asked again.
+    pub async fn find(self, backup: &BackupRef) -> Result<Option<Backup>, Error> {
+        let Some(found) = self.there(backup).await? else { return Ok(None) };
+        let Some(call) = self.service.details(&found) else { return Ok(Some(found)) };
+        Ok(Some(self.read(&call, |reply| self.service.detailed(found.clone(), reply)).await?))
+    }
+
+    /// The same without details.
+    pub(super) async fn there(&self, backup: &BackupRef) -> Result<Option<Backup>, Error> {
         let found = match self.read_shared(backup).await {
             Ok(None) => self.absent(backup).await,
             found => found,
@@ -109,8 +124,9 @@ impl Operation<'_> {
         }
     }
 
-    /// The instance, which was last seen in that project; `None` only on proof that it is gone.
-    pub(super) async fn instance(&self, id: &str, project_id: Option<&str>) -> Result<Option<Instance>, Error> {
+    /// One instance. `None` only on proof that it is gone from the project in which it was last seen; [`Error::Doubtful`] where
+    /// it is not to be seen, and that proves nothing.
+    pub async fn instance(self, id: &str, project_id: Option<&str>) -> Result<Option<Instance>, Error> {
         let mut absence = Absence {
             looks: 0,
             seen_in: project_id.map(str::to_owned),

@@ -12,9 +12,9 @@ use super::pace;
 use crate::backup::{Backup, Error, Filter, Instance, Misread, NewRestore, Page, Unsupported};
 use crate::cloud::{Call, Reply};
 
-/// What a walk through a list was like.
+/// How much of a list was read.
 #[derive(Debug, Default)]
-pub(super) struct Walked {
+pub(super) struct PagesRead {
     /// How many pages were read.
     pub(super) pages: u32,
     /// The cloud says that there are more records than were wanted.
@@ -40,42 +40,86 @@ impl Promise {
     }
 }
 
-/// All backups that match, newest first.
-pub(super) async fn matching(client: Client<'_>, filter: &Filter) -> Result<Vec<Backup>, Error> {
-    let mut found = Vec::new();
-    backups(client, filter, |backup| {
-        if matches(filter, &backup) {
-            found.push(backup);
-        }
-        ControlFlow::Continue(())
-    })
-    .await?;
-    newest_first(&mut found);
-    Ok(found)
+/// What a list is good for in which a record cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unread {
+    /// Nothing: who goes by what a list does not show needs all of it.
+    Fails,
+    /// The others, beside why it cannot be read.
+    IsTold,
 }
 
-/// The same, if the cloud has at most so many to look through; `None` as soon as it is clear that it has more.
-pub(super) async fn matching_few(client: Client<'_>, filter: &Filter, most: u64) -> Result<Option<Vec<Backup>>, Error> {
-    let mut found = Vec::new();
-    let mut seen = 0;
-    let walked = backups_up_to(client, filter, Some(most), |backup| {
-        seen += 1;
-        if matches(filter, &backup) {
-            found.push(backup);
+impl Unread {
+    fn checked<T>(self, page: Page<Result<T, Misread>>) -> Result<Page<Result<T, Misread>>, Misread> {
+        match page.items.iter().find_map(|record| record.as_ref().err()) {
+            Some(why) if self == Unread::Fails => Err(why.clone()),
+            _ => Ok(page),
         }
-        if seen > most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    })
-    .await?;
-    Ok((seen <= most && !walked.is_too_long).then_some(found))
+    }
 }
 
-/// What matches of a list in which some records cannot be read, newest first, and why those cannot.
-pub(super) async fn matching_readable(
+impl Client<'_> {
+    /// All backups that match, newest first.
+    pub async fn list(self, filter: &Filter) -> Result<Vec<Backup>, Error> {
+        Ok(matching(self, filter, Unread::Fails).await?.0)
+    }
+
+    /// The same, long enough after an earlier look that what neither shows does not run there.
+    pub async fn list_again(self, filter: &Filter) -> Result<Vec<Backup>, Error> {
+        // At a stop or the deadline the list says so.
+        let _ = self.rest(pace::BEFORE_ABSENCE_IS_BELIEVED).await;
+        self.list(filter).await
+    }
+
+    /// The same of a list in which some records cannot be read, and why those cannot.
+    pub async fn list_readable(self, filter: &Filter) -> Result<(Vec<Backup>, Vec<Misread>), Error> {
+        matching(self, filter, Unread::IsTold).await
+    }
+
+    /// As [`Self::list`] in any order, if that means looking through at most so many records; `None` as soon as it means more.
+    pub async fn list_few(self, filter: &Filter, most: u64) -> Result<Option<Vec<Backup>>, Error> {
+        let mut found = Vec::new();
+        let mut seen = 0;
+        let read = backups_up_to(self, filter, Some(most), |backup| {
+            seen += 1;
+            if matches(filter, &backup) {
+                found.push(backup);
+            }
+            if seen > most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+        .await?;
+        Ok((seen <= most && !read.is_too_long).then_some(found))
+    }
+
+    /// Hands every backup that matches to `each` as its page comes, in the cloud's order, until it breaks off; and why a record
+    /// cannot be read.
+    pub async fn each(
+        self,
+        filter: &Filter,
+        each: impl FnMut(Result<Backup, Misread>) -> ControlFlow<()> + Send,
+    ) -> Result<(), Error> {
+        records(self, filter, Unread::IsTold, each).await
+    }
+
+    /// All instances, or those with exactly that name.
+    pub async fn instances(self, name: Option<&str>) -> Result<Vec<Instance>, Error> {
+        Ok(instances(self, name, Unread::Fails).await?.0)
+    }
+
+    /// The same of a list in which some records cannot be read, and why those cannot.
+    pub async fn instances_readable(self, name: Option<&str>) -> Result<(Vec<Instance>, Vec<Misread>), Error> {
+        instances(self, name, Unread::IsTold).await
+    }
+}
+
+/// What matches, newest first, and why other records cannot be read.
+async fn matching(
     client: Client<'_>,
     filter: &Filter,
+    if_unread: Unread,
 ) -> Result<(Vec<Backup>, Vec<Misread>), Error> {
     let (mut found, mut unread) = (Vec::new(), Vec::new());
-    records(client, filter, |record| {
+    records(client, filter, if_unread, |record| {
         match record {
             Ok(backup) => found.push(backup),
             Err(why) => unread.push(why),
@@ -83,48 +127,22 @@ pub(super) async fn matching_readable(
         ControlFlow::Continue(())
     })
     .await?;
-    newest_first(&mut found);
+    found.sort_by_cached_key(|backup| (Reverse(backup.begin), backup.id.clone()));
     Ok((found, unread))
 }
 
-fn newest_first(found: &mut [Backup]) {
-    found.sort_by_cached_key(|backup| (Reverse(backup.begin), backup.id.clone()));
-}
-
-/// All instances, or those with exactly that name. One record that cannot be read is an error.
-pub(super) async fn instances(client: Client<'_>, name: Option<&str>) -> Result<Vec<Instance>, Error> {
-    let service = client.service;
-    let limit = service.facts().page_limit;
-    let mut found = Vec::new();
-    walk(
-        client,
-        |offset| Ok(vec![service.instances(name, offset, limit)]),
-        |reply| service.instances_read(reply),
-        |instance: &Instance| Some(&instance.id),
-        None,
-        |instance| {
-            if name.is_none_or(|name| instance.name == name) {
-                found.push(instance);
-            }
-            ControlFlow::Continue(())
-        },
-    )
-    .await?;
-    Ok(found)
-}
-
-/// The same of a list in which some records cannot be read, and why those cannot.
-pub(super) async fn instances_readable(
+async fn instances(
     client: Client<'_>,
     name: Option<&str>,
+    if_unread: Unread,
 ) -> Result<(Vec<Instance>, Vec<Misread>), Error> {
     let service = client.service;
     let limit = service.facts().page_limit;
     let (mut found, mut unread) = (Vec::new(), Vec::new());
-    walk(
+    read_pages(
         client,
         |offset| Ok(vec![service.instances(name, offset, limit)]),
-        |reply| service.instance_records(reply),
+        |reply| if_unread.checked(service.instance_records(reply)?),
         |record: &Result<Instance, Misread>| record.as_ref().ok().map(|instance| &instance.id),
         None,
         |record| {
@@ -148,7 +166,7 @@ pub(super) async fn lists_target(client: Client<'_>, want: &NewRestore) -> Resul
         return Ok(None);
     }
     let mut listed = false;
-    walk(
+    read_pages(
         client,
         |offset| Ok(service.restorable(want, offset, limit).into_iter().collect()),
         |reply| service.restorable_read(reply),
@@ -163,26 +181,48 @@ pub(super) async fn lists_target(client: Client<'_>, want: &NewRestore) -> Resul
     Ok(Some(listed))
 }
 
-/// Hands every backup once to `each` until it breaks off. The filter narrows only what the service can narrow.
-pub(super) async fn backups(
+/// The first backup of a list that is the one meant. Here and in [`those`] the filter narrows only what the service can narrow.
+pub(super) async fn first(
     client: Client<'_>,
     filter: &Filter,
-    each: impl FnMut(Backup) -> ControlFlow<()>,
-) -> Result<Walked, Error> {
-    backups_up_to(client, filter, None, each).await
+    is_it: impl Fn(&Backup) -> bool,
+) -> Result<(Option<Backup>, PagesRead), Error> {
+    let mut found = None;
+    let read = backups_up_to(client, filter, None, |backup| {
+        found = Some(backup).filter(&is_it);
+        if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })
+    .await?;
+    Ok((found, read))
+}
+
+/// All backups of a list that something is made of.
+pub(super) async fn those<T>(
+    client: Client<'_>,
+    filter: &Filter,
+    make: impl Fn(Backup) -> Option<T>,
+) -> Result<Vec<T>, Error> {
+    let mut found = Vec::new();
+    backups_up_to(client, filter, None, |backup| {
+        found.extend(make(backup));
+        ControlFlow::Continue(())
+    })
+    .await?;
+    Ok(found)
 }
 
 /// Hands each record that matches, or that cannot be read, to `each` until it breaks off. What is asked for and not told cannot
 /// be read: nobody knows whether it matches.
-pub(super) async fn records(
+async fn records(
     client: Client<'_>,
     filter: &Filter,
+    if_unread: Unread,
     mut each: impl FnMut(Result<Backup, Misread>) -> ControlFlow<()>,
-) -> Result<Walked, Error> {
-    walk(
+) -> Result<(), Error> {
+    read_pages(
         client,
         calls(client, filter),
-        |reply| client.service.records(reply),
+        |reply| if_unread.checked(client.service.records(reply)?),
         |record: &Result<Backup, Misread>| record.as_ref().ok().map(|backup| &backup.id),
         None,
         |record| match &record {
@@ -195,17 +235,18 @@ pub(super) async fn records(
         },
     )
     .await
+    .map(drop)
 }
 
-/// As [`backups`]. With `most`, the cloud's word about the total is good enough: the list ends where it is reached, and at once
+/// Hands every backup once to `each` until it breaks off. With `most`, the cloud's word about the total is good enough: the list ends where it is reached, and at once
 /// where it is larger than that.
 async fn backups_up_to(
     client: Client<'_>,
     filter: &Filter,
     most: Option<u64>,
     each: impl FnMut(Backup) -> ControlFlow<()>,
-) -> Result<Walked, Error> {
-    walk(
+) -> Result<PagesRead, Error> {
+    read_pages(
         client,
         calls(client, filter),
         |reply| client.service.listed(reply),
@@ -255,27 +296,27 @@ pub(super) fn matches(filter: &Filter, backup: &Backup) -> bool {
         && filter.begin_before.is_none_or(|before| backup.begin.is_some_and(|begin| begin <= before))
 }
 
-async fn walk<T>(
+async fn read_pages<T>(
     client: Client<'_>,
     calls: impl Fn(u64) -> Result<Vec<Call>, Unsupported>,
     read: impl Fn(&Reply) -> Result<Page<T>, Misread>,
     id: impl Fn(&T) -> Option<&String>,
     most: Option<u64>,
     mut each: impl FnMut(T) -> ControlFlow<()>,
-) -> Result<Walked, Error> {
+) -> Result<PagesRead, Error> {
     let limit = usize::try_from(client.service.facts().page_limit).unwrap_or(usize::MAX);
-    let mut walked = Walked::default();
+    let mut turned = PagesRead::default();
     let mut seen = HashSet::new();
     for kind in 0..calls(0)?.len() {
         let (mut offset, mut promise, mut doubted) = (0, Promise::default(), false);
         while let Some(call) = calls(offset)?.into_iter().nth(kind) {
             let reply = client.send(&call).await?;
             let page = read(&reply).map_err(|Misread(reason)| client.misread(&call, &reply, reason))?;
-            walked.pages += 1;
+            turned.pages += 1;
             let total = page.total.filter(|_| most.is_some());
-            walked.is_too_long |= total > most;
-            if walked.is_too_long {
-                return Ok(walked);
+            turned.is_too_long |= total > most;
+            if turned.is_too_long {
+                return Ok(turned);
             }
             let length = page.items.len();
             let mut new = 0;
@@ -284,7 +325,7 @@ async fn walk<T>(
                 if id(&item).is_none_or(|id| seen.insert(id.clone())) {
                     new += 1;
                     if each(item).is_break() {
-                        return Ok(walked);
+                        return Ok(turned);
                     }
                 }
             }
@@ -310,12 +351,12 @@ async fn walk<T>(
                 }
                 break;
             }
-            if walked.pages >= pace::MAX_PAGES || seen.len() > pace::MAX_RECORDS {
+            if turned.pages >= pace::MAX_PAGES || seen.len() > pace::MAX_RECORDS {
                 let reason =
-                    format!("the list has no end: {} pages with {} records were read", walked.pages, seen.len());
+                    format!("the list has no end: {} pages with {} records were read", turned.pages, seen.len());
                 return Err(client.misread(&call, &reply, reason).into());
             }
         }
     }
-    Ok(walked)
+    Ok(turned)
 }

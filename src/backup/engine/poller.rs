@@ -1,9 +1,9 @@
 //! Who asks the cloud for many: one owner per region and service, a task of its own.
 //!
-//! What only one caller needs, that caller asks for itself. What several need at the same time - the pages of a list, a
+//! What only one operation needs, that operation asks for itself. What several need at the same time - the pages of a list, a
 //! look at all that is awaited, a batch of deletes - its owner asks once and tells everybody. [`super::next`] decides;
-//! here it is done. Nobody hands a lock around, and nobody works within another's time: each caller waits for its answer,
-//! its own stop and its own deadline, whichever comes first. The owner comes with the first caller and goes a little while
+//! here it is done. Nobody hands a lock around, and nobody works within another's time: each operation waits for its answer,
+//! its own stop and its own deadline, whichever comes first. The owner comes with the first of them and goes a little while
 //! after the last one.
 
 use std::collections::{HashMap, HashSet};

@@ -1,4 +1,4 @@
-//! The rules by which claims about backups are made: evidence in, verdict out. No calls, no clocks.
+//! What counts as proof of what is said about backups: evidence in, verdict out. No calls, no clocks.
 //!
 //! * *Ours*: whether a backup that appeared after a create without a clear answer is the one that was asked for.
 //! * *Gone*: whether a backup that looks do not show is gone.

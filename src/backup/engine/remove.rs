@@ -1,17 +1,17 @@
 //! Stopping and deleting backups, until it is seen that they run no more or are gone.
 
-use std::ops::ControlFlow;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::client::{Interruption, interruption_of, trouble_of};
+use super::client::{Client, Interruption, interruption_of, trouble_of};
 use super::operation::Operation;
 use super::proof;
 use super::watch::{Look, Watch};
 use super::{pace, pages};
 use crate::backup::{Backup, BackupRef, Error, Filter, Status, StopScope, Unsupported, Verdict};
-use crate::cloud::{self, Fate, Refusal};
+use crate::cloud::{self, Context, Fate, Refusal};
 
 /// What a stop found and did.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,15 +26,60 @@ pub enum StopOutcome {
 
 /// What a stop means for what else runs on the instance, where the service can only stop all of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Others {
+enum Others {
     /// Nothing is stopped while they run.
     Spared,
     /// They are stopped too.
     Stopped,
 }
 
-/// Stops a backup; `tell` is called before anything is sent.
-pub(super) async fn stop(
+impl Operation<'_> {
+    /// A backup that was begun, once it can be seen: waits while it may be on its way. `None` only on proof that it is gone; a
+    /// record that is not that backup is an error.
+    pub async fn find_begun(self, backup: &BackupRef) -> Result<Option<Backup>, Error> {
+        itself(self, backup).await
+    }
+
+    /// Looks for a backup whose deletion an earlier run sent and did not see the end of: that end is waited for, because some
+    /// lists call a backup completed until it is gone.
+    pub async fn find_leaving(self, backup: &BackupRef) -> Result<Option<Backup>, Error> {
+        let found = self.find(backup).await?;
+        let may_be_leaving = found.as_ref().is_some_and(|found| found.status == Status::Completed);
+        if may_be_leaving && gone(&mut Watch::new(self, backup), None, pace::ACCEPTED).await? {
+            return Ok(None);
+        }
+        Ok(found)
+    }
+
+    /// Stops a running backup and waits until it runs no more. `tell` is called before anything is sent.
+    pub async fn stop(self, backup: &BackupRef, tell: &(dyn Fn() + Sync)) -> Result<StopOutcome, Error> {
+        stop(self, backup, Others::Spared, tell).await
+    }
+
+    /// The same, where whatever else runs on the instance may be stopped with it.
+    pub async fn stop_with_others(self, backup: &BackupRef, tell: &(dyn Fn() + Sync)) -> Result<StopOutcome, Error> {
+        stop(self, backup, Others::Stopped, tell).await
+    }
+
+    /// Deletes a backup and waits until it is gone; "already gone" is success. One that runs is stopped first, or awaited
+    /// where it cannot be stopped alone. Every error means that the backup exists as far as we know.
+    pub async fn delete(self, backup: &BackupRef) -> Result<(), Error> {
+        let _deleting = self.claims.deleting(&backup.id);
+        let mut watch = Watch::new(self, backup);
+        deleted(&mut watch).await.map_err(|end| watch.ended(end))
+    }
+
+    /// The same for what a rotation gives up. That is an extra beside what was asked for: trouble holds it up no longer than the
+    /// retries of one call, and whatever else the cloud is at no longer than a deletion usually takes.
+    pub async fn rotate_out(self, backup: &BackupRef) -> Result<(), Error> {
+        let deadline = self.context.deadline.min(Instant::now() + pace::ACCEPTED);
+        let context = Context { deadline, ..self.context.clone() };
+        let client = Client { context: &context, bears_trouble: false, ..self.client };
+        Operation { client, ..self }.delete(backup).await
+    }
+}
+
+async fn stop(
     operation: Operation<'_>,
     backup: &BackupRef,
     others: Others,
@@ -56,11 +101,11 @@ pub(super) async fn stop(
 
 /// The backup that is meant, once it can be seen; `None` only on proof that it is gone. A record that is not that backup is
 /// an error: nothing is sent for it.
-pub(super) async fn itself(operation: Operation<'_>, backup: &BackupRef) -> Result<Option<Backup>, Error> {
-    let since = tokio::time::Instant::now();
+async fn itself(operation: Operation<'_>, backup: &BackupRef) -> Result<Option<Backup>, Error> {
+    let since = Instant::now();
     let mut trouble = None;
     loop {
-        match operation.find(backup).await {
+        match operation.there(backup).await {
             Ok(Some(found)) if !proof::is_itself(&found, backup) => {
                 return Err(Error::Foreign { meant: Box::new(backup.clone()), found: Box::new(found) });
             }
@@ -100,11 +145,6 @@ async fn is_certain(operation: Operation<'_>, backup: &BackupRef) -> bool {
         && operation.cloud.project_id(operation.context).await.ok() == backup.project_id
 }
 
-pub(super) async fn delete(operation: Operation<'_>, backup: &BackupRef) -> Result<(), Error> {
-    let mut watch = Watch::new(operation, backup);
-    deleted(&mut watch).await.map_err(|end| watch.ended(end))
-}
-
 /// Deletes what is watched, and sees it go.
 async fn deleted(watch: &mut Watch<'_>) -> Result<(), Error> {
     let (operation, backup) = (watch.operation, watch.backup);
@@ -133,12 +173,6 @@ async fn deleted(watch: &mut Watch<'_>) -> Result<(), Error> {
             }
         }
     }
-}
-
-/// Waits for the end of a deletion that an earlier run sent: some lists call a backup completed until it is gone. False if it is
-/// there after all.
-pub(super) async fn left(operation: Operation<'_>, backup: &BackupRef) -> Result<bool, Error> {
-    gone(&mut Watch::new(operation, backup), None, pace::ACCEPTED).await
 }
 
 /// Makes sure that a backup can be deleted; false if it is gone.
@@ -235,7 +269,7 @@ fn waits(operation: Operation<'_>, error: &cloud::Error) -> bool {
 
 /// Waits until the backup is gone; false if it is still there, and not being deleted, after so long.
 async fn gone(watch: &mut Watch<'_>, job_id: Option<&str>, patience: Duration) -> Result<bool, Error> {
-    let since = tokio::time::Instant::now();
+    let since = Instant::now();
     let mut job_failed = None;
     let mut absent = 0;
     loop {
@@ -371,7 +405,7 @@ async fn stopped(
     job_id: Option<&str>,
     patience: Duration,
 ) -> Result<Option<Option<Box<Backup>>>, Error> {
-    let since = tokio::time::Instant::now();
+    let since = Instant::now();
     let mut job_failed = None;
     let mut absent = false;
     loop {
@@ -402,14 +436,9 @@ async fn stopped(
 /// What else runs on the instance of that backup.
 async fn others(operation: Operation<'_>, backup: &Backup) -> Result<Vec<Backup>, Error> {
     let filter = Filter { instance_id: Some(backup.instance_id.clone()), ..Filter::default() };
-    let mut others = Vec::new();
-    pages::backups(operation.client, &filter, |other| {
+    pages::those(operation.client, &filter, |other| {
         let here = other.instance_id.is_empty() || other.instance_id == backup.instance_id;
-        if other.id != backup.id && here && other.status.runs() {
-            others.push(other);
-        }
-        ControlFlow::Continue(())
+        (other.id != backup.id && here && other.status.runs()).then_some(other)
     })
-    .await?;
-    Ok(others)
+    .await
 }

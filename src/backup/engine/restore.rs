@@ -22,35 +22,40 @@ use crate::cloud;
 
 type Tell<'a> = &'a (dyn Fn(RestoreStep<'_>) + Sync);
 
-pub(super) async fn restore(client: Client<'_>, want: &NewRestore, tell: Tell<'_>) -> Result<(), RestoreError> {
-    let call = client.service.restore(want).map_err(Error::from)?;
-    checked(client, want, client.cloud.path(&call)).await?;
-    tell(RestoreStep::Asked);
-    let sent = client.send(&call).await;
-    let named = sent.and_then(|reply| {
-        let job_id = client.service.job_id(&reply);
-        job_id.ok_or_else(|| client.misread(&call, &reply, "the answer names no job".to_owned()))
-    });
-    let job_id = match named {
-        Ok(job_id) => job_id,
-        // Sent again, it might overwrite what was written into the target since.
-        Err(cause) if client.is_lost(&cause) => {
-            let target = lookup::instance(client, &want.target_instance_id).await.ok().flatten().map(Box::new);
-            return Err(RestoreError::Unclear { cause, target });
-        }
-        Err(cause) => return Err(not_offered(client, "restores into an existing instance", cause).into()),
-    };
-    info!(job_id, target_instance_id = want.target_instance_id, "the restore has begun");
-    tell(RestoreStep::Begun { job_id: &job_id });
-    Wait { client, want, job_id, since: Instant::now(), settling: None }.ended(tell).await
-}
-
-/// What a refusal of something that a service has elsewhere means.
-fn not_offered(client: Client<'_>, operation: &'static str, cause: cloud::Error) -> Error {
-    if client.verdict(&cause) == Some(Verdict::NotOffered) {
-        return Error::NotOffered { operation, cause };
+impl Client<'_> {
+    /// Restores into an existing instance, and waits until its job has completed and the instance is idle again. Everything
+    /// that can be known is asked before anything is sent, and the order is sent once.
+    pub async fn restore(self, want: &NewRestore, tell: Tell<'_>) -> Result<(), RestoreError> {
+        let client = self;
+        let call = client.service.restore(want).map_err(Error::from)?;
+        checked(client, want, client.cloud.path(&call)).await?;
+        tell(RestoreStep::Asked);
+        let sent = client.send(&call).await;
+        let named = sent.and_then(|reply| {
+            let job_id = client.service.job_id(&reply);
+            job_id.ok_or_else(|| client.misread(&call, &reply, "the answer names no job".to_owned()))
+        });
+        let job_id = match named {
+            Ok(job_id) => job_id,
+            // Sent again, it might overwrite what was written into the target since.
+            Err(cause) if client.is_lost(&cause) => {
+                let target = lookup::instance(client, &want.target_instance_id).await.ok().flatten().map(Box::new);
+                return Err(RestoreError::Unclear { cause, target });
+            }
+            Err(cause) => return Err(client.not_offered("restores into an existing instance", cause).into()),
+        };
+        info!(job_id, target_instance_id = want.target_instance_id, "the restore has begun");
+        tell(RestoreStep::Begun { job_id: &job_id });
+        Wait { client, want, job_id, since: Instant::now(), settling: None }.ended(tell).await
     }
-    cause.into()
+
+    /// To which times of these days, in UTC, an instance can be restored: in order, and what touches made one.
+    pub async fn restore_times(self, instance_id: &str, (first, last): (Date, Date)) -> Result<Vec<Span>, Error> {
+        let days = first.series(jiff::Span::new().days(1)).take_while(|day| *day <= last);
+        let told = futures_util::stream::iter(days.map(|day| times_of_day(self, instance_id, day)));
+        let spans: Vec<Vec<Span>> = told.buffered(pace::AT_ONCE).try_collect().await?;
+        Ok(joined(spans.concat()))
+    }
 }
 
 /// What the target must have for the data, as far as the service tells.
@@ -160,22 +165,11 @@ fn unfit(client: Client<'_>, needs: &Needs, target: &Instance) -> Option<Unfit> 
 /// The spans of that day; `None` where this cloud does not tell them.
 async fn spans_around(client: Client<'_>, source: &str, at: Timestamp) -> Result<Option<Vec<Span>>, Error> {
     let day = at.to_zoned(TimeZone::UTC).date();
-    match times(client, source, (day, day)).await {
+    match client.restore_times(source, (day, day)).await {
         Ok(spans) => Ok(Some(spans)),
         Err(Error::NotOffered { .. }) => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-pub(super) async fn times(
-    client: Client<'_>,
-    instance_id: &str,
-    (first, last): (Date, Date),
-) -> Result<Vec<Span>, Error> {
-    let days = first.series(jiff::Span::new().days(1)).take_while(|day| *day <= last);
-    let told = futures_util::stream::iter(days.map(|day| times_of_day(client, instance_id, day)));
-    let spans: Vec<Vec<Span>> = told.buffered(pace::AT_ONCE).try_collect().await?;
-    Ok(joined(spans.concat()))
 }
 
 async fn times_of_day(client: Client<'_>, instance_id: &str, day: Date) -> Result<Vec<Span>, Error> {
@@ -183,7 +177,7 @@ async fn times_of_day(client: Client<'_>, instance_id: &str, day: Date) -> Resul
     for pages in 1.. {
         let call = client.service.restore_times(instance_id, day, spans.len() as u64)?;
         let sent = client.send(&call).await;
-        let reply = sent.map_err(|cause| not_offered(client, "times to restore to", cause))?;
+        let reply = sent.map_err(|cause| client.not_offered("times to restore to", cause))?;
         let misread = |reason| client.misread(&call, &reply, reason);
         let page = client.service.restore_times_read(&reply).map_err(|Misread(reason)| misread(reason))?;
         let is_full = page.items.len() as u64 >= restoring::PERIODS;

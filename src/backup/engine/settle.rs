@@ -4,13 +4,39 @@ use tokio::time::Instant;
 
 use super::operation::Operation;
 use super::watch::{Look, Watch};
-use super::{begin, pace, proof};
-use crate::backup::{Backup, BackupRef, BegunBackup, Certainty, Error, NewBackup, Progress, Started, Status};
+use super::{pace, proof};
+use crate::backup::{
+    Backup, BackupRef, BegunBackup, Certainty, Error, NameOrigin, NewBackup, Progress, Started, Status,
+};
+
+impl Operation<'_> {
+    /// Waits until a backup has completed. Every error but [`Error::Vanished`] means that the backup exists.
+    ///
+    /// A wait that is resumed later gives [`Started::from`] the reference.
+    pub async fn settled(self, started: &Started, progress: &dyn Progress) -> Result<Backup, Error> {
+        settled(self, started, Name::Anyones, progress).await
+    }
+
+    /// The same for a backup that was asked for by a name of that origin: if no other can have the name, it is known by that,
+    /// should the answer to its create have given the wrong id. Where names are not unique, what has the name may be of an
+    /// earlier request.
+    pub async fn settled_by_name(
+        self,
+        (started, name_origin): (&Started, NameOrigin),
+        progress: &dyn Progress,
+    ) -> Result<Backup, Error> {
+        let is_its_own = name_origin.is_random() && self.service.facts().names_are_unique;
+        let whose = if is_its_own { Name::ItsOwn } else { Name::Anyones };
+        let settled = settled(self, started, whose, progress).await?;
+        self.claims.manage(&settled.id);
+        Ok(settled)
+    }
+}
 
 /// Only a backup that was seen completed is complete. One that is not listed, not yet or for a moment, is looked for until
 /// its job has failed, or the time is over. It is said to be gone if it was seen being deleted, or if lists have lacked it for
 /// longer than they ever lag and everything else that an absence needs is told as well.
-pub(super) async fn settled(
+async fn settled(
     operation: Operation<'_>,
     started: &Started,
     whose: Name,
@@ -29,7 +55,7 @@ pub(super) async fn settled(
 
 /// Whose backups carry the name of the one that is awaited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Name {
+enum Name {
     /// This very one alone: whatever has the name on the instance is it, whatever id the answer to its create gave.
     ItsOwn,
     /// Others may have it too.
@@ -104,7 +130,7 @@ async fn settled_by_id(
 async fn under_another_id(operation: Operation<'_>, backup: &BackupRef) -> Option<Backup> {
     let want =
         NewBackup { instance_id: backup.instance_id.clone()?, name: backup.name.clone()?, ..NewBackup::default() };
-    let named = begin::named(operation, &want).await.ok()?;
+    let named = operation.named(&want).await.ok()?;
     if named.iter().any(|shown| shown.id == backup.id) {
         return None;
     }
@@ -116,7 +142,7 @@ async fn under_another_id(operation: Operation<'_>, backup: &BackupRef) -> Optio
 /// Whether a backup is gone that lists have lacked for longer than they lag.
 async fn is_gone(operation: Operation<'_>, backup: &BackupRef) -> bool {
     let begun = backup.begun.clone().map(|begun| BegunBackup { at: None, ..begun });
-    matches!(operation.find(&BackupRef { begun, ..backup.clone() }).await, Ok(None))
+    matches!(operation.there(&BackupRef { begun, ..backup.clone() }).await, Ok(None))
 }
 
 async fn failed(watch: &Watch<'_>, job_id: Option<&str>) -> Error {

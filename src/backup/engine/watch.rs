@@ -299,7 +299,7 @@ impl<'a> Watch<'a> {
 
     /// The backup as it is now; `None` only on proof that it is gone.
     pub(super) async fn find(&mut self) -> Result<Option<Backup>, Error> {
-        let found = self.operation.find(self.backup).await;
+        let found = self.operation.there(self.backup).await;
         found.map_err(|error| self.of_question(error))
     }
 

@@ -93,11 +93,6 @@ impl Mode {
     pub fn is_computed(self) -> bool {
         matches!(self, Mode::Computed | Mode::OptionalComputed)
     }
-
-    /// Whether the user may choose the value.
-    pub fn is_configurable(self) -> bool {
-        self != Mode::Computed
-    }
 }
 
 /// A block inside a block.

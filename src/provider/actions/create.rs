@@ -98,7 +98,7 @@ impl Action<Backups> for CreateBackup {
         run.tell(format!("Asking {} for the backup {:?} of {}", service.facts().title, want.name, want.instance_id));
         let about = About { service: key, id: None, name: Some(&want.name), region: client.region() };
         let told = Told::about(&want.name, run);
-        let started = client.begin_telling(&context, service, &want, &told).await;
+        let started = client.of(&context, service).begin_telling(&want, &told).await;
         let started = started.map_err(|error| explain(Doing::Take, about, &error))?;
         let id = &started.backup_id;
         run.tell(format!("The backup {:?} has begun: {id}", want.name));
@@ -106,7 +106,7 @@ impl Action<Backups> for CreateBackup {
             return Ok(());
         }
         let about = About { service: key, id: Some(id), name: Some(&want.name), region: client.region() };
-        let backup = client.settled_by_name(&context, service, (&started, name_origin), &told).await;
+        let backup = client.of(&context, service).settled_by_name((&started, name_origin), &told).await;
         let backup = backup.map_err(|error| explain(Doing::Follow, about, &error))?;
         run.tell(format!("The backup {:?} ({}) is {}", want.name, backup.id, backup.status));
         Ok(())

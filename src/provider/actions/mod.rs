@@ -41,7 +41,7 @@ fn context(run: &Run, timeout: &Attr<String>, default: Duration) -> Context {
 
 /// Whether the cloud says that there is no such instance of the service. Where it says nothing of use, it is not.
 async fn is_missing(client: &Backups, context: &Context, service: &'static dyn Service, instance_id: &str) -> bool {
-    let found = client.instance(context, service, instance_id, None).await;
+    let found = client.of(context, service).instance(instance_id, None).await;
     matches!(found, Ok(None) | Err(backup::Error::Doubtful { .. }))
 }
 

@@ -117,7 +117,7 @@ impl Action<Backups> for PruneBackups {
         let filter = filter(service, &config);
         let (key, kind) = (service.facts().key(), service.facts().kept_kind);
         let unfound = |error: backup::Error| unfound(key, &error, "Nothing was deleted.");
-        let found = client.list(&context, service, &filter).await.map_err(unfound)?;
+        let found = client.of(&context, service).list(&filter).await.map_err(unfound)?;
         let id = config.instance_id.as_str().unwrap_or_default();
         if found.is_empty() && is_missing(&client, &context, service, id).await {
             let undone = "No backup of it fits, and nothing was deleted.";
@@ -273,10 +273,10 @@ impl Pruning<'_> {
     async fn now(&self, known: &[&Backup]) -> Result<Vec<Backup>, backup::Error> {
         let Pruning { context, service, filter, selection, .. } = self;
         let client = selection.client;
-        let mut now = client.list(context, *service, filter).await?;
+        let mut now = client.of(context, *service).list(filter).await?;
         let mut missing = lacking(known, &now);
         if !missing.is_empty() {
-            let again = client.list(context, *service, filter).await?;
+            let again = client.of(context, *service).list(filter).await?;
             now.retain(|backup| again.iter().all(|newer| newer.id != backup.id));
             now.extend(again);
             missing = lacking(known, &now);
@@ -284,7 +284,7 @@ impl Pruning<'_> {
         let mut looks = Vec::with_capacity(missing.len());
         for backup in missing {
             let reference = self.reference(backup);
-            looks.push(async move { client.find(context, *service, &reference).await });
+            looks.push(async move { client.of(context, *service).find(&reference).await });
         }
         let mut looks = futures_util::stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE);
         while let Some(found) = looks.next().await {
@@ -301,7 +301,7 @@ impl Pruning<'_> {
     /// Deletes one that was just seen in this project.
     async fn delete<'a>(&self, chosen: &'a Backup) -> (&'a Backup, Result<(), backup::Error>) {
         let reference = self.reference(chosen);
-        (chosen, self.selection.client.delete(self.context, self.service, &reference).await)
+        (chosen, self.selection.client.of(self.context, self.service).delete(&reference).await)
     }
 
     fn reference(&self, backup: &Backup) -> BackupRef {

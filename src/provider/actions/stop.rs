@@ -143,7 +143,7 @@ struct Stopping<'a> {
 impl Stopping<'_> {
     /// Stops one that is named by its id.
     async fn one(&self, backup: BackupRef) -> StopEnd {
-        let outcome = self.client.stop(self.context, self.service, &backup, &|| self.asking(&backup)).await;
+        let outcome = self.client.of(self.context, self.service).stop(&backup, &|| self.asking(&backup)).await;
         let outcome = match outcome {
             // Where a service lists one instance's backups only, it may run on another one.
             Err(backup::Error::Vanished { id }) => match self.elsewhere(&backup).await {
@@ -158,7 +158,7 @@ impl Stopping<'_> {
 
     /// The backup of that id, if another instance has it.
     async fn elsewhere(&self, backup: &BackupRef) -> Result<Option<Box<Backup>>, backup::Error> {
-        let found = self.client.of_any_instance(self.context, self.service, backup).await?;
+        let found = self.client.of(self.context, self.service).of_any_instance(backup).await?;
         Ok(found.filter(|found| Some(&found.instance_id) != backup.instance_id.as_ref()).map(Box::new))
     }
 
@@ -168,14 +168,14 @@ impl Stopping<'_> {
         let filter = Filter { instance_id: Some(instance_id.to_owned()), ..Filter::default() };
         let key = service.facts().key();
         let unfound = |error: backup::Error| unfound(key, &error, "Nothing was stopped.");
-        let mut listed = client.list(context, service, &filter).await.map_err(unfound)?;
+        let mut listed = client.of(context, service).list(&filter).await.map_err(unfound)?;
         if listed.is_empty() && is_missing(client, context, service, instance_id).await {
             let undone = "No backup of it is listed, and nothing was stopped.";
             return Err(services::no_such_instance(key, instance_id, client.region(), undone).into());
         }
         // Nobody says after one look that nothing runs: lists lag.
         if !listed.iter().any(|backup| backup.status.runs()) {
-            listed = client.list_again(context, service, &filter).await.map_err(unfound)?;
+            listed = client.of(context, service).list_again(&filter).await.map_err(unfound)?;
         }
         let running = listed.iter().filter(|backup| backup.status.runs()).map(BackupRef::from).collect::<Vec<_>>();
         if service.facts().stop == StopScope::Instance {
@@ -195,7 +195,7 @@ impl Stopping<'_> {
     /// Stops one of those that run on an instance where nothing is spared.
     async fn with_others(&self, backup: BackupRef) -> StopEnd {
         let asking = || self.asking(&backup);
-        let outcome = self.client.stop_with_others(self.context, self.service, &backup, &asking).await;
+        let outcome = self.client.of(self.context, self.service).stop_with_others(&backup, &asking).await;
         self.told((backup, outcome))
     }
 

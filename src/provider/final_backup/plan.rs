@@ -42,7 +42,7 @@ pub(super) async fn create(client: &Backups, planning: &mut Planning<FinalBackup
 async fn met(client: &Backups, planned: &FinalBackup, notes: Option<&mut Private>) -> Diagnostics {
     let mut said = Diagnostics::new();
     let Some((service, instance_id)) = instance(planned) else { return said };
-    match client.sight(service, instance_id).await {
+    match client.ahead_of(service).sight(instance_id).await {
         Ok(sight) => {
             match sight {
                 Some(Sight::Absent(named)) => said.push(messages::not_found(planned, &named)),
@@ -72,7 +72,7 @@ pub(super) async fn destroy(
     let client = client::regional(client, &prior.region);
     let mut said = Diagnostics::new();
     if !is_skipped(prior) {
-        match client.sight(service, instance_id).await {
+        match client.ahead_of(service).sight(instance_id).await {
             Ok(Some(Sight::Absent(_))) => {
                 if let Some(here) = client.project_ahead().await {
                     let known = memory::project_id(private);
@@ -86,7 +86,7 @@ pub(super) async fn destroy(
             Err(why) => said.extend(why.as_ref().map(unasked)),
         }
     }
-    let newest = match client.newest_completed(service, instance_id).await {
+    let newest = match client.ahead_of(service).newest_completed(instance_id).await {
         Ok(newest) => Some(newest),
         Err(why) => {
             said.extend(why.as_ref().map(unasked));

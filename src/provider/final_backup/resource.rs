@@ -58,7 +58,7 @@ impl Resource<Backups> for FinalBackupResource {
         let instance_id = text(&planned.instance_id);
         let searched = |error: &backup::Error| explain(Doing::Search, about(&planned, None), error);
         let project_id = client.project_id(&context).await.map_err(|error| searched(&error))?;
-        let found = client.instance(&context, service, instance_id, Some(&project_id)).await;
+        let found = client.of(&context, service).instance(instance_id, Some(&project_id)).await;
         let found = found.map_err(|error| searched(&error))?.ok_or_else(|| messages::not_found(&planned, &[]))?;
         if found.is_replica() {
             return Err(messages::replica(&planned).into());
@@ -174,7 +174,7 @@ async fn instance(
     doing: Doing,
 ) -> Result<Option<Instance>, Diagnostics> {
     let project_id = memory::project_id(&life.private);
-    match client.instance(&context(life), service, text(&net.instance_id), project_id).await {
+    match client.of(&context(life), service).instance(text(&net.instance_id), project_id).await {
         Err(backup::Error::Doubtful { .. }) if doing == Doing::Search => {
             let named = services::named(client, service, &net.instance_id).await;
             Err(messages::not_imported(net, &named).into())

@@ -106,7 +106,7 @@ impl Taking<'_> {
             kind: Some("manual".to_owned()),
             ..Filter::default()
         };
-        let mut found = match self.client.list(&context(life), self.service, &filter).await {
+        let mut found = match self.client.of(&context(life), self.service).list(&filter).await {
             Ok(found) => found,
             // Some services list nothing of an instance that they do not know.
             Err(backup::Error::Cloud(error)) if self.unlisted && self.knows_no_instance(&error) => Vec::new(),
@@ -129,9 +129,9 @@ impl Taking<'_> {
         let context = context(life);
         let is_told_by_its_name = self.service.facts().names_are_unique && last.name.is_some() && !self.unlisted;
         let looked = if is_told_by_its_name {
-            self.client.find(&context, self.service, &last).await
+            self.client.of(&context, self.service).find(&last).await
         } else {
-            self.client.find_begun(&context, self.service, &last).await
+            self.client.of(&context, self.service).find_begun(&last).await
         };
         match looked {
             Ok(Some(backup)) => {
@@ -168,7 +168,7 @@ impl Taking<'_> {
             ..NewBackup::default()
         };
         let ours = |backup: &Backup| backup.name == want.name && backup.instance_id == want.instance_id;
-        match self.client.begin(&context(life), self.service, &want).await {
+        match self.client.of(&context(life), self.service).begin(&want).await {
             // A destroy that was killed has begun it, and no list had shown it yet.
             Err(backup::Error::NameTaken { existing: Some(existing), .. }) if ours(&existing) => {
                 let started = Started { certainty: Certainty::Named, ..Started::from(BackupRef::from(&*existing)) };
@@ -202,7 +202,8 @@ impl Taking<'_> {
             memory::begun(&mut life.private, started, name);
         }
         life.checkpoint(self.net.clone());
-        let settled = self.client.settled_by_name(&context(life), self.service, (started, NameOrigin::Kept), &()).await;
+        let settled =
+            self.client.of(&context(life), self.service).settled_by_name((started, NameOrigin::Kept), &()).await;
         settled.map_err(|error| self.learned(Some(name), &error, life))
     }
 
@@ -230,7 +231,7 @@ impl Taking<'_> {
             name: completed.name.clone(),
             ..NewBackup::default()
         };
-        match self.client.named(&context(life), self.service, &want).await {
+        match self.client.of(&context(life), self.service).named(&want).await {
             Ok(found) => {
                 for twin in found.iter().filter(|twin| twin.id != completed.id) {
                     life.warn(messages::taken_twice(&self.net, completed, &twin.id));

@@ -52,7 +52,7 @@ pub(super) async fn twins(
         return;
     }
     let id = &*started.backup_id;
-    let found = match client.named(&context(life), service, want).await {
+    let found = match client.of(&context(life), service).named(want).await {
         Ok(found) => found,
         Err(error) => return tracing::warn!("whether the backup was taken twice cannot be told: {error}"),
     };

@@ -31,7 +31,7 @@ pub(super) async fn met(
     {
         said.push(named_twice(name, &other));
     }
-    let outlook = client.outlook(service, instance_id, name).await;
+    let outlook = client.ahead_of(service).outlook(instance_id, name).await;
     if let (Some(notes), Some(_)) = (notes, &outlook.instance) {
         place::note_project(client, notes).await;
     }

@@ -110,7 +110,7 @@ async fn completed(
     (filter, most): (&Filter, u64),
     said: &mut Diagnostics,
 ) -> Option<HashMap<String, HashSet<String>>> {
-    let few = |context| async move { client.list_few(&context, service, filter, most).await };
+    let few = |context| async move { client.of(&context, service).list_few(filter, most).await };
     match client.ahead().ask(few).await {
         Ok(None) => None,
         Ok(Some(found)) => {

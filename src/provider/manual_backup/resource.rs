@@ -109,7 +109,7 @@ impl Resource<Backups> for ManualBackupResource {
         };
         let want = wanted(&planned, name_origin);
         let others = certainty::SamePrefix::of(&planned);
-        let started = client.begin_telling(&context(life), service, &want, &others).await;
+        let started = client.of(&context(life), service).begin_telling(&want, &others).await;
         if let Some(running) = others.seen() {
             life.warn(certainty::ran_already(&planned, &running));
         }
@@ -139,7 +139,7 @@ impl Resource<Backups> for ManualBackupResource {
             certainty::twins(&client, service, &want, &started, life).await;
             return Ok(planned);
         }
-        let settled = client.settled_by_name(&context(life), service, (&started, name_origin), &()).await;
+        let settled = client.of(&context(life), service).settled_by_name((&started, name_origin), &()).await;
         if let Some(backup) = settled.as_ref().ok().filter(|backup| backup.id != started.backup_id) {
             memory::begun(&mut life.private, &backup.id, &project_id);
         }
@@ -174,9 +174,9 @@ impl Resource<Backups> for ManualBackupResource {
         let leaves = memory::is_leaving(&life.private);
         let reference = reference(&state, &life.private);
         let found = if leaves {
-            client.find_leaving(&context, service, &reference).await
+            client.of(&context, service).find_leaving(&reference).await
         } else {
-            client.find(&context, service, &reference).await
+            client.of(&context, service).find(&reference).await
         };
         // No state knows it yet.
         let imports = life.private.is_adopted() && !state.status.is_set();
@@ -244,7 +244,7 @@ impl Resource<Backups> for ManualBackupResource {
         life.checkpoint(state.clone());
         let reference = reference(&state, &life.private);
         let started = Started { job_id: state.job_id.known().cloned(), ..Started::from(reference) };
-        let settled = client.settled(&context(life), service, &started, &()).await;
+        let settled = client.of(&context(life), service).settled(&started, &()).await;
         kept(&client, state, settled, life).await
     }
 
@@ -266,7 +266,7 @@ impl Resource<Backups> for ManualBackupResource {
         let service = services::required(&state.service)?;
         let client = client::at_home(client, &mut state.region);
         let reference = reference(&state, &life.private);
-        let deleted = client.delete(&context(life), service, &reference).await;
+        let deleted = client.of(&context(life), service).delete(&reference).await;
         deleted.map_err(|error| {
             if error.was_sent() {
                 memory::leaving(&mut life.private);
@@ -369,7 +369,7 @@ async fn not_imported(
     state: &ManualBackup,
     doubt: Option<&Doubt>,
 ) -> Diagnostic {
-    match client.of_any_instance(&context(life), service, &reference(state, &life.private)).await {
+    match client.of(&context(life), service).of_any_instance(&reference(state, &life.private)).await {
         Ok(Some(found)) => another_instances(state, &found),
         _ => not_there(state, doubt, &services::named(client, service, &state.instance_id).await),
     }

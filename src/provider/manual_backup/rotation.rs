@@ -45,7 +45,7 @@ async fn ours(client: &Backups, context: &Context, rotation: &Rotation<'_>) -> R
         kind: Some("manual".to_owned()),
         ..Filter::default()
     };
-    let mut found = client.list(context, rotation.service, &filter).await?;
+    let mut found = client.of(context, rotation.service).list(&filter).await?;
     found.retain(|backup| retention::rotates(&backup.name, rotation.prefix));
     Ok(found)
 }
@@ -204,7 +204,7 @@ pub(super) async fn rotated(client: &Backups, new: &ManualBackup, life: &mut Lif
     for (gone, id) in leaving.iter().enumerate() {
         let name = found.iter().find(|backup| backup.id == *id).map(|backup| backup.name.as_str());
         let reference = BackupRef::new(&**id, Some(rotation.instance_id.to_owned()));
-        match client.rotate_out(&context, rotation.service, &reference).await {
+        match client.of(&context, rotation.service).rotate_out(&reference).await {
             Ok(()) => tracing::info!(backup_id = id, "the rotation deleted an older backup"),
             Err(error) => {
                 let about = About { service: rotation.service.facts().key(), id: Some(id), name, region: "" };
@@ -269,8 +269,8 @@ mod tests {
         let said = [
             newer_now(vec!["b1br02"], Some("2026-11-28T06:08:21Z")).expect("one is left"),
             newer_now(vec!["b1br02", "b2br02"], Some("2026-11-28T06:08:21Z")).expect("two are left"),
-            kept(1, "The service answered 403.", "nightly-"),
-            kept(3, "The service answered 403.", "nightly-"),
+            kept(1, not_deleted("The service answered 403.".to_owned()), "nightly-"),
+            kept(3, not_deleted("The service answered 403.".to_owned()), "nightly-"),
         ];
         let page: Vec<_> =
             said.iter().map(|one| format!("{:?}: {}\n{}\n", one.severity, one.summary, one.detail)).collect();

@@ -8,12 +8,12 @@ const BUSY: Say = Say::No(403, "DBS.200019");
 const TAKEN: Say = Say::No(400, "DBS.201201");
 
 async fn begin(script: &Script, context: &Context) -> Result<Started, Error> {
-    script.backups().begin(context, dds(), &want("nightly")).await
+    script.backups().of(context, dds()).begin(&want("nightly")).await
 }
 
 /// With a name that others may have too.
 async fn begin_fixed(script: &Script, context: &Context) -> Result<Started, Error> {
-    script.backups().begin(context, dds(), &fixed("nightly")).await
+    script.backups().of(context, dds()).begin(&fixed("nightly")).await
 }
 
 fn fixed(name: &str) -> NewBackup {
@@ -77,7 +77,7 @@ async fn what_an_earlier_run_has_begun_keeps_the_instance_busy_until_a_list_show
         .says(OF_INSTANCE, [empty(), empty(), empty(), list(&[item("b1", "BUILDING", 0)])])
         .says(THE_INSTANCE, [instance(&["BACKUP"])]);
     let want = NewBackup { name_origin: NameOrigin::Kept, ..want("nightly") };
-    let started = script.backups().begin(&within(seconds(60)), dds(), &want).await.unwrap();
+    let started = script.backups().of(&within(seconds(60)), dds()).begin(&want).await.unwrap();
     assert_eq!((&*started.backup_id, started.certainty), ("b1", Certainty::Named));
     assert_eq!(script.count(POST), 1);
 }
@@ -151,7 +151,7 @@ async fn a_fixed_name_is_not_ours_for_its_name_alone() {
     let lists = "GET /v3/{project_id}/backups?instance_id=i1&backup_type=manual";
     let rds = with(item("b1", "BUILDING", 0), &json!({ "type": "manual" }));
     let script = Script::new().says(POST, [Say::Lost]).says(lists, [empty(), list(&[rds])]);
-    let begun = script.backups().begin(&within(seconds(60)), service("rds"), &fixed("nightly")).await;
+    let begun = script.backups().of(&within(seconds(60)), service("rds")).begin(&fixed("nightly")).await;
     let Err(Error::Unclear { candidates, .. }) = begun else { panic!("{begun:?}") };
     assert_eq!(ids(&candidates), ["b1"]);
 }
@@ -177,7 +177,7 @@ async fn an_answer_with_another_backup_is_an_error() {
     for (instance_id, name) in [("i2", "nightly"), ("i1", "weekly")] {
         let answer = Say::Ok(json!({ "backup": { "id": "b7", "instance_id": instance_id, "name": name } }));
         let script = Script::new().says("POST", [answer]);
-        let begun = script.backups().begin(&within(seconds(60)), service("rds"), &want("nightly")).await;
+        let begun = script.backups().of(&within(seconds(60)), service("rds")).begin(&want("nightly")).await;
         let Err(Error::OtherAnswer { answer }) = begun else { panic!("{begun:?}") };
         assert_eq!(answer.backup_id, "b7");
         assert_eq!(script.calls().len(), 1, "nothing is done to it");
@@ -312,7 +312,7 @@ async fn a_name_that_this_run_frees_is_awaited() {
             let _deleting = backups.claims().deleting("b0");
             tokio::time::sleep(freed_after).await;
         };
-        let (started, ()) = tokio::join!(backups.begin(&context, dds(), &want), deletion);
+        let (started, ()) = tokio::join!(backups.of(&context, dds()).begin(&want), deletion);
         assert_eq!(id(started), "b1", "{what}");
         assert_eq!(script.count(POST), 2, "{what}");
     }
@@ -330,14 +330,14 @@ async fn a_name_that_this_run_frees_is_awaited() {
         .says(OF_INSTANCE, [empty()])
         .says("GET /v3/{project_id}/backups?backup_type=Manual", [empty()]);
     let backups = backups.get_or_init(|| script.backups());
-    let started = backups.begin(&within(seconds(60)), dds(), &fixed("nightly")).await;
+    let started = backups.of(&within(seconds(60)), dds()).begin(&fixed("nightly")).await;
     assert_eq!((id(started), script.count(POST)), ("b1".to_owned(), 2));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_name_of_a_plan_that_was_applied_before_is_not_taken_over() {
     let planned = NewBackup { name_origin: NameOrigin::Planned, ..want("nightly") };
-    let begin = async |script: &Script| script.backups().begin(&within(seconds(60)), service("dds"), &planned).await;
+    let begin = async |script: &Script| script.backups().of(&within(seconds(60)), service("dds")).begin(&planned).await;
     let old = list(&[item("b0", "COMPLETED", -90)]);
     // Whether or not the answer to the first request was lost.
     for answers in [vec![TAKEN], vec![Say::Lost, TAKEN]] {
@@ -454,10 +454,10 @@ async fn what_this_run_asked_for_or_manages_is_nothing_to_take_over() {
         backups.claims().manage("b2");
         backups.claims().manage("b3");
         backups.claims().release("b3");
-        let begun = backups.begin(&within(seconds(2)), dds(), &want("first")).await;
+        let begun = backups.of(&within(seconds(2)), dds()).begin(&want("first")).await;
         assert_eq!(begun.is_err(), lost, "{what}: {begun:?}");
         let met = Met::default();
-        let second = backups.begin_telling(&within(seconds(60)), dds(), &want("second"), &met).await;
+        let second = backups.of(&within(seconds(60)), dds()).begin_telling(&want("second"), &met).await;
         let [(_, told)] = &met.0.into_inner().unwrap()[..] else { panic!("{what}: it is told once") };
         assert_eq!(*told, is_this_runs, "{what}");
         let Err(Error::Busy { running: Some(_), is_this_runs: told, .. }) = second else {
@@ -487,8 +487,8 @@ async fn our_own_backup_of_that_name_is_awaited() {
         .says("GET /v3/{project_id}/backups?instance_id=i1&backup_type=manual", [list(&[item("b1", "BUILDING", 0)])])
         .says(THE_INSTANCE, [Say::Ok(json!({ "instances": [{ "id": INSTANCE, "status": "ACTIVE" }] }))]);
     let (backups, context) = (script.backups(), within(seconds(90)));
-    let first = backups.begin(&context, service("taurusdb"), &want("nightly")).await.unwrap();
-    let second = backups.begin(&context, service("taurusdb"), &want("nightly")).await.unwrap();
+    let first = backups.of(&context, service("taurusdb")).begin(&want("nightly")).await.unwrap();
+    let second = backups.of(&context, service("taurusdb")).begin(&want("nightly")).await.unwrap();
     assert_eq!((&*first.backup_id, &*second.backup_id), ("b1", "b2"));
 }
 
@@ -500,8 +500,8 @@ async fn a_lost_create_does_not_adopt_what_we_began_before() {
         [list(&[item("b1", "COMPLETED", 0)]), list(&[item("b2", "BUILDING", 0), item("b1", "COMPLETED", 0)])],
     );
     let (backups, context) = (script.backups(), within(seconds(90)));
-    backups.begin(&context, service("taurusdb"), &want("nightly")).await.unwrap();
-    let second = backups.begin(&context, service("taurusdb"), &want("nightly")).await.unwrap();
+    backups.of(&context, service("taurusdb")).begin(&want("nightly")).await.unwrap();
+    let second = backups.of(&context, service("taurusdb")).begin(&want("nightly")).await.unwrap();
     assert_eq!(second.backup_id, "b2");
     assert_eq!(script.count(post), 2);
 }
@@ -515,10 +515,11 @@ async fn creates_on_one_instance_take_turns_in_order() {
     let mut running = Vec::new();
     for name in ["first", "second", "third"] {
         let (backups, context) = (backups.in_region("eu-nl"), context.clone());
-        running.push(tokio::spawn(async move { backups.begin(&context, dds(), &want(name)).await.unwrap().backup_id }));
+        running
+            .push(tokio::spawn(async move { backups.of(&context, dds()).begin(&want(name)).await.unwrap().backup_id }));
         tokio::task::yield_now().await;
     }
-    let other = backups.begin(&context, dds(), &elsewhere).await.unwrap();
+    let other = backups.of(&context, dds()).begin(&elsewhere).await.unwrap();
     assert_eq!(other.backup_id, "b1", "the other instance does not wait");
     let mut begun = Vec::new();
     for task in running {
@@ -535,13 +536,13 @@ async fn waiting_for_a_turn_ends_with_the_stop_or_the_deadline() {
     let backups = script.backups();
     let first = {
         let (backups, context) = (backups.clone(), within(seconds(600)));
-        tokio::spawn(async move { backups.begin(&context, dds(), &want("first")).await })
+        tokio::spawn(async move { backups.of(&context, dds()).begin(&want("first")).await })
     };
     tokio::task::yield_now().await;
-    let error = backups.begin(&stopped_after(seconds(5)), dds(), &want("second")).await.unwrap_err();
+    let error = backups.of(&stopped_after(seconds(5)), dds()).begin(&want("second")).await.unwrap_err();
     assert!(matches!(error, Error::Cloud(cloud::Error::Stopped { .. })), "{error:?}");
     assert!(script.elapsed() < seconds(6));
-    let error = backups.begin(&within(seconds(20)), dds(), &want("third")).await.unwrap_err();
+    let error = backups.of(&within(seconds(20)), dds()).begin(&want("third")).await.unwrap_err();
     assert!(matches!(error, Error::Busy { cause: cloud::Error::DeadlinePassed { .. }, .. }), "{error:?}");
     assert!(script.elapsed() < seconds(26));
     assert!(first.await.unwrap().is_ok());
@@ -606,7 +607,7 @@ async fn what_was_lost_at_the_deadline_is_looked_up_all_the_same() {
 #[tokio::test(start_paused = true)]
 async fn who_cannot_create_says_so() {
     let script = Script::new();
-    let error = script.backups().begin(&within(seconds(5)), service("ddm"), &want("nightly")).await.unwrap_err();
+    let error = script.backups().of(&within(seconds(5)), service("ddm")).begin(&want("nightly")).await.unwrap_err();
     assert!(matches!(error, Error::Unsupported(_)), "{error:?}");
     assert_eq!(script.calls(), [""; 0]);
 }
@@ -616,7 +617,7 @@ async fn who_cannot_create_says_so() {
 async fn a_kept_name_that_stays_taken_by_nothing_is_said_to_be_taken() {
     let kept = NewBackup { name_origin: NameOrigin::Kept, ..want("nightly") };
     let script = Script::new().says(POST, [TAKEN]).says(OF_INSTANCE, [empty()]);
-    let begun = script.backups().begin(&within(seconds(3600)), dds(), &kept).await;
+    let begun = script.backups().of(&within(seconds(3600)), dds()).begin(&kept).await;
     assert!(matches!(begun, Err(Error::NameTaken { existing: None, .. })), "{begun:?}");
     assert!((seconds(600)..seconds(640)).contains(&script.elapsed()), "{:?}", script.elapsed());
 }

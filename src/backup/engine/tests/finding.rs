@@ -4,7 +4,7 @@ use super::*;
 use crate::backup::{DataNode, Doubt, Error, Filter, Misread, Status};
 
 async fn find(script: &Script, key: &str) -> Result<Option<Backup>, Error> {
-    script.backups().find(&within(seconds(60)), service(key), &b1()).await
+    script.backups().of(&within(seconds(60)), service(key)).find(&b1()).await
 }
 
 fn page(first: usize, count: usize, total: usize) -> Say {
@@ -14,7 +14,7 @@ fn page(first: usize, count: usize, total: usize) -> Say {
 }
 
 async fn all(script: &Script) -> Result<Vec<Backup>, Error> {
-    script.backups().list(&within(seconds(6000)), dds(), &Filter::default()).await
+    script.backups().of(&within(seconds(6000)), dds()).list(&Filter::default()).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -83,7 +83,7 @@ async fn rds_needs_the_instance() {
     let script = Script::new().says("GET /v3/{project_id}/backups?instance_id=i1&backup_id=b1", [empty()]);
     assert!(find(&script, "rds").await.unwrap().is_none());
     let bare = BackupRef { instance_id: None, ..b1() };
-    let error = script.backups().find(&within(seconds(5)), service("rds"), &bare).await.unwrap_err();
+    let error = script.backups().of(&within(seconds(5)), service("rds")).find(&bare).await.unwrap_err();
     assert!(matches!(error, Error::Unsupported(_)), "{error:?}");
 }
 
@@ -122,7 +122,7 @@ async fn a_record_that_slips_between_pages_is_not_taken_for_gone() {
     let backups = script.backups();
     let details = "GET /v3/{project_id}/instances/i1/backups/b1";
     let script = script.says(details, [Say::Ok(json!({ "id": "b1" }))]);
-    let found = backups.find(&within(seconds(60)), service("ddm"), &b1()).await.unwrap();
+    let found = backups.of(&within(seconds(60)), service("ddm")).find(&b1()).await.unwrap();
     assert_eq!(found.unwrap().instance_id, INSTANCE, "what the list leaves out is filled in");
     assert_eq!(script.count("GET /v3/{project_id}/backups"), 3);
 }
@@ -200,7 +200,7 @@ async fn a_list_that_ends_before_what_it_promised_is_not_taken_for_whole() {
             },
         );
         let unlisted = BackupRef::new("b900", Some(INSTANCE.to_owned()));
-        let found = script.backups().find(&within(seconds(60)), dds(), &unlisted).await;
+        let found = script.backups().of(&within(seconds(60)), dds()).find(&unlisted).await;
         assert!(found.is_err(), "{found:?}");
     }
     // It has really shrunk.
@@ -268,10 +268,10 @@ async fn every_filter_is_applied_here_too() {
         begin_before: Some(after(seconds(20))),
     };
     let context = within(seconds(60));
-    assert_eq!(ids(&script.backups().list(&context, dds(), &filter).await.unwrap()), ["match"]);
+    assert_eq!(ids(&script.backups().of(&context, dds()).list(&filter).await.unwrap()), ["match"]);
     // Where one that may be meant is to be told, it counts as one that cannot be read.
     let script = Script::new().says("GET", [list(&items)]);
-    let (found, unread) = script.backups().list_readable(&context, dds(), &filter).await.unwrap();
+    let (found, unread) = script.backups().of(&context, dds()).list_readable(&filter).await.unwrap();
     let unread = unread.into_iter().map(|Misread(why)| why).collect::<Vec<_>>();
     let told = [
         "the backup no kind has no type",
@@ -282,7 +282,7 @@ async fn every_filter_is_applied_here_too() {
     assert_eq!((ids(&found), unread), (vec!["match"], told.map(str::to_owned).to_vec()));
     let script = Script::new().says("GET", [list(&items)]);
     let prefix = Filter { name_prefix: Some("nightly2".to_owned()), ..Filter::default() };
-    assert_eq!(ids(&script.backups().list(&context, dds(), &prefix).await.unwrap()), ["name"]);
+    assert_eq!(ids(&script.backups().of(&context, dds()).list(&prefix).await.unwrap()), ["name"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -301,12 +301,12 @@ async fn instances_are_found_by_exact_name() {
     ] }));
     let script = Script::new().says("GET /v3/{project_id}/instances", [instances]);
     let (backups, context) = (script.backups(), within(seconds(60)));
-    let both = backups.instances(&context, dds(), None).await.unwrap();
+    let both = backups.of(&context, dds()).instances(None).await.unwrap();
     assert_eq!(
         both.iter().map(|instance| (&*instance.id, instance.idle)).collect::<Vec<_>>(),
         [("i1", Some(true)), ("i2", Some(false))]
     );
-    let one = backups.instances(&context, dds(), Some("shop")).await.unwrap();
+    let one = backups.of(&context, dds()).instances(Some("shop")).await.unwrap();
     assert_eq!(one.len(), 1);
     assert_eq!(one[0].id, "i1");
 }
@@ -318,13 +318,13 @@ fn every_operation_can_run_in_a_task() {
     let _entered = runtime.enter();
     let (backups, context) = (Script::new().backups(), within(seconds(1)));
     let (want, filter, started) = (want("nightly"), Filter::default(), crate::backup::Started::from(b1()));
-    sendable(backups.begin(&context, dds(), &want));
-    sendable(backups.settled(&context, dds(), &started, &()));
-    sendable(backups.find(&context, dds(), &b1()));
-    sendable(backups.list(&context, dds(), &filter));
-    sendable(backups.instances(&context, dds(), None));
-    sendable(backups.stop(&context, dds(), &b1(), &|| {}));
-    sendable(backups.delete(&context, dds(), &b1()));
+    sendable(backups.of(&context, dds()).begin(&want));
+    sendable(backups.of(&context, dds()).settled(&started, &()));
+    sendable(backups.of(&context, dds()).find(&b1()));
+    sendable(backups.of(&context, dds()).list(&filter));
+    sendable(backups.of(&context, dds()).instances(None));
+    sendable(backups.of(&context, dds()).stop(&b1(), &|| {}));
+    sendable(backups.of(&context, dds()).delete(&b1()));
     sendable(backups);
 }
 
@@ -340,7 +340,7 @@ fn unlisted(job_id: Option<&str>) -> BackupRef {
 }
 
 async fn find_known(script: &Script, backup: &BackupRef) -> Result<Option<Backup>, Error> {
-    script.backups().find(&within(seconds(60)), dds(), backup).await
+    script.backups().of(&within(seconds(60)), dds()).find(backup).await
 }
 
 fn doubt(found: Result<Option<Backup>, Error>) -> Doubt {
@@ -446,7 +446,7 @@ async fn an_unfinished_search_proves_nothing() {
     let script = Script::new().says(BY_ID, [empty()]);
     let find = |context: Context| {
         let (backups, backup) = (script.backups(), known(None));
-        async move { backups.find(&context, dds(), &backup).await }
+        async move { backups.of(&context, dds()).find(&backup).await }
     };
     assert!(matches!(find(within(seconds(2))).await, Err(Error::StillRunning { .. })));
     assert!(matches!(find(stopped_after(seconds(1))).await, Err(Error::Stopped { .. })));

@@ -9,11 +9,11 @@ const OF_INSTANCE_RDS: &str = "GET /v3/{project_id}/backups?instance_id=i1&offse
 const STOP_RDS: &str = "POST /v3/{project_id}/instances/i1/backups/stop";
 
 async fn delete(script: &Script, key: &str, context: &Context) -> Result<(), Error> {
-    script.backups().delete(context, service(key), &b1()).await
+    script.backups().of(context, service(key)).delete(&b1()).await
 }
 
 async fn stop(script: &Script, key: &str, context: &Context) -> Result<StopOutcome, Error> {
-    script.backups().stop(context, service(key), &b1(), &|| {}).await
+    script.backups().of(context, service(key)).stop(&b1(), &|| {}).await
 }
 
 /// How something ended, and whether anything was sent that may be going on.
@@ -58,7 +58,7 @@ async fn a_deletion_is_awaited() {
     // Its job says that it is done: both questions once are enough. Seen before in this project, it need not be looked at first.
     let script = deletable(&["COMPLETED"], seconds(0));
     let seen = BackupRef { project_id: Some(PROJECT.to_owned()), ..b1() };
-    script.backups().delete(&within(seconds(60)), dds(), &seen).await.unwrap();
+    script.backups().of(&within(seconds(60)), dds()).delete(&seen).await.unwrap();
     assert_eq!(script.calls(), [DELETE, BY_ID, THE_JOB, in_list], "the fewest calls");
     // The list of its instance shows it all the while; a list that is refused in whatever words is no empty one.
     for (shown, ends) in [(b1_is("COMPLETED"), "sent again"), (Say::No(404, "DBS.201010"), "out of sight")] {
@@ -121,7 +121,7 @@ async fn a_rotation_holds_nobody_up() {
         ("a busy instance", b1_is("COMPLETED"), Say::No(403, "DBS.200019"), usize::MAX, 62),
     ] {
         let script = Script::new().says(BY_ID, [shown]).says(DELETE, [deleted]).says(THE_JOB, [runs()]);
-        let ended = script.backups().rotate_out(&hour(), dds(), &b1()).await;
+        let ended = script.backups().of(&hour(), dds()).rotate_out(&b1()).await;
         assert!(ended.is_err(), "{what}");
         assert!(script.elapsed() < seconds(at_most), "{what}: {:?}", script.elapsed());
         assert!(script.count(DELETE) <= deletes, "{what}: {:?}", script.calls());
@@ -129,17 +129,17 @@ async fn a_rotation_holds_nobody_up() {
     // What breaks once it is deleted.
     let script = deletable(&["COMPLETED"], seconds(1800));
     let script = script.says(THE_JOB, [runs()]);
-    assert!(script.backups().rotate_out(&hour(), dds(), &b1()).await.is_err_and(|error| error.was_sent()));
+    assert!(script.backups().of(&hour(), dds()).rotate_out(&b1()).await.is_err_and(|error| error.was_sent()));
     assert!(script.elapsed() < seconds(62), "{:?}", script.elapsed());
     // A delete whose answer was lost and that was carried out is seen.
     let script = Script::new()
         .on(BY_ID, |_, elapsed| if elapsed < seconds(3) { b1_is("COMPLETED") } else { empty() })
         .says(DELETE, [Say::Lost]);
-    script.backups().rotate_out(&hour(), dds(), &b1()).await.unwrap();
+    script.backups().of(&hour(), dds()).rotate_out(&b1()).await.unwrap();
     assert_eq!(script.count(DELETE), 1);
     // The limit of the operation comes first.
     let script = Script::new().says(BY_ID, [b1_is("DELETING")]);
-    assert!(script.backups().rotate_out(&within(seconds(20)), dds(), &b1()).await.is_err());
+    assert!(script.backups().of(&within(seconds(20)), dds()).rotate_out(&b1()).await.is_err());
     assert!(script.elapsed() < seconds(21), "{:?}", script.elapsed());
 }
 
@@ -258,7 +258,7 @@ async fn other_peoples_backups_are_not_stopped() {
     let script = Script::new()
         .says(BY_ID_RDS, [list(&[postgres("b1", "BUILDING")]), list(&[postgres("b1", "FAILED")])])
         .says(STOP_RDS, [accepted()]);
-    let stopped = script.backups().stop_with_others(&within(seconds(60)), service("rds"), &b1(), &|| {}).await;
+    let stopped = script.backups().of(&within(seconds(60)), service("rds")).stop_with_others(&b1(), &|| {}).await;
     assert!(matches!(stopped, Ok(StopOutcome::Stopped(Some(_)))), "{stopped:?}");
     assert_eq!((script.count(STOP_RDS), script.count(OF_INSTANCE_RDS)), (1, 0));
 }
@@ -369,16 +369,16 @@ async fn a_stop_waits_for_a_backup_that_is_not_listed_yet() {
     };
     for after in [3, 25, 75] {
         let script = listed_late(after);
-        let stopped = script.backups().stop(&within(seconds(600)), dds(), &new, &|| {}).await;
+        let stopped = script.backups().of(&within(seconds(600)), dds()).stop(&new, &|| {}).await;
         let Ok(StopOutcome::Stopped(Some(ended))) = stopped else { panic!("{stopped:?}") };
         assert_eq!((ended.status, script.count(PUT)), (Status::Failed, 1));
     }
     // Whoever has no time for that learns that it was not listed yet.
     let script = Script::new().says(BY_ID, [empty()]);
-    let late = script.backups().stop(&within(seconds(3)), dds(), &new, &|| {}).await;
+    let late = script.backups().of(&within(seconds(3)), dds()).stop(&new, &|| {}).await;
     assert!(matches!(late, Err(Error::StillRunning { last: None, .. })), "{late:?}");
     let script = Script::new().says(BY_ID, [empty()]);
-    let interrupted = script.backups().stop(&stopped_after(seconds(1)), dds(), &new, &|| {}).await;
+    let interrupted = script.backups().of(&stopped_after(seconds(1)), dds()).stop(&new, &|| {}).await;
     assert!(matches!(interrupted, Err(Error::Stopped { last: None, .. })));
     assert_eq!(script.elapsed(), seconds(1));
 }
@@ -401,7 +401,7 @@ async fn what_was_just_begun_is_awaited_before_it_is_deleted() {
             accepted()
         })
         .says(THE_JOB, [job("Completed", "")]);
-    script.backups().delete(&within(seconds(600)), dds(), &new).await.unwrap();
+    script.backups().of(&within(seconds(600)), dds()).delete(&new).await.unwrap();
     assert_eq!(script.count(DELETE), 1, "not taken for gone");
 }
 
@@ -411,8 +411,8 @@ async fn what_is_not_itself_is_not_touched() {
         let script = Script::new().says(BY_ID, [list(&[with(item("b1", "BUILDING", 0), &changes)])]);
         let meant = BackupRef { name: Some("nightly".to_owned()), ..b1() };
         let context = within(seconds(60));
-        assert!(matches!(script.backups().delete(&context, dds(), &meant).await, Err(Error::Foreign { .. })));
-        assert!(matches!(script.backups().stop(&context, dds(), &meant, &|| {}).await, Err(Error::Foreign { .. })));
+        assert!(matches!(script.backups().of(&context, dds()).delete(&meant).await, Err(Error::Foreign { .. })));
+        assert!(matches!(script.backups().of(&context, dds()).stop(&meant, &|| {}).await, Err(Error::Foreign { .. })));
         assert!(script.calls().iter().all(|call| call.starts_with("GET")), "{:?}", script.calls());
     }
 }
@@ -531,7 +531,7 @@ async fn an_end_tells_what_was_sent() {
     let delete = |say: Say, context: Context| {
         let script = Script::new().says(BY_ID, [b1_is("COMPLETED")]).says(DELETE, [say]);
         let (script, seen) = (script.says(THE_JOB, [job("Running", "")]), seen.clone());
-        async move { (script.backups().delete(&context, dds(), &seen).await, script.count(DELETE)) }
+        async move { (script.backups().of(&context, dds()).delete(&seen).await, script.count(DELETE)) }
     };
     for (say, sent) in [
         (accepted(), true),
@@ -559,7 +559,7 @@ async fn an_end_tells_what_was_sent() {
     // Looks that meet trouble until the time is over are the cause, too.
     let script = Script::new().says(BY_ID, [Say::No(503, "")]);
     let Err(Error::StillRunning { last: None, cause: Some(cause), .. }) =
-        script.backups().delete(&within(seconds(20)), dds(), &b1()).await
+        script.backups().of(&within(seconds(20)), dds()).delete(&b1()).await
     else {
         panic!()
     };
@@ -618,7 +618,7 @@ async fn no_later_refusal_takes_back_what_was_sent() {
                             .says(DELETE, [first.clone(), refusal.clone()]);
                         let end = Duration::from_millis(end);
                         let context = if stops { stopped_after(end) } else { within(end) };
-                        let told = script.backups().delete(&context, dds(), &seen).await;
+                        let told = script.backups().of(&context, dds()).delete(&seen).await;
                         let of = format!("{first:?}, then {refusal:?}, {:?}, {end:?}, {stops}", script.calls());
                         // Two looks without it are the end of a deletion.
                         let Err(error) = told else {

@@ -58,7 +58,7 @@ async fn restore(script: &Script, context: &Context, want: &NewRestore) -> (Resu
             RestoreStep::Settles { status, .. } => format!("settles {status}"),
         });
     };
-    let ended = script.backups().restore(context, dds(), want, &tell).await;
+    let ended = script.backups().of(context, dds()).restore(want, &tell).await;
     (ended, told.into_inner().unwrap())
 }
 
@@ -220,7 +220,7 @@ async fn an_instance_that_is_not_listed_takes_nothing() {
                 "GET /v3/{project_id}/jobs?id=j1",
                 [Say::Ok(json!({ "jobs": [{ "id": "j1", "status": "Completed" }] }))],
             );
-        let ended = script.backups().restore(&within(seconds(600)), service("geminidb"), &wish(), &|_| ()).await;
+        let ended = script.backups().of(&within(seconds(600)), service("geminidb")).restore(&wish(), &|_| ()).await;
         match ended {
             Ok(()) => assert!(goes, "{listed:?}"),
             Err(RestoreError::Unfit(Unfit::NotListed)) => assert!(!goes && script.count("POST") == 0, "{listed:?}"),
@@ -254,7 +254,7 @@ async fn data_fit_into_an_instance_of_their_own_mode() {
             .says(THE_TARGET, [instance(TARGET, "Ha")])
             .says(ORDER, [accepted()])
             .says(THE_JOB, [job("Completed", "")]);
-        let ended = script.backups().restore(&within(seconds(600)), service("gaussdb"), &wish(), &|_| ()).await;
+        let ended = script.backups().of(&within(seconds(600)), service("gaussdb")).restore(&wish(), &|_| ()).await;
         let said = match &ended {
             Ok(()) => None,
             Err(RestoreError::Unfit(Unfit::OtherMode { .. })) => Some("other mode"),
@@ -270,7 +270,7 @@ async fn a_read_replica_takes_nothing() {
     let replica = json!({ "instances": [{ "id": TARGET, "status": "ACTIVE", "type": "Replica" }] });
     let script =
         Script::new().says("GET /v3/{project_id}/backups?", [b1_is("COMPLETED")]).says(THE_TARGET, [Say::Ok(replica)]);
-    let ended = script.backups().restore(&within(seconds(600)), service("rds"), &wish(), &|_| ()).await;
+    let ended = script.backups().of(&within(seconds(600)), service("rds")).restore(&wish(), &|_| ()).await;
     assert!(matches!(&ended, Err(RestoreError::Unfit(Unfit::Replica))), "{ended:?}");
     assert_eq!(script.count("POST"), 0);
 }
@@ -305,7 +305,7 @@ async fn times_end_where_the_service_says_so() {
             page(from, per_page.min(rows - from), total)
         });
         let context = within(seconds(3600));
-        let times = script.backups().restore_times(&context, service("geminidb"), INSTANCE, (day, day)).await;
+        let times = script.backups().of(&context, service("geminidb")).restore_times(INSTANCE, (day, day)).await;
         match (times, expected) {
             (Ok(spans), Some(count)) => assert_eq!(spans.len(), count, "{what}"),
             (Err(Error::Cloud(cloud::Error::Misread { reason, .. })), None) => {
@@ -326,7 +326,7 @@ async fn times_of_many_days_are_one_list() {
         Say::Ok(json!({ "restore_time": [{ "start_time": start, "end_time": start + day - 1 }] }))
     });
     let days = ("2025-06-03".parse().unwrap(), "2025-06-04".parse().unwrap());
-    let spans = script.backups().restore_times(&within(seconds(60)), dds(), INSTANCE, days).await.unwrap();
+    let spans = script.backups().of(&within(seconds(60)), dds()).restore_times(INSTANCE, days).await.unwrap();
     let spans = spans.iter().map(|span| format!("{} {}", span.start, span.end)).collect::<Vec<_>>();
     assert_eq!(spans, ["2025-06-03T00:00:00Z 2025-06-04T23:59:59.999Z"]);
 }

@@ -8,7 +8,7 @@ fn started() -> Started {
 }
 
 async fn settled(script: &Script, context: &Context) -> Result<Backup, Error> {
-    script.backups().settled(context, dds(), &started(), &()).await
+    script.backups().of(context, dds()).settled(&started(), &()).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -44,7 +44,7 @@ async fn a_failed_backup_tells_the_jobs_reason() {
     let script = Script::new().says(BY_ID, [b1_is("FAILED")]).says(THE_JOB, [Say::No(400, "DBS.200543")]);
     assert!(matches!(settled(&script, &within(seconds(60))).await, Err(Error::Failed { reason: None, .. })));
     let resumed = Started::from(b1());
-    let error = script.backups().settled(&within(seconds(60)), dds(), &resumed, &()).await.unwrap_err();
+    let error = script.backups().of(&within(seconds(60)), dds()).settled(&resumed, &()).await.unwrap_err();
     assert!(matches!(error, Error::Failed { reason: None, .. }), "{error:?}");
 }
 
@@ -105,7 +105,7 @@ async fn what_has_a_name_of_its_own_is_known_by_it_whatever_id_was_answered() {
         .says("GET /v3/{project_id}/backups?instance_id=i1", [list(&[twin])])
         .says("GET /v3/{project_id}/jobs", [job("Completed", "")]);
     let twins = (&Started { name: Some("nightly".to_owned()), ..started() }, NameOrigin::Kept);
-    let settled = script.backups().settled_by_name(&within(seconds(60)), service("taurusdb"), twins, &()).await;
+    let settled = script.backups().of(&within(seconds(60)), service("taurusdb")).settled_by_name(twins, &()).await;
     assert!(matches!(settled, Err(Error::StillRunning { last: None, .. })), "{settled:?}");
     for (name_origin, certainty, found) in [
         (NameOrigin::Kept, Certainty::Answered, true),
@@ -121,7 +121,7 @@ async fn what_has_a_name_of_its_own_is_known_by_it_whatever_id_was_answered() {
             .says(THE_JOB, [job("Completed", "")]);
         let started = Started { name: Some("nightly".to_owned()), certainty, ..started() };
         let backups = script.backups();
-        let settled = backups.settled_by_name(&within(seconds(60)), dds(), (&started, name_origin), &()).await;
+        let settled = backups.of(&within(seconds(60)), dds()).settled_by_name((&started, name_origin), &()).await;
         assert_eq!(
             settled.map(|backup| backup.id).ok().as_deref(),
             found.then_some("b7"),
@@ -256,7 +256,7 @@ async fn who_watches_is_told_now_and_then() {
         })
         .says(THE_JOB, [job("Running", "")]);
     let watcher = Watcher::default();
-    script.backups().settled(&within(seconds(6000)), dds(), &started(), &watcher).await.unwrap();
+    script.backups().of(&within(seconds(6000)), dds()).settled(&started(), &watcher).await.unwrap();
     let told = watcher.0.into_inner().unwrap();
     assert_eq!(told[0].1, None);
     assert!(told[1..].iter().all(|(_, status)| *status == Some(Status::Building)), "{told:?}");

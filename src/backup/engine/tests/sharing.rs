@@ -49,7 +49,7 @@ async fn refresh(backups: &Backups, key: &'static str, ids: Vec<BackupRef>, at_o
         loop {
             let next = queue.lock().unwrap().next();
             let Some(backup) = next else { return };
-            let read = backups.find(&within(seconds(60)), service(key), &backup).await.unwrap();
+            let read = backups.of(&within(seconds(60)), service(key)).find(&backup).await.unwrap();
             if let Some(read) = read {
                 assert_eq!(read.id, backup.id);
                 found.lock().unwrap().insert(read.id);
@@ -183,8 +183,8 @@ async fn our_own_write_drops_the_pages() {
     let backups = script.backups();
     assert_eq!(refresh(&backups, "dds", jumbled(9), 9).await.len(), 9);
     let context = stopped_after(seconds(1));
-    assert!(backups.delete(&context, dds(), &ended(9)).await.is_err(), "stopped while it is being deleted");
-    let read = backups.find(&within(seconds(60)), dds(), &of(9)).await.unwrap().unwrap();
+    assert!(backups.of(&context, dds()).delete(&ended(9)).await.is_err(), "stopped while it is being deleted");
+    let read = backups.of(&within(seconds(60)), dds()).find(&of(9)).await.unwrap().unwrap();
     assert_eq!(read.status, Status::Deleting, "older than our own write");
 }
 
@@ -198,7 +198,7 @@ async fn what_changes_by_itself_is_not_told_old() {
     refresh(&backups, "dds", jumbled(5), 5).await;
     for (nth, old) in [(5, false), (6, false), (7, true)] {
         sleep(Duration::from_millis(900)).await;
-        let read = backups.find(&within(seconds(60)), dds(), &of(nth)).await.unwrap().unwrap();
+        let read = backups.of(&within(seconds(60)), dds()).find(&of(nth)).await.unwrap().unwrap();
         assert_eq!(read.status == Status::Completed, old, "{nth} at {:?}", script.elapsed());
     }
 }
@@ -211,7 +211,7 @@ async fn the_stop_of_one_reader_is_not_the_end_of_the_others() {
     let read = |context: Context, nth: usize| {
         let backups = backups.clone();
         let found: Task<'static, Result<Option<Backup>, Error>> =
-            Box::pin(async move { backups.find(&context, dds(), &of(nth)).await });
+            Box::pin(async move { backups.of(&context, dds()).find(&of(nth)).await });
         found
     };
     // The first turns the page; the second has no time to wait for it, the third is stopped.
@@ -229,7 +229,7 @@ async fn the_stop_of_one_reader_is_not_the_end_of_the_others() {
     let backups = script.backups();
     let context = within(Duration::from_millis(3));
     let first = of(0);
-    let tight = backups.find(&context, dds(), &first);
+    let tight = backups.of(&context, dds()).find(&first);
     let others = refresh(&backups, "dds", (1..100).map(of).collect(), 10);
     let (tight, others) = tokio::join!(tight, others);
     assert!(tight.is_err());
@@ -277,7 +277,7 @@ async fn many_waiters_ask_once_a_second_in_all() {
                 for round in 0..count / 10 {
                     let started = crate::backup::Started::from(of(round * 10 + lane));
                     let begun = Instant::now();
-                    backups.settled(&within(seconds(600)), dds(), &started, &()).await.unwrap();
+                    backups.of(&within(seconds(600)), dds()).settled(&started, &()).await.unwrap();
                     let took = begun.elapsed();
                     assert!(took < Duration::from_millis(22_500), "{took:?} for 20 s");
                 }
@@ -301,8 +301,10 @@ async fn two_who_wait_notice_the_end_soon() {
         let backups = script.backups();
         let context = within(seconds(3600));
         let (first, second) = (crate::backup::Started::from(of(0)), crate::backup::Started::from(of(1)));
-        let (first, second) =
-            tokio::join!(backups.settled(&context, dds(), &first, &()), backups.settled(&context, dds(), &second, &()));
+        let (first, second) = tokio::join!(
+            backups.of(&context, dds()).settled(&first, &()),
+            backups.of(&context, dds()).settled(&second, &())
+        );
         assert!(first.is_ok() && second.is_ok());
         let granted = duration.mul_f64(0.1).clamp(Duration::from_millis(250), seconds(15)) + 2 * LATENCY;
         assert!(script.elapsed().saturating_sub(duration) <= granted, "{duration:?}: {:?}", script.elapsed());
@@ -318,7 +320,7 @@ async fn a_delete_in_somebody_elses_batch_ends_with_its_own_time() {
         let limit = if nth == 7 { seconds(8) } else { seconds(100) };
         let deleted: Task<'static, Duration> = Box::pin(async move {
             let begun = Instant::now();
-            assert!(backups.delete(&within(limit), dds(), &ended(nth)).await.is_err());
+            assert!(backups.of(&within(limit), dds()).delete(&ended(nth)).await.is_err());
             begun.elapsed()
         });
         deleted
@@ -338,7 +340,7 @@ async fn a_delete_that_ended_before_its_batch_went_out_is_never_sent() {
         let backups = backups.clone();
         let limit = if nth == 7 { seconds(3) } else { seconds(100) };
         let deleted: Task<'static, Result<(), Error>> =
-            Box::pin(async move { backups.delete(&within(limit), dds(), &ended(nth)).await });
+            Box::pin(async move { backups.of(&within(limit), dds()).delete(&ended(nth)).await });
         deleted
     });
     for (nth, told) in all_of(deletes.collect()).await.into_iter().enumerate() {
@@ -361,7 +363,7 @@ async fn the_end_of_a_delete_in_a_batch_tells_whether_it_was_sent() {
         let deletes = (0..count).map(|nth| {
             let (backups, context) = (backups.clone(), context.clone());
             let deleted: Task<'static, Result<(), Error>> =
-                Box::pin(async move { backups.delete(&context, dds(), &ended(nth)).await });
+                Box::pin(async move { backups.of(&context, dds()).delete(&ended(nth)).await });
             deleted
         });
         let told = all_of(deletes.collect()).await.into_iter().map(|told| match told {
@@ -396,7 +398,7 @@ async fn no_later_refusal_takes_back_a_batch() {
             let deletes = (0..10).map(|nth| {
                 let (backups, context) = (backups.clone(), context.clone());
                 let deleted: Task<'static, Result<(), Error>> =
-                    Box::pin(async move { backups.delete(&context, dds(), &ended(nth)).await });
+                    Box::pin(async move { backups.of(&context, dds()).delete(&ended(nth)).await });
                 deleted
             });
             for told in all_of(deletes.collect()).await {
@@ -481,7 +483,7 @@ async fn destroy_slowly(
             tokio::time::sleep(pace * uneven / 4).await;
             drop(queue);
             let Some(nth) = next else { return };
-            let deleted = backups.delete(&within(limit), service(key), &ended(nth)).await;
+            let deleted = backups.of(&within(limit), service(key)).delete(&ended(nth)).await;
             if let Err(error) = deleted {
                 failed.lock().unwrap().push((nth, error));
             }
@@ -577,7 +579,7 @@ async fn failures_in_a_batch_are_told_to_whom_they_concern() {
     let deletes = (0..10).map(|nth| {
         let (backups, context) = (backups.clone(), context.clone());
         let deleted: Task<'static, Result<(), Error>> =
-            Box::pin(async move { backups.delete(&context, service("taurusdb"), &ended(nth)).await });
+            Box::pin(async move { backups.of(&context, service("taurusdb")).delete(&ended(nth)).await });
         deleted
     });
     let ended = all_of(deletes.collect()).await;

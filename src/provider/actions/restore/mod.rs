@@ -115,7 +115,7 @@ impl Action<Backups> for RestoreBackup {
         let teller = run.teller();
         let tell = |step: RestoreStep<'_>| teller.tell(messages::step(facts.title, &want, step));
         let about = About { service: facts.key(), id: config.backup_id.as_str(), name: None, region: "" };
-        let restored = client.restore(&context, service, &want, &tell).await;
+        let restored = client.of(&context, service).restore(&want, &tell).await;
         restored.map_err(|error| messages::explain(about, &want, &error))?;
         run.tell(messages::restored(&want));
         if service.awaits_confirmation() && want.source_instance_id == want.target_instance_id {
