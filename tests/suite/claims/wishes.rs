@@ -146,8 +146,7 @@ async fn clock_set_back(service: &'static str) -> Result<(), String> {
         let first = stage.rows().pop().expect("one was taken").id;
         stage.emulator.set_pace(|pace| pace.begin_off_seconds = -120.0);
         workspace.configure(&rotating(1));
-        let ran = workspace.apply();
-        ran.says("Older backups will be deleted");
+        let ran = workspace.apply().says("Older backups will be deleted");
         check(stage.rows().len() == 2, &format!("two were to be left, and there are {:?}", stage.rows()))?;
         let said = ran.all();
         let told =
