@@ -224,12 +224,12 @@ pub(super) async fn rotated(client: &Backups, new: &ManualBackup, life: &mut Lif
 fn newer_now(ids: Vec<&str>, begin: Option<&str>) -> Option<Diagnostic> {
     let left = match *ids {
         [] => return None,
-        [one] => format!("The backup {one}, whose deletion was announced in the plan, is left"),
-        _ => format!("The backups {}, whose deletion was announced in the plan, are left", ids.join(", ")),
+        [one] => format!("The backup {one}, which the plan announced to delete, is left"),
+        _ => format!("The backups {}, which the plan announced to delete, are left", ids.join(", ")),
     };
     Some(not_deleted(format!(
-        "The new backup is complete. {left}: by the times that the service tells, the new one was begun earlier, at {}, so that it \
-         is not what comes after them. Has the service's clock been set back? A later rotation deletes what is older by then.",
+        "The new backup is complete. {left}: by the service's times the new one began before, at {}. The service's clock may have been \
+         set back. A later rotation deletes what is older by then.",
         begin.unwrap_or_default()
     )))
 }
