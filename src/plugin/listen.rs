@@ -145,13 +145,12 @@ mod unix {
     /// The socket's directory and path: where the host or TMPDIR says or, if it cannot live there, where it usually can, which
     /// depends on the user.
     fn place(terms: &Terms, usual: impl FnOnce(u32) -> [PathBuf; 2]) -> io::Result<Result<(TempDir, PathBuf), String>> {
-        let (name, wanted) = match &terms.socket_dir {
-            Some(dir) => ("PLUGIN_UNIX_SOCKET_DIR", dir.clone()),
-            None => {
-                // Empty is unset here as everywhere, and then hosts and their plugins take this one.
-                let given = variable(TEMPORARY).filter(|dir| !dir.is_empty());
-                (TEMPORARY, given.map_or_else(|| PathBuf::from("/tmp"), PathBuf::from))
-            }
+        let (name, wanted) = if let Some(dir) = &terms.socket_dir {
+            ("PLUGIN_UNIX_SOCKET_DIR", dir.clone())
+        } else {
+            // Empty is unset here as everywhere, and then hosts and their plugins take this one.
+            let given = variable(TEMPORARY).filter(|dir| !dir.is_empty());
+            (TEMPORARY, PathBuf::from(given.as_deref().unwrap_or("/tmp")))
         };
         // Where there is TLS, whoever puts another socket there has no certificate to show.
         let is_open = terms.client_certificate.is_none();
