@@ -251,9 +251,9 @@ impl Folder {
         let mut command = Command::new(cli);
         command.args(arguments).current_dir(self.place.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TF_") || name.starts_with("HW_")) {
-            command.env_remove(name);
-        }
+        // Nothing of whoever measures gets in.
+        command.env_clear().env("LANG", "C").env("HOME", self.place.path());
+        command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let over = Arc::new(AtomicBool::new(false));
         let watcher = {

@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     let binary = arguments.next().map_or_else(|| "target/release/terraform-provider-huaweidb".into(), PathBuf::from);
     let only: Vec<String> = arguments.map(|word| word.to_string_lossy().into_owned()).collect();
     let mut report = Report::new("target/bench");
-    let rows: [(&str, Row); 9] = [
+    let rows: [(&str, Row); 10] = [
         ("start", start::start),
         ("validate", rows::validate),
         ("size", start::size),
@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         ("create", rows::creates),
         ("wait", rows::overshoot),
         ("growth", rows::growth),
+        ("load", rows::load),
         ("peer", peer::peer),
     ];
     for (name, row) in rows {

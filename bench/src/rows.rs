@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use huaweidb_emulator::{BackupRow, Call, Emulator, NewBackups, NewInstance, Options};
+use huaweidb_emulator::{BackupRow, Call, Emulator, NewBackups, NewInstance, Options, RetryAfter, Throttle};
 use jiff::Timestamp;
 
 use crate::cli::{Folder, INSTANCES, Ran};
@@ -215,6 +215,30 @@ pub(crate) fn growth(report: &mut Report, binary: &Path) -> Result<(), Problem> 
             ),
         );
         report.raw(&format!("growth {size}"), "ms, floor ms, MB", &[took, least, peak]);
+    }
+    Ok(())
+}
+
+/// Thousands of backups in a cloud that throttles: 60 calls per minute and API, on a clock that runs fifteen times as fast.
+pub(crate) fn load(report: &mut Report, binary: &Path) -> Result<(), Problem> {
+    let (emulator, backups) = project("dds", 3000, 0)?;
+    emulator.set_pace(|pace| pace.delete_seconds = Some(0.2));
+    emulator.set_modes(|modes| {
+        modes.throttle = Some(Throttle { calls: 60, per_seconds: 4.0, retry_after: RetryAfter::None });
+    });
+    let mut ours = Folder::new(binary)?;
+    ours.with_blocks(&emulator, &backups, 100)?;
+    for (what, arguments) in [("plan", PLAN), ("destroy", &["destroy", "-no-color", "-auto-approve"])] {
+        emulator.clear_journal();
+        let ran = ours.run(&[arguments, &["-parallelism=64"]].concat())?;
+        let throttled = count(&emulator, |call| call.status == Some(429));
+        let calls = count(&emulator, |_| true);
+        let seconds = ran.took.as_secs_f64();
+        report.note(
+            &format!("{what} of 3,000 under throttling, 64 at once"),
+            &format!("{calls} calls, {throttled} of them throttled, {seconds:.0} s: {}", by_operation(&emulator)),
+        );
+        report.raw(&format!("{what} of 3,000 under throttling"), "calls, throttled, s", &[calls, throttled, seconds]);
     }
     Ok(())
 }

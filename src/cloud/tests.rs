@@ -8,8 +8,8 @@ use base64::Engine as _;
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
-use tokio::time::sleep;
+use tokio::sync::{Barrier, Notify};
+use tokio::time::{sleep, timeout};
 use url::Url;
 
 use super::patience::Patience;
@@ -75,6 +75,11 @@ const PATIENCE: Patience = Patience {
     largest_bytes: 10_000,
 };
 
+/// Longer than any test.
+const HOUR: Duration = Duration::from_hours(1);
+/// What does not come within this time never does. Nothing here takes as long, however busy the machine.
+const NEVER: Duration = Duration::from_mins(2);
+
 fn context() -> Context {
     Context { deadline: Instant::now() + Duration::from_secs(20), stop: CancellationToken::new() }
 }
@@ -86,6 +91,7 @@ fn within(limit: Duration) -> Context {
 /// A request as the server saw it.
 #[derive(Clone, Debug)]
 struct Seen {
+    at: Instant,
     method: String,
     target: String,
     headers: Vec<(String, String)>,
@@ -119,6 +125,8 @@ enum Do {
     Hang(String),
     /// Takes its time first.
     Later(Duration, Box<Do>),
+    /// Waits for others first.
+    Together(Arc<Barrier>, Box<Do>),
 }
 
 fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Do {
@@ -166,13 +174,22 @@ impl Peer {
 
     /// A cloud whose products are all at this server.
     fn cloud(&self, settings: Settings) -> Cloud {
+        self.with(settings, PATIENCE)
+    }
+
+    fn with(&self, settings: Settings, patience: Patience) -> Cloud {
         let endpoints = ["iam", "dds"].map(|key| (key.to_owned(), self.url.clone())).into();
-        Cloud::with_patience(Settings { endpoints, ..settings }, PATIENCE).unwrap()
+        Cloud::with_patience(Settings { endpoints, ..settings }, patience).unwrap()
     }
 
     /// The same, with the project known.
     fn simple(&self) -> Cloud {
-        self.cloud(Settings { project_id: Some("p1".to_owned()), ..settings() })
+        self.patient(PATIENCE)
+    }
+
+    /// The same, with limits of its own.
+    fn patient(&self, patience: Patience) -> Cloud {
+        self.with(Settings { project_id: Some("p1".to_owned()), ..settings() }, patience)
     }
 }
 
@@ -189,14 +206,21 @@ where
         };
         asked.notify_one();
         let mut what = script(number, &request);
-        if let Do::Later(wait, then) = what {
-            sleep(wait).await;
-            what = *then;
+        match what {
+            Do::Later(wait, then) => {
+                sleep(wait).await;
+                what = *then;
+            }
+            Do::Together(all, then) => {
+                all.wait().await;
+                what = *then;
+            }
+            _ => {}
         }
         let (text, goes_on) = match &what {
             Do::Send(text) => (text, true),
             Do::SendAndClose(text) | Do::Trickle(text) | Do::Hang(text) => (text, false),
-            Do::Later(..) => return,
+            Do::Later(..) | Do::Together(..) => return,
         };
         if stream.write_all(text.as_bytes()).await.is_err() || stream.flush().await.is_err() {
             return;
@@ -207,7 +231,7 @@ where
                     sleep(Duration::from_millis(50)).await;
                 }
             }
-            Do::Hang(_) => sleep(Duration::from_mins(1)).await,
+            Do::Hang(_) => sleep(2 * HOUR).await,
             _ => {}
         }
         if !goes_on {
@@ -232,7 +256,7 @@ async fn receive(stream: &mut (impl AsyncRead + Unpin)) -> Option<Seen> {
     let (method, target) = (first.next()?, first.next()?);
     let headers = lines.filter_map(|line| line.split_once(':'));
     let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned())).collect();
-    let mut request = Seen { method, target, headers, body: String::new() };
+    let mut request = Seen { at: Instant::now(), method, target, headers, body: String::new() };
     let length = request.header("content-length").map_or(0, |text| text.parse().unwrap());
     let mut body = bytes.split_off(end + 4);
     while body.len() < length {
@@ -387,18 +411,20 @@ async fn a_throttled_host_is_not_stormed() {
     })
     .await;
     let cloud = server.simple();
-    let first = cloud.send(&within(Duration::from_millis(500)), &list()).await.unwrap_err();
+    let first = cloud.send(&within(Duration::from_millis(900)), &list()).await.unwrap_err();
     assert!(matches!(first, Error::DeadlinePassed { last: Some(_), .. }), "{first:?}");
     let calls = (0..20).map(|_| {
         let cloud = cloud.clone();
         tokio::spawn(async move { cloud.send(&context(), &list()).await })
     });
     let calls = calls.collect::<Vec<_>>();
-    sleep(Duration::from_millis(300)).await;
-    assert_eq!(server.seen().len(), 1, "all wait for the moment that was named");
-    // One tries when the time is over and finds the host still busy; no other tries meanwhile.
-    sleep(Duration::from_millis(1100)).await;
-    assert!((2..=3).contains(&server.seen().len()), "{}", server.seen().len());
+    while server.seen().len() < 4 {
+        sleep(Duration::from_millis(20)).await;
+    }
+    // All wait for the moment that was named. One tries then and finds the host still busy; no other tries meanwhile.
+    for (before, after) in server.seen().iter().zip(server.seen().iter().skip(1)) {
+        assert!(after.at - before.at >= Duration::from_secs(1), "{:?}", after.at - before.at);
+    }
     for call in calls {
         call.abort();
     }
@@ -490,11 +516,9 @@ async fn what_could_not_be_sent_is_not_applied() {
     let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
     drop(listener);
     let gone = Peer { url, seen: Arc::default(), asked: Arc::default() };
-    let begun = Instant::now();
     let error = gone.simple().send(&context(), &create()).await.unwrap_err();
     assert!(matches!(error, Error::Unanswered { may_be_applied: false, .. }), "{error:?}");
     assert!(error.lasts() && error.to_string().contains("refused the connection"), "{error}");
-    assert!(begun.elapsed() < Duration::from_secs(1));
 }
 
 #[tokio::test]
@@ -524,17 +548,17 @@ async fn a_create_is_sent_again_if_it_never_left() {
 
 #[tokio::test]
 async fn a_stop_wakes_a_sleeper_at_once() {
-    let server = Peer::start(|_, _| answer(429, &[("Retry-After", "15")], "")).await;
+    // Not woken it would sleep for as long as it may.
+    let server = Peer::start(|_, _| answer(429, &[("Retry-After", "3600")], "")).await;
     let cloud = server.simple();
-    let context = context();
+    let context = within(2 * HOUR);
     let create = create();
-    let (ended, stopped_at) = tokio::join!(cloud.send(&context, &create), async {
+    let (ended, ()) = tokio::join!(timeout(NEVER, cloud.send(&context, &create)), async {
         sleep(Duration::from_millis(200)).await;
         context.stop.cancel();
-        Instant::now()
     });
+    let ended = ended.expect("it is woken");
     assert!(matches!(ended, Err(Error::Stopped { .. })), "{ended:?}");
-    assert!(stopped_at.elapsed() < Duration::from_millis(100));
     assert_eq!(server.seen().len(), 1);
     assert!(matches!(cloud.send(&context, &create).await, Err(Error::Stopped { .. })));
     assert_eq!(server.seen().len(), 1, "nothing is sent after a stop");
@@ -557,46 +581,45 @@ async fn a_request_under_way_is_finished() {
 async fn a_stop_does_not_wait_for_ever_for_an_answer() {
     let trickle = "HTTP/1.1 200 X\r\nContent-Length: 10000\r\n\r\n{";
     let server = Peer::start(move |_, _| Do::Trickle(trickle.to_owned())).await;
-    let cloud = server.simple();
+    let cloud = server.patient(Patience { total: 2 * HOUR, ..PATIENCE });
     for (call, grace, may_be_applied) in [(list(), PATIENCE.after_stop, false), (create(), PATIENCE.grace, true)] {
-        let context = context();
-        let (ended, stopped_at) = tokio::join!(cloud.send(&context, &call), async {
+        let context = within(2 * HOUR);
+        let (ended, stopped_at) = tokio::join!(timeout(NEVER, cloud.send(&context, &call)), async {
             server.asked.notified().await;
             context.stop.cancel();
             Instant::now()
         });
         let took = stopped_at.elapsed();
-        let error = ended.unwrap_err();
+        let error = ended.expect("for a moment").unwrap_err();
         assert_eq!(matches!(error, Error::Stopped { .. }), !may_be_applied, "{error:?}");
         assert_eq!(error.may_be_applied(), may_be_applied, "{error:?}");
-        assert!((grace..grace + Duration::from_millis(150)).contains(&took), "{took:?}");
+        assert!(took >= grace, "{took:?}");
     }
     assert_eq!(server.seen().len(), 2, "nothing is sent again");
 }
 
 #[tokio::test]
 async fn the_deadline_holds() {
-    let server = Peer::start(|_, _| answer(429, &[("Retry-After", "5")], "{\"error_code\": \"APIGW.0308\"}")).await;
-    let begun = Instant::now();
-    let error = server.simple().send(&within(Duration::from_secs(2)), &create()).await.unwrap_err();
+    let server = Peer::start(|_, _| answer(429, &[("Retry-After", "7200")], "{\"error_code\": \"APIGW.0308\"}")).await;
+    let (cloud, soon, create) = (server.simple(), within(HOUR), create());
+    let error = timeout(NEVER, cloud.send(&soon, &create)).await.expect("a wait beyond the deadline is not begun");
+    let error = error.unwrap_err();
     assert!(matches!(&error, Error::DeadlinePassed { last: Some(last), .. } if last.refusal().is_some()), "{error:?}");
     assert!(!error.may_be_applied());
-    assert!(begun.elapsed() < Duration::from_secs(1), "a wait beyond the deadline is not begun");
 
-    let error = server.simple().send(&within(Duration::ZERO), &create()).await.unwrap_err();
+    let error = server.simple().send(&within(Duration::ZERO), &create).await.unwrap_err();
     assert!(matches!(error, Error::DeadlinePassed { last: None, .. }), "{error:?}");
     assert_eq!(server.seen().len(), 1);
 }
 
 #[tokio::test]
 async fn a_create_under_way_may_overrun_the_deadline_a_little() {
-    let server = Peer::start(|_, _| Do::Later(Duration::from_millis(300), Box::new(ok(&json!({}))))).await;
-    let soon = || within(Duration::from_millis(100));
-    assert!(server.simple().send(&soon(), &create()).await.is_ok(), "cut off, nobody would know what became of it");
-    let begun = Instant::now();
-    let error = server.simple().send(&soon(), &list()).await.unwrap_err();
+    let server = Peer::start(|_, _| Do::Later(Duration::from_millis(700), Box::new(ok(&json!({}))))).await;
+    let cloud = server.patient(Patience { idle: HOUR, grace: HOUR, total: HOUR, ..PATIENCE });
+    let soon = || within(Duration::from_millis(500));
+    assert!(cloud.send(&soon(), &create()).await.is_ok(), "cut off, nobody would know what became of it");
+    let error = cloud.send(&soon(), &list()).await.unwrap_err();
     assert!(matches!(error, Error::DeadlinePassed { .. }), "{error:?}");
-    assert!(begun.elapsed() < Duration::from_millis(250));
 }
 
 #[tokio::test]
@@ -763,10 +786,14 @@ async fn a_wrong_secret_key_is_shown_once() {
 
 #[tokio::test]
 async fn an_accepted_key_waits_for_nobody() {
-    let server = Peer::start(|_, _| Do::Later(Duration::from_millis(100), Box::new(ok(&json!({}))))).await;
-    let cloud = server.simple();
+    let all_ten = Arc::new(Barrier::new(10));
+    let server = Peer::start(move |number, _| match number {
+        0 => ok(&json!({})),
+        _ => Do::Together(Arc::clone(&all_ten), Box::new(ok(&json!({})))),
+    })
+    .await;
+    let cloud = server.patient(Patience { idle: HOUR, total: HOUR, ..PATIENCE });
     cloud.send(&context(), &list()).await.unwrap();
-    let begun = Instant::now();
     let calls = (0..10).map(|_| {
         let cloud = cloud.clone();
         tokio::spawn(async move { cloud.send(&context(), &list()).await })
@@ -774,7 +801,6 @@ async fn an_accepted_key_waits_for_nobody() {
     for call in calls.collect::<Vec<_>>() {
         call.await.unwrap().unwrap();
     }
-    assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
@@ -852,15 +878,15 @@ async fn refused_metadata_keys_are_fetched_anew_once() {
 #[tokio::test]
 async fn a_stop_does_not_wait_for_metadata() {
     let server = Peer::start(|_, _| Do::Hang(String::new())).await;
-    let cloud = server.cloud(metadata(&server));
-    let context = context();
-    let (ended, stopped_at) = tokio::join!(cloud.sign_in(&context), async {
+    let patience = Patience { idle: HOUR, total: HOUR, metadata: HOUR, ..PATIENCE };
+    let cloud = server.with(metadata(&server), patience);
+    let context = within(2 * HOUR);
+    let (ended, ()) = tokio::join!(timeout(NEVER, cloud.sign_in(&context)), async {
         server.asked.notified().await;
         context.stop.cancel();
-        Instant::now()
     });
+    let ended = ended.expect("it does not");
     assert!(matches!(ended, Err(Error::Stopped { .. })), "{ended:?}");
-    assert!(stopped_at.elapsed() < Duration::from_millis(100));
 }
 
 #[tokio::test]
@@ -872,12 +898,10 @@ async fn without_metadata_the_error_lists_what_was_looked_for() {
         (answer(200, &[], "{}"), "it handed out no keys"),
     ] {
         let server = Peer::start(move |_, _| what.clone()).await;
-        let begun = Instant::now();
         let error = server.cloud(metadata(&server)).send(&context(), &list()).await.unwrap_err();
         assert!(matches!(error, Error::Setup(_)), "{error:?}");
         let text = error.to_string();
         assert!(text.starts_with("No credentials were found.") && text.contains(expected), "{text}");
-        assert!(begun.elapsed() < Duration::from_secs(1));
     }
     let server = Peer::start(|_, seen| match seen.method.as_str() {
         "PUT" => answer(405, &[], ""),

@@ -68,7 +68,7 @@ pub(super) enum Declined {
     ClientCertificate(String),
 }
 
-/// One variable of this process's environment. Nothing else in this floor reads the environment. Bytes that are not
+/// One variable of this process's environment. Nobody else in this floor reads it past this. Bytes that are not
 /// text are kept visible, so that such a value fails as itself and does not pass for absent.
 pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())

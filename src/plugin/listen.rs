@@ -9,6 +9,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 
+#[cfg(unix)]
+use super::handshake::variable;
 use super::handshake::{Address, Terms};
 
 /// A connection of either kind, in plain text or not. One type for all, so that the HTTP machinery is compiled once.
@@ -120,7 +122,10 @@ mod unix {
 
     use tempfile::TempDir;
 
-    use super::{Address, Door, Listener, Terms};
+    use super::{Address, Door, Listener, Terms, variable};
+
+    /// Names the directory for temporary files.
+    const TEMPORARY: &str = "TMPDIR";
 
     /// Operating systems allow 104 to 108 bytes.
     const PATH_BYTES: usize = 100;
@@ -140,18 +145,18 @@ mod unix {
     /// The socket's directory and path: where the host or TMPDIR says or, if it cannot live there, where it usually can, which
     /// depends on the user.
     fn place(terms: &Terms, usual: impl FnOnce(u32) -> [PathBuf; 2]) -> io::Result<Result<(TempDir, PathBuf), String>> {
-        let (variable, wanted) = match &terms.socket_dir {
-            Some(dir) => ("PLUGIN_UNIX_SOCKET_DIR", dir.clone()),
-            None => (
-                "TMPDIR",
-                Some(std::env::temp_dir()).filter(|dir| is_set(dir)).unwrap_or_else(|| PathBuf::from("/tmp")),
-            ),
+        let (name, wanted) = if let Some(dir) = &terms.socket_dir {
+            ("PLUGIN_UNIX_SOCKET_DIR", dir.clone())
+        } else {
+            // Empty is unset here as everywhere, and then hosts and their plugins take this one.
+            let given = variable(TEMPORARY).filter(|dir| !dir.is_empty());
+            (TEMPORARY, PathBuf::from(given.as_deref().unwrap_or("/tmp")))
         };
         // Where there is TLS, whoever puts another socket there has no certificate to show.
         let is_open = terms.client_certificate.is_none();
         let dir = private_dir(&wanted).map_err(|error| {
             let text =
-                format!("{variable} is {}, where no directory for its socket can be made: {error}", wanted.display());
+                format!("{name} is {}, where no directory for its socket can be made: {error}", wanted.display());
             io::Error::new(error.kind(), text)
         })?;
         let me = tempfile::tempfile_in(&wanted)?.metadata()?.uid();
@@ -165,16 +170,11 @@ mod unix {
         Ok(found.ok_or_else(|| {
             format!(
                 "no directory can hold a socket that only you can reach, and without TLS a port would let every user of this \
-                 machine act as you. {variable} is {}, and {why}; set it to a directory with a short path that only you, or \
+                 machine act as you. {name} is {}, and {why}; set it to a directory with a short path that only you, or \
                  root, can change, all the way up",
                 wanted.display()
             )
         }))
-    }
-
-    /// Empty is unset here as everywhere; to the library it would be the working directory.
-    fn is_set(path: &Path) -> bool {
-        !path.as_os_str().is_empty()
     }
 
     /// A new directory of mode 0700. It is made so: there is no moment in which others could enter.
@@ -245,6 +245,8 @@ mod unix {
             let open = dir.join("open");
             let inner = open.join("inner");
             fs::create_dir_all(&inner).unwrap();
+            // Whatever the umask of whoever runs the tests.
+            fs::set_permissions(&inner, Permissions::from_mode(0o755)).unwrap();
             fs::set_permissions(&open, Permissions::from_mode(mode)).unwrap();
             inner
         }

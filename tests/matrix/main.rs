@@ -10,6 +10,8 @@ mod cases;
 #[expect(dead_code, reason = "the suite uses the rest")]
 mod cli;
 mod offers;
+#[path = "../suite/support/started.rs"]
+mod started;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

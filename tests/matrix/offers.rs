@@ -1,11 +1,11 @@
 //! What a CLI offers, asked of its version in one table: `tests/data/cli-features.tsv`. The compatibility page shows it too.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use huaweidb_emulator::Emulator;
 
 use crate::cli::Workspace;
+use crate::started::program;
 
 /// The table.
 const FEATURES: &str = include_str!("../data/cli-features.tsv");
@@ -27,7 +27,8 @@ impl Cli {
     /// Asks a program what it is.
     pub(crate) fn at(path: &Path) -> Result<Self, String> {
         // Nobody's own settings get in, nor does a look for a newer version.
-        let told = Command::new(path)
+        let folder = tempfile::tempdir().map_err(|why| why.to_string())?;
+        let told = program(path, folder.path())
             .arg("version")
             .env("CHECKPOINT_DISABLE", "1")
             .env("TF_CLI_CONFIG_FILE", "/dev/null")

@@ -1,7 +1,7 @@
 //! A toy provider, served from within the test: what happens to operations when Terraform asks to stop, or goes away.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use huaweidb::plugin::{
     Attached, Attr, Attribute, Catalogue, Diagnostics, Life, Provider, Resource, Schema, attach, model,
@@ -12,17 +12,18 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::host::Host;
 use crate::support::host::proto::tfplugin6 as tf;
+use crate::support::host::{Host, NEVER};
 use crate::support::value::{UNKNOWN, unwired, wire};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// How many creates have begun and ended.
+/// How many creates have begun and ended, and whether those that are to end are held.
 #[derive(Clone, Copy, Debug, Default)]
 struct Counts {
     begun: usize,
     ended: usize,
+    held: bool,
 }
 
 /// A provider whose only resource takes as long to create as Terraform lets it.
@@ -32,7 +33,7 @@ struct Toy(Arc<watch::Sender<Counts>>);
 impl Toy {
     async fn reaches(&self, wanted: impl Fn(&Counts) -> bool) {
         let mut counts = self.0.subscribe();
-        let reached = timeout(10 * SECOND, counts.wait_for(wanted)).await.map(|found| found.map(|counts| *counts));
+        let reached = timeout(NEVER, counts.wait_for(wanted)).await.map(|found| found.map(|counts| *counts));
         assert!(matches!(reached, Ok(Ok(_))), "{:?}", self.0.borrow());
     }
 }
@@ -97,7 +98,7 @@ impl Resource<Toy> for SleeperResource {
             () = tokio::time::sleep_until(life.deadline()) => {}
         }
         // As a real one that finishes its smallest step.
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        let _ = toy.0.subscribe().wait_for(|counts| !counts.held).await;
         toy.0.send_modify(|counts| counts.ended += 1);
         Ok(made)
     }
@@ -158,11 +159,14 @@ async fn line_70_a_stop_is_answered_at_once_and_ends_what_runs() {
     let (_attached, host) = serve(&toy).await;
     let creates: Vec<_> = (0..10).map(|n| (n, create(&host, &n.to_string()))).collect();
     toy.reaches(|counts| counts.begun == 10).await;
-    let begun = Instant::now();
-    host.provider().stop_provider(tf::stop_provider::Request {}).await.unwrap();
-    assert!(begun.elapsed() < SECOND / 10, "{:?}", begun.elapsed());
+    toy.0.send_modify(|counts| counts.held = true);
+    let mut provider = host.provider();
+    let stop = provider.stop_provider(tf::stop_provider::Request {});
+    timeout(NEVER, stop).await.expect("it waits for none of them").unwrap();
+    assert_eq!(toy.0.borrow().ended, 0);
+    toy.0.send_modify(|counts| counts.held = false);
     for (n, create) in creates {
-        let answer = timeout(2 * SECOND, create).await.expect("in time").unwrap();
+        let answer = timeout(NEVER, create).await.expect("it ends").unwrap();
         assert!(answer.diagnostics.is_empty(), "{answer:?}");
         let state = unwired(answer.new_state.as_ref());
         assert_eq!(state, json!({ "name": n.to_string(), "id": format!("made-{n}") }));
@@ -227,11 +231,10 @@ async fn dropping_what_was_attached_stops_it() {
     drop(attached);
     toy.reaches(|counts| counts.ended == 1).await;
     last.await.unwrap(); // what was asked before is still answered
-    for _ in 0..100 {
-        if UnixStream::connect(&socket).await.is_err() && !socket.parent().unwrap().exists() {
-            return;
+    let gone = async {
+        while UnixStream::connect(&socket).await.is_ok() || socket.parent().unwrap().exists() {
+            tokio::time::sleep(SECOND / 50).await;
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("it still listens");
+    };
+    timeout(NEVER, gone).await.expect("it no longer listens");
 }

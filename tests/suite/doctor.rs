@@ -1,5 +1,6 @@
 //! The binary by hand: what it says of itself, and what its doctor finds.
 
+use std::path::Path;
 use std::process::{Command, Output};
 
 use huaweidb_emulator::{Emulator, Fault, Options};
@@ -7,17 +8,11 @@ use serde_json::json;
 
 use crate::messages::book::Book;
 use crate::support::host::BINARY;
+use crate::support::started::program;
 
-/// The binary with nothing of this machine's own account in its environment.
+/// The binary, in no folder that holds anything.
 fn binary() -> Command {
-    let mut command = Command::new(BINARY);
-    for (name, _) in std::env::vars() {
-        let is_proxy = name.to_ascii_uppercase().ends_with("_PROXY");
-        if is_proxy || ["HW_", "OS_", "TF_"].iter().any(|prefix| name.starts_with(prefix)) {
-            command.env_remove(name);
-        }
-    }
-    command
+    program(BINARY, Path::new("/nowhere/at/all"))
 }
 
 fn text(output: &Output) -> String {

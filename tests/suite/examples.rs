@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use huaweidb_emulator::{Emulator, NewBackups, NewInstance, Options};
 use tempfile::TempDir;
@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use crate::docs::files;
 use crate::support::cli::{Workspace, cli};
 use crate::support::host::BINARY;
+use crate::support::started::program;
 
 /// Kinds whose examples need a newer CLI than the oldest one that is tested with; their own tests speak the protocol.
 const NEWER: &[&str] = &["actions/", "list-resources/"];
@@ -183,21 +184,15 @@ impl Shell {
 
     /// Runs a script in the checkout, as somebody would who types it there, stopping at the first failure.
     fn run(&self, script: &str) -> Output {
-        let mut command = Command::new("bash");
+        let mut command = program("bash", self.folder.path());
         command.args(["-e", "-u", "-o", "pipefail", "-c", script]).current_dir(root()).stdin(Stdio::null());
-        for (name, _) in std::env::vars() {
-            if ["HW_", "OS_", "TF_"].iter().any(|prefix| name.starts_with(prefix)) {
-                command.env_remove(name);
-            }
-        }
         let binaries = Path::new(BINARY).parent().expect("a binary lies in a folder");
         // The binaries under test, instead of building them once more.
         command
             .env("HUAWEIDB_BINARIES", binaries)
             .env("SANDBOX", self.sandbox())
             .env("DEMO", self.folder.path().join("demo"));
-        command.env("HOME", self.folder.path()).env("TF_IN_AUTOMATION", "1");
-        command.output().expect("bash runs")
+        command.env("TF_IN_AUTOMATION", "1").output().expect("bash runs")
     }
 }
 

@@ -691,7 +691,7 @@ fn ended_from_outside(how: How, moment: u64) -> Result<(), String> {
     ));
     workspace.apply();
     let mut running = workspace.start(&["destroy", "-auto-approve"]);
-    let limit = Instant::now() + Duration::from_secs(30);
+    let limit = Instant::now() + Duration::from_mins(3);
     while emulator.totals().created == 0 {
         if Instant::now() > limit {
             return Err("no backup was begun".to_owned());

@@ -1,8 +1,7 @@
-//! Many at once against a cloud that throttles.
+//! Many at once against a cloud that throttles. How it goes with thousands is measured by `make bench`.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::time::Instant;
 
 use huaweidb_emulator::{Call, Emulator, NewBackups, NewInstance, Options, Pace, RetryAfter, Throttle};
 use serde_json::{Value as Json, json};
@@ -10,11 +9,11 @@ use serde_json::{Value as Json, json};
 use crate::support::cli::Workspace;
 
 /// One resource block each: the CLI copies the whole block for each of its objects.
-const INSTANCES: usize = 50;
-const BACKUPS: usize = 1000;
+const INSTANCES: usize = 10;
+const BACKUPS: usize = 120;
 const PARALLELISM: usize = 64;
-/// 60 calls per minute and API, on a clock that runs fifteen times as fast.
-const LIMIT: Throttle = Throttle { calls: 60, per_seconds: 4.0, retry_after: RetryAfter::None };
+/// So few that both the plan and the destroy meet it.
+const LIMIT: Throttle = Throttle { calls: 3, per_seconds: 1.0, retry_after: RetryAfter::None };
 
 /// One resource block for one instance. Literal, because the CLI evaluates a large local anew for every object.
 fn block(nth: usize, instance_id: &str, count: usize) -> String {
@@ -69,7 +68,7 @@ fn state(emulator: &Emulator, workspace: &Workspace) -> Json {
 /// How many calls are a storm. How few there are when the machine is quick is a row of `make bench`; here, however slow it
 /// is, a plan reads pages, and a destroy takes less than one call for each backup.
 fn storm(what: &str) -> usize {
-    if what == "plan" { BACKUPS / 10 } else { BACKUPS }
+    if what == "plan" { BACKUPS / 4 } else { BACKUPS }
 }
 
 fn by_operation(journal: &[Call]) -> String {
@@ -81,40 +80,25 @@ fn by_operation(journal: &[Call]) -> String {
 }
 
 #[test]
-fn thousands_of_backups_under_throttling() {
-    let began = Instant::now();
+fn many_backups_under_throttling() {
     let options = Options { pace: Pace { delete_seconds: Some(0.2), ..Pace::of_backups(0.2) }, ..Options::default() };
     let emulator = Emulator::start_now(&options).expect("the emulator starts");
     let workspace = Workspace::new(&emulator);
     let state = state(&emulator, &workspace);
     workspace.write("terraform.tfstate", &state.to_string());
     emulator.set_modes(|modes| modes.throttle = Some(LIMIT));
-    let mut lines = Vec::new();
     for (what, arguments) in
         [("plan", &["plan", "-detailed-exitcode"][..]), ("destroy", &["destroy", "-auto-approve"][..])]
     {
         emulator.clear_journal();
-        let from = Instant::now();
         let parallelism = format!("-parallelism={PARALLELISM}");
         let ran = workspace.run(&[arguments, &[&parallelism]].concat());
         assert_eq!(ran.code, 0, "{what}: {:.3000}", ran.all());
         let journal = emulator.journal();
         let throttled = journal.iter().filter(|call| call.status == Some(429)).count();
-        let calls = journal.len();
-        lines.push(format!(
-            "{what}: {calls} calls, {throttled} throttled, {:.0} s ({})",
-            from.elapsed().as_secs_f64(),
-            by_operation(&journal)
-        ));
-        assert!(calls < storm(what) && throttled < calls / 4, "a storm: {lines:?}");
+        let line = format!("{what}: {} calls, {throttled} throttled ({})", journal.len(), by_operation(&journal));
+        writeln!(std::io::stderr(), "load: {BACKUPS} backups, {PARALLELISM} at once: {line}").expect("stderr is there");
+        assert!(journal.len() < storm(what) && throttled < PARALLELISM, "a storm: {line}");
     }
-    let line = format!(
-        "load: {BACKUPS} backups, {} calls per {} s and API, -parallelism={PARALLELISM}: {}; {:.0} s in all",
-        LIMIT.calls,
-        LIMIT.per_seconds,
-        lines.join("; "),
-        began.elapsed().as_secs_f64()
-    );
-    writeln!(std::io::stderr(), "{line}").expect("stderr is there");
-    assert!(emulator.backups().is_empty(), "{line}");
+    assert!(emulator.backups().is_empty());
 }

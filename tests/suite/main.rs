@@ -40,4 +40,5 @@ mod support;
 mod tiny;
 mod together;
 mod toy;
+mod unkind_shell;
 mod walks;

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -18,7 +19,8 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use crate::support::host::proto::health::HealthCheckRequest;
 use crate::support::host::proto::plugin::{ConnInfo, Empty};
 use crate::support::host::proto::tfplugin6 as tf;
-use crate::support::host::{BINARY, COOKIE, Client, Host, Launch, Plugin, drain, signal};
+use crate::support::host::{BINARY, COOKIE, Client, Host, Launch, NEVER, Plugin, drain, signal};
+use crate::support::started::program;
 use crate::support::value::wire;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -40,7 +42,6 @@ async fn line_01_by_hand_there_is_an_explanation_and_nothing_else() {
         assert_eq!(ended.stdout, "");
         assert!(ended.stderr.contains("Terraform") && ended.stderr.contains("plugin"), "{ended:?}");
         assert_eq!(ended.stderr.lines().count(), 1);
-        assert!(ended.took < SECOND, "{ended:?}");
     }
 }
 
@@ -121,9 +122,13 @@ async fn line_05_only_the_host_itself_is_served() {
 #[tokio::test]
 async fn line_05_a_stuck_handshake_holds_up_nobody() {
     let plugin = Launch::secured().start().await;
-    let _stuck = (plugin.dial().await, plugin.dial().await, plugin.dial().await);
+    let stuck = [plugin.dial().await, plugin.dial().await, plugin.dial().await];
     let host = plugin.connect().await;
-    timeout(SECOND, ask(&host)).await.expect("in time").unwrap();
+    ask(&host).await.unwrap();
+    for stuck in stuck {
+        let told = stuck.try_read(&mut [0]).map_err(|error| error.kind());
+        assert_eq!(told, Err(ErrorKind::WouldBlock), "nobody waited until it was cut off");
+    }
 }
 
 #[tokio::test]
@@ -262,9 +267,7 @@ async fn line_15_a_hundred_megabytes_are_taken() {
         config: Some(large_config(100_000_000)),
         client_capabilities: None,
     };
-    let begun = Instant::now();
-    host.provider().validate_resource_config(request).await.unwrap();
-    assert!(begun.elapsed() < 60 * SECOND, "{:?}", begun.elapsed());
+    timeout(NEVER, host.provider().validate_resource_config(request)).await.expect("an answer").unwrap();
 }
 
 /// Whether a line on stderr is one that hosts take for a log entry.
@@ -332,7 +335,7 @@ async fn line_20_a_first_signal_in_debug_mode_lets_connected_runs_end_and_a_seco
         let host = Host::at(socket).await;
         ask(&host).await.unwrap();
         plugin.signal("INT").await;
-        timeout(20 * SECOND, async {
+        timeout(NEVER, async {
             while UnixStream::connect(socket).await.is_ok() {
                 sleep(SECOND / 50).await;
             }
@@ -346,7 +349,7 @@ async fn line_20_a_first_signal_in_debug_mode_lets_connected_runs_end_and_a_seco
         } else {
             drop(host);
         }
-        let status = plugin.ends_within(10 * SECOND).await;
+        let status = plugin.ends().await;
         assert!(status.success(), "{status}");
         let said = plugin.stderr().join("\n");
         // What asked above whether anybody is still served may have been served itself.
@@ -378,7 +381,7 @@ async fn line_20_debug_mode_tells_how_to_reattach_and_outlives_its_hosts() {
     sleep(3 * SECOND).await; // longer than a process with a host would stay without it
     assert!(plugin.runs());
     plugin.signal("INT").await;
-    let status = plugin.ends_within(SECOND).await;
+    let status = plugin.ends().await;
     assert!(status.success(), "{status}");
     assert!(!socket.parent().unwrap().exists());
 }
@@ -618,10 +621,8 @@ async fn line_72_no_signal_to_the_provider_alone_ends_what_its_host_goes_on_with
 async fn line_73_after_a_stop_other_calls_are_answered() {
     let host = Host::start().await;
     for _ in 0..3 {
-        let begun = Instant::now();
         let stopped = host.provider().stop_provider(tf::stop_provider::Request {}).await.unwrap().into_inner();
         assert_eq!(stopped.error, "");
-        assert!(begun.elapsed() < SECOND / 10, "{:?}", begun.elapsed());
         ask(&host).await.unwrap();
     }
 }
@@ -643,7 +644,7 @@ async fn line_74_many_calls_at_once_are_answered() {
         })
         .collect();
     for call in calls {
-        timeout(20 * SECOND, call).await.expect("in time").unwrap().unwrap();
+        timeout(NEVER, call).await.expect("an answer").unwrap().unwrap();
     }
 }
 
@@ -655,7 +656,7 @@ async fn line_75_a_host_that_vanishes_is_not_outlived() {
     drop(outputs);
     let mut plugin = host.vanish();
     let dir = plugin.socket().parent().unwrap().to_owned();
-    let status = plugin.ends_within(10 * SECOND).await;
+    let status = plugin.ends().await;
     assert!(status.success(), "{status}");
     assert!(!dir.exists());
 }
@@ -664,11 +665,9 @@ async fn line_75_a_host_that_vanishes_is_not_outlived() {
 async fn line_75_a_parent_that_dies_before_it_connects_is_not_outlived() {
     let scratch = tempfile::tempdir().unwrap();
     // A shell as the host: it starts the plugin, says who it is, and waits.
-    let mut shell = tokio::process::Command::new("sh")
+    let mut shell = tokio::process::Command::from(program("sh", scratch.path()))
         .args(["-c", "\"$0\" & wait", BINARY])
-        .env_clear()
         .env(COOKIE.0, COOKIE.1)
-        .env("TMPDIR", scratch.path())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .kill_on_drop(true)
@@ -681,7 +680,7 @@ async fn line_75_a_parent_that_dies_before_it_connects_is_not_outlived() {
     signal(shell.id().unwrap(), "KILL").await;
     shell.wait().await.unwrap();
     // The plugin holds the other end of the pipe for as long as it lives.
-    timeout(10 * SECOND, drain(stdout)).await.expect("it has ended").unwrap();
+    timeout(NEVER, drain(stdout)).await.expect("it has ended").unwrap();
     assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 0, "nothing is left behind");
 }
 

@@ -373,7 +373,7 @@ async fn ended_from_outside(service: &str, how: How, moment: u64) -> Result<(), 
     }
     if how == How::HostVanishes {
         watching.abort();
-        host.vanish().ends_within(Duration::from_secs(20)).await;
+        host.vanish().ends().await;
     } else {
         let said = watching.await.expect("it does not panic");
         let told = said.as_deref().and_then(|said| said.first()).map(|one| one.summary.clone());

@@ -2,7 +2,7 @@
 //! to the create is lost. The engine and the cloud client as they are, against the emulator.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use huaweidb::backup::{
     ALL, Backup, BackupRef, Backups, Error, Filter, NameOrigin, NewBackup, Service, Started, Status, StopOutcome,
@@ -306,19 +306,23 @@ async fn a_failed_backup_is_an_error_that_keeps_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_signal_ends_the_wait_at_once() {
-    let bench = Bench::with_backups_of(30.0).await;
+    let bench = Bench::with_backups_of(3600.0).await;
     let dds = named("dds").unwrap();
     let instance_id = bench.instance(dds, "signal");
     let started = bench.begin(dds, &instance_id, "suite-signal").await.unwrap();
-    let stop = bench.context.stop.clone();
-    let stopped = tokio::spawn(async move {
-        tokio::time::sleep(Duration::from_millis(700)).await;
-        stop.cancel();
-        Instant::now()
-    });
-    let error = bench.settled(dds, &started).await.unwrap_err();
+    let begun = bench.emulator.journal().len();
+    let stop = async {
+        // The first of two looks was answered.
+        while bench.emulator.journal().len() < begun + 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        bench.context.stop.cancel();
+        bench.emulator.journal().len()
+    };
+    let (settled, looks) = tokio::join!(bench.settled(dds, &started), stop);
+    let error = settled.unwrap_err();
     assert!(matches!(error, Error::Stopped { last: Some(_), .. }), "{error:?}");
-    assert!(stopped.await.unwrap().elapsed() < Duration::from_millis(200));
+    assert_eq!(bench.emulator.journal().len(), looks, "nothing is asked after a stop");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,6 +4,8 @@ use huaweidb_emulator::{Emulator, Modes, Options};
 use serde_json::json;
 
 use crate::support::cli::Workspace;
+use crate::support::host::BINARY;
+use crate::support::started::program;
 
 fn emulator() -> Emulator {
     Emulator::start_now(&Options::with_backups_of(0.2)).expect("the emulator starts")
@@ -250,9 +252,8 @@ fn a_variable_that_is_no_text_lets_nobody_else_act() {
         "HW_TF_CUSTOM_UA",
         "TF_APPEND_USER_AGENT",
     ] {
-        let ran = std::process::Command::new(crate::support::host::BINARY)
+        let ran = program(BINARY, std::path::Path::new("/nowhere/at/all"))
             .arg("doctor")
-            .env_clear()
             .envs([("HW_ACCESS_KEY", &*access), ("HW_SECRET_KEY", &*secret), ("HW_REGION_NAME", "eu-de")])
             .env(name, std::ffi::OsStr::from_bytes(b"te\xffam"))
             .output()

@@ -6,6 +6,7 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use huaweidb::plugin::{
@@ -13,6 +14,7 @@ use huaweidb::plugin::{
     Private, Provider, Resource, Schema, Stored, Timeouts, Type, Value, model,
 };
 use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Barrier;
 use tokio_util::sync::CancellationToken;
 
 /// The provider. Its client is the label it was configured with.
@@ -417,6 +419,11 @@ model! {
     }
 }
 
+/// So many tasks with this behaviour end together, and none before.
+pub(crate) const TOGETHER: usize = 24;
+
+static MEETING: LazyLock<Barrier> = LazyLock::new(|| Barrier::new(TOGETHER));
+
 struct TaskResource;
 
 impl TaskResource {
@@ -446,8 +453,8 @@ impl TaskResource {
                 life.warn(Diagnostic::warning("Task was interrupted", "It goes on by itself."));
                 Ok(Task { status: Attr::from("running"), ..known_so_far })
             }
-            "slow" => {
-                tokio::time::sleep(Duration::from_millis(200)).await;
+            "together" => {
+                MEETING.wait().await;
                 Ok(done)
             }
             "contradict" => Ok(Task { size: Attr::Known(999), ..done }),

@@ -8,5 +8,7 @@ mod faults;
 mod restores;
 mod rules;
 mod shapes;
+#[path = "../../../tests/suite/support/started.rs"]
+mod started;
 mod support;
 mod unkind;

@@ -61,7 +61,7 @@ fn a_restore_replaces_what_the_target_holds() {
         assert_eq!(contents(&client, &target), ("RESTORING".to_owned(), "own".to_owned()), "{service}");
         let busy = restore(&client, service, &source, &backup, &target);
         assert_eq!(busy.code(), "DBS.200019", "{service}: a busy target");
-        let patience = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        let patience = std::time::Instant::now() + std::time::Duration::from_mins(2);
         while contents(&client, &target).0 != "IDLE" {
             assert!(std::time::Instant::now() < patience, "{service}");
             std::thread::park_timeout(std::time::Duration::from_millis(5));
@@ -109,7 +109,7 @@ fn a_doomed_restore_leaves_a_damaged_target() {
     let backup = completed(&client, &source);
     client.emulator.fault(Fault::new(FaultKind::FailBackup).operation("restore"));
     let job = restore(&client, "dds", &source, &backup, &source).json()["job_id"].as_str().unwrap().to_owned();
-    let patience = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    let patience = std::time::Instant::now() + std::time::Duration::from_mins(2);
     let ended = loop {
         let job = client.get("dds", &format!("/v3/{{p}}/jobs?id={job}")).json()["job"].clone();
         if job["status"] != "Running" {

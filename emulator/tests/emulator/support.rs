@@ -37,7 +37,7 @@ pub(crate) fn send(method: &str, url: &str, headers: &[(&str, &str)], body: Opti
     let rest = url.strip_prefix("http://").unwrap();
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let mut stream = TcpStream::connect(host)?;
-    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    stream.set_read_timeout(Some(Duration::from_mins(2)))?;
     let mut head = format!("{method} /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
     for (name, value) in headers {
         write!(head, "{name}: {value}\r\n").unwrap();
@@ -130,7 +130,7 @@ impl Client {
 
     /// Waits until the ledger shows a status, or that the backup has gone.
     pub(crate) fn await_status(&self, id: &str, status: Option<&str>) {
-        let patience = Instant::now() + Duration::from_secs(10);
+        let patience = Instant::now() + Duration::from_mins(2);
         while self.emulator.backup(id).map(|row| row.status).as_deref() != status {
             assert!(Instant::now() < patience, "{id} never became {status:?}: {:?}", self.emulator.backup(id));
             std::thread::park_timeout(Duration::from_millis(5));

@@ -1,7 +1,7 @@
 //! The provider's calls, made by a host that believes nothing: every answer is judged before a test goes on.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::SystemTime;
 
 use serde_json::Value;
 use tokio::sync::{OnceCell, mpsc};
@@ -23,7 +23,7 @@ pub(crate) struct Memory {
 
 #[derive(Default)]
 struct Told {
-    stopped: Option<Instant>,
+    stopped: bool,
     /// What was planned: of which type, beside which object, with which private bytes, and what.
     plans: Vec<(String, Value, Vec<u8>, Value)>,
     /// The private bytes of ephemeral values that were opened or renewed.
@@ -145,7 +145,7 @@ impl Checked {
         &mut self,
         request: tf::configure_provider::Request,
     ) -> Answered<tf::configure_provider::Response> {
-        self.memory.told().stopped = None;
+        self.memory.told().stopped = false;
         self.inner.configure_provider(request).await
     }
 
@@ -154,7 +154,7 @@ impl Checked {
         request: tf::stop_provider::Request,
     ) -> Answered<tf::stop_provider::Response> {
         let response = self.inner.stop_provider(request).await?;
-        self.memory.told().stopped.get_or_insert_with(Instant::now);
+        self.memory.told().stopped = true;
         Ok(response)
     }
 
@@ -460,19 +460,21 @@ pub(crate) struct ActionEvents {
 }
 
 impl ActionEvents {
-    /// What was on its way when the stop was answered.
-    const ON_ITS_WAY: Duration = Duration::from_millis(100);
-
     fn new(mut from: Streaming<tf::invoke_action::Event>, name: String, memory: Arc<Memory>) -> Self {
         use tf::invoke_action::event::Type;
         let (to, events) = mpsc::unbounded_channel();
+        let mut on_its_way = false;
         let pump = tokio::spawn(async move {
             while let Some(event) = from.message().await.transpose() {
-                let late = memory.told().stopped.is_some_and(|stopped| stopped.elapsed() > Self::ON_ITS_WAY);
+                let stopped = memory.told().stopped;
                 let kind = match event.as_ref().ok().and_then(|event| event.r#type.as_ref()) {
                     Some(Type::Completed(_)) => Event::Completed,
-                    _ if late => Event::ProgressAfterStop,
-                    _ => Event::Progress,
+                    // One may have been on its way when the stop was answered.
+                    _ if stopped && on_its_way => Event::ProgressAfterStop,
+                    _ => {
+                        on_its_way |= stopped;
+                        Event::Progress
+                    }
                 };
                 if to.send((event, kind)).is_err() {
                     break;

@@ -5,14 +5,13 @@ use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Once, mpsc};
-use std::thread;
 
 use huaweidb_emulator::Emulator;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::Value as Json;
 use tempfile::TempDir;
-use tokio::signal::unix::{SignalKind, signal};
+
+use super::started::program;
 
 /// Head of every configuration: which provider is meant.
 const HEAD: &str = r#"
@@ -49,34 +48,15 @@ pub(crate) struct Running {
 pub(crate) fn cli() -> &'static str {
     static FOUND: std::sync::OnceLock<&'static str> = std::sync::OnceLock::new();
     FOUND.get_or_init(|| {
-        ["terraform", "tofu"]
-            .into_iter()
-            .find(|name| Command::new(name).arg("version").output().is_ok_and(|output| output.status.success()))
-            .expect(
-                "these tests drive the real CLI: put terraform (https://developer.hashicorp.com/terraform/install) or \
+        // It writes something into the folder.
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let runs =
+            |name: &&str| program(name, folder.path()).arg("version").output().is_ok_and(|told| told.status.success());
+        ["terraform", "tofu"].into_iter().find(runs).expect(
+            "these tests drive the real CLI: put terraform (https://developer.hashicorp.com/terraform/install) or \
                  tofu (https://opentofu.org/docs/intro/install) on the PATH",
-            )
+        )
     })
-}
-
-/// Lets what is started from now on be interrupted. A shell that starts something in the background has it ignore SIGINT, and so
-/// would every command of a test; what a process listens to, its children have at its default.
-fn undo_ignored_signals() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let (listens, told) = mpsc::channel();
-        thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            runtime.block_on(async {
-                let mut interrupts = signal(SignalKind::interrupt()).expect("SIGINT can be listened to");
-                listens.send(()).expect("the test waits");
-                interrupts.recv().await;
-                // As it would have ended the tests without us.
-                std::process::exit(130);
-            });
-        });
-        told.recv().expect("the thread listens");
-    });
 }
 
 impl Workspace {
@@ -105,7 +85,6 @@ impl Workspace {
 
     /// The same with a certain CLI.
     pub(crate) fn bare_of(cli: &Path) -> Self {
-        undo_ignored_signals();
         let folder = tempfile::tempdir().expect("a temporary folder");
         let binary = Path::new(env!("CARGO_BIN_EXE_terraform-provider-huaweidb"));
         let binaries = binary.parent().expect("a binary lies in a folder");
@@ -173,14 +152,8 @@ impl Workspace {
 
     /// Any program, in this folder and environment.
     pub(crate) fn program(&self, path: &Path) -> Command {
-        let mut command = Command::new(path);
+        let mut command = program(path, self.folder.path());
         command.current_dir(self.folder.path()).stdin(Stdio::null());
-        for (name, _) in std::env::vars() {
-            // Nothing of the developer's own account or settings gets in.
-            if ["HW_", "OS_", "TF_"].iter().any(|prefix| name.starts_with(prefix)) {
-                command.env_remove(name);
-            }
-        }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
@@ -40,6 +40,7 @@ use tonic::transport::{Channel, Endpoint};
 use tower_service::Service;
 
 use super::checked::{Checked, Memory};
+use super::started;
 
 /// The client half of the protocols.
 pub(crate) mod proto {
@@ -77,8 +78,8 @@ pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_terraform-provider-huaweidb"
 pub(crate) const COOKIE: (&str, &str) =
     ("TF_PLUGIN_MAGIC_COOKIE", "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2");
 
-/// A host waits this long for the first line. Tests do not.
-const START_LIMIT: Duration = Duration::from_secs(20);
+/// So long a test waits for what comes at once on a quiet machine. Nothing is proven by it: whatever never comes ends there.
+pub(crate) const NEVER: Duration = Duration::from_mins(2);
 
 /// Messages of any size, as hosts take them.
 const MESSAGE_BYTES: usize = 256 * 1024 * 1024;
@@ -95,14 +96,8 @@ impl Launch {
     /// As a person would: nothing in the environment.
     pub(crate) fn by_hand() -> Self {
         let scratch = tempfile::Builder::new().prefix("tfhost").tempdir().expect("a scratch directory");
-        let mut command = Command::new(BINARY);
-        command
-            .env_clear()
-            .env("TMPDIR", scratch.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
+        let mut command = Command::from(started::program(BINARY, scratch.path()));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         Launch { command, scratch, client: None }
     }
 
@@ -142,24 +137,24 @@ impl Launch {
 
     /// Runs to the end, for a binary that has nothing to serve.
     pub(crate) async fn run(mut self) -> Ended {
-        let begun = Instant::now();
-        let output = timeout(START_LIMIT, self.command.output()).await.expect("it ends").expect("it starts");
+        started::take_defaults(); // this may be another thread
+        let output = timeout(NEVER, self.command.output()).await.expect("it ends").expect("it starts");
         Ended {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).expect("text on stdout"),
             stderr: String::from_utf8(output.stderr).expect("text on stderr"),
-            took: begun.elapsed(),
         }
     }
 
     /// Starts it and waits for its first line.
     pub(crate) async fn start(mut self) -> Plugin {
+        started::take_defaults(); // this may be another thread
         let mut child = self.command.spawn().expect("the binary starts");
         let stderr = Lines::default();
         stderr.collect(child.stderr.take().expect("piped"));
         let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
         let mut line = String::new();
-        timeout(START_LIMIT, stdout.read_line(&mut line)).await.expect("a line in time").expect("text on stdout");
+        timeout(NEVER, stdout.read_line(&mut line)).await.expect("a line in time").expect("text on stdout");
         let Some(line) = line.strip_suffix('\n') else {
             tokio::time::sleep(Duration::from_millis(100)).await;
             panic!("no whole line on stdout: {line:?}; on stderr: {:#?}", stderr.so_far());
@@ -177,7 +172,6 @@ pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
-    pub(crate) took: Duration,
 }
 
 /// A running plugin that has printed its first line.
@@ -253,12 +247,12 @@ impl Plugin {
     }
 
     /// Waits for its end, and for all it wrote.
-    pub(crate) async fn ends_within(&mut self, limit: Duration) -> ExitStatus {
-        let Ok(status) = timeout(limit, self.child.wait()).await else {
-            panic!("it still runs after {limit:?}; on stderr: {:#?}", self.stderr())
+    pub(crate) async fn ends(&mut self) -> ExitStatus {
+        let Ok(status) = timeout(NEVER, self.child.wait()).await else {
+            panic!("it still runs; on stderr: {:#?}", self.stderr())
         };
         let status = status.expect("it is our child");
-        timeout(START_LIMIT, async { tokio::join!(self.stdout.complete(), self.stderr.complete()) })
+        timeout(NEVER, async { tokio::join!(self.stdout.complete(), self.stderr.complete()) })
             .await
             .expect("its outputs end with it");
         status
@@ -346,15 +340,13 @@ impl Host {
         self.plugin.expect("a process of its own")
     }
 
-    /// Ends the plugin as Terraform does, and checks that it goes as it should: at once and with success.
+    /// Ends the plugin as Terraform does, and checks that it goes as it should: of itself and with success.
     pub(crate) async fn shut_down(self) -> Plugin {
         let Host { channel, plugin, .. } = self;
         let mut plugin = plugin.expect("a process of its own");
-        let begun = Instant::now();
         GrpcControllerClient::new(channel).shutdown(proto::plugin::Empty {}).await.expect("an answer to Shutdown");
-        let status = plugin.ends_within(Duration::from_secs(2)).await;
+        let status = plugin.ends().await;
         assert!(status.success(), "{status}; on stderr: {:#?}", plugin.stderr());
-        assert!(begun.elapsed() < Duration::from_secs(1), "Shutdown took {:?}", begun.elapsed());
         plugin
     }
 }

@@ -10,4 +10,5 @@ pub(crate) mod matrix;
 pub(crate) mod names;
 pub(crate) mod run;
 pub(crate) mod shelf;
+pub(crate) mod started;
 pub(crate) mod value;
