@@ -195,12 +195,13 @@ pub(super) async fn rotated(client: &Backups, new: &ManualBackup, life: &mut Lif
     let noted = noted(&life.notes);
     let agreed = |id: &String| noted.as_ref().is_none_or(|noted| noted.iter().any(|(noted, _)| noted == id));
     let free = |id: &String| !managed(id);
-    let announced_and_newer = newer.iter().filter(|one| noted.is_some() && agreed(&one.id) && free(&one.id));
-    if let Some(warning) = newer_now(announced_and_newer.map(|one| &*one.id).collect(), new.begin_time.as_str()) {
-        life.warn(warning);
-    }
     let mut leaving = retention::prunable(&older, rule(&rotation));
     leaving.retain(|id| agreed(id) && free(id));
+    let newer = newer.iter().filter(|one| one.completed && free(&one.id)).map(|one| &*one.id).collect::<Vec<_>>();
+    let staying = 1 + newer.len() + older.iter().filter(|one| one.completed && !leaving.contains(&one.id)).count();
+    if let Some(warning) = newer_now(newer, new.begin_time.as_str()).filter(|_| staying as u64 > rotation.keep_last) {
+        life.warn(warning);
+    }
     for (gone, id) in leaving.iter().enumerate() {
         let name = found.iter().find(|backup| backup.id == *id).map(|backup| backup.name.as_str());
         let reference = BackupRef::new(&**id, Some(rotation.instance_id.to_owned()));
@@ -220,16 +221,16 @@ pub(super) async fn rotated(client: &Backups, new: &ManualBackup, life: &mut Lif
     }
 }
 
-/// That what the plan announced stays, because it counts as newer than the new one by the times that the service tells.
+/// That what counts as newer than the new one, by the times that the service tells, stays.
 fn newer_now(ids: Vec<&str>, begin: Option<&str>) -> Option<Diagnostic> {
     let left = match *ids {
         [] => return None,
-        [one] => format!("The backup {one}, which the plan announced to delete, is left"),
-        _ => format!("The backups {}, which the plan announced to delete, are left", ids.join(", ")),
+        [one] => format!("The backup {one} of the same prefix is left"),
+        _ => format!("The backups {} of the same prefix are left", ids.join(", ")),
     };
     Some(not_deleted(format!(
-        "The new backup is complete. {left}: by the service's times the new one began before, at {}. The service's clock may have been \
-         set back. A later rotation deletes what is older by then.",
+        "The new backup is complete. {left} beyond `keep_last`: by the service's times the new one began before, at {}. Another run \
+         may have taken one since, or the service's clock may have been set back. A later rotation deletes what is older by then.",
         begin.unwrap_or_default()
     )))
 }
