@@ -246,8 +246,9 @@ mod unix {
             let inner = open.join("inner");
             fs::create_dir_all(&inner).unwrap();
             // Whatever the umask of whoever runs the tests.
-            fs::set_permissions(&inner, Permissions::from_mode(0o755)).unwrap();
-            fs::set_permissions(&open, Permissions::from_mode(mode)).unwrap();
+            for (dir, mode) in [(dir, 0o755), (&open, mode), (&inner, 0o755)] {
+                fs::set_permissions(dir, Permissions::from_mode(mode)).unwrap();
+            }
             inner
         }
 
@@ -281,6 +282,7 @@ mod unix {
             // Root can give a directory away; for anybody else, it is the others whose it is not.
             let other = dir.path().join("other");
             fs::create_dir(&other).unwrap();
+            fs::set_permissions(&other, Permissions::from_mode(0o755)).unwrap();
             let looks =
                 if me == 0 { std::os::unix::fs::chown(&other, Some(1), None).map(|()| 0).unwrap() } else { me + 1 };
             let said = unchanging(&other, looks).unwrap_err();

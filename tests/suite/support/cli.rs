@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
-use super::started::program;
+use super::started::{program, take_defaults};
 
 /// Head of every configuration: which provider is meant.
 const HEAD: &str = r#"
@@ -85,6 +85,7 @@ impl Workspace {
 
     /// The same with a certain CLI.
     pub(crate) fn bare_of(cli: &Path) -> Self {
+        take_defaults();
         let folder = tempfile::tempdir().expect("a temporary folder");
         let binary = Path::new(env!("CARGO_BIN_EXE_terraform-provider-huaweidb"));
         let binaries = binary.parent().expect("a binary lies in a folder");

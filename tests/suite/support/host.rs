@@ -95,6 +95,7 @@ pub(crate) struct Launch {
 impl Launch {
     /// As a person would: nothing in the environment.
     pub(crate) fn by_hand() -> Self {
+        started::take_defaults();
         let scratch = tempfile::Builder::new().prefix("tfhost").tempdir().expect("a scratch directory");
         let mut command = Command::from(started::program(BINARY, scratch.path()));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
