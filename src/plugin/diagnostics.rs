@@ -125,24 +125,42 @@ impl Diagnostic {
         };
         wire::Diagnostic {
             severity: severity.into(),
-            summary: bearable(self.summary),
-            detail: bearable(self.detail),
+            summary: bearable(&self.summary),
+            detail: bearable(&self.detail),
             attribute: self.path.map(Path::into_wire),
         }
     }
 }
 
-/// A text that people can bear to read: of a very long one, as a value may be that it repeats, only the beginning and the
-/// end.
-pub(super) fn bearable(text: String) -> String {
+/// A text that people can bear to read: of a very long line, as a value may be that it repeats, only the beginning and the
+/// end. Lines are left out only where they would not fit what hosts and terminals hold: each may name something that was
+/// begun.
+pub(super) fn bearable(text: &str) -> String {
     const BEGINNING_BYTES: usize = 6000;
     const END_BYTES: usize = 1500;
-    if text.len() <= BEGINNING_BYTES + END_BYTES {
-        return text;
-    }
-    let end = text.floor_char_boundary(BEGINNING_BYTES);
-    let rest = text.ceil_char_boundary(text.len() - END_BYTES);
-    format!("{}… ({} bytes are left out here) …{}", &text[..end], rest - end, &text[rest..])
+    /// Some thousand lines, each with an id and a name.
+    const TEXT_BYTES: usize = 512 * 1024;
+    let bearable = |line: &str| {
+        if line.len() <= BEGINNING_BYTES + END_BYTES {
+            return line.to_owned();
+        }
+        let end = line.floor_char_boundary(BEGINNING_BYTES);
+        let rest = line.ceil_char_boundary(line.len() - END_BYTES);
+        format!("{}… ({} bytes are left out here) …{}", &line[..end], rest - end, &line[rest..])
+    };
+    let lines = text.split('\n').map(bearable).collect::<Vec<_>>();
+    let mut room = TEXT_BYTES;
+    let mut fits = |line: &&String| room.checked_sub(line.len() + 1).map(|left| room = left).is_some();
+    // The end says what to do next, so that it comes first.
+    let end = lines.iter().rev().take(lines.len().min(10)).take_while(&mut fits).count();
+    let (beginning, end) = lines.split_at(lines.len() - end);
+    let shown = beginning.iter().take_while(&mut fits).count();
+    let left_out = match beginning.len() - shown {
+        0 => None,
+        left_out => Some(format!("… ({left_out} lines are left out here) …")),
+    };
+    let shown = beginning[..shown].iter().chain(&left_out).chain(end);
+    shown.map(String::as_str).collect::<Vec<_>>().join("\n")
 }
 
 /// Errors and warnings in the order they were found, each once.
@@ -244,10 +262,20 @@ mod tests {
     #[test]
     fn nobody_has_to_read_a_megabyte() {
         let short = "as it is".to_owned();
-        assert_eq!(bearable(short.clone()), short);
-        let long = bearable(format!("Value: {}. Do this.", "ä".repeat(500_000)));
+        assert_eq!(bearable(&short), short);
+        let long = bearable(&format!("Value: {}. Do this.", "ä".repeat(500_000)));
         assert!(long.len() < 8000 && long.starts_with("Value: ä") && long.ends_with("ä. Do this."), "{}", long.len());
         assert!(long.contains("left out here"));
+    }
+
+    #[test]
+    fn whatever_was_begun_is_named_on_a_whole_line() {
+        let begun = |count: usize| (0..count).map(|one| format!("- {one:0>60}\n")).collect::<String>() + "Do this.";
+        assert_eq!(bearable(&begun(5000)), begun(5000));
+        let (all, long) = (begun(50_000), bearable(&begun(50_000)));
+        assert!(long.len() < 600_000 && long.ends_with("49999\nDo this."), "{}", long.len());
+        let strange = long.lines().filter(|line| !all.contains(line)).collect::<Vec<_>>();
+        assert!(strange.len() == 1 && strange[0].ends_with("lines are left out here) …"), "{strange:?}");
     }
 
     #[test]

@@ -67,7 +67,7 @@ impl FunctionError {
         if text.ends_with('.') {
             text.pop();
         }
-        wire::FunctionError { text: bearable(text), function_argument }
+        wire::FunctionError { text: bearable(&text), function_argument }
     }
 }
 

@@ -81,7 +81,7 @@ impl Function for SelectPrunable {
         )
         .parameter("backups", Type::list(Type::Object(members.into())), "The backups. Other attributes are ignored.")
         .nullable("keep_last", Type::Number, "So many of the newest stay, 0 to 1000000. Null: no such rule.")
-        .nullable("older_than", Type::String, "Only backups begun so long before `now` go: `\"30d\"`. Null: no such rule.")
+        .nullable("older_than", Type::String, "Only backups begun longer than this before `now` go: `\"30d\"`. Null: no such rule.")
         .parameter("now", Type::String, a_time())
     }
 
@@ -142,8 +142,5 @@ fn time(arguments: &[Value], index: usize) -> Result<Timestamp, FunctionError> {
 
 /// What a time may be.
 fn a_time() -> String {
-    format!(
-        "A time in RFC 3339, such as `plantimestamp()` gives, {}. A leap second counts as the one before it.",
-        times::RANGE
-    )
+    format!("A time in RFC 3339, such as `plantimestamp()` gives, {}. The second 60 counts as 59.", times::RANGE)
 }

@@ -414,6 +414,8 @@ async fn what_turns_out_null_or_wrong_is_refused_before_anything_is_sent() {
                     ("instance_id", null.clone()),
                     ("instance_id", json!("")),
                     ("name_prefix", null.clone()),
+                    ("name_prefix", json!("old-\n")),
+                    ("name_prefix", json!(" ")),
                     ("keep_last", null.clone()),
                     ("keep_last", json!(-1)),
                     ("service", json!("mainframe")),
@@ -1146,7 +1148,7 @@ async fn a_list_hands_on_whole_only_what_can_be_managed() {
     let events = run.list(&wish, 1000, false).await;
     let said = &events.last().unwrap().diagnostic[0];
     assert_eq!((events.len(), &*said.summary), (101, "Search failed"));
-    assert!(said.detail.starts_with("100 were found before this"), "{}", said.detail);
+    assert!(said.detail.starts_with("100 were found before this, but Terraform shows nothing"), "{}", said.detail);
 }
 
 #[tokio::test]

@@ -83,6 +83,12 @@ pub(super) fn answer<P: Provider>(session: Arc<Session<P>>, request: wire::invok
         let failed = diagnostics.has_errors();
         let mut diagnostics = diagnostics.into_wire();
         session.discreet(&request.action_type, &mut diagnostics);
+        // Terraform 1.16 and 1.17 show no warning of an action that an event began and that ended well, but they show its lines.
+        let unseen = diagnostics.iter().filter(|_| !failed && session.hears_progress_at_once());
+        for wire::Diagnostic { summary, detail, .. } in unseen {
+            let message = format!("Warning: {summary}\n{detail}");
+            let _ = out.send(Ok(Event { r#type: Some(Type::Progress(Progress { message })) }));
+        }
         tracing::debug!(
             tf_rpc = "InvokeAction",
             tf_resource_type = request.action_type,

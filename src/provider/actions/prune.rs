@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::super::explain::{self, About, Doing, sentence, what_happened_while, what_next};
 use super::super::words::lines;
-use super::super::{client, fields, services};
+use super::super::{checks, client, fields, services};
 use super::{Remarks, context, is_missing, region_attribute, steps, timeout_attribute, unfound};
 use crate::backup::retention::{self, Candidate, Rule};
 use crate::backup::{self, Backup, BackupRef, Backups, Filter, PlannedPruning, Service, Status};
@@ -51,8 +51,9 @@ impl Action<Backups> for PruneBackups {
              them. DDM has no manual ones: there those go that it \
              took before key operations (`metadata`), never the daily ones.\n\n**What a state tracks belongs in `keep_ids`**, protected \
              backups too, unless its name begins otherwise: of what they leave as it is, an apply and `-invoke` tell the provider \
-             nothing. So a plan is refused that leaves a backup in the state which the action may delete by its instance and name, however \
-             many are newer and however young it is. Spared anyway is what the same apply has taken or retained before. A backup that \
+             nothing. So a plan of events is refused that leaves a backup in the state which the action may delete by its instance and name, however \
+             many are newer and however young it is. With `-invoke` nothing is refused: what `keep_ids` does not name goes, with \
+             `deletion_protection` too. Spared anyway is what the same apply has taken or retained before. A backup that \
              the run deletes or replaces is not: it may go before the new one is there, also where that then fails. Neither sees what another provider block manages or takes (an alias, another \
              state), and a plan sees nothing of what `-target` leaves out: with `before_destroy`, `destroy -target` of the trigger alone \
              prunes what the state keeps. Nor does it see anything where `service`, `instance_id`, `name_prefix`, or \
@@ -62,7 +63,7 @@ impl Action<Backups> for PruneBackups {
         .attribute(fields::service("Database service of the instance."))
         .attribute(Attribute::string("instance_id").required().check(fields::check_id).describe("Id of the instance."))
         .attribute(
-            Attribute::string("name_prefix").required().describe("Only backups whose name begins so; `\"\"` for any name."),
+            Attribute::string("name_prefix").required().check(checks::check_given).describe("Only backups whose name begins so; `\"\"` for any name."),
         )
         .attribute(Attribute::integer("keep_last").required().between(0, KEEP_AT_MOST).describe(
             "So many of the newest that fit stay, 0 to 1000000. Only what both this and `older_than` say goes.",
