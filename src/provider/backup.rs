@@ -1,12 +1,12 @@
 //! The data source `huaweidb_backup`: one backup, by id or the newest that fits.
 
-use super::checks::check_sought;
+use super::checks::{check_sought, conflicting};
 use super::client::{self, context};
 use super::explain::{self, About, Doing, explain};
 use super::fields::{self, DataNodeObject, DatabaseObject, DatastoreObject};
 use super::services;
 use crate::backup::{self, Backup, BackupRef, Backups, Filter, Status};
-use crate::plugin::{Attr, Attribute, DataSource, Diagnostic, Diagnostics, Life, Path, Schema, Severity, model};
+use crate::plugin::{Attr, Attribute, DataSource, Diagnostic, Diagnostics, Life, Schema, Severity, model};
 
 model! {
     /// What was asked and what was found.
@@ -98,15 +98,10 @@ impl DataSource<Backups> for BackupDataSource {
         ];
         if config.backup_id.known().is_some() {
             for (filter, _) in filters.into_iter().filter(|(_, given)| *given) {
-                found.push(
-                    Diagnostic::error(
-                        "Conflicting arguments",
-                        format!(
-                            "`backup_id` names one backup, so `{filter}` cannot be given beside it. Remove one of them."
-                        ),
-                    )
-                    .at(Path::attribute(filter)),
+                let detail = format!(
+                    "`backup_id` names one backup, so `{filter}` cannot be given beside it. Remove one of them."
                 );
+                found.push(conflicting(filter, detail));
             }
         }
         let Some(service) = config.service.known().and_then(|key| backup::named(key)) else {
@@ -122,20 +117,18 @@ impl DataSource<Backups> for BackupDataSource {
                 found.push(services::lacks_instance(&why));
             }
         }
-        if let Some(warning) = config.instance_id.known().and_then(|id| services::foreign_suffix(service, id)) {
-            found.push(warning.at(Path::attribute("instance_id")));
-        }
+        found.extend(services::foreign_suffix(service, "instance_id", &config.instance_id));
         found
     }
 
     async fn read(
         &self,
         client: &Backups,
-        config: FoundBackup,
+        mut config: FoundBackup,
         life: &mut Life<FoundBackup>,
     ) -> Result<FoundBackup, Diagnostics> {
         let service = services::required(&config.service)?;
-        let client = client::regional(client, &config.region);
+        let client = client::asked(client, &mut config.region);
         let context = context(life);
         let about = About {
             service: service.facts().product.key,
@@ -147,7 +140,7 @@ impl DataSource<Backups> for BackupDataSource {
             let reference = BackupRef::new(&**id, config.instance_id.known().cloned());
             let found = client.of(&context, service).find(&reference).await;
             return match found.map_err(|error| explain(Doing::Read, about, &error))? {
-                Some(backup) => Ok(filled(config, client.region(), &backup)),
+                Some(backup) => Ok(filled(config, &backup)),
                 None => Err(Diagnostic::error(
                     "No backup found",
                     format!(
@@ -160,7 +153,7 @@ impl DataSource<Backups> for BackupDataSource {
                             .map_or(String::new(), |instance| format!(" of the instance {instance}")),
                     ),
                 )
-                .at(Path::attribute("backup_id"))
+                .at("backup_id")
                 .into()),
             };
         }
@@ -190,7 +183,7 @@ impl DataSource<Backups> for BackupDataSource {
             let found = client.of(&context, service).find(&BackupRef::from(&newest)).await;
             newest = found.map_err(|error| explain(Doing::Read, about, &error))?.unwrap_or(newest);
         }
-        Ok(filled(config, client.region(), &newest))
+        Ok(filled(config, &newest))
     }
 }
 
@@ -205,13 +198,12 @@ fn filter(config: &FoundBackup) -> Filter {
 }
 
 /// What was found; what is configured comes back unchanged.
-fn filled(mut config: FoundBackup, region: &str, backup: &Backup) -> FoundBackup {
+fn filled(mut config: FoundBackup, backup: &Backup) -> FoundBackup {
     fn fill<T>(configured: &mut Attr<T>, found: Attr<T>) {
         if configured.is_null() {
             *configured = found;
         }
     }
-    fill(&mut config.region, Attr::Known(region.to_owned()));
     fill(&mut config.instance_id, fields::text(Some(&backup.instance_id)));
     fill(&mut config.name, fields::text(Some(&backup.name)));
     fill(&mut config.r#type, fields::text(backup.kind.as_ref()));
@@ -255,7 +247,7 @@ fn uncertain(found: &[Backup]) -> Option<Diagnostic> {
         if timeless.len() == 1 { "was begun" } else { "were begun" },
         timeless[..timeless.len().min(5)].join(", "),
     );
-    Some(Diagnostic::warning("Newest backup cannot be told", detail).at(Path::attribute("most_recent")))
+    Some(Diagnostic::warning("Newest backup cannot be told", detail).at("most_recent"))
 }
 
 /// The filters in words, for a message.
@@ -285,5 +277,5 @@ fn several(found: &[Backup]) -> Diagnostic {
             if more > 0 { format!(", and {more} more") } else { String::new() },
         ),
     )
-    .at(Path::attribute("most_recent"))
+    .at("most_recent")
 }

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::checks::check_sought;
+use super::checks::{check_sought, conflicting};
 use super::client::{self, context};
 use super::explain::{self, About, Doing, explain};
 use super::fields::{self, DatastoreObject};
 use super::services;
 use super::times::{self, check_time, moment};
 use crate::backup::{self, Backup, Backups, Filter, Status};
-use crate::plugin::{Attr, Attribute, DataSource, Diagnostic, Diagnostics, Life, Path, Schema, model};
+use crate::plugin::{Attr, Attribute, DataSource, Diagnostics, Life, Schema, model};
 
 model! {
     /// What was asked and what was found.
@@ -115,24 +115,14 @@ impl DataSource<Backups> for BackupsDataSource {
     fn validate(&self, config: &FoundBackups) -> Diagnostics {
         let mut found = Diagnostics::new();
         if config.name.known().is_some() && config.name_prefix.known().is_some() {
-            found.push(
-                Diagnostic::error(
-                    "Conflicting arguments",
-                    "Both `name` and `name_prefix` are set. Give at most one of them.",
-                )
-                .at(Path::attribute("name_prefix")),
-            );
+            let detail = "Both `name` and `name_prefix` are set. Give at most one of them.";
+            found.push(conflicting("name_prefix", detail));
         }
         if let (Some(after), Some(before)) = (moment(&config.begin_after), moment(&config.begin_before))
             && after > before
         {
-            found.push(
-                Diagnostic::error(
-                    "Conflicting arguments",
-                    "`begin_after` is later than `begin_before`, so nothing can fit. Widen the span of time.",
-                )
-                .at(Path::attribute("begin_after")),
-            );
+            let detail = "`begin_after` is later than `begin_before`, so nothing can fit. Widen the span of time.";
+            found.push(conflicting("begin_after", detail));
         }
         let Some(service) = config.service.known().and_then(|key| backup::named(key)) else {
             return found;
@@ -152,7 +142,7 @@ impl DataSource<Backups> for BackupsDataSource {
         life: &mut Life<FoundBackups>,
     ) -> Result<FoundBackups, Diagnostics> {
         let service = services::required(&config.service)?;
-        let client = client::regional(client, &config.region);
+        let client = client::asked(client, &mut config.region);
         let filter = Filter {
             instance_id: config.instance_id.known().cloned(),
             name: config.name.known().cloned(),
@@ -174,9 +164,6 @@ impl DataSource<Backups> for BackupsDataSource {
         config.unreadable = fields::count(u64::try_from(unread.len()).ok());
         config.total = fields::count(u64::try_from(found.len()).ok());
         config.backups = Attr::Known(found.iter().map(object).collect());
-        if config.region.is_null() {
-            config.region = Attr::Known(client.region().to_owned());
-        }
         Ok(config)
     }
 }

@@ -8,7 +8,7 @@ use super::explain::{About, Doing, explain};
 use super::{checks, client, fields, services, words};
 use crate::backup::{self, ALL, BackupRef, Backups, DownloadFile};
 use crate::cloud::Context;
-use crate::plugin::{Attr, Attribute, Diagnostic, Diagnostics, EphemeralResource, Lease, Path, Schema, model};
+use crate::plugin::{Attr, Attribute, Diagnostics, EphemeralResource, Lease, Schema, model};
 
 model! {
     /// What was asked and what was found.
@@ -93,9 +93,7 @@ impl EphemeralResource<Backups> for BackupDownload {
         match service.filter(lacks).filter(|_| config.instance_id.is_null()) {
             Some(service) => {
                 let detail = format!("{} finds the files of a backup only with its instance.", service.facts().title);
-                Diagnostic::error("Missing argument", format!("{detail} Set `instance_id`."))
-                    .at(Path::attribute("instance_id"))
-                    .into()
+                checks::missing("instance_id", format!("{detail} Set `instance_id`.")).into()
             }
             None => Diagnostics::new(),
         }

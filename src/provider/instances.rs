@@ -70,7 +70,7 @@ impl DataSource<Backups> for InstancesDataSource {
         life: &mut Life<FoundInstances>,
     ) -> Result<FoundInstances, Diagnostics> {
         let service = services::required(&config.service)?;
-        let client = client::regional(client, &config.region);
+        let client = client::asked(client, &mut config.region);
         let name = config.name.known().map(String::as_str);
         let about = About { service: service.facts().product.key, id: None, name, region: "" };
         let (mut found, unread) = client
@@ -84,9 +84,6 @@ impl DataSource<Backups> for InstancesDataSource {
         config.unreadable = fields::count(u64::try_from(unread.len()).ok());
         found.sort_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
         config.instances = Attr::Known(found.iter().map(object).collect());
-        if config.region.is_null() {
-            config.region = Attr::Known(client.region().to_owned());
-        }
         Ok(config)
     }
 }

@@ -14,7 +14,7 @@ use super::words::lines;
 use super::{checks, client, fields, services};
 use crate::backup::{self, ALL, Backup, BackupRef, Backups, Filter, Misread, Service, Status};
 use crate::cloud::Context;
-use crate::plugin::{Attr, Attribute, Diagnostic, Diagnostics, Findings, ListResource, Path, Schema, model};
+use crate::plugin::{Attr, Attribute, Diagnostic, Diagnostics, Findings, ListResource, Schema, model};
 
 model! {
     /// What to look for.
@@ -77,12 +77,9 @@ impl ListResource<Backups> for ManualBackupList {
                  `huaweidb_backups` shows what there is.",
                 facts.title
             );
-            let at = Path::attribute("instance_id");
-            return Diagnostic::error("Instance takes no manual backups", detail).at(at).into();
+            return Diagnostic::error("Instance takes no manual backups", detail).at("instance_id").into();
         }
-        let warning =
-            service.zip(config.instance_id.as_str()).and_then(|(service, id)| services::foreign_suffix(service, id));
-        warning.map(|warning| warning.at(Path::attribute("instance_id")).into()).unwrap_or_default()
+        service.and_then(|service| services::foreign_suffix(service, "instance_id", &config.instance_id)).into()
     }
 
     async fn list(

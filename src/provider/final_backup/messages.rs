@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::model::{FinalBackup, id_of, is_skipped, lets_go, text};
 use crate::backup::{self, Backup, Doubt};
-use crate::plugin::{Diagnostic, Path};
+use crate::plugin::Diagnostic;
 use crate::provider::services::{by_name, import_block, importable, imported_by_name, no_such_instance};
 use crate::provider::times::age;
 
@@ -35,7 +35,7 @@ pub(super) fn replica(net: &FinalBackup) -> Diagnostic {
         "{} is a read replica, of which the service takes no backups. Nothing was created. Give the id of the primary instance.",
         instance(net)
     );
-    Diagnostic::error("Instance takes no manual backups", detail).at(Path::attribute("instance_id"))
+    Diagnostic::error("Instance takes no manual backups", detail).at("instance_id")
 }
 
 /// That it is not to be seen, and why that says nothing.
@@ -102,7 +102,7 @@ pub(super) fn nothing_left(net: &FinalBackup) -> Diagnostic {
          Backups that the instance had may still be in the cloud: look with the data source `huaweidb_backups`.",
         instance(net)
     );
-    Diagnostic::warning("No final backup: the instance is gone", detail).at(Path::attribute("on_missing_instance"))
+    Diagnostic::warning("No final backup: the instance is gone", detail).at("on_missing_instance")
 }
 
 /// What lets a net go whose instance is gone.
@@ -116,8 +116,7 @@ pub(super) fn missing(net: &FinalBackup) -> Diagnostic {
         before(net, LET_GO, false),
         before(net, LET_GO, true),
     );
-    Diagnostic::error("Final backup was not taken: the instance is gone", detail)
-        .at(Path::attribute("on_missing_instance"))
+    Diagnostic::error("Final backup was not taken: the instance is gone", detail).at("on_missing_instance")
 }
 
 pub(super) fn skipped(net: &FinalBackup) -> Diagnostic {
@@ -131,7 +130,7 @@ pub(super) fn skipped(net: &FinalBackup) -> Diagnostic {
             importable(text(&net.service), text(&net.region), text(&net.instance_id), id),
         );
     }
-    Diagnostic::warning("No final backup was taken", detail).at(Path::attribute("skip"))
+    Diagnostic::warning("No final backup was taken", detail).at("skip")
 }
 
 pub(super) fn taken(net: &FinalBackup, backup: &Backup, now: Timestamp) -> Diagnostic {
@@ -201,7 +200,7 @@ pub(super) fn planned_without_instance(
         );
         Diagnostic::warning("Destroy will fail: the instance is gone", detail)
     };
-    said.at(Path::attribute("on_missing_instance"))
+    said.at("on_missing_instance")
 }
 
 /// What a plan says that destroys a net; with the newest completed backup, if there is one, as far as the cloud told.
@@ -213,7 +212,7 @@ pub(super) fn planned(net: &FinalBackup, newest: Option<&[Backup]>, now: Timesta
             in_words(newest, now),
             before(net, "skip = false", replaced),
         );
-        return Diagnostic::warning("No final backup will be taken", detail).at(Path::attribute("skip"));
+        return Diagnostic::warning("No final backup will be taken", detail).at("skip");
     }
     if let Some(id) = net.last_backup_id.as_str() {
         let detail = format!(

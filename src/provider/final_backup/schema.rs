@@ -69,10 +69,6 @@ pub(super) fn schema() -> Schema {
 
 /// Checks that span several arguments.
 pub(super) fn validate(config: &FinalBackup) -> Diagnostics {
-    let mut found = Diagnostics::new();
-    let service = config.service.known().and_then(|key| backup::named(key));
-    if let (Some(service), Some(id)) = (service, config.instance_id.known()) {
-        found.extend(services::foreign_suffix(service, id));
-    }
-    found
+    let service = config.service.as_str().and_then(backup::named);
+    service.and_then(|service| services::foreign_suffix(service, "instance_id", &config.instance_id)).into()
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::messages::label;
 use super::model::ManualBackup;
 use crate::backup::{Backup, Backups, Certainty, NewBackup, Progress, Service, Started, Status, naming};
-use crate::plugin::{Attr, Diagnostic, Life, Path};
+use crate::plugin::{Attr, Diagnostic, Life};
 use crate::provider::client::context;
 use crate::provider::services::importable;
 
@@ -112,7 +112,7 @@ pub(super) fn applied_before(planned: &ManualBackup, existing: Option<&Backup>) 
              before, and the state of that run was lost. Make a new plan{import}."
         ),
     )
-    .at(Path::attribute("name_prefix"))
+    .at("name_prefix")
 }
 
 /// That what this very run has in its state has the name.
@@ -128,7 +128,7 @@ pub(super) fn held_by_this_run(planned: &ManualBackup, holder: &Backup) -> Diagn
             holder.id, holder.status
         ),
     )
-    .at(Path::attribute("name"))
+    .at("name")
 }
 
 /// That a backup without an answer was recognized, and by what.
@@ -142,7 +142,7 @@ pub(super) fn compared(planned: &ManualBackup, id: &str) -> Diagnostic {
              `name`: a random name leaves no doubt."
         ),
     )
-    .at(Path::attribute("name"))
+    .at("name")
 }
 
 /// That a backup of the same prefix ran there.
@@ -162,7 +162,7 @@ pub(super) fn ran_already(planned: &ManualBackup, running: &Backup) -> Diagnosti
             ),
         ),
     )
-    .at(Path::attribute("name_prefix"))
+    .at("name_prefix")
 }
 
 /// That the service made other words of the description.
@@ -173,7 +173,7 @@ pub(super) fn rewritten(state: &ManualBackup, backup: &Backup) -> Option<Diagnos
             "{} has the description {told:?} in the cloud, not {wanted:?}. The state keeps what is configured.",
             label(state)
         );
-        Diagnostic::warning("Description was changed by the service", detail).at(Path::attribute("description"))
+        Diagnostic::warning("Description was changed by the service", detail).at("description")
     })
 }
 

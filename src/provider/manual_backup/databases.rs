@@ -56,7 +56,7 @@ pub(in crate::provider) fn check(
             refuse(path, detail);
         } else if given.is_empty() && !blocks.is_unknown() {
             let detail = "`backup_database_individually` needs the databases: add `databases` blocks.";
-            found.push(Diagnostic::error("Missing argument", detail).at(path));
+            found.push(checks::missing("backup_database_individually", detail));
         }
     }
     let mut names = BTreeSet::new();

@@ -2,7 +2,7 @@
 
 use super::model::ManualBackup;
 use crate::backup::{Backup, Doubt, Status};
-use crate::plugin::{Attr, Diagnostic, Path};
+use crate::plugin::{Attr, Diagnostic};
 use crate::provider::services::{importable, imported_by_name, other_service};
 
 pub(super) fn label(state: &ManualBackup) -> String {
@@ -62,7 +62,7 @@ pub(super) fn retained(state: &ManualBackup) -> Diagnostic {
             import_id(state, state.instance_id.as_str().unwrap_or_default()),
         ),
     )
-    .at(Path::attribute("on_destroy"))
+    .at("on_destroy")
 }
 
 pub(super) fn interrupted(state: &ManualBackup) -> Diagnostic {
@@ -110,7 +110,7 @@ pub(super) fn another_instances(state: &ManualBackup, backup: &Backup) -> Diagno
         backup.instance_id,
         import_id(state, &backup.instance_id)
     );
-    not_imported(detail).at(Path::attribute("instance_id"))
+    not_imported(detail).at("instance_id")
 }
 
 /// That the backup to be imported is not to be seen; `doubt` is why that proves nothing. `named` are the instances that are called

@@ -65,7 +65,7 @@ impl Resource<Backups> for ManualBackupResource {
                 self.unplanned.of(client).planned(prior.id.as_str().unwrap_or_default());
                 self.leaving.of(client).planned(client, prior).await
             }
-            None => removal::planned(prior, false),
+            None => removal::planned(prior, false).into(),
         }
     }
 

@@ -7,7 +7,7 @@ use super::model::ManualBackup;
 use crate::backup::retention::{self, Candidate, Rule};
 use crate::backup::{self, Backup, BackupRef, Backups, Claim, Filter, Service, Status};
 use crate::cloud::Context;
-use crate::plugin::{Attr, Diagnostic, Diagnostics, Life, Path, Private};
+use crate::plugin::{Attr, Diagnostic, Diagnostics, Life, Private};
 use crate::provider::client::context;
 use crate::provider::explain::{About, Doing, explain, unasked, undated};
 
@@ -131,7 +131,7 @@ pub(super) async fn announced(
             names.join(", ")
         ),
     );
-    announced.push(announcement.at(Path::attribute("keep_last")));
+    announced.push(announcement.at("keep_last"));
     announced
 }
 
@@ -158,7 +158,7 @@ pub(super) fn overlap(client: &Backups, planned: &ManualBackup, of: Option<&str>
         instance_id.unwrap_or_default(),
     );
     let at = if rotates { "keep_last" } else { "name_prefix" };
-    Some(Diagnostic::error("Rotation would delete a managed backup", detail).at(Path::attribute(at)))
+    Some(Diagnostic::error("Rotation would delete a managed backup", detail).at(at))
 }
 
 /// Deletes what is beyond `keep_last`, now that `new` has completed.
@@ -257,7 +257,7 @@ fn kept(left: usize, Diagnostic { summary, detail, .. }: Diagnostic, prefix: &st
 }
 
 fn not_deleted(detail: String) -> Diagnostic {
-    Diagnostic::warning("Older backup was not deleted", detail).at(Path::attribute("keep_last"))
+    Diagnostic::warning("Older backup was not deleted", detail).at("keep_last")
 }
 
 #[cfg(test)]
