@@ -75,6 +75,11 @@ impl Attr<String> {
     pub fn as_str(&self) -> Option<&str> {
         self.known().map(String::as_str)
     }
+
+    /// The text; an empty one where none is known.
+    pub fn text(&self) -> &str {
+        self.as_str().unwrap_or_default()
+    }
 }
 
 impl<T> From<Option<T>> for Attr<T> {
@@ -113,5 +118,6 @@ mod tests {
         assert_eq!(Attr::from(Some(1)), Attr::Known(1));
         assert_eq!(Attr::<i64>::from(None), Attr::Null);
         assert_eq!(Attr::from("a").as_str(), Some("a"));
+        assert_eq!([Attr::from("a"), Attr::Unknown, Attr::Null].map(|attr| attr.text().to_owned()), ["a", "", ""]);
     }
 }

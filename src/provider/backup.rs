@@ -56,19 +56,15 @@ impl DataSource<Backups> for BackupDataSource {
         .attribute(Attribute::string("name").optional_computed().check(check_sought).describe("Only backups with exactly this name. Default: any."))
         .attribute(fields::type_filter().optional_computed())
         .attribute(
-            Attribute::string("status").optional_computed().one_of(fields::STATUSES.iter().copied()).describe(
-                "Only backups with this status: `BUILDING`, `COMPLETED`, `FAILED` or `DELETING`. Default when searching: \
-                 `COMPLETED`.",
-            ),
+            fields::status_filter("Default when searching: `COMPLETED`.").optional_computed(),
         )
         .attribute(Attribute::bool("most_recent").optional().describe(
             "Take the newest when several fit. Default: `false`, and several are an error.",
         ))
         .attribute(fields::region())
-        .attribute(Attribute::string("id").computed().describe("The bare backup id, as restore arguments want it."))
-        .attribute(Attribute::string("description").computed().describe("Description of the backup, where the service tells it."))
-        // A data source has no plan that could keep anything.
-        .attributes(fields::described().into_iter().map(|one| Attribute { keeps: false, ..one }))
+        .attribute(fields::told("id", "The bare backup id, as restore arguments want it."))
+        .attribute(fields::told("description", "Description of the backup, where the service tells it."))
+        .attributes(fields::described())
         .attribute(
             Attribute::computed_list_of("related_data_nodes", fields::data_node_attributes())
                 .describe("RDS instances behind a DDM instance; empty for other services."),
@@ -83,9 +79,7 @@ impl DataSource<Backups> for BackupDataSource {
         .attribute(Attribute::integer("take_up_minutes").computed().describe(
             "How many minutes the backup took, where the service (`taurusdb`) tells it. Absent while it runs.",
         ))
-        .attribute(Attribute::string("backup_method").computed().describe(
-            "How the backup was taken, such as `Physical`, in the word of the service (`dds`) that tells it.",
-        ))
+        .attribute(fields::told("backup_method", "How the backup was taken, such as `Physical`, in the word of the service (`dds`) that tells it."))
     }
 
     fn validate(&self, config: &FoundBackup) -> Diagnostics {
@@ -163,9 +157,7 @@ impl DataSource<Backups> for BackupDataSource {
             .list_readable(&filter)
             .await
             .map_err(|error| explain(Doing::Search, about, &error))?;
-        if let Some(warning) = explain::unread(service.facts().title, &unread, true) {
-            life.warn(warning);
-        }
+        life.warn(explain::unread(service.facts().title, &unread, true));
         if found.len() > 1 && config.most_recent != Attr::Known(true) {
             return Err(several(&found).into());
         }
@@ -214,7 +206,7 @@ fn filled(mut config: FoundBackup, backup: &Backup) -> FoundBackup {
     config.datastore = fields::datastore(backup.datastore.as_ref());
     config.begin_time = fields::time(backup.begin);
     config.end_time = fields::time(backup.end);
-    config.size_bytes = fields::size(backup);
+    config.size_bytes = fields::count(backup.size_bytes);
     config.related_data_nodes = Attr::Known(fields::data_nodes(&backup.data_nodes));
     config.databases = Attr::Known(fields::databases(&backup.more.databases));
     config.restore_size_gib = fields::count(backup.more.restore_size_gib);

@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::checks::{check_sought, conflicting};
 use super::client::{self, context};
 use super::explain::{self, About, Doing, explain};
-use super::fields::{self, DatastoreObject};
+use super::fields::{self, DatastoreObject, told};
 use super::services;
-use super::times::{self, check_time, moment};
+use super::times::{check_time, moment};
 use crate::backup::{self, Backup, Backups, Filter, Status};
 use crate::plugin::{Attr, Attribute, DataSource, Diagnostics, Life, Schema, model};
 
@@ -56,31 +56,26 @@ impl DataSource<Backups> for BackupsDataSource {
     type Model = FoundBackups;
 
     fn schema(&self) -> Schema {
-        let text = |name| Attribute::string(name).computed();
         Schema::new("All backups that fit, newest first; an empty list when none does.")
             .attribute(fields::service("Database service to ask."))
-            .attribute(
-                Attribute::string("instance_id")
-                    .optional()
-                    .check(check_sought)
-                    .describe("Only backups of this instance. Default: of all; `rds` lists one instance at a time and needs it."),
-            )
-            .attribute(Attribute::string("name").optional().check(check_sought).describe("Only backups with exactly this name. Default: any."))
-            .attribute(Attribute::string("name_prefix").optional().check(check_sought).describe("Only backups whose name begins so. Default: any."))
-            .attribute(fields::type_filter().optional())
-            .attribute(Attribute::string("status").optional().one_of(fields::STATUSES.iter().copied()).describe(
-                "Only backups with this status: `BUILDING`, `COMPLETED`, `FAILED` or `DELETING`. Default: all are \
-                         listed, failed ones included.",
+            .attribute(Attribute::string("instance_id").optional().check(check_sought).describe(
+                "Only backups of this instance. Default: of all; `rds` lists one instance at a time and needs it.",
             ))
             .attribute(
-                Attribute::string("begin_after")
+                Attribute::string("name")
                     .optional()
-                    .check(check_time)
-                    .describe(format!(
-                        "Only backups begun at this time or later: RFC 3339, such as `2026-01-31T00:00:00Z`, {}. Default: however old.",
-                        times::RANGE
-                    )),
+                    .check(check_sought)
+                    .describe("Only backups with exactly this name. Default: any."),
             )
+            .attribute(
+                Attribute::string("name_prefix")
+                    .optional()
+                    .check(check_sought)
+                    .describe("Only backups whose name begins so. Default: any."),
+            )
+            .attribute(fields::type_filter().optional())
+            .attribute(fields::status_filter("Default: all are listed, failed ones included."))
+            .attribute(fields::begin_after())
             .attribute(
                 Attribute::string("begin_before")
                     .optional()
@@ -94,16 +89,16 @@ impl DataSource<Backups> for BackupsDataSource {
                 Attribute::computed_list_of(
                     "backups",
                     vec![
-                        text("id").describe("The bare backup id."),
-                        text("name").describe("Name of the backup."),
-                        text("instance_id").describe("Instance it was taken of."),
-                        text("instance_name").describe("Name of the instance, where the service tells it."),
-                        text("description").describe("Description, where the service tells it."),
-                        text("status").describe("`BUILDING`, `COMPLETED`, `FAILED` or `DELETING`."),
-                        text("type").describe("`manual`, `auto` or another type of the service."),
+                        told("id", "The bare backup id."),
+                        told("name", "Name of the backup."),
+                        told("instance_id", "Instance it was taken of."),
+                        told("instance_name", "Name of the instance, where the service tells it."),
+                        told("description", "Description, where the service tells it."),
+                        told("status", "`BUILDING`, `COMPLETED`, `FAILED` or `DELETING`."),
+                        told("type", "`manual`, `auto` or another type of the service."),
                         fields::datastore_attribute(),
-                        text("begin_time").describe("When it was begun: RFC 3339, UTC."),
-                        text("end_time").describe("When it ended: RFC 3339, UTC. Absent while it runs."),
+                        told("begin_time", "When it was begun: RFC 3339, UTC."),
+                        told("end_time", "When it ended: RFC 3339, UTC. Absent while it runs."),
                         Attribute::integer("size_bytes").computed().describe("Size in bytes. Absent while it runs."),
                     ],
                 )
@@ -158,9 +153,7 @@ impl DataSource<Backups> for BackupsDataSource {
             .list_readable(&filter)
             .await
             .map_err(|error| explain(Doing::Search, about, &error))?;
-        if let Some(warning) = explain::unread(service.facts().title, &unread, true) {
-            life.warn(warning);
-        }
+        life.warn(explain::unread(service.facts().title, &unread, true));
         config.unreadable = fields::count(u64::try_from(unread.len()).ok());
         config.total = fields::count(u64::try_from(found.len()).ok());
         config.backups = Attr::Known(found.iter().map(object).collect());
@@ -180,6 +173,6 @@ fn object(backup: &Backup) -> BackupObject {
         datastore: fields::datastore(backup.datastore.as_ref()),
         begin_time: fields::time(backup.begin),
         end_time: fields::time(backup.end),
-        size_bytes: fields::size(backup),
+        size_bytes: fields::count(backup.size_bytes),
     }
 }

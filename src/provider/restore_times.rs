@@ -71,8 +71,8 @@ impl DataSource<Backups> for RestoreTimesDataSource {
             Attribute::computed_list_of(
                 "windows",
                 vec![
-                    Attribute::string("start").computed().describe("First moment: RFC 3339, UTC."),
-                    Attribute::string("end").computed().describe("Last moment: RFC 3339, UTC."),
+                    fields::told("start", "First moment: RFC 3339, UTC."),
+                    fields::told("end", "Last moment: RFC 3339, UTC."),
                 ],
             )
             .describe(
@@ -81,9 +81,7 @@ impl DataSource<Backups> for RestoreTimesDataSource {
             ),
         )
         .attribute(
-            Attribute::string("latest")
-                .computed()
-                .describe("End of the last window: RFC 3339, UTC. Absent where there is none."),
+            fields::told("latest", "End of the last window: RFC 3339, UTC. Absent where there is none."),
         )
         .attribute(
             Attribute::bool("covers")
@@ -127,7 +125,7 @@ impl DataSource<Backups> for RestoreTimesDataSource {
         let service = services::required(&config.service)?;
         let client = client::asked(client, &mut config.region);
         let days = days(&config, Timestamp::now())?;
-        let instance_id = config.instance_id.known().cloned().unwrap_or_default();
+        let instance_id = config.instance_id.text().to_owned();
         let about = About { service: service.facts().key(), id: None, name: None, region: "" };
         let spans = client.of(&context(life), service).restore_times(&instance_id, days).await;
         let spans = spans.map_err(|error| unread(about, &error))?;

@@ -29,7 +29,7 @@ pub(super) fn query_only() -> String {
 /// The service that an argument or a state names.
 pub(super) fn required(key: &Attr<String>) -> Result<&'static dyn Service, Diagnostics> {
     key.known().and_then(|key| backup::named(key)).ok_or_else(|| {
-        let key = key.known().map_or("", String::as_str);
+        let key = key.text();
         Diagnostic::error(
             "Unknown service",
             format!("There is no service {key:?}. Allowed are: {}.", keys().join(", ")),
@@ -72,7 +72,7 @@ pub(super) fn by_name(named: &[String]) -> Option<String> {
 
 /// The ids of the instances whose name is given where an instance's id is needed.
 pub(super) async fn named(client: &Backups, service: &'static dyn Service, id: &Attr<String>) -> Vec<String> {
-    match client.ahead_of(service).sight(id.as_str().unwrap_or_default()).await {
+    match client.ahead_of(service).sight(id.text()).await {
         Ok(Some(Sight::Absent(named))) => named,
         _ => Vec::new(),
     }

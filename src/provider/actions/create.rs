@@ -76,7 +76,7 @@ impl Action<Backups> for CreateBackup {
         let name = config
             .name
             .into_known()
-            .unwrap_or_else(|| naming::unique_name(config.name_prefix.as_str().unwrap_or_default(), Timestamp::now()));
+            .unwrap_or_else(|| naming::unique_name(config.name_prefix.text(), Timestamp::now()));
         let want = NewBackup {
             instance_id: config.instance_id.into_known().unwrap_or_default(),
             name,

@@ -115,15 +115,13 @@ impl Action<Backups> for PruneBackups {
         let (key, kind) = (service.facts().key(), service.facts().kept_kind);
         let unfound = |error: backup::Error| unfound(key, &error, "Nothing was deleted.");
         let found = client.of(&context, service).list(&filter).await.map_err(unfound)?;
-        let id = config.instance_id.as_str().unwrap_or_default();
+        let id = config.instance_id.text();
         if found.is_empty() && is_missing(&client, &context, service, id).await {
             let undone = "No backup of it fits, and nothing was deleted.";
             return Err(services::no_such_instance(key, id, client.region(), undone).into());
         }
         let selection = Selection { client: &client, kind, rule, kept: &kept(&config) };
-        if let Some(warning) = selection.undated(&found) {
-            run.warn(warning);
-        }
+        run.warn(selection.undated(&found));
         let leaving = selection.of(&found);
         let dry_run = config.dry_run != Attr::Known(false);
         run.tell(selection.told(&found, &leaving, dry_run));

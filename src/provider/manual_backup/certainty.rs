@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::messages::label;
 use super::model::ManualBackup;
 use crate::backup::{Backup, Backups, Certainty, NewBackup, Progress, Service, Started, Status, naming};
-use crate::plugin::{Attr, Diagnostic, Life};
+use crate::plugin::{Diagnostic, Life};
 use crate::provider::client::context;
 use crate::provider::services::importable;
 
@@ -93,14 +93,13 @@ fn taken_twice(service: &str, region: &str, want: &NewBackup, id: &str, twin: &s
 
 /// That the name which a plan chose is taken.
 pub(super) fn applied_before(planned: &ManualBackup, existing: Option<&Backup>) -> Diagnostic {
-    let text = |value: &Attr<String>| value.known().cloned().unwrap_or_default();
-    let (service, region, name) = (text(&planned.service), text(&planned.region), text(&planned.name));
+    let (service, region, name) = (planned.service.text(), planned.region.text(), planned.name.text());
     let (which, import) = match existing {
         Some(backup) => (
             format!("the backup {} ({}) has it already", backup.id, backup.status),
             format!(
                 "; if that backup is the one you want, import it as {}",
-                importable(&service, &region, &backup.instance_id, &backup.id)
+                importable(service, region, &backup.instance_id, &backup.id)
             ),
         ),
         None => ("a backup has it already".to_owned(), String::new()),
@@ -117,7 +116,7 @@ pub(super) fn applied_before(planned: &ManualBackup, existing: Option<&Backup>) 
 
 /// That what this very run has in its state has the name.
 pub(super) fn held_by_this_run(planned: &ManualBackup, holder: &Backup) -> Diagnostic {
-    let name = planned.name.known().map_or("", String::as_str);
+    let name = planned.name.text();
     Diagnostic::error(
         "Backup was not created: the name is taken",
         format!(
@@ -133,7 +132,7 @@ pub(super) fn held_by_this_run(planned: &ManualBackup, holder: &Backup) -> Diagn
 
 /// That a backup without an answer was recognized, and by what.
 pub(super) fn compared(planned: &ManualBackup, id: &str) -> Diagnostic {
-    let name = planned.name.known().map_or("", String::as_str);
+    let name = planned.name.text();
     Diagnostic::warning(
         "Backup was recognized by comparison",
         format!(
@@ -155,8 +154,8 @@ pub(super) fn ran_already(planned: &ManualBackup, running: &Backup) -> Diagnosti
             running.name,
             running.id,
             importable(
-                planned.service.as_str().unwrap_or_default(),
-                planned.region.as_str().unwrap_or_default(),
+                planned.service.text(),
+                planned.region.text(),
                 &running.instance_id,
                 &running.id
             ),

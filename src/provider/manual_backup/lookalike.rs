@@ -59,7 +59,7 @@ impl Unplanned {
 fn is_alike(state: &ManualBackup, planned: &ManualBackup) -> bool {
     let text = |one: &ManualBackup| {
         let name = if planned.name_prefix.is_set() { &one.name_prefix } else { &one.name };
-        [&one.service, &one.region, &one.instance_id, name].map(|value| value.as_str().unwrap_or_default().to_owned())
+        [&one.service, &one.region, &one.instance_id, name].map(|value| value.text().to_owned())
     };
     state.name_prefix.is_set() == planned.name_prefix.is_set() && text(state) == text(planned)
 }

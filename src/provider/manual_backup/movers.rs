@@ -6,11 +6,10 @@
 
 use serde_json::Value as Json;
 
-use super::databases;
 use super::model::{ManualBackup, untouched};
 use crate::backup::{self, Status};
 use crate::plugin::{Attr, Diagnostics, Source, Stored};
-use crate::provider::fields::{self, DatastoreObject};
+use crate::provider::fields::{self, DatabaseObject, DatastoreObject};
 
 /// A resource type whose objects can be taken over.
 struct Mover {
@@ -116,12 +115,12 @@ fn datastore(attributes: &Stored) -> Attr<DatastoreObject> {
 }
 
 /// Objects with a name, or names.
-fn databases(attributes: &Stored) -> Vec<databases::DatabaseBlock> {
+fn databases(attributes: &Stored) -> Vec<DatabaseObject> {
     let list = attributes.get("databases").and_then(Json::as_array).into_iter().flatten();
     let names = list.filter_map(|one| match one {
         Json::Object(one) => text(one, "name"),
         Json::String(name) => Some(name.clone()),
         _ => None,
     });
-    names.map(|name| databases::DatabaseBlock { name: Attr::Known(name), tables: Attr::Null }).collect()
+    names.map(|name| DatabaseObject { name: Attr::Known(name), tables: Attr::Null }).collect()
 }

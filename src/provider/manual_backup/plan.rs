@@ -35,7 +35,7 @@ pub(super) async fn plan(client: Option<&Backups>, planning: &mut Planning<Manua
     let planned = &mut planning.planned;
     if let (Some(client), Some(id)) = (client, prior.id.as_str()) {
         let client = client::regional(client, &planned.region);
-        let place = [&prior.service, &prior.instance_id].map(|known| known.known().cloned().unwrap_or_default());
+        let place = [&prior.service, &prior.instance_id].map(|known| known.text().to_owned());
         let [service, instance_id] = place;
         let backup =
             Standing { place: [service, client.region().to_owned(), instance_id], name: prior.name.known().cloned() };

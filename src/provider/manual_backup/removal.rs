@@ -205,7 +205,7 @@ fn deleted(state: &ManualBackup, last: bool, now: Timestamp) -> Diagnostic {
     if !last {
         return Diagnostic::warning("Completed backup will be deleted", detail);
     }
-    let instance = state.instance_id.as_str().unwrap_or_default();
+    let instance = state.instance_id.text();
     let _ = write!(detail, " It is the last completed manual backup of the instance {instance}.");
     // In words of its own: a CLI shows only one of several warnings that begin with the same ones.
     Diagnostic::warning("Last completed backup will be deleted", detail)

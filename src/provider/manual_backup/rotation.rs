@@ -189,16 +189,12 @@ pub(super) async fn rotated(client: &Backups, new: &ManualBackup, life: &mut Lif
     let (older, newer): (Vec<_>, Vec<_>) = others.partition(|one| one.begin.is_none_or(|begun| begun <= begin));
     let managed = |id: &str| client.claims().is_managed(id);
     let unordered = retention::undated(&older, rule(&rotation)).filter(|id| !managed(id));
-    if let Some(warning) = undated(&found, unordered) {
-        life.warn(warning);
-    }
+    life.warn(undated(&found, unordered));
     let noted = noted(&life.notes);
     let agreed = |id: &String| noted.as_ref().is_none_or(|noted| noted.iter().any(|(noted, _)| noted == id));
     let free = |id: &String| !managed(id);
     let announced_and_newer = newer.iter().filter(|one| noted.is_some() && agreed(&one.id) && free(&one.id));
-    if let Some(warning) = newer_now(announced_and_newer.map(|one| &*one.id).collect(), new.begin_time.as_str()) {
-        life.warn(warning);
-    }
+    life.warn(newer_now(announced_and_newer.map(|one| &*one.id).collect(), new.begin_time.as_str()));
     let mut leaving = retention::prunable(&older, rule(&rotation));
     leaving.retain(|id| agreed(id) && free(id));
     for (gone, id) in leaving.iter().enumerate() {

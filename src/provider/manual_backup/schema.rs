@@ -91,7 +91,7 @@ pub(super) fn schema() -> Schema {
         "`BUILDING`, `COMPLETED`, `FAILED` or `DELETING`, the same words for every service.",
     ))
     .attribute(Attribute::string("type").computed().keeps().describe("`manual`."))
-    .attributes(fields::described())
+    .attributes(fields::described().into_iter().map(Attribute::keeps))
     .block(databases::block())
     .identified_by(
         Identity::new()

@@ -131,7 +131,7 @@ fn point(config: &RestoreConfig) -> Option<RestorePoint> {
 }
 
 fn want(config: &RestoreConfig, point: RestorePoint) -> NewRestore {
-    let id = |id: &Attr<String>| id.as_str().unwrap_or_default().to_owned();
+    let id = |id: &Attr<String>| id.text().to_owned();
     NewRestore {
         source_instance_id: id(&config.source_instance_id),
         point,
