@@ -191,15 +191,10 @@ fn filter(config: &FoundBackup) -> Filter {
 
 /// What was found; what is configured comes back unchanged.
 fn filled(mut config: FoundBackup, backup: &Backup) -> FoundBackup {
-    fn fill<T>(configured: &mut Attr<T>, found: Attr<T>) {
-        if configured.is_null() {
-            *configured = found;
-        }
-    }
-    fill(&mut config.instance_id, fields::text(Some(&backup.instance_id)));
-    fill(&mut config.name, fields::text(Some(&backup.name)));
-    fill(&mut config.r#type, fields::text(backup.kind.as_ref()));
-    fill(&mut config.status, Attr::Known(backup.status.to_string()));
+    config.instance_id = config.instance_id.or(fields::text(Some(&backup.instance_id)));
+    config.name = config.name.or(fields::text(Some(&backup.name)));
+    config.r#type = config.r#type.or(fields::text(backup.kind.as_ref()));
+    config.status = config.status.or(Attr::Known(backup.status.to_string()));
     config.id = Attr::Known(backup.id.clone());
     config.description = fields::text(backup.description.as_ref());
     config.instance_name = fields::text(backup.instance_name.as_ref());

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
 use super::client::{self, context};
-use super::explain::{About, Doing, explain, sentence, what_happened, what_next};
+use super::explain::{About, Doing, explain, sentence};
 use super::times::{check_time, moment};
 use super::{checks, fields, services};
 use crate::backup::{self, Backups, Error, Span};
@@ -184,11 +184,11 @@ fn days(config: &RestoreTimes, now: Timestamp) -> Result<(Date, Date), Diagnosti
 }
 
 fn unread(about: About<'_>, error: &Error) -> Diagnostic {
-    if matches!(error, Error::Cloud(cause) if cause.is_setup()) {
-        return explain(Doing::Search, about, error);
+    let said = explain(Doing::Search, about, error);
+    match error {
+        Error::Cloud(cause) if cause.is_setup() => said,
+        _ => Diagnostic { summary: "Restore times were not read".to_owned(), ..said },
     }
-    let detail = format!("{}\n\n{}", sentence(&what_happened(error)), what_next(Doing::Search, about, error));
-    Diagnostic::error("Restore times were not read", detail)
 }
 
 #[cfg(test)]

@@ -93,23 +93,18 @@ pub(super) fn about(state: &ManualBackup) -> About<'_> {
 
 /// What the cloud says now, over what was known. What a service does not tell stays as it was.
 pub(super) fn filled(mut state: ManualBackup, backup: &Backup) -> ManualBackup {
-    fn keep<T: Clone>(old: &mut Attr<T>, new: Attr<T>) {
-        if matches!(new, Attr::Known(_)) {
-            *old = new;
-        }
-    }
     state.id = Attr::Known(backup.id.clone());
-    keep(&mut state.instance_id, fields::text(Some(&backup.instance_id)));
-    keep(&mut state.name, fields::text(Some(&backup.name)));
+    state.instance_id = fields::text(Some(&backup.instance_id)).or(state.instance_id);
+    state.name = fields::text(Some(&backup.name)).or(state.name);
     // What was configured stays, whatever the service made of it.
     if state.description.known().is_none_or(String::is_empty) {
-        keep(&mut state.description, fields::text(backup.description.as_ref()));
+        state.description = fields::text(backup.description.as_ref()).or(state.description);
     }
     state.status = Attr::Known(backup.status.to_string());
-    keep(&mut state.r#type, fields::text(backup.kind.as_ref()));
-    keep(&mut state.instance_name, fields::text(backup.instance_name.as_ref()));
-    keep(&mut state.datastore, fields::datastore(backup.datastore.as_ref()));
-    keep(&mut state.begin_time, fields::time(backup.begin));
+    state.r#type = fields::text(backup.kind.as_ref()).or(state.r#type);
+    state.instance_name = fields::text(backup.instance_name.as_ref()).or(state.instance_name);
+    state.datastore = fields::datastore(backup.datastore.as_ref()).or(state.datastore);
+    state.begin_time = fields::time(backup.begin).or(state.begin_time);
     state.end_time = fields::time(backup.end);
     state.size_bytes = fields::count(backup.size_bytes);
     state
