@@ -189,7 +189,7 @@ mod tests {
             instance_id: "i1in02".into(),
             name: "before-the-migration".into(),
             description: "taken  by hand".into(),
-            name_prefix: Attr::Known("before-".to_owned()),
+            name_prefix: "before-".into(),
             ..ManualBackup::default()
         };
         let record = Backup {
