@@ -279,7 +279,7 @@ impl Resource<Backups> for ManualBackupResource {
 
     fn import_identity(&self, identity: ManualBackup) -> Result<ManualBackup, Diagnostics> {
         let parts = [&identity.service, &identity.region, &identity.instance_id, &identity.id];
-        Ok(stub(services::identified(parts.map(|part| part.text()))?))
+        Ok(stub(services::identified(parts.map(Attr::text))?))
     }
 
     fn imported(&self, client: &Backups, mut stub: ManualBackup) -> ManualBackup {

@@ -194,7 +194,7 @@ pub(super) async fn rotated(client: &Backups, new: &ManualBackup, life: &mut Lif
     let agreed = |id: &String| noted.as_ref().is_none_or(|noted| noted.iter().any(|(noted, _)| noted == id));
     let free = |id: &String| !managed(id);
     let announced_and_newer = newer.iter().filter(|one| noted.is_some() && agreed(&one.id) && free(&one.id));
-    life.warn(newer_now(announced_and_newer.map(|one| &*one.id).collect(), new.begin_time.as_str()));
+    life.warn(newer_now(&announced_and_newer.map(|one| &*one.id).collect::<Vec<_>>(), new.begin_time.as_str()));
     let mut leaving = retention::prunable(&older, rule(&rotation));
     leaving.retain(|id| agreed(id) && free(id));
     for (gone, id) in leaving.iter().enumerate() {
@@ -217,7 +217,7 @@ pub(super) async fn rotated(client: &Backups, new: &ManualBackup, life: &mut Lif
 }
 
 /// That what the plan announced stays, because it counts as newer than the new one by the times that the service tells.
-fn newer_now(ids: Vec<&str>, begin: Option<&str>) -> Option<Diagnostic> {
+fn newer_now(ids: &[&str], begin: Option<&str>) -> Option<Diagnostic> {
     let left = match *ids {
         [] => return None,
         [one] => format!("The backup {one}, whose deletion was announced in the plan, is left"),
@@ -263,14 +263,14 @@ mod tests {
     #[test]
     fn what_is_said_reads_well() {
         let said = [
-            newer_now(vec!["b1br02"], Some("2026-11-28T06:08:21Z")).expect("one is left"),
-            newer_now(vec!["b1br02", "b2br02"], Some("2026-11-28T06:08:21Z")).expect("two are left"),
+            newer_now(&["b1br02"], Some("2026-11-28T06:08:21Z")).expect("one is left"),
+            newer_now(&["b1br02", "b2br02"], Some("2026-11-28T06:08:21Z")).expect("two are left"),
             kept(1, not_deleted("The service answered 403.".to_owned()), "nightly-"),
             kept(3, not_deleted("The service answered 403.".to_owned()), "nightly-"),
         ];
         let page: Vec<_> =
             said.iter().map(|one| format!("{:?}: {}\n{}\n", one.severity, one.summary, one.detail)).collect();
         insta::assert_snapshot!("rotation", page.join("\n"));
-        assert!(newer_now(Vec::new(), None).is_none());
+        assert!(newer_now(&[], None).is_none());
     }
 }
