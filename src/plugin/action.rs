@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::erased::{Boxed, Held, Offered, caught, typed};
-use super::{Diagnostic, Diagnostics, Model, Schema, Value};
+use super::{Diagnostics, Model, Schema, Value};
 
 /// A kind of action, over a configured client `C`.
 pub trait Action<C>: Send + Sync + 'static {
@@ -63,8 +63,8 @@ impl Run {
     }
 
     /// Something to know beside the result.
-    pub fn warn(&mut self, warning: Diagnostic) {
-        self.warnings.push(warning);
+    pub fn warn(&mut self, warning: impl Into<Diagnostics>) {
+        self.warnings.extend(warning.into());
     }
 
     /// Cancelled when running operations are to stop.

@@ -60,6 +60,12 @@ impl<T> Attr<T> {
         }
     }
 
+    /// This, or the other where this is not set.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        if self.is_null() { other } else { self }
+    }
+
     /// Changes the known value, if there is one.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Attr<U> {
         match self {
@@ -74,6 +80,11 @@ impl Attr<String> {
     /// The text, if it is known.
     pub fn as_str(&self) -> Option<&str> {
         self.known().map(String::as_str)
+    }
+
+    /// The text; an empty one where none is known.
+    pub fn text(&self) -> &str {
+        self.as_str().unwrap_or_default()
     }
 }
 
@@ -110,8 +121,14 @@ mod tests {
             assert_eq!((attr.is_null(), attr.is_unknown(), attr.is_set()), (null, unknown, set));
             assert_eq!(attr.as_ref().map(|value| value + 1).into_known(), known.map(|value| value + 1));
         }
+        for (attr, other) in
+            [(Attr::Null, Attr::Known(2)), (Attr::Unknown, Attr::Unknown), (Attr::Known(1), Attr::Known(1))]
+        {
+            assert_eq!(attr.or(Attr::Known(2)), other);
+        }
         assert_eq!(Attr::from(Some(1)), Attr::Known(1));
         assert_eq!(Attr::<i64>::from(None), Attr::Null);
         assert_eq!(Attr::from("a").as_str(), Some("a"));
+        assert_eq!([Attr::from("a"), Attr::Unknown, Attr::Null].map(|attr| attr.text().to_owned()), ["a", "", ""]);
     }
 }

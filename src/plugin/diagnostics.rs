@@ -84,6 +84,13 @@ impl fmt::Display for Path {
     }
 }
 
+/// Such as `"region"`: an attribute of the block itself.
+impl From<&str> for Path {
+    fn from(name: &str) -> Self {
+        Path::attribute(name)
+    }
+}
+
 /// One error or warning.
 ///
 /// The summary says what did not happen, constant per situation and without ids; the detail says what the other side
@@ -113,8 +120,8 @@ impl Diagnostic {
 
     /// The same, pointing at an argument.
     #[must_use]
-    pub fn at(mut self, path: Path) -> Self {
-        self.path = Some(path);
+    pub fn at(mut self, path: impl Into<Path>) -> Self {
+        self.path = Some(path.into());
         self
     }
 
@@ -229,6 +236,12 @@ impl From<Diagnostic> for Diagnostics {
     }
 }
 
+impl From<Option<Diagnostic>> for Diagnostics {
+    fn from(one: Option<Diagnostic>) -> Self {
+        Diagnostics(one.into_iter().collect())
+    }
+}
+
 impl Extend<Diagnostic> for Diagnostics {
     fn extend<I: IntoIterator<Item = Diagnostic>>(&mut self, more: I) {
         for one in more {
@@ -294,7 +307,7 @@ mod tests {
         diagnostics.push(Diagnostic::warning("a", "b"));
         diagnostics.push(Diagnostic::warning("a", "b"));
         assert!(!diagnostics.has_errors());
-        diagnostics.extend([Diagnostic::error("a", "b"), Diagnostic::error("a", "b").at(Path::attribute("x"))]);
+        diagnostics.extend([Diagnostic::error("a", "b"), Diagnostic::error("a", "b").at("x")]);
         assert!(diagnostics.has_errors());
         assert_eq!(diagnostics.len(), 3);
         let wire = diagnostics.into_wire();

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::erased::{Boxed, Held, Offered, Start, caught, typed};
-use super::{Diagnostic, Diagnostics, Field, Model, Private, Schema, Value};
+use super::{Diagnostics, Field, Model, Private, Schema, Value};
 
 /// A kind of ephemeral value, over a configured client `C`.
 pub trait EphemeralResource<C>: Send + Sync + 'static {
@@ -64,8 +64,8 @@ impl Lease {
     }
 
     /// Something to know beside the result.
-    pub fn warn(&mut self, warning: Diagnostic) {
-        self.warnings.push(warning);
+    pub fn warn(&mut self, warning: impl Into<Diagnostics>) {
+        self.warnings.extend(warning.into());
     }
 
     /// When the operation must be over.

@@ -4,7 +4,7 @@
 //! there. So the same is asked wherever a configuration is about to be used, and nothing is sent before.
 
 use super::erased::Offered;
-use super::{Diagnostic, Diagnostics, Path, Severity, Value, lifecycle};
+use super::{Diagnostic, Diagnostics, Severity, Value, lifecycle};
 
 /// What is wrong with a configuration as far as its values are known: what the schema found, then what the
 /// implementation says.
@@ -42,7 +42,7 @@ pub(super) fn check_known(of: &dyn Offered, config: &Value) -> Result<(), Diagno
             "The value of `{name}` is not known yet, but it is needed now. Nothing was sent. Apply what it comes from \
              first, then try again."
         );
-        unknown.push(Diagnostic::error("Value is not known yet", detail).at(Path::attribute(name.as_str())));
+        unknown.push(Diagnostic::error("Value is not known yet", detail).at(name.as_str()));
     }
     if unknown.is_empty() { Ok(()) } else { Err(unknown) }
 }

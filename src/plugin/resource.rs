@@ -241,8 +241,8 @@ impl<M> Life<M> {
     }
 
     /// Something to know beside the result.
-    pub fn warn(&mut self, warning: Diagnostic) {
-        self.warnings.push(warning);
+    pub fn warn(&mut self, warning: impl Into<Diagnostics>) {
+        self.warnings.extend(warning.into());
     }
 
     /// When the operation must be over, from the `timeouts` block or the schema's default.

@@ -1,12 +1,12 @@
 //! The data source `huaweidb_backup`: one backup, by id or the newest that fits.
 
-use super::checks::check_sought;
+use super::checks::{check_sought, conflicting};
 use super::client::{self, context};
 use super::explain::{self, About, Doing, explain};
 use super::fields::{self, DataNodeObject, DatabaseObject, DatastoreObject};
 use super::services;
 use crate::backup::{self, Backup, BackupRef, Backups, Filter, Status};
-use crate::plugin::{Attr, Attribute, DataSource, Diagnostic, Diagnostics, Life, Path, Schema, Severity, model};
+use crate::plugin::{Attr, Attribute, DataSource, Diagnostic, Diagnostics, Life, Schema, Severity, model};
 
 model! {
     /// What was asked and what was found.
@@ -56,19 +56,15 @@ impl DataSource<Backups> for BackupDataSource {
         .attribute(Attribute::string("name").optional_computed().check(check_sought).describe("Only backups with exactly this name. Default: any."))
         .attribute(fields::type_filter().optional_computed())
         .attribute(
-            Attribute::string("status").optional_computed().one_of(fields::STATUSES.iter().copied()).describe(
-                "Only backups with this status: `BUILDING`, `COMPLETED`, `FAILED` or `DELETING`. Default when searching: \
-                 `COMPLETED`.",
-            ),
+            fields::status_filter("Default when searching: `COMPLETED`.").optional_computed(),
         )
         .attribute(Attribute::bool("most_recent").optional().describe(
             "Take the newest when several fit. Default: `false`, and several are an error.",
         ))
         .attribute(fields::region())
-        .attribute(Attribute::string("id").computed().describe("The bare backup id, as restore arguments want it."))
-        .attribute(Attribute::string("description").computed().describe("Description of the backup, where the service tells it."))
-        // A data source has no plan that could keep anything.
-        .attributes(fields::described().into_iter().map(|one| Attribute { keeps: false, ..one }))
+        .attribute(fields::told("id", "The bare backup id, as restore arguments want it."))
+        .attribute(fields::told("description", "Description of the backup, where the service tells it."))
+        .attributes(fields::described())
         .attribute(
             Attribute::computed_list_of("related_data_nodes", fields::data_node_attributes())
                 .describe("RDS instances behind a DDM instance; empty for other services."),
@@ -83,9 +79,7 @@ impl DataSource<Backups> for BackupDataSource {
         .attribute(Attribute::integer("take_up_minutes").computed().describe(
             "How many minutes the backup took, where the service (`taurusdb`) tells it. Absent while it runs.",
         ))
-        .attribute(Attribute::string("backup_method").computed().describe(
-            "How the backup was taken, such as `Physical`, in the word of the service (`dds`) that tells it.",
-        ))
+        .attribute(fields::told("backup_method", "How the backup was taken, such as `Physical`, in the word of the service (`dds`) that tells it."))
     }
 
     fn validate(&self, config: &FoundBackup) -> Diagnostics {
@@ -98,15 +92,10 @@ impl DataSource<Backups> for BackupDataSource {
         ];
         if config.backup_id.known().is_some() {
             for (filter, _) in filters.into_iter().filter(|(_, given)| *given) {
-                found.push(
-                    Diagnostic::error(
-                        "Conflicting arguments",
-                        format!(
-                            "`backup_id` names one backup, so `{filter}` cannot be given beside it. Remove one of them."
-                        ),
-                    )
-                    .at(Path::attribute(filter)),
+                let detail = format!(
+                    "`backup_id` names one backup, so `{filter}` cannot be given beside it. Remove one of them."
                 );
+                found.push(conflicting(filter, detail));
             }
         }
         let Some(service) = config.service.known().and_then(|key| backup::named(key)) else {
@@ -122,20 +111,18 @@ impl DataSource<Backups> for BackupDataSource {
                 found.push(services::lacks_instance(&why));
             }
         }
-        if let Some(warning) = config.instance_id.known().and_then(|id| services::foreign_suffix(service, id)) {
-            found.push(warning.at(Path::attribute("instance_id")));
-        }
+        found.extend(services::foreign_suffix(service, "instance_id", &config.instance_id));
         found
     }
 
     async fn read(
         &self,
         client: &Backups,
-        config: FoundBackup,
+        mut config: FoundBackup,
         life: &mut Life<FoundBackup>,
     ) -> Result<FoundBackup, Diagnostics> {
         let service = services::required(&config.service)?;
-        let client = client::regional(client, &config.region);
+        let client = client::asked(client, &mut config.region);
         let context = context(life);
         let about = About {
             service: service.facts().product.key,
@@ -147,7 +134,7 @@ impl DataSource<Backups> for BackupDataSource {
             let reference = BackupRef::new(&**id, config.instance_id.known().cloned());
             let found = client.of(&context, service).find(&reference).await;
             return match found.map_err(|error| explain(Doing::Read, about, &error))? {
-                Some(backup) => Ok(filled(config, client.region(), &backup)),
+                Some(backup) => Ok(filled(config, &backup)),
                 None => Err(Diagnostic::error(
                     "No backup found",
                     format!(
@@ -160,7 +147,7 @@ impl DataSource<Backups> for BackupDataSource {
                             .map_or(String::new(), |instance| format!(" of the instance {instance}")),
                     ),
                 )
-                .at(Path::attribute("backup_id"))
+                .at("backup_id")
                 .into()),
             };
         }
@@ -170,9 +157,7 @@ impl DataSource<Backups> for BackupDataSource {
             .list_readable(&filter)
             .await
             .map_err(|error| explain(Doing::Search, about, &error))?;
-        if let Some(warning) = explain::unread(service.facts().title, &unread, true) {
-            life.warn(warning);
-        }
+        life.warn(explain::unread(service.facts().title, &unread, true));
         if found.len() > 1 && config.most_recent != Attr::Known(true) {
             return Err(several(&found).into());
         }
@@ -190,7 +175,7 @@ impl DataSource<Backups> for BackupDataSource {
             let found = client.of(&context, service).find(&BackupRef::from(&newest)).await;
             newest = found.map_err(|error| explain(Doing::Read, about, &error))?.unwrap_or(newest);
         }
-        Ok(filled(config, client.region(), &newest))
+        Ok(filled(config, &newest))
     }
 }
 
@@ -205,24 +190,18 @@ fn filter(config: &FoundBackup) -> Filter {
 }
 
 /// What was found; what is configured comes back unchanged.
-fn filled(mut config: FoundBackup, region: &str, backup: &Backup) -> FoundBackup {
-    fn fill<T>(configured: &mut Attr<T>, found: Attr<T>) {
-        if configured.is_null() {
-            *configured = found;
-        }
-    }
-    fill(&mut config.region, Attr::Known(region.to_owned()));
-    fill(&mut config.instance_id, fields::text(Some(&backup.instance_id)));
-    fill(&mut config.name, fields::text(Some(&backup.name)));
-    fill(&mut config.r#type, fields::text(backup.kind.as_ref()));
-    fill(&mut config.status, Attr::Known(backup.status.to_string()));
+fn filled(mut config: FoundBackup, backup: &Backup) -> FoundBackup {
+    config.instance_id = config.instance_id.or(fields::text(Some(&backup.instance_id)));
+    config.name = config.name.or(fields::text(Some(&backup.name)));
+    config.r#type = config.r#type.or(fields::text(backup.kind.as_ref()));
+    config.status = config.status.or(Attr::Known(backup.status.to_string()));
     config.id = Attr::Known(backup.id.clone());
     config.description = fields::text(backup.description.as_ref());
     config.instance_name = fields::text(backup.instance_name.as_ref());
     config.datastore = fields::datastore(backup.datastore.as_ref());
     config.begin_time = fields::time(backup.begin);
     config.end_time = fields::time(backup.end);
-    config.size_bytes = fields::size(backup);
+    config.size_bytes = fields::count(backup.size_bytes);
     config.related_data_nodes = Attr::Known(fields::data_nodes(&backup.data_nodes));
     config.databases = Attr::Known(fields::databases(&backup.more.databases));
     config.restore_size_gib = fields::count(backup.more.restore_size_gib);
@@ -255,7 +234,7 @@ fn uncertain(found: &[Backup]) -> Option<Diagnostic> {
         if timeless.len() == 1 { "was begun" } else { "were begun" },
         timeless[..timeless.len().min(5)].join(", "),
     );
-    Some(Diagnostic::warning("Newest backup cannot be told", detail).at(Path::attribute("most_recent")))
+    Some(Diagnostic::warning("Newest backup cannot be told", detail).at("most_recent"))
 }
 
 /// The filters in words, for a message.
@@ -285,5 +264,5 @@ fn several(found: &[Backup]) -> Diagnostic {
             if more > 0 { format!(", and {more} more") } else { String::new() },
         ),
     )
-    .at(Path::attribute("most_recent"))
+    .at("most_recent")
 }

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::checks::check_sought;
+use super::checks::{check_sought, conflicting};
 use super::client::{self, context};
 use super::explain::{self, About, Doing, explain};
-use super::fields::{self, DatastoreObject};
+use super::fields::{self, DatastoreObject, told};
 use super::services;
-use super::times::{self, check_time, moment};
+use super::times::{check_time, moment};
 use crate::backup::{self, Backup, Backups, Filter, Status};
-use crate::plugin::{Attr, Attribute, DataSource, Diagnostic, Diagnostics, Life, Path, Schema, model};
+use crate::plugin::{Attr, Attribute, DataSource, Diagnostics, Life, Schema, model};
 
 model! {
     /// What was asked and what was found.
@@ -56,31 +56,26 @@ impl DataSource<Backups> for BackupsDataSource {
     type Model = FoundBackups;
 
     fn schema(&self) -> Schema {
-        let text = |name| Attribute::string(name).computed();
         Schema::new("All backups that fit, newest first; an empty list when none does.")
             .attribute(fields::service("Database service to ask."))
-            .attribute(
-                Attribute::string("instance_id")
-                    .optional()
-                    .check(check_sought)
-                    .describe("Only backups of this instance. Default: of all; `rds` lists one instance at a time and needs it."),
-            )
-            .attribute(Attribute::string("name").optional().check(check_sought).describe("Only backups with exactly this name. Default: any."))
-            .attribute(Attribute::string("name_prefix").optional().check(check_sought).describe("Only backups whose name begins so. Default: any."))
-            .attribute(fields::type_filter().optional())
-            .attribute(Attribute::string("status").optional().one_of(fields::STATUSES.iter().copied()).describe(
-                "Only backups with this status: `BUILDING`, `COMPLETED`, `FAILED` or `DELETING`. Default: all are \
-                         listed, failed ones included.",
+            .attribute(Attribute::string("instance_id").optional().check(check_sought).describe(
+                "Only backups of this instance. Default: of all; `rds` lists one instance at a time and needs it.",
             ))
             .attribute(
-                Attribute::string("begin_after")
+                Attribute::string("name")
                     .optional()
-                    .check(check_time)
-                    .describe(format!(
-                        "Only backups begun at this time or later: RFC 3339, such as `2026-01-31T00:00:00Z`, {}. Default: however old.",
-                        times::RANGE
-                    )),
+                    .check(check_sought)
+                    .describe("Only backups with exactly this name. Default: any."),
             )
+            .attribute(
+                Attribute::string("name_prefix")
+                    .optional()
+                    .check(check_sought)
+                    .describe("Only backups whose name begins so. Default: any."),
+            )
+            .attribute(fields::type_filter().optional())
+            .attribute(fields::status_filter("Default: all are listed, failed ones included."))
+            .attribute(fields::begin_after())
             .attribute(
                 Attribute::string("begin_before")
                     .optional()
@@ -94,16 +89,16 @@ impl DataSource<Backups> for BackupsDataSource {
                 Attribute::computed_list_of(
                     "backups",
                     vec![
-                        text("id").describe("The bare backup id."),
-                        text("name").describe("Name of the backup."),
-                        text("instance_id").describe("Instance it was taken of."),
-                        text("instance_name").describe("Name of the instance, where the service tells it."),
-                        text("description").describe("Description, where the service tells it."),
-                        text("status").describe("`BUILDING`, `COMPLETED`, `FAILED` or `DELETING`."),
-                        text("type").describe("`manual`, `auto` or another type of the service."),
+                        told("id", "The bare backup id."),
+                        told("name", "Name of the backup."),
+                        told("instance_id", "Instance it was taken of."),
+                        told("instance_name", "Name of the instance, where the service tells it."),
+                        told("description", "Description, where the service tells it."),
+                        told("status", "`BUILDING`, `COMPLETED`, `FAILED` or `DELETING`."),
+                        told("type", "`manual`, `auto` or another type of the service."),
                         fields::datastore_attribute(),
-                        text("begin_time").describe("When it was begun: RFC 3339, UTC."),
-                        text("end_time").describe("When it ended: RFC 3339, UTC. Absent while it runs."),
+                        told("begin_time", "When it was begun: RFC 3339, UTC."),
+                        told("end_time", "When it ended: RFC 3339, UTC. Absent while it runs."),
                         Attribute::integer("size_bytes").computed().describe("Size in bytes. Absent while it runs."),
                     ],
                 )
@@ -115,24 +110,14 @@ impl DataSource<Backups> for BackupsDataSource {
     fn validate(&self, config: &FoundBackups) -> Diagnostics {
         let mut found = Diagnostics::new();
         if config.name.known().is_some() && config.name_prefix.known().is_some() {
-            found.push(
-                Diagnostic::error(
-                    "Conflicting arguments",
-                    "Both `name` and `name_prefix` are set. Give at most one of them.",
-                )
-                .at(Path::attribute("name_prefix")),
-            );
+            let detail = "Both `name` and `name_prefix` are set. Give at most one of them.";
+            found.push(conflicting("name_prefix", detail));
         }
         if let (Some(after), Some(before)) = (moment(&config.begin_after), moment(&config.begin_before))
             && after > before
         {
-            found.push(
-                Diagnostic::error(
-                    "Conflicting arguments",
-                    "`begin_after` is later than `begin_before`, so nothing can fit. Widen the span of time.",
-                )
-                .at(Path::attribute("begin_after")),
-            );
+            let detail = "`begin_after` is later than `begin_before`, so nothing can fit. Widen the span of time.";
+            found.push(conflicting("begin_after", detail));
         }
         let Some(service) = config.service.known().and_then(|key| backup::named(key)) else {
             return found;
@@ -152,7 +137,7 @@ impl DataSource<Backups> for BackupsDataSource {
         life: &mut Life<FoundBackups>,
     ) -> Result<FoundBackups, Diagnostics> {
         let service = services::required(&config.service)?;
-        let client = client::regional(client, &config.region);
+        let client = client::asked(client, &mut config.region);
         let filter = Filter {
             instance_id: config.instance_id.known().cloned(),
             name: config.name.known().cloned(),
@@ -168,15 +153,10 @@ impl DataSource<Backups> for BackupsDataSource {
             .list_readable(&filter)
             .await
             .map_err(|error| explain(Doing::Search, about, &error))?;
-        if let Some(warning) = explain::unread(service.facts().title, &unread, true) {
-            life.warn(warning);
-        }
+        life.warn(explain::unread(service.facts().title, &unread, true));
         config.unreadable = fields::count(u64::try_from(unread.len()).ok());
         config.total = fields::count(u64::try_from(found.len()).ok());
         config.backups = Attr::Known(found.iter().map(object).collect());
-        if config.region.is_null() {
-            config.region = Attr::Known(client.region().to_owned());
-        }
         Ok(config)
     }
 }
@@ -193,6 +173,6 @@ fn object(backup: &Backup) -> BackupObject {
         datastore: fields::datastore(backup.datastore.as_ref()),
         begin_time: fields::time(backup.begin),
         end_time: fields::time(backup.end),
-        size_bytes: fields::size(backup),
+        size_bytes: fields::count(backup.size_bytes),
     }
 }

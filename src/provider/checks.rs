@@ -1,6 +1,30 @@
 //! What texts can be, whatever they are used for.
 
 use crate::cloud;
+use crate::plugin::{Attr, Diagnostic};
+
+/// That arguments contradict each other; `at` is the one to look at.
+pub(super) fn conflicting(at: &str, detail: impl Into<String>) -> Diagnostic {
+    Diagnostic::error("Conflicting arguments", detail).at(at)
+}
+
+/// That an argument is needed which is not set.
+pub(super) fn missing(at: &str, detail: impl Into<String>) -> Diagnostic {
+    Diagnostic::error("Missing argument", detail).at(at)
+}
+
+/// What is wrong with a name and a prefix to make one of, of which exactly one is to be set.
+pub(super) fn exactly_one_name(name: &Attr<String>, prefix: &Attr<String>) -> Option<Diagnostic> {
+    match (name, prefix) {
+        (Attr::Known(_), Attr::Known(_)) => {
+            Some(conflicting("name", "Both `name` and `name_prefix` are set. Give exactly one of them."))
+        }
+        (Attr::Null, Attr::Null) => {
+            Some(missing("name", "Neither `name` nor `name_prefix` is set. Give exactly one of them."))
+        }
+        _ => None,
+    }
+}
 
 /// What the name of a region can be. Which regions there are depends on the cloud.
 pub(super) fn check_region(name: &str) -> Result<(), String> {

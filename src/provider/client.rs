@@ -12,6 +12,15 @@ pub(super) fn regional(client: &Backups, region: &Attr<String>) -> Backups {
     }
 }
 
+/// The client for the region of a data source, which tells whose that is if none is named.
+pub(super) fn asked(client: &Backups, region: &mut Attr<String>) -> Backups {
+    let client = regional(client, region);
+    if region.is_null() {
+        *region = Attr::Known(client.region().to_owned());
+    }
+    client
+}
+
 /// The client for a region, which is written down if none is named.
 pub(super) fn at_home(client: &Backups, region: &mut Attr<String>) -> Backups {
     let client = regional(client, region);

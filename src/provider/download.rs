@@ -5,10 +5,11 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::explain::{About, Doing, explain};
+use super::fields::told;
 use super::{checks, client, fields, services, words};
 use crate::backup::{self, ALL, BackupRef, Backups, DownloadFile};
 use crate::cloud::Context;
-use crate::plugin::{Attr, Attribute, Diagnostic, Diagnostics, EphemeralResource, Lease, Path, Schema, model};
+use crate::plugin::{Attr, Attribute, Diagnostics, EphemeralResource, Lease, Schema, model};
 
 model! {
     /// What was asked and what was found.
@@ -50,7 +51,6 @@ impl EphemeralResource<Backups> for BackupDownload {
     type Model = Links;
 
     fn schema(&self) -> Schema {
-        let text = |name| Attribute::string(name).computed();
         let services = words::series(offering().map(|key| format!("`{key}`")), "and");
         Schema::new(
             "Links under which the files of a completed backup can be downloaded for a limited time. They are asked for in \
@@ -65,17 +65,17 @@ impl EphemeralResource<Backups> for BackupDownload {
         .attribute(Attribute::string("backup_id").required().check(fields::check_id).describe("Id of the backup. It must be `COMPLETED`."))
         .attribute(Attribute::string("instance_id").check(fields::check_id).describe("Id of its instance. Default: none; `dds` needs it."))
         .attribute(Attribute::string("region").check(checks::check_region).describe("Region of the backup. Default: the provider's region."))
-        .attribute(text("bucket").describe("Object storage bucket that holds the files, where the service tells it."))
+        .attribute(told("bucket", "Object storage bucket that holds the files, where the service tells it."))
         .attribute(
             Attribute::computed_list_of(
                 "files",
                 vec![
-                    text("name").describe("Name of the file."),
+                    told("name", "Name of the file."),
                     Attribute::integer("size_bytes").computed().describe("Size in bytes."),
-                    text("download_link").describe("Where to get it. The link contains its own signature."),
-                    text("expires_at").describe("When the link ends: RFC 3339, UTC."),
-                    text("database_name").describe("The database in it, for backups of single databases."),
-                    text("group_name").describe("The shard or node group it is of, where the service tells it."),
+                    told("download_link", "Where to get it. The link contains its own signature."),
+                    told("expires_at", "When the link ends: RFC 3339, UTC."),
+                    told("database_name", "The database in it, for backups of single databases."),
+                    told("group_name", "The shard or node group it is of, where the service tells it."),
                 ],
             )
             .sensitive()
@@ -93,9 +93,7 @@ impl EphemeralResource<Backups> for BackupDownload {
         match service.filter(lacks).filter(|_| config.instance_id.is_null()) {
             Some(service) => {
                 let detail = format!("{} finds the files of a backup only with its instance.", service.facts().title);
-                Diagnostic::error("Missing argument", format!("{detail} Set `instance_id`."))
-                    .at(Path::attribute("instance_id"))
-                    .into()
+                checks::missing("instance_id", format!("{detail} Set `instance_id`.")).into()
             }
             None => Diagnostics::new(),
         }
@@ -105,8 +103,7 @@ impl EphemeralResource<Backups> for BackupDownload {
         let service = services::required(&config.service)?;
         let client = client::regional(client, &config.region);
         let context = Context { deadline: lease.deadline(), stop: lease.stop().clone() };
-        let reference =
-            BackupRef::new(config.backup_id.known().cloned().unwrap_or_default(), config.instance_id.known().cloned());
+        let reference = BackupRef::new(config.backup_id.text().to_owned(), config.instance_id.known().cloned());
         let about = About { service: service.facts().key(), id: Some(&reference.id), name: None, region: "" };
         let download = client.of(&context, service).download(&reference).await;
         let download = download.map_err(|error| explain(Doing::Download, about, &error))?;
@@ -118,7 +115,7 @@ impl EphemeralResource<Backups> for BackupDownload {
 fn object(file: DownloadFile) -> FileObject {
     FileObject {
         name: fields::text(Some(&file.name)),
-        size_bytes: file.size_bytes.and_then(|bytes| i64::try_from(bytes).ok()).into(),
+        size_bytes: fields::count(file.size_bytes),
         download_link: Attr::Known(file.link),
         expires_at: fields::time(file.expires),
         database_name: file.database.into(),

@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
+use super::times::{RANGE, check_time};
 use super::{checks, services};
-use crate::backup::{Backup, DataNode, Database, Datastore};
+use crate::backup::{DataNode, Database, Datastore};
 use crate::plugin::{Attr, Attribute, Type, model};
 
 model! {
@@ -36,11 +37,10 @@ pub(super) fn time(time: Option<Timestamp>) -> Attr<String> {
 }
 
 /// The statuses people may ask for.
-pub(super) const STATUSES: &[&str] = &["BUILDING", "COMPLETED", "FAILED", "DELETING"];
+const STATUSES: &[&str] = &["BUILDING", "COMPLETED", "FAILED", "DELETING"];
 
 /// The types people may ask for.
-pub(super) const TYPES: &[&str] =
-    &["manual", "auto", "incremental", "fragment", "differential", "metadata", "auto_metadata"];
+const TYPES: &[&str] = &["manual", "auto", "incremental", "fragment", "differential", "metadata", "auto_metadata"];
 
 /// The engine as an object.
 pub(super) fn datastore(datastore: Option<&Datastore>) -> Attr<DatastoreObject> {
@@ -70,11 +70,6 @@ pub(super) fn databases(databases: &[Database]) -> Vec<DatabaseObject> {
         .iter()
         .map(|one| DatabaseObject { name: Attr::Known(one.name.clone()), tables: Attr::Known(tables(&one.tables)) })
         .collect()
-}
-
-/// The size as a number; absent while the backup runs.
-pub(super) fn size(backup: &Backup) -> Attr<i64> {
-    count(backup.size_bytes)
 }
 
 /// A number that the cloud may leave out.
@@ -115,6 +110,25 @@ pub(super) fn region() -> Attribute {
         .describe("Region to ask. Default: the provider's region.")
 }
 
+/// A text that only the cloud tells.
+pub(super) fn told(name: &'static str, what: impl Into<String>) -> Attribute {
+    Attribute::string(name).computed().describe(what)
+}
+
+/// With which status backups are searched. The last sentence says with which otherwise.
+pub(super) fn status_filter(otherwise: &str) -> Attribute {
+    Attribute::string("status").one_of(STATUSES.iter().copied()).describe(format!(
+        "Only backups with this status: `BUILDING`, `COMPLETED`, `FAILED` or `DELETING`. {otherwise}"
+    ))
+}
+
+/// From when on backups are searched.
+pub(super) fn begin_after() -> Attribute {
+    Attribute::string("begin_after").check(check_time).describe(format!(
+        "Only backups begun at this time or later: RFC 3339, such as `2026-01-31T00:00:00Z`, {RANGE}. Default: however old."
+    ))
+}
+
 /// Which types of backups a data source searches.
 pub(super) fn type_filter() -> Attribute {
     let words = TYPES.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>();
@@ -128,20 +142,11 @@ pub(super) fn type_filter() -> Attribute {
 /// The attributes that describe a found backup and that nobody configures.
 pub(super) fn described() -> Vec<Attribute> {
     vec![
-        Attribute::string("instance_name")
-            .computed()
-            .keeps()
-            .describe("Name of the instance, where the service tells it."),
-        datastore_attribute().keeps(),
-        Attribute::string("begin_time").computed().keeps().describe("When the backup was begun: RFC 3339, UTC."),
-        Attribute::string("end_time")
-            .computed()
-            .keeps()
-            .describe("When the backup ended: RFC 3339, UTC. Absent while it runs."),
-        Attribute::integer("size_bytes")
-            .computed()
-            .keeps()
-            .describe("Size of the backup in bytes. Absent while it runs."),
+        told("instance_name", "Name of the instance, where the service tells it."),
+        datastore_attribute(),
+        told("begin_time", "When the backup was begun: RFC 3339, UTC."),
+        told("end_time", "When the backup ended: RFC 3339, UTC. Absent while it runs."),
+        Attribute::integer("size_bytes").computed().describe("Size of the backup in bytes. Absent while it runs."),
     ]
 }
 
@@ -149,26 +154,20 @@ pub(super) fn described() -> Vec<Attribute> {
 pub(super) fn datastore_attribute() -> Attribute {
     Attribute::computed_object(
         "datastore",
-        vec![
-            Attribute::string("type").computed().describe("Database engine, in the service's own word."),
-            Attribute::string("version").computed().describe("Version of the engine."),
-        ],
+        vec![told("type", "Database engine, in the service's own word."), told("version", "Version of the engine.")],
     )
     .describe("Database engine of the instance, where the service tells it.")
 }
 
 /// The attributes of a data node.
 pub(super) fn data_node_attributes() -> Vec<Attribute> {
-    vec![
-        Attribute::string("instance_id").computed().describe("Id of the RDS instance."),
-        Attribute::string("instance_name").computed().describe("Name of the RDS instance."),
-    ]
+    vec![told("instance_id", "Id of the RDS instance."), told("instance_name", "Name of the RDS instance.")]
 }
 
 /// The attributes of a database in a backup.
 pub(super) fn database_attributes() -> Vec<Attribute> {
     vec![
-        Attribute::string("name").computed().describe("Name of the database."),
+        told("name", "Name of the database."),
         Attribute::list("tables", Type::String)
             .computed()
             .describe("The only tables of it in the backup; empty if all are in it."),

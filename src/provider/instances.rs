@@ -3,7 +3,7 @@
 use super::checks::check_sought;
 use super::client::{self, context};
 use super::explain::{self, About, Doing, explain};
-use super::fields::{self, DatastoreObject};
+use super::fields::{self, DatastoreObject, told};
 use super::services;
 use crate::backup::{Backups, Instance};
 use crate::plugin::{Attr, Attribute, DataSource, Diagnostics, Life, Schema, model};
@@ -37,7 +37,6 @@ impl DataSource<Backups> for InstancesDataSource {
     type Model = FoundInstances;
 
     fn schema(&self) -> Schema {
-        let text = |name| Attribute::string(name).computed();
         Schema::new("Database instances of one service, sorted by name; an empty list when none fits.")
             .attribute(fields::service("Database service to ask."))
             .attribute(
@@ -52,10 +51,10 @@ impl DataSource<Backups> for InstancesDataSource {
                 Attribute::computed_list_of(
                     "instances",
                     vec![
-                        text("id").describe("Instance id, as `instance_id` wants it."),
-                        text("name").describe("Name of the instance."),
-                        text("status").describe("Status, in the service's own word."),
-                        text("mode").describe("`ReplicaSet`, `Ha`, …, where the service tells it."),
+                        told("id", "Instance id, as `instance_id` wants it."),
+                        told("name", "Name of the instance."),
+                        told("status", "Status, in the service's own word."),
+                        told("mode", "`ReplicaSet`, `Ha`, …, where the service tells it."),
                         fields::datastore_attribute(),
                     ],
                 )
@@ -70,7 +69,7 @@ impl DataSource<Backups> for InstancesDataSource {
         life: &mut Life<FoundInstances>,
     ) -> Result<FoundInstances, Diagnostics> {
         let service = services::required(&config.service)?;
-        let client = client::regional(client, &config.region);
+        let client = client::asked(client, &mut config.region);
         let name = config.name.known().map(String::as_str);
         let about = About { service: service.facts().product.key, id: None, name, region: "" };
         let (mut found, unread) = client
@@ -78,15 +77,10 @@ impl DataSource<Backups> for InstancesDataSource {
             .instances_readable(name)
             .await
             .map_err(|error| explain(Doing::Search, about, &error))?;
-        if let Some(warning) = explain::unread(service.facts().title, &unread, true) {
-            life.warn(warning);
-        }
+        life.warn(explain::unread(service.facts().title, &unread, true));
         config.unreadable = fields::count(u64::try_from(unread.len()).ok());
         found.sort_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
         config.instances = Attr::Known(found.iter().map(object).collect());
-        if config.region.is_null() {
-            config.region = Attr::Known(client.region().to_owned());
-        }
         Ok(config)
     }
 }

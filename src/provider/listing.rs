@@ -9,12 +9,12 @@ use tokio::sync::mpsc;
 
 use super::explain::{self, About, Doing, explain, of_all};
 use super::manual_backup::{ManualBackup, found, untouched};
-use super::times::{self, check_time, moment};
+use super::times::moment;
 use super::words::lines;
 use super::{checks, client, fields, services};
 use crate::backup::{self, ALL, Backup, BackupRef, Backups, Filter, Misread, Service, Status};
 use crate::cloud::Context;
-use crate::plugin::{Attr, Attribute, Diagnostic, Diagnostics, Findings, ListResource, Path, Schema, model};
+use crate::plugin::{Attr, Attribute, Diagnostic, Diagnostics, Findings, ListResource, Schema, model};
 
 model! {
     /// What to look for.
@@ -50,20 +50,8 @@ impl ListResource<Backups> for ManualBackupList {
             )))
             .attribute(Attribute::string("instance_id").check(fields::check_id).describe("Only backups of this instance. Default: of all."))
             .attribute(Attribute::string("name_prefix").check(checks::check_sought).describe("Only backups whose name begins so. Default: any."))
-            .attribute(
-                Attribute::string("status")
-                    .one_of(fields::STATUSES.iter().copied())
-                    .describe("Only backups with this status: `BUILDING`, `COMPLETED`, `FAILED` or `DELETING`. Default: all."),
-            )
-            .attribute(
-                Attribute::string("begin_after")
-                    .check(check_time)
-                    .describe(format!(
-                        "Only backups begun at this time or later: RFC 3339, such as `2026-01-31T00:00:00Z`, {}. Default: \
-                         however old.",
-                        times::RANGE
-                    )),
-            )
+            .attribute(fields::status_filter("Default: all."))
+            .attribute(fields::begin_after())
             .attribute(Attribute::string("region").check(checks::check_region).describe("Region to ask. Default: the provider's region."));
         schema.timeouts = Some(crate::plugin::Timeouts { read: LIMIT, ..crate::plugin::Timeouts::default() });
         schema
@@ -78,12 +66,9 @@ impl ListResource<Backups> for ManualBackupList {
                  `huaweidb_backups` shows what there is.",
                 facts.title
             );
-            let at = Path::attribute("instance_id");
-            return Diagnostic::error("Instance takes no manual backups", detail).at(at).into();
+            return Diagnostic::error("Instance takes no manual backups", detail).at("instance_id").into();
         }
-        let warning =
-            service.zip(config.instance_id.as_str()).and_then(|(service, id)| services::foreign_suffix(service, id));
-        warning.map(|warning| warning.at(Path::attribute("instance_id")).into()).unwrap_or_default()
+        service.and_then(|service| services::foreign_suffix(service, "instance_id", &config.instance_id)).into()
     }
 
     async fn list(

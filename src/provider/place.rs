@@ -4,8 +4,8 @@
 //! provider; before that they hear that the instance is not to be found where they are now.
 
 use super::explain;
-use crate::backup::{self, Backups};
-use crate::plugin::{Diagnostic, Path, Private};
+use crate::backup::Backups;
+use crate::plugin::{Diagnostic, Private};
 
 const REGION: &str = "region";
 const PROJECT: &str = "project";
@@ -26,7 +26,7 @@ pub(super) fn is_noted(notes: &Private) -> bool {
 }
 
 /// That the provider is configured for another place than was noted, if it is.
-pub(super) async fn changed(client: &Backups, notes: &Private) -> Option<Diagnostic> {
+async fn changed(client: &Backups, notes: &Private) -> Option<Diagnostic> {
     let region = notes.0.get(REGION)?;
     let project = notes.0.get(PROJECT);
     let here = match project {
@@ -37,13 +37,25 @@ pub(super) async fn changed(client: &Backups, notes: &Private) -> Option<Diagnos
     (!is_there).then(|| elsewhere((region, project), (client.region(), here.as_ref())))
 }
 
-/// That the region has no project, which is certain; or why that could not be asked.
-pub(super) async fn nowhere(client: &Backups) -> Result<Option<Diagnostic>, Option<backup::Error>> {
-    let error = client.no_project().await?;
-    Ok(error.map(|error| {
-        let detail = format!("{}\n\nNothing was changed.", explain::brief(&error));
-        Diagnostic::error("Region has no project", detail).at(Path::attribute("region"))
-    }))
+/// Whether a plan can create something in the client's place: an error if not, which is certain; else at most that nobody could
+/// tell.
+pub(super) async fn looked_at(client: &Backups, notes: Option<&Private>) -> Result<Option<Diagnostic>, Diagnostic> {
+    if let Some(notes) = notes
+        && let Some(error) = changed(client, notes).await
+    {
+        return Err(error);
+    }
+    if notes.is_some_and(is_noted) {
+        return Ok(None);
+    }
+    match client.no_project().await {
+        Ok(None) => Ok(None),
+        Ok(Some(error)) => {
+            let detail = format!("{}\n\nNothing was changed.", explain::brief(&error));
+            Err(Diagnostic::error("Region has no project", detail).at("region"))
+        }
+        Err(why) => Ok(why.as_ref().map(explain::unasked)),
+    }
 }
 
 fn elsewhere(planned: (&str, Option<&String>), now: (&str, Option<&String>)) -> Diagnostic {
@@ -57,5 +69,5 @@ fn elsewhere(planned: (&str, Option<&String>), now: (&str, Option<&String>)) -> 
         place(planned),
         place(now)
     );
-    Diagnostic::error("Plan was made for another region or project", detail).at(Path::attribute("region"))
+    Diagnostic::error("Plan was made for another region or project", detail).at("region")
 }

@@ -5,12 +5,11 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
 use super::client::{self, context};
-use super::explain::{About, Doing, explain, sentence, what_happened, what_next};
-use super::fields;
-use super::services;
+use super::explain::{About, Doing, explain, sentence};
 use super::times::{check_time, moment};
+use super::{checks, fields, services};
 use crate::backup::{self, Backups, Error, Span};
-use crate::plugin::{Attr, Attribute, DataSource, Diagnostic, Diagnostics, Life, Path, Schema, model};
+use crate::plugin::{Attr, Attribute, DataSource, Diagnostic, Diagnostics, Life, Schema, model};
 
 model! {
     /// What was asked and what was found.
@@ -72,8 +71,8 @@ impl DataSource<Backups> for RestoreTimesDataSource {
             Attribute::computed_list_of(
                 "windows",
                 vec![
-                    Attribute::string("start").computed().describe("First moment: RFC 3339, UTC."),
-                    Attribute::string("end").computed().describe("Last moment: RFC 3339, UTC."),
+                    fields::told("start", "First moment: RFC 3339, UTC."),
+                    fields::told("end", "Last moment: RFC 3339, UTC."),
                 ],
             )
             .describe(
@@ -82,9 +81,7 @@ impl DataSource<Backups> for RestoreTimesDataSource {
             ),
         )
         .attribute(
-            Attribute::string("latest")
-                .computed()
-                .describe("End of the last window: RFC 3339, UTC. Absent where there is none."),
+            fields::told("latest", "End of the last window: RFC 3339, UTC. Absent where there is none."),
         )
         .attribute(
             Attribute::bool("covers")
@@ -106,19 +103,16 @@ impl DataSource<Backups> for RestoreTimesDataSource {
         let mut found = Diagnostics::new();
         if config.start_date.is_null() && config.end_date.known().is_some() {
             let detail = "`end_date` is set and `start_date` is not. Set both, or only `start_date` for one day.";
-            found.push(Diagnostic::error("Missing argument", detail).at(Path::attribute("start_date")));
+            found.push(checks::missing("start_date", detail));
         }
         if !config.start_date.is_null() && !config.start_date.is_unknown() && !config.end_date.is_unknown() {
             found.extend(days(config, Timestamp::now()).err());
         }
         let Some(service) = config.service.known().and_then(|key| backup::named(key)) else { return found };
         if let Err(why) = service.restore_times("i", Date::MIN, 0) {
-            let detail = sentence(&why.to_string());
-            let diagnostic = Diagnostic::error("Restore times were not read", detail);
-            found.push(diagnostic.at(Path::attribute("service")));
+            found.push(Diagnostic::error("Restore times were not read", sentence(&why.to_string())).at("service"));
         }
-        let warning = config.instance_id.known().and_then(|id| services::foreign_suffix(service, id));
-        found.extend(warning.map(|warning| warning.at(Path::attribute("instance_id"))));
+        found.extend(services::foreign_suffix(service, "instance_id", &config.instance_id));
         found
     }
 
@@ -129,9 +123,9 @@ impl DataSource<Backups> for RestoreTimesDataSource {
         life: &mut Life<RestoreTimes>,
     ) -> Result<RestoreTimes, Diagnostics> {
         let service = services::required(&config.service)?;
-        let client = client::regional(client, &config.region);
+        let client = client::asked(client, &mut config.region);
         let days = days(&config, Timestamp::now())?;
-        let instance_id = config.instance_id.known().cloned().unwrap_or_default();
+        let instance_id = config.instance_id.text().to_owned();
         let about = About { service: service.facts().key(), id: None, name: None, region: "" };
         let spans = client.of(&context(life), service).restore_times(&instance_id, days).await;
         let spans = spans.map_err(|error| unread(about, &error))?;
@@ -142,9 +136,6 @@ impl DataSource<Backups> for RestoreTimesDataSource {
         let windows: Vec<Window> = spans.iter().map(window).collect();
         config.latest = windows.last().and_then(|last| last.end.known().cloned()).into();
         config.windows = Attr::Known(windows);
-        if config.region.is_null() {
-            config.region = Attr::Known(client.region().to_owned());
-        }
         Ok(config)
     }
 }
@@ -176,8 +167,7 @@ fn days(config: &RestoreTimes, now: Timestamp) -> Result<(Date, Date), Diagnosti
         return Ok(time.map_or((today.saturating_sub(1.day()), today), |time| (day(time), day(time))));
     };
     let last = known(&config.end_date).unwrap_or(first);
-    let wrong =
-        |detail: &str, blamed| Err(Diagnostic::error("Conflicting arguments", detail).at(Path::attribute(blamed)));
+    let wrong = |detail: &str, blamed| Err(checks::conflicting(blamed, detail));
     if last < first {
         return wrong("`end_date` lies before `start_date`. Exchange them.", "end_date");
     }
@@ -194,11 +184,11 @@ fn days(config: &RestoreTimes, now: Timestamp) -> Result<(Date, Date), Diagnosti
 }
 
 fn unread(about: About<'_>, error: &Error) -> Diagnostic {
-    if matches!(error, Error::Cloud(cause) if cause.is_setup()) {
-        return explain(Doing::Search, about, error);
+    let said = explain(Doing::Search, about, error);
+    match error {
+        Error::Cloud(cause) if cause.is_setup() => said,
+        _ => Diagnostic { summary: "Restore times were not read".to_owned(), ..said },
     }
-    let detail = format!("{}\n\n{}", sentence(&what_happened(error)), what_next(Doing::Search, about, error));
-    Diagnostic::error("Restore times were not read", detail)
 }
 
 #[cfg(test)]

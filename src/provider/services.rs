@@ -3,7 +3,7 @@
 use super::checks;
 use super::words::series;
 use crate::backup::{self, ALL, Backup, BackupRef, Backups, Service, Sight, Unsupported};
-use crate::plugin::{Attr, Diagnostic, Diagnostics, Path};
+use crate::plugin::{Attr, Diagnostic, Diagnostics};
 
 /// The keys of all services, in the documentation's order.
 pub(super) fn keys() -> Vec<&'static str> {
@@ -29,12 +29,12 @@ pub(super) fn query_only() -> String {
 /// The service that an argument or a state names.
 pub(super) fn required(key: &Attr<String>) -> Result<&'static dyn Service, Diagnostics> {
     key.known().and_then(|key| backup::named(key)).ok_or_else(|| {
-        let key = key.known().map_or("", String::as_str);
+        let key = key.text();
         Diagnostic::error(
             "Unknown service",
             format!("There is no service {key:?}. Allowed are: {}.", keys().join(", ")),
         )
-        .at(Path::attribute("service"))
+        .at("service")
         .into()
     })
 }
@@ -72,7 +72,7 @@ pub(super) fn by_name(named: &[String]) -> Option<String> {
 
 /// The ids of the instances whose name is given where an instance's id is needed.
 pub(super) async fn named(client: &Backups, service: &'static dyn Service, id: &Attr<String>) -> Vec<String> {
-    match client.ahead_of(service).sight(id.as_str().unwrap_or_default()).await {
+    match client.ahead_of(service).sight(id.text()).await {
         Ok(Some(Sight::Absent(named))) => named,
         _ => Vec::new(),
     }
@@ -98,12 +98,12 @@ pub(super) fn no_such_instance(service: &str, id: &str, region: &str, undone: &s
         "The instance {id} of `{service}` is not in the project that the provider uses in {region}. {undone} {other}Check \
          `service`, `instance_id` and `region`; `terraform-provider-huaweidb doctor` shows the project."
     );
-    Diagnostic::error("Instance was not found", detail).at(Path::attribute("instance_id"))
+    Diagnostic::error("Instance was not found", detail).at("instance_id")
 }
 
 /// What to say when a service cannot look anything up without an instance.
 pub(super) fn lacks_instance(why: &Unsupported) -> Diagnostic {
-    Diagnostic::error("Missing argument", format!("{why}.")).at(Path::attribute("instance_id"))
+    checks::missing("instance_id", format!("{why}."))
 }
 
 /// The service whose ids end as this one does, and the engine behind that ending, where it is one only.
@@ -112,25 +112,35 @@ pub(super) fn of_instance(instance_id: &str) -> Option<(&'static dyn Service, Op
     ALL.iter().find_map(|service| Some((*service, service.facts().instance_suffixes.iter().find(fits)?.1)))
 }
 
-/// A warning if the end of an instance id names another service.
-pub(super) fn foreign_suffix(service: &'static dyn Service, instance_id: &str) -> Option<Diagnostic> {
+/// What to say of a service in which nobody takes backups by hand.
+pub(super) fn without_manual_backups(service: &dyn Service) -> Option<Diagnostic> {
+    let why = service.facts().no_create?;
+    let detail = format!("{why}. Choose another `service`, or look its backups up with the data sources.");
+    Some(Diagnostic::error("This service takes no manual backups", detail).at("service"))
+}
+
+/// A warning if the end of the instance id in that argument names another service.
+pub(super) fn foreign_suffix(
+    service: &'static dyn Service,
+    argument: &str,
+    instance_id: &Attr<String>,
+) -> Option<Diagnostic> {
+    let instance_id = instance_id.as_str()?;
     let ends = |other: &dyn Service| other.facts().suffixes().any(|suffix| instance_id.ends_with(suffix));
     if instance_id.len() != 36 || ends(service) {
         return None;
     }
     let other = ALL.iter().find(|other| ends(**other))?.facts();
     let facts = service.facts();
-    Some(Diagnostic::warning(
-        "Instance id looks like another service's",
-        format!(
-            "The id ends like those of {} (`{}`), while `service` is `{}`, whose ids end in {}. If the cloud refuses it, \
-             change `service`.",
-            other.title,
-            other.product.key,
-            facts.product.key,
-            series(facts.suffixes(), "or"),
-        ),
-    ))
+    let detail = format!(
+        "The id ends like those of {} (`{}`), while `service` is `{}`, whose ids end in {}. If the cloud refuses it, \
+         change `service`.",
+        other.title,
+        other.product.key,
+        facts.product.key,
+        series(facts.suffixes(), "or"),
+    );
+    Some(Diagnostic::warning("Instance id looks like another service's", detail).at(argument))
 }
 
 /// Reads an import id: `<service>/<instance_id>/<backup_id>`, or without the instance where the service can do so; behind an

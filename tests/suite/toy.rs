@@ -53,7 +53,7 @@ impl Provider for Toy {
 
     fn validate(&self, settings: &Settings) -> Diagnostics {
         match settings.label.as_str() {
-            Some("odd") => Diagnostic::warning("Odd label", "It is odd.").at(Path::attribute("label")).into(),
+            Some("odd") => Diagnostic::warning("Odd label", "It is odd.").at("label").into(),
             _ => Diagnostics::new(),
         }
     }
@@ -69,7 +69,7 @@ impl Provider for Toy {
             Attr::Unknown => None,
             Attr::Known(label) if label == "broken" => {
                 let detail = format!("Terraform {version} gave a label that cannot be used.");
-                diagnostics.push(Diagnostic::error("No such label", detail).at(Path::attribute("label")));
+                diagnostics.push(Diagnostic::error("No such label", detail).at("label"));
                 None
             }
             Attr::Known(label) if label == "panics" => panic!("the label panics"),
@@ -329,7 +329,7 @@ impl Resource<Client> for ShapesResource {
         match (&config.text, &config.exact) {
             (Attr::Known(_), Attr::Known(_)) => {
                 Diagnostic::error("Conflicting arguments", "Only one of `text` and `exact` can be set.")
-                    .at(Path::attribute("text"))
+                    .at("text")
                     .into()
             }
             _ => Diagnostics::new(),

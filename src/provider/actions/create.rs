@@ -5,10 +5,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::super::explain::{About, Doing, explain};
-use super::super::{client, fields, services};
+use super::super::{checks, client, fields, services};
 use super::{Told, context, region_attribute, timeout_attribute};
 use crate::backup::{self, Backups, NameOrigin, NewBackup, naming};
-use crate::plugin::{Action, Attr, Attribute, Diagnostic, Diagnostics, Path, Run, Schema, model};
+use crate::plugin::{Action, Attr, Attribute, Diagnostics, Run, Schema, model};
 
 model! {
     /// What to back up.
@@ -61,20 +61,10 @@ impl Action<Backups> for CreateBackup {
 
     fn validate(&self, config: &CreateConfig) -> Diagnostics {
         let mut found = Diagnostics::new();
-        let one = match (&config.name, &config.name_prefix) {
-            (Attr::Known(_), Attr::Known(_)) => {
-                Some(("Conflicting arguments", "Both `name` and `name_prefix` are set."))
-            }
-            (Attr::Null, Attr::Null) => Some(("Missing argument", "Neither `name` nor `name_prefix` is set.")),
-            _ => None,
-        };
-        if let Some((summary, detail)) = one {
-            let detail = format!("{detail} Give exactly one of them.");
-            found.push(Diagnostic::error(summary, detail).at(Path::attribute("name")));
-        }
+        found.extend(checks::exactly_one_name(&config.name, &config.name_prefix));
         let Some(service) = config.service.as_str().and_then(backup::named) else { return found };
-        found.extend(super::without_manual_backups(service));
-        found.extend(super::foreign_instance(service, &config.instance_id));
+        found.extend(services::without_manual_backups(service));
+        found.extend(services::foreign_suffix(service, "instance_id", &config.instance_id));
         found
     }
 
@@ -86,7 +76,7 @@ impl Action<Backups> for CreateBackup {
         let name = config
             .name
             .into_known()
-            .unwrap_or_else(|| naming::unique_name(config.name_prefix.as_str().unwrap_or_default(), Timestamp::now()));
+            .unwrap_or_else(|| naming::unique_name(config.name_prefix.text(), Timestamp::now()));
         let want = NewBackup {
             instance_id: config.instance_id.into_known().unwrap_or_default(),
             name,

@@ -17,10 +17,9 @@ pub(super) use self::restore::RestoreBackup;
 pub(super) use self::stop::StopBackup;
 use super::checks::check_region;
 use super::explain::{About, Doing, explain, sentence, what_happened, what_next};
-use super::services;
 use crate::backup::{self, Backup, Backups, Progress, Service, Status};
 use crate::cloud::Context;
-use crate::plugin::{Attr, Attribute, Diagnostic, Path, Run, Teller, check_duration, parse_duration};
+use crate::plugin::{Attr, Attribute, Diagnostic, Run, Teller, check_duration, parse_duration};
 
 fn region_attribute() -> Attribute {
     Attribute::string("region").check(check_region).describe("Region of the instance. Default: the provider's region.")
@@ -50,19 +49,6 @@ fn unfound(service: &str, error: &backup::Error, undone: &str) -> Diagnostic {
     let about = About { service, id: None, name: None, region: "" };
     let (happened, next) = (sentence(&what_happened(error)), what_next(Doing::Search, about, error));
     Diagnostic { detail: format!("{happened}\n\n{undone}\n\n{next}"), ..explain(Doing::Search, about, error) }
-}
-
-/// What to say of a service in which nobody takes backups by hand.
-fn without_manual_backups(service: &dyn Service) -> Option<Diagnostic> {
-    let why = service.facts().no_create?;
-    let detail = format!("{why}. Choose another `service`, or look its backups up with the data sources.");
-    Some(Diagnostic::error("This service takes no manual backups", detail).at(Path::attribute("service")))
-}
-
-/// A warning if the instance looks like another service's.
-fn foreign_instance(service: &'static dyn Service, instance_id: &Attr<String>) -> Option<Diagnostic> {
-    let warning = services::foreign_suffix(service, instance_id.as_str()?)?;
-    Some(warning.at(Path::attribute("instance_id")))
 }
 
 /// What was said of several backups: the same, but for the request and the backup that it names, once.

@@ -15,7 +15,7 @@ use super::{Remarks, context, is_missing, region_attribute, steps, timeout_attri
 use crate::backup::retention::{self, Candidate, Rule};
 use crate::backup::{self, Backup, BackupRef, Backups, Filter, PlannedPruning, Service, Status};
 use crate::cloud::Context;
-use crate::plugin::{Action, Attr, Attribute, Diagnostic, Diagnostics, Path, Run, Schema, Type, model, parse_duration};
+use crate::plugin::{Action, Attr, Attribute, Diagnostic, Diagnostics, Run, Schema, Type, model, parse_duration};
 
 model! {
     /// What to delete.
@@ -93,10 +93,7 @@ impl Action<Backups> for PruneBackups {
 
     fn validate(&self, config: &PruneConfig) -> Diagnostics {
         let service = config.service.as_str().and_then(backup::named);
-        service
-            .and_then(|service| super::foreign_instance(service, &config.instance_id))
-            .map(Into::into)
-            .unwrap_or_default()
+        service.and_then(|service| services::foreign_suffix(service, "instance_id", &config.instance_id)).into()
     }
 
     /// Asks the cloud nothing: what it shows now can be otherwise when the action runs.
@@ -107,7 +104,7 @@ impl Action<Backups> for PruneBackups {
         // What the CLI replaces of its own accord it plans twice, at the same time as this.
         client.told_at_the_same_time(|| (!claims.opposes(&pruning)).then_some(())).await;
         let staying = claims.prune(&pruning);
-        if staying.is_empty() { Diagnostics::new() } else { pruned(&staying).at(Path::attribute("keep_ids")).into() }
+        if staying.is_empty() { Diagnostics::new() } else { pruned(&staying).at("keep_ids").into() }
     }
 
     async fn invoke(&self, client: &Backups, config: PruneConfig, run: &mut Run) -> Result<(), Diagnostics> {
@@ -119,15 +116,13 @@ impl Action<Backups> for PruneBackups {
         let (key, kind) = (service.facts().key(), service.facts().kept_kind);
         let unfound = |error: backup::Error| unfound(key, &error, "Nothing was deleted.");
         let found = client.of(&context, service).list(&filter).await.map_err(unfound)?;
-        let id = config.instance_id.as_str().unwrap_or_default();
+        let id = config.instance_id.text();
         if found.is_empty() && is_missing(&client, &context, service, id).await {
             let undone = "No backup of it fits, and nothing was deleted.";
             return Err(services::no_such_instance(key, id, client.region(), undone).into());
         }
         let selection = Selection { client: &client, kind, rule, kept: &kept(&config) };
-        if let Some(warning) = selection.undated(&found) {
-            run.warn(warning);
-        }
+        run.warn(selection.undated(&found));
         let leaving = selection.of(&found);
         let dry_run = config.dry_run != Attr::Known(false);
         run.tell(selection.told(&found, &leaving, dry_run));
@@ -479,7 +474,7 @@ fn rule(config: &PruneConfig, now: Timestamp) -> Result<Rule, Diagnostics> {
     let begun_before = config.older_than.as_str().map(|text| before(text, now)).transpose();
     let begun_before = begun_before.map_err(|why| {
         let detail = format!("`older_than` is not accepted: {why}");
-        Diagnostics::from(Diagnostic::error("Invalid argument value", detail).at(Path::attribute("older_than")))
+        Diagnostics::from(Diagnostic::error("Invalid argument value", detail).at("older_than"))
     })?;
     Ok(Rule {
         keep_last: config.keep_last.known().and_then(|keep| u64::try_from(*keep).ok()),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 
 use super::super::explain::{About, Doing, explain, sentence, what_happened_while, what_next};
-use super::super::{client, fields, services};
+use super::super::{checks, client, fields, services};
 use super::{Remarks, context, is_missing, region_attribute, steps, timeout_attribute, unfound};
 use crate::backup::{self, Backup, BackupRef, Backups, Filter, Service, Status, StopOutcome, StopScope};
 use crate::cloud::Context;
@@ -67,25 +67,25 @@ impl Action<Backups> for StopBackup {
         if config.backup_id.is_null() && all == Some(false) {
             let detail = "`backup_id` has no value. Set it, or, to stop every backup that runs on `instance_id`, set \
                           `all_on_instance = true`.";
-            found.push(Diagnostic::error("Missing argument", detail).at(Path::attribute("backup_id")));
+            found.push(checks::missing("backup_id", detail));
         }
         if config.backup_id.known().is_some() && all == Some(true) {
             let detail = "Both `backup_id` and `all_on_instance = true` are set. Give exactly one of them.";
-            found.push(Diagnostic::error("Conflicting arguments", detail).at(Path::attribute("all_on_instance")));
+            found.push(checks::conflicting("all_on_instance", detail));
         }
         if all == Some(true) && config.instance_id.is_null() {
-            let detail = "`all_on_instance = true` needs an instance. Set `instance_id`.";
-            found.push(Diagnostic::error("Missing argument", detail).at(Path::attribute("instance_id")));
+            found
+                .push(checks::missing("instance_id", "`all_on_instance = true` needs an instance. Set `instance_id`."));
         }
         let Some(service) = config.service.as_str().and_then(backup::named) else { return found };
         let facts = service.facts();
         if facts.stop == StopScope::Never {
             let detail = format!("{} has no call that stops a backup.", facts.title);
-            found.push(Diagnostic::error("This service cannot stop a backup", detail).at(Path::attribute("service")));
+            found.push(Diagnostic::error("This service cannot stop a backup", detail).at("service"));
         }
         if facts.needs_instance && config.instance_id.is_null() && all != Some(true) {
             let detail = format!("{} finds a backup only together with its instance. Set `instance_id`.", facts.title);
-            found.push(Diagnostic::error("Missing argument", detail).at(Path::attribute("instance_id")));
+            found.push(checks::missing("instance_id", detail));
         }
         found
     }
@@ -295,7 +295,7 @@ impl Stopping<'_> {
             let _ = write!(detail, "{said}");
         }
         let _ = write!(detail, "\n\n{next}");
-        Some(Diagnostic::error("Backups were not stopped", detail).at(Path::attribute("instance_id")))
+        Some(Diagnostic::error("Backups were not stopped", detail).at("instance_id"))
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) use self::next::what_next;
 use self::next::{advice, how_to_keep};
 use crate::backup::{self, Backup, Blamed, Doubt, Status};
 use crate::cloud;
-use crate::plugin::{Diagnostic, Path};
+use crate::plugin::Diagnostic;
 
 /// Settings that do not work.
 pub(super) fn setup(error: &cloud::Error) -> Diagnostic {
@@ -37,7 +37,7 @@ pub(super) fn brief(error: &cloud::Error) -> String {
 pub(super) fn explain(doing: Doing, about: About<'_>, error: &backup::Error) -> Diagnostic {
     let diagnostic = Diagnostic::error(summary(doing, error), detail(doing, about, error));
     match argument(doing, about, error) {
-        Some(name) => diagnostic.at(Path::attribute(name)),
+        Some(name) => diagnostic.at(name),
         None => diagnostic,
     }
 }

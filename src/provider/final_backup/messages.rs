@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use super::model::{FinalBackup, id_of, is_skipped, lets_go, text};
+use super::model::{FinalBackup, id_of, is_skipped, lets_go};
 use crate::backup::{self, Backup, Doubt};
-use crate::plugin::{Diagnostic, Path};
+use crate::plugin::Diagnostic;
 use crate::provider::services::{by_name, import_block, importable, imported_by_name, no_such_instance};
 use crate::provider::times::age;
 
 fn instance(net: &FinalBackup) -> String {
-    format!("The instance {} of {}", text(&net.instance_id), text(&net.service))
+    format!("The instance {} of {}", net.instance_id.text(), net.service.text())
 }
 
 /// `, begun 2026-11-26T12:00:00Z (2 hours ago)`, as far as it is told.
@@ -25,7 +25,7 @@ fn begun(backup: &Backup, now: Timestamp) -> String {
 pub(super) fn not_found(net: &FinalBackup, named: &[String]) -> Diagnostic {
     let meant = by_name(named).map_or(String::new(), |meant| format!(" {meant}"));
     let undone = format!("Nothing was created.{meant}");
-    let mut said = no_such_instance(text(&net.service), text(&net.instance_id), text(&net.region), &undone);
+    let mut said = no_such_instance(net.service.text(), net.instance_id.text(), net.region.text(), &undone);
     said.detail.push_str(" A saved plan must be applied with the same ones.");
     said
 }
@@ -35,7 +35,7 @@ pub(super) fn replica(net: &FinalBackup) -> Diagnostic {
         "{} is a read replica, of which the service takes no backups. Nothing was created. Give the id of the primary instance.",
         instance(net)
     );
-    Diagnostic::error("Instance takes no manual backups", detail).at(Path::attribute("instance_id"))
+    Diagnostic::error("Instance takes no manual backups", detail).at("instance_id")
 }
 
 /// That it is not to be seen, and why that says nothing.
@@ -51,7 +51,7 @@ fn in_doubt(net: &FinalBackup, doubt: &Doubt) -> String {
         // As it is with an import.
         _ => "nothing says that it was ever in the project that the provider uses",
     };
-    format!("The cloud does not show the instance {} of {}, and {why}.", text(&net.instance_id), text(&net.service))
+    format!("The cloud does not show the instance {} of {}, and {why}.", net.instance_id.text(), net.service.text())
 }
 
 const CHECK: &str = "Check the account, the project and the region: `terraform-provider-huaweidb doctor` shows them. If the \
@@ -69,16 +69,16 @@ pub(super) fn unseen(net: &FinalBackup, doubt: &Doubt) -> Diagnostic {
 
 /// That the instance of the net to be imported is not to be seen. `named`: the ids of instances that have the id for a name.
 pub(super) fn not_imported(net: &FinalBackup, named: &[String]) -> Diagnostic {
-    let import_id = |id: &String| format!("{}@{}", id_of(text(&net.service), id), text(&net.region));
+    let import_id = |id: &String| format!("{}@{}", id_of(net.service.text(), id), net.region.text());
     let meant = match named {
         [] => String::new(),
-        ids => imported_by_name(text(&net.instance_id), &ids.iter().map(import_id).collect::<Vec<_>>()),
+        ids => imported_by_name(net.instance_id.text(), &ids.iter().map(import_id).collect::<Vec<_>>()),
     };
     let undone = format!(
         "Nothing was imported. {meant}Another region than the provider's is written behind the id, with an `@` before it, or as \
          `region` of the identity."
     );
-    no_such_instance(text(&net.service), text(&net.instance_id), text(&net.region), &undone)
+    no_such_instance(net.service.text(), net.instance_id.text(), net.region.text(), &undone)
 }
 
 const FORGET: &str = "forget it with `terraform state rm` and the resource's address";
@@ -87,7 +87,7 @@ const FORGET: &str = "forget it with `terraform state rm` and the resource's add
 /// net as the state has it.
 fn before(net: &FinalBackup, change: &str, replaced: bool) -> String {
     if replaced {
-        let old = text(&net.instance_id);
+        let old = net.instance_id.text();
         format!(
             "apply `{change}` alone first, with `instance_id = \"{old}\"` written out, since a replacement goes by what the state has"
         )
@@ -102,7 +102,7 @@ pub(super) fn nothing_left(net: &FinalBackup) -> Diagnostic {
          Backups that the instance had may still be in the cloud: look with the data source `huaweidb_backups`.",
         instance(net)
     );
-    Diagnostic::warning("No final backup: the instance is gone", detail).at(Path::attribute("on_missing_instance"))
+    Diagnostic::warning("No final backup: the instance is gone", detail).at("on_missing_instance")
 }
 
 /// What lets a net go whose instance is gone.
@@ -116,22 +116,21 @@ pub(super) fn missing(net: &FinalBackup) -> Diagnostic {
         before(net, LET_GO, false),
         before(net, LET_GO, true),
     );
-    Diagnostic::error("Final backup was not taken: the instance is gone", detail)
-        .at(Path::attribute("on_missing_instance"))
+    Diagnostic::error("Final backup was not taken: the instance is gone", detail).at("on_missing_instance")
 }
 
 pub(super) fn skipped(net: &FinalBackup) -> Diagnostic {
     let mut detail =
-        format!("`skip` is true, so no final backup of the instance {} was taken.", text(&net.instance_id));
+        format!("`skip` is true, so no final backup of the instance {} was taken.", net.instance_id.text());
     if let Some(id) = net.last_backup_id.as_str() {
         let _ = write!(
             detail,
             " An earlier destroy began the backup {id}. It was not awaited, is in no state any more and keeps costing money. To manage it, \
              import it as {}.",
-            importable(text(&net.service), text(&net.region), text(&net.instance_id), id),
+            importable(net.service.text(), net.region.text(), net.instance_id.text(), id),
         );
     }
-    Diagnostic::warning("No final backup was taken", detail).at(Path::attribute("skip"))
+    Diagnostic::warning("No final backup was taken", detail).at("skip")
 }
 
 pub(super) fn taken(net: &FinalBackup, backup: &Backup, now: Timestamp) -> Diagnostic {
@@ -139,10 +138,10 @@ pub(super) fn taken(net: &FinalBackup, backup: &Backup, now: Timestamp) -> Diagn
         "The backup {:?} ({}) of the instance {} is COMPLETED{}. It is in no state and keeps costing money. {} To manage it:\n\n{}",
         backup.name,
         backup.id,
-        text(&net.instance_id),
+        net.instance_id.text(),
         begun(backup, now),
-        afterwards(text(&net.service)),
-        import_block(text(&net.service), text(&net.region), backup),
+        afterwards(net.service.text()),
+        import_block(net.service.text(), net.region.text(), backup),
     );
     Diagnostic::warning("Final backup was taken", detail)
 }
@@ -157,7 +156,7 @@ fn afterwards(service: &str) -> &'static str {
 }
 
 pub(super) fn taken_twice(net: &FinalBackup, backup: &Backup, twin: &str) -> Diagnostic {
-    let id = |id: &str| importable(text(&net.service), text(&net.region), text(&net.instance_id), id);
+    let id = |id: &str| importable(net.service.text(), net.region.text(), net.instance_id.text(), id);
     let detail = format!(
         "The answer to the first request was lost, or its run was killed, so that it was sent again, and both were carried out: {} and {twin} have the name {:?}. Delete one of them in the console, or import both as {} and {}.",
         backup.id,
@@ -185,8 +184,8 @@ pub(super) fn planned_without_instance(
     }
     let gone = format!(
         "The cloud does not show the instance {} of {} any more. If it is really gone,",
-        text(&net.instance_id),
-        text(&net.service)
+        net.instance_id.text(),
+        net.service.text()
     );
     let said = if lets_go(net) {
         let detail = format!(
@@ -201,7 +200,7 @@ pub(super) fn planned_without_instance(
         );
         Diagnostic::warning("Destroy will fail: the instance is gone", detail)
     };
-    said.at(Path::attribute("on_missing_instance"))
+    said.at("on_missing_instance")
 }
 
 /// What a plan says that destroys a net; with the newest completed backup, if there is one, as far as the cloud told.
@@ -209,18 +208,18 @@ pub(super) fn planned(net: &FinalBackup, newest: Option<&[Backup]>, now: Timesta
     if is_skipped(net) {
         let detail = format!(
             "`skip` is true, so the destroy takes no backup of the instance {}.{} To take one, {}.",
-            text(&net.instance_id),
+            net.instance_id.text(),
             in_words(newest, now),
             before(net, "skip = false", replaced),
         );
-        return Diagnostic::warning("No final backup will be taken", detail).at(Path::attribute("skip"));
+        return Diagnostic::warning("No final backup will be taken", detail).at("skip");
     }
     if let Some(id) = net.last_backup_id.as_str() {
         let detail = format!(
             "An earlier destroy of this resource has begun the backup {id} of the instance {}. If that runs, or has completed a short time \
              ago, the destroy takes no other one; if it failed, is gone or is old, the destroy takes another. It waits until the one that \
              counts is COMPLETED, and ends with an error if that cannot be: then nothing that this resource depends on is destroyed.{}",
-            text(&net.instance_id),
+            net.instance_id.text(),
             in_words(newest, now),
         );
         return Diagnostic::warning("A final backup was begun, and the destroy goes on with it", detail);
@@ -228,7 +227,7 @@ pub(super) fn planned(net: &FinalBackup, newest: Option<&[Backup]>, now: Timesta
     let detail = format!(
         "The destroy takes a final backup of the instance {}, waits until it is COMPLETED, and ends with an error if that cannot be: \
          then nothing that this resource depends on is destroyed.{}",
-        text(&net.instance_id),
+        net.instance_id.text(),
         in_words(newest, now),
     );
     Diagnostic::warning("A final backup will be taken", detail)

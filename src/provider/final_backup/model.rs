@@ -23,11 +23,6 @@ pub(super) const ALLOW: &str = "allow";
 /// What a destroy does where the instance is gone: it fails.
 pub(super) const REFUSE: &str = "refuse";
 
-/// A text, empty where there is none.
-pub(super) fn text(value: &Attr<String>) -> &str {
-    value.as_str().unwrap_or_default()
-}
-
 /// Whether its destroy takes no backup.
 pub(super) fn is_skipped(net: &FinalBackup) -> bool {
     net.skip.known() == Some(&true)
@@ -45,5 +40,5 @@ pub(super) fn id_of(service: &str, instance_id: &str) -> String {
 
 /// What an error is about: the backup under way.
 pub(super) fn about<'a>(net: &'a FinalBackup, name: Option<&'a str>) -> About<'a> {
-    About { service: text(&net.service), id: net.last_backup_id.as_str(), name, region: text(&net.region) }
+    About { service: net.service.text(), id: net.last_backup_id.as_str(), name, region: net.region.text() }
 }

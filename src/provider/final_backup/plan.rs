@@ -18,18 +18,12 @@ pub(super) async fn create(client: &Backups, planning: &mut Planning<FinalBackup
         return;
     }
     let client = client::regional(client, &planning.planned.region);
-    if let Some(notes) = &planning.notes
-        && let Some(error) = place::changed(&client, notes).await
-    {
-        return planning.diagnostics.push(error);
+    match place::looked_at(&client, planning.notes.as_ref()).await {
+        Ok(unasked) => planning.diagnostics.extend(unasked),
+        Err(error) => return planning.diagnostics.push(error),
     }
     // Right before the apply, the create itself asks.
     if client.has_preflight() && !planning.notes.as_ref().is_some_and(place::is_noted) {
-        match place::nowhere(&client).await {
-            Ok(None) => {}
-            Ok(Some(error)) => return planning.diagnostics.push(error),
-            Err(why) => planning.diagnostics.extend(why.as_ref().map(unasked)),
-        }
         let met = met(&client, &planning.planned, planning.notes.as_mut()).await;
         planning.diagnostics.extend(met);
     }

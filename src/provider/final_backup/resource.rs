@@ -1,6 +1,6 @@
 //! What the resource does: create, read, update, delete, import.
 
-use super::model::{FinalBackup, about, id_of, is_skipped, lets_go, text};
+use super::model::{FinalBackup, about, id_of, is_skipped, lets_go};
 use super::taking::{self, NetOutcome};
 use super::{memory, messages, plan, schema};
 use crate::backup::{self, Backups, Instance, Service};
@@ -55,7 +55,7 @@ impl Resource<Backups> for FinalBackupResource {
         let service = services::required(&planned.service)?;
         let client = client::at_home(client, &mut planned.region);
         let context = context(life);
-        let instance_id = text(&planned.instance_id);
+        let instance_id = planned.instance_id.text();
         let searched = |error: &backup::Error| explain(Doing::Search, about(&planned, None), error);
         let project_id = client.project_id(&context).await.map_err(|error| searched(&error))?;
         let found = client.of(&context, service).instance(instance_id, Some(&project_id)).await;
@@ -64,7 +64,7 @@ impl Resource<Backups> for FinalBackupResource {
             return Err(messages::replica(&planned).into());
         }
         memory::made(&mut life.private, &project_id);
-        planned.id = Attr::Known(id_of(text(&planned.service), instance_id));
+        planned.id = Attr::Known(id_of(planned.service.text(), instance_id));
         planned.last_backup_id = Attr::Null;
         Ok(planned)
     }
@@ -145,8 +145,8 @@ impl Resource<Backups> for FinalBackupResource {
     }
 
     fn import_identity(&self, identity: FinalBackup) -> Result<FinalBackup, Diagnostics> {
-        let id = id_of(text(&identity.service), text(&identity.instance_id));
-        let region = text(&identity.region);
+        let id = id_of(identity.service.text(), identity.instance_id.text());
+        let region = identity.region.text();
         self.import(&if region.is_empty() { id } else { format!("{id}@{region}") })
     }
 
@@ -174,7 +174,7 @@ async fn instance(
     doing: Doing,
 ) -> Result<Option<Instance>, Diagnostics> {
     let project_id = memory::project_id(&life.private);
-    match client.of(&context(life), service).instance(text(&net.instance_id), project_id).await {
+    match client.of(&context(life), service).instance(net.instance_id.text(), project_id).await {
         Err(backup::Error::Doubtful { .. }) if doing == Doing::Search => {
             let named = services::named(client, service, &net.instance_id).await;
             Err(messages::not_imported(net, &named).into())

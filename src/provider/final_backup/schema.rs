@@ -69,10 +69,22 @@ pub(super) fn schema() -> Schema {
 
 /// Checks that span several arguments.
 pub(super) fn validate(config: &FinalBackup) -> Diagnostics {
-    let mut found = Diagnostics::new();
-    let service = config.service.known().and_then(|key| backup::named(key));
-    if let (Some(service), Some(id)) = (service, config.instance_id.known()) {
-        found.extend(services::foreign_suffix(service, id));
+    let service = config.service.as_str().and_then(backup::named);
+    service.and_then(|service| services::foreign_suffix(service, "instance_id", &config.instance_id)).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_services_instance_is_told_where_it_is_written() {
+        let config = FinalBackup {
+            service: "rds".into(),
+            instance_id: "a89dab5e39394eccbdb77b19d57b0180in02".into(),
+            ..FinalBackup::default()
+        };
+        let said = validate(&config).into_iter().map(|one| one.path).collect::<Vec<_>>();
+        assert_eq!(said, [Some("instance_id".into())]);
     }
-    found
 }

@@ -8,7 +8,7 @@
 use jiff::Timestamp;
 
 use super::attempt::{self, Moment, Next};
-use super::model::{FinalBackup, about, text};
+use super::model::{FinalBackup, about};
 use super::{memory, messages};
 use crate::backup::{
     self, Backup, BackupRef, Backups, Certainty, Filter, NameOrigin, NewBackup, Service, Started, Verdict,
@@ -102,7 +102,7 @@ impl Taking<'_> {
     /// The backups of this net, as its instance's list shows them.
     async fn listed(&self, life: &Life<FinalBackup>) -> Result<Vec<Backup>, Diagnostics> {
         let filter = Filter {
-            instance_id: Some(text(&self.net.instance_id).to_owned()),
+            instance_id: Some(self.net.instance_id.text().to_owned()),
             kind: Some("manual".to_owned()),
             ..Filter::default()
         };
@@ -120,7 +120,7 @@ impl Taking<'_> {
     async fn found(&mut self, life: &mut Life<FinalBackup>) -> Result<(Vec<Backup>, u32), Diagnostics> {
         let mut found = self.listed(life).await?;
         let Some(last) = self.net.last_backup_id.as_str() else { return Ok((found, 0)) };
-        let last = memory::begun_last(&life.private, last, text(&self.net.instance_id));
+        let last = memory::begun_last(&life.private, last, self.net.instance_id.text());
         let is_it = |backup: &Backup| backup.id == last.id || last.name.as_ref() == Some(&backup.name);
         if found.iter().any(is_it) {
             return Ok((found, 0));
@@ -151,7 +151,7 @@ impl Taking<'_> {
     /// One that runs already.
     fn resumed(&self, backup: &Backup, life: &Life<FinalBackup>) -> Started {
         let reference = match self.net.last_backup_id.as_str() {
-            Some(id) if id == backup.id => memory::begun_last(&life.private, id, text(&self.net.instance_id)),
+            Some(id) if id == backup.id => memory::begun_last(&life.private, id, self.net.instance_id.text()),
             _ => BackupRef::from(backup),
         };
         Started::from(reference)
@@ -161,8 +161,8 @@ impl Taking<'_> {
     async fn begun(&mut self, number: u32, life: &Life<FinalBackup>) -> Result<Opening, Diagnostics> {
         let again = self.again.take().filter(|name| attempt::number(name, &self.digits) == Some(number));
         let want = NewBackup {
-            instance_id: text(&self.net.instance_id).to_owned(),
-            name: again.unwrap_or_else(|| attempt::name(text(&self.net.name_prefix), &self.digits, number)),
+            instance_id: self.net.instance_id.text().to_owned(),
+            name: again.unwrap_or_else(|| attempt::name(self.net.name_prefix.text(), &self.digits, number)),
             description: self.net.description.known().filter(|text| !text.is_empty()).cloned(),
             name_origin: NameOrigin::Kept,
             ..NewBackup::default()
@@ -227,7 +227,7 @@ impl Taking<'_> {
     /// Says so if two have the name: a create that had an unclear moment, or was killed before its answer, was carried out too.
     async fn twins(&self, completed: &Backup, life: &mut Life<FinalBackup>) {
         let want = NewBackup {
-            instance_id: text(&self.net.instance_id).to_owned(),
+            instance_id: self.net.instance_id.text().to_owned(),
             name: completed.name.clone(),
             ..NewBackup::default()
         };

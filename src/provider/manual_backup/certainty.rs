@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::messages::label;
 use super::model::ManualBackup;
 use crate::backup::{Backup, Backups, Certainty, NewBackup, Progress, Service, Started, Status, naming};
-use crate::plugin::{Attr, Diagnostic, Life, Path};
+use crate::plugin::{Diagnostic, Life};
 use crate::provider::client::context;
 use crate::provider::services::importable;
 
@@ -93,14 +93,13 @@ fn taken_twice(service: &str, region: &str, want: &NewBackup, id: &str, twin: &s
 
 /// That the name which a plan chose is taken.
 pub(super) fn applied_before(planned: &ManualBackup, existing: Option<&Backup>) -> Diagnostic {
-    let text = |value: &Attr<String>| value.known().cloned().unwrap_or_default();
-    let (service, region, name) = (text(&planned.service), text(&planned.region), text(&planned.name));
+    let (service, region, name) = (planned.service.text(), planned.region.text(), planned.name.text());
     let (which, import) = match existing {
         Some(backup) => (
             format!("the backup {} ({}) has it already", backup.id, backup.status),
             format!(
                 "; if that backup is the one you want, import it as {}",
-                importable(&service, &region, &backup.instance_id, &backup.id)
+                importable(service, region, &backup.instance_id, &backup.id)
             ),
         ),
         None => ("a backup has it already".to_owned(), String::new()),
@@ -112,12 +111,12 @@ pub(super) fn applied_before(planned: &ManualBackup, existing: Option<&Backup>) 
              before, and the state of that run was lost. Make a new plan{import}."
         ),
     )
-    .at(Path::attribute("name_prefix"))
+    .at("name_prefix")
 }
 
 /// That what this very run has in its state has the name.
 pub(super) fn held_by_this_run(planned: &ManualBackup, holder: &Backup) -> Diagnostic {
-    let name = planned.name.known().map_or("", String::as_str);
+    let name = planned.name.text();
     Diagnostic::error(
         "Backup was not created: the name is taken",
         format!(
@@ -128,12 +127,12 @@ pub(super) fn held_by_this_run(planned: &ManualBackup, holder: &Backup) -> Diagn
             holder.id, holder.status
         ),
     )
-    .at(Path::attribute("name"))
+    .at("name")
 }
 
 /// That a backup without an answer was recognized, and by what.
 pub(super) fn compared(planned: &ManualBackup, id: &str) -> Diagnostic {
-    let name = planned.name.known().map_or("", String::as_str);
+    let name = planned.name.text();
     Diagnostic::warning(
         "Backup was recognized by comparison",
         format!(
@@ -142,7 +141,7 @@ pub(super) fn compared(planned: &ManualBackup, id: &str) -> Diagnostic {
              `name`: a random name leaves no doubt."
         ),
     )
-    .at(Path::attribute("name"))
+    .at("name")
 }
 
 /// That a backup of the same prefix ran there.
@@ -155,14 +154,14 @@ pub(super) fn ran_already(planned: &ManualBackup, running: &Backup) -> Diagnosti
             running.name,
             running.id,
             importable(
-                planned.service.as_str().unwrap_or_default(),
-                planned.region.as_str().unwrap_or_default(),
+                planned.service.text(),
+                planned.region.text(),
                 &running.instance_id,
                 &running.id
             ),
         ),
     )
-    .at(Path::attribute("name_prefix"))
+    .at("name_prefix")
 }
 
 /// That the service made other words of the description.
@@ -173,7 +172,7 @@ pub(super) fn rewritten(state: &ManualBackup, backup: &Backup) -> Option<Diagnos
             "{} has the description {told:?} in the cloud, not {wanted:?}. The state keeps what is configured.",
             label(state)
         );
-        Diagnostic::warning("Description was changed by the service", detail).at(Path::attribute("description"))
+        Diagnostic::warning("Description was changed by the service", detail).at("description")
     })
 }
 
@@ -190,7 +189,7 @@ mod tests {
             instance_id: "i1in02".into(),
             name: "before-the-migration".into(),
             description: "taken  by hand".into(),
-            name_prefix: Attr::Known("before-".to_owned()),
+            name_prefix: "before-".into(),
             ..ManualBackup::default()
         };
         let record = Backup {

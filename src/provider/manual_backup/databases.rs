@@ -3,16 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::backup::{Backup, Choice, Database, Facts};
-use crate::plugin::{Attr, Attribute, Diagnostic, Diagnostics, NestedBlock, Path, Type, model};
+use crate::plugin::{Attr, Attribute, Diagnostic, Diagnostics, NestedBlock, Path, Type};
 use crate::provider::checks;
-
-model! {
-    /// One `databases` block.
-    pub(in crate::provider) struct DatabaseBlock {
-        pub(in crate::provider) name: Attr<String>,
-        pub(in crate::provider) tables: Attr<Vec<Attr<String>>>,
-    }
-}
+use crate::provider::fields::{self, DatabaseObject};
 
 /// The block's schema.
 pub(in crate::provider) fn block() -> NestedBlock {
@@ -31,7 +24,7 @@ pub(in crate::provider) fn block() -> NestedBlock {
 /// What a service cannot do with what is asked.
 pub(in crate::provider) fn check(
     facts: &Facts,
-    blocks: &Attr<Vec<DatabaseBlock>>,
+    blocks: &Attr<Vec<DatabaseObject>>,
     individually: &Attr<bool>,
 ) -> Diagnostics {
     let mut found = Diagnostics::new();
@@ -56,7 +49,7 @@ pub(in crate::provider) fn check(
             refuse(path, detail);
         } else if given.is_empty() && !blocks.is_unknown() {
             let detail = "`backup_database_individually` needs the databases: add `databases` blocks.";
-            found.push(Diagnostic::error("Missing argument", detail).at(path));
+            found.push(checks::missing("backup_database_individually", detail));
         }
     }
     let mut names = BTreeSet::new();
@@ -71,23 +64,20 @@ pub(in crate::provider) fn check(
 }
 
 /// The databases in the blocks.
-pub(in crate::provider) fn wanted(blocks: &Attr<Vec<DatabaseBlock>>) -> Vec<Database> {
+pub(in crate::provider) fn wanted(blocks: &Attr<Vec<DatabaseObject>>) -> Vec<Database> {
     let known = |tables: &Attr<Vec<Attr<String>>>| {
-        tables
-            .known()
-            .map_or_else(Vec::new, |tables| tables.iter().filter_map(|table| table.known().cloned()).collect())
+        tables.known().into_iter().flatten().filter_map(|table| table.known().cloned()).collect()
     };
     let database =
-        |block: &DatabaseBlock| Some(Database { name: block.name.known()?.clone(), tables: known(&block.tables) });
-    blocks.known().map_or_else(Vec::new, |blocks| blocks.iter().filter_map(database).collect())
+        |block: &DatabaseObject| Some(Database { name: block.name.known()?.clone(), tables: known(&block.tables) });
+    blocks.known().into_iter().flatten().filter_map(database).collect()
 }
 
 /// The blocks that would ask for such a backup.
-pub(super) fn of(backup: &Backup) -> Vec<DatabaseBlock> {
-    let tables = |one: &Database| match one.tables.as_slice() {
-        [] => Attr::Null,
-        tables => Attr::Known(tables.iter().cloned().map(Attr::Known).collect()),
-    };
-    let block = |one: &Database| DatabaseBlock { name: Attr::Known(one.name.clone()), tables: tables(one) };
-    backup.more.databases.iter().map(block).collect()
+pub(super) fn of(backup: &Backup) -> Vec<DatabaseObject> {
+    let mut found = fields::databases(&backup.more.databases);
+    for one in found.iter_mut().filter(|one| one.tables.known().is_none_or(Vec::is_empty)) {
+        one.tables = Attr::Null;
+    }
+    found
 }

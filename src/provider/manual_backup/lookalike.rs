@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::messages::label;
-use super::model::{ManualBackup, is_retained};
-use super::removal::refused;
-use crate::backup::{Backups, Intent, Status};
+use super::model::ManualBackup;
+use super::removal::is_lost;
+use crate::backup::{Backups, Intent};
 use crate::plugin::Diagnostic;
 
 /// The completed backups of one run for which nothing is planned yet, by id, and whether what took each did not end well.
@@ -18,8 +18,7 @@ impl Unplanned {
     /// The state has that backup.
     pub(super) fn read(&self, state: &ManualBackup, unfinished: bool) {
         let Some(id) = state.id.as_str() else { return };
-        // Of what is protected, the deletion itself is refused.
-        if state.status.as_str() == Some(Status::Completed.word()) && !is_retained(state) && refused(state).is_none() {
+        if is_lost(state) {
             let mut known = self.known();
             // Not everybody who reads it knows how its create ended.
             let unfinished = unfinished || known.get(id).is_some_and(|(_, unfinished)| *unfinished);
@@ -60,7 +59,7 @@ impl Unplanned {
 fn is_alike(state: &ManualBackup, planned: &ManualBackup) -> bool {
     let text = |one: &ManualBackup| {
         let name = if planned.name_prefix.is_set() { &one.name_prefix } else { &one.name };
-        [&one.service, &one.region, &one.instance_id, name].map(|value| value.as_str().unwrap_or_default().to_owned())
+        [&one.service, &one.region, &one.instance_id, name].map(|value| value.text().to_owned())
     };
     state.name_prefix.is_set() == planned.name_prefix.is_set() && text(state) == text(planned)
 }

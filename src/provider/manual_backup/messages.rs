@@ -2,7 +2,7 @@
 
 use super::model::ManualBackup;
 use crate::backup::{Backup, Doubt, Status};
-use crate::plugin::{Attr, Diagnostic, Path};
+use crate::plugin::Diagnostic;
 use crate::provider::services::{importable, imported_by_name, other_service};
 
 pub(super) fn label(state: &ManualBackup) -> String {
@@ -15,8 +15,7 @@ pub(super) fn label(state: &ManualBackup) -> String {
 
 /// Its import id as a backup of that instance.
 pub(super) fn import_id(state: &ManualBackup, instance_id: &str) -> String {
-    let text = |value: &Attr<String>| value.known().cloned().unwrap_or_default();
-    importable(&text(&state.service), &text(&state.region), instance_id, &text(&state.id))
+    importable(state.service.text(), state.region.text(), instance_id, state.id.text())
 }
 
 pub(super) fn unusable(prior: &ManualBackup, status: &Status) -> Diagnostic {
@@ -59,10 +58,10 @@ pub(super) fn retained(state: &ManualBackup) -> Diagnostic {
             "{} leaves the state, but stays in the cloud and keeps costing money, because `on_destroy` is \"retain\". Delete \
              it in the console, or import it again as {}.",
             label(state),
-            import_id(state, state.instance_id.as_str().unwrap_or_default()),
+            import_id(state, state.instance_id.text()),
         ),
     )
-    .at(Path::attribute("on_destroy"))
+    .at("on_destroy")
 }
 
 pub(super) fn interrupted(state: &ManualBackup) -> Diagnostic {
@@ -102,34 +101,32 @@ pub(super) fn automatic(state: &ManualBackup, backup: &Backup) -> Option<Diagnos
 
 /// That the imported backup is another instance's.
 pub(super) fn another_instances(state: &ManualBackup, backup: &Backup) -> Diagnostic {
-    let text = |value: &Attr<String>| value.known().cloned().unwrap_or_default();
     let detail = format!(
         "{} is not a backup of the instance {}, but of {}. Nothing was changed. Import it as {}.",
         label(state),
-        text(&state.instance_id),
+        state.instance_id.text(),
         backup.instance_id,
         import_id(state, &backup.instance_id)
     );
-    not_imported(detail).at(Path::attribute("instance_id"))
+    not_imported(detail).at("instance_id")
 }
 
 /// That the backup to be imported is not to be seen; `doubt` is why that proves nothing. `named` are the instances that are called
 /// what is given as an instance's id.
 pub(super) fn not_there(state: &ManualBackup, doubt: Option<&Doubt>, named: &[String]) -> Diagnostic {
-    let text = |value: &Attr<String>| value.known().cloned().unwrap_or_default();
-    let (service, instance_id, id) = (text(&state.service), text(&state.instance_id), text(&state.id));
+    let (service, instance_id, id) = (state.service.text(), state.instance_id.text(), state.id.text());
     let of = if instance_id.is_empty() { String::new() } else { format!(" of the instance {instance_id}") };
     let also = if doubt == Some(&Doubt::ProjectUnknown) { ", nor that instance" } else { "" };
     let at = if instance_id.is_empty() { format!("{service}/{id}") } else { format!("{service}/{instance_id}/{id}") };
     let meant = match named {
-        [] => other_service(&service, &instance_id),
-        ids => imported_by_name(&instance_id, &ids.iter().map(|id| import_id(state, id)).collect::<Vec<_>>()),
+        [] => other_service(service, instance_id),
+        ids => imported_by_name(instance_id, &ids.iter().map(|id| import_id(state, id)).collect::<Vec<_>>()),
     };
     let detail = format!(
         "In {}, in the project that the provider uses, `{service}` does not show the backup {id}{of}{also}. Nothing was \
          imported.\n\n{meant}Check the service, the ids, the region and the project; `terraform-provider-huaweidb doctor` shows the \
          project. Another region than the provider's is written behind the id, as in `{at}@eu-nl`, or as `region` of the identity.",
-        text(&state.region),
+        state.region.text(),
     );
     not_imported(detail)
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::databases::{self, DatabaseBlock};
+use super::databases;
 use super::memory;
 use crate::backup::{Backup, BackupRef, BegunBackup, NameOrigin, NewBackup, Status};
 use crate::plugin::{Attr, Private, model};
 use crate::provider::explain::About;
-use crate::provider::fields::{self, DatastoreObject};
+use crate::provider::fields::{self, DatabaseObject, DatastoreObject};
 
 model! {
     /// One manual backup.
@@ -19,7 +19,7 @@ model! {
         pub(in crate::provider) name_prefix: Attr<String>,
         pub(in crate::provider) description: Attr<String>,
         pub(in crate::provider) triggers: Attr<BTreeMap<String, Attr<String>>>,
-        pub(in crate::provider) databases: Attr<Vec<DatabaseBlock>>,
+        pub(in crate::provider) databases: Attr<Vec<DatabaseObject>>,
         pub(in crate::provider) backup_database_individually: Attr<bool>,
         pub(in crate::provider) wait_for_completion: Attr<bool>,
         pub(in crate::provider) on_destroy: Attr<String>,
@@ -55,11 +55,10 @@ pub(in crate::provider) fn untouched() -> ManualBackup {
 
 /// What to ask for.
 pub(super) fn wanted(planned: &ManualBackup, name_origin: NameOrigin) -> NewBackup {
-    let text = |value: &Attr<String>| value.known().cloned().unwrap_or_default();
     NewBackup {
         name_origin,
-        instance_id: text(&planned.instance_id),
-        name: text(&planned.name),
+        instance_id: planned.instance_id.text().to_owned(),
+        name: planned.name.text().to_owned(),
         description: planned.description.known().filter(|text| !text.is_empty()).cloned(),
         databases: databases::wanted(&planned.databases),
         individually: planned.backup_database_individually == Attr::Known(true),
@@ -85,34 +84,29 @@ pub(super) fn reference(state: &ManualBackup, private: &Private) -> BackupRef {
 
 pub(super) fn about(state: &ManualBackup) -> About<'_> {
     About {
-        service: state.service.known().map_or("", String::as_str),
+        service: state.service.text(),
         id: state.id.known().map(String::as_str),
         name: state.name.known().map(String::as_str),
-        region: state.region.as_str().unwrap_or_default(),
+        region: state.region.text(),
     }
 }
 
 /// What the cloud says now, over what was known. What a service does not tell stays as it was.
 pub(super) fn filled(mut state: ManualBackup, backup: &Backup) -> ManualBackup {
-    fn keep<T: Clone>(old: &mut Attr<T>, new: Attr<T>) {
-        if matches!(new, Attr::Known(_)) {
-            *old = new;
-        }
-    }
     state.id = Attr::Known(backup.id.clone());
-    keep(&mut state.instance_id, fields::text(Some(&backup.instance_id)));
-    keep(&mut state.name, fields::text(Some(&backup.name)));
+    state.instance_id = fields::text(Some(&backup.instance_id)).or(state.instance_id);
+    state.name = fields::text(Some(&backup.name)).or(state.name);
     // What was configured stays, whatever the service made of it.
     if state.description.known().is_none_or(String::is_empty) {
-        keep(&mut state.description, fields::text(backup.description.as_ref()));
+        state.description = fields::text(backup.description.as_ref()).or(state.description);
     }
     state.status = Attr::Known(backup.status.to_string());
-    keep(&mut state.r#type, fields::text(backup.kind.as_ref()));
-    keep(&mut state.instance_name, fields::text(backup.instance_name.as_ref()));
-    keep(&mut state.datastore, fields::datastore(backup.datastore.as_ref()));
-    keep(&mut state.begin_time, fields::time(backup.begin));
+    state.r#type = fields::text(backup.kind.as_ref()).or(state.r#type);
+    state.instance_name = fields::text(backup.instance_name.as_ref()).or(state.instance_name);
+    state.datastore = fields::datastore(backup.datastore.as_ref()).or(state.datastore);
+    state.begin_time = fields::time(backup.begin).or(state.begin_time);
     state.end_time = fields::time(backup.end);
-    state.size_bytes = fields::size(backup);
+    state.size_bytes = fields::count(backup.size_bytes);
     state
 }
 

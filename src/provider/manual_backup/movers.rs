@@ -6,15 +6,14 @@
 
 use serde_json::Value as Json;
 
-use super::databases;
 use super::model::{ManualBackup, untouched};
 use crate::backup::{self, Status};
 use crate::plugin::{Attr, Diagnostics, Source, Stored};
-use crate::provider::fields::{self, DatastoreObject};
+use crate::provider::fields::{self, DatabaseObject, DatastoreObject};
 
 /// A resource type whose objects can be taken over.
 struct Mover {
-    provider: &'static str,
+    /// Begins with the name of its provider.
     type_name: &'static str,
     service: &'static str,
     /// Bytes in the unit of its `size`.
@@ -24,31 +23,28 @@ struct Mover {
 const KB: f64 = 1024.0;
 const MB: f64 = 1024.0 * 1024.0;
 
-const fn from_huawei(type_name: &'static str, service: &'static str, unit: f64) -> Mover {
-    Mover { provider: "huaweicloud", type_name, service, unit }
-}
-
-const fn from_otc(type_name: &'static str, service: &'static str, unit: f64) -> Mover {
-    Mover { provider: "opentelekomcloud", type_name, service, unit }
+const fn from(type_name: &'static str, service: &'static str, unit: f64) -> Mover {
+    Mover { type_name, service, unit }
 }
 
 /// All of them.
 const MOVERS: &[Mover] = &[
-    from_huawei("huaweicloud_dds_backup", "dds", KB),
-    from_huawei("huaweicloud_geminidb_backup", "geminidb", KB),
-    from_huawei("huaweicloud_gaussdb_backup", "gaussdb", MB),
-    from_huawei("huaweicloud_gaussdb_opengauss_backup", "gaussdb", MB),
-    from_huawei("huaweicloud_taurusdb_backup", "taurusdb", MB),
-    from_huawei("huaweicloud_gaussdb_mysql_backup", "taurusdb", MB),
-    from_huawei("huaweicloud_rds_backup", "rds", KB),
-    from_otc("opentelekomcloud_dds_backup_v3", "dds", KB),
-    from_otc("opentelekomcloud_rds_backup_v3", "rds", KB),
+    from("huaweicloud_dds_backup", "dds", KB),
+    from("huaweicloud_geminidb_backup", "geminidb", KB),
+    from("huaweicloud_gaussdb_backup", "gaussdb", MB),
+    from("huaweicloud_gaussdb_opengauss_backup", "gaussdb", MB),
+    from("huaweicloud_taurusdb_backup", "taurusdb", MB),
+    from("huaweicloud_gaussdb_mysql_backup", "taurusdb", MB),
+    from("huaweicloud_rds_backup", "rds", KB),
+    from("opentelekomcloud_dds_backup_v3", "dds", KB),
+    from("opentelekomcloud_rds_backup_v3", "rds", KB),
 ];
 
 /// The object as this provider's resource would have it.
 pub(super) fn moved(source: &Source<'_>) -> Result<ManualBackup, Diagnostics> {
     // Which registry or mirror the other provider came from says nothing.
-    let mover = MOVERS.iter().find(|one| one.type_name == source.type_name && one.provider == source.provider());
+    let of_its_own = || source.type_name.split('_').next() == Some(source.provider());
+    let mover = MOVERS.iter().find(|one| one.type_name == source.type_name && of_its_own());
     let Some(mover) = mover else {
         let can = MOVERS.iter().map(|one| one.type_name).collect::<Vec<_>>().join(", ");
         return Err(source.refused(&format!("only manual backups can; the types that hold them are {can}")));
@@ -119,12 +115,12 @@ fn datastore(attributes: &Stored) -> Attr<DatastoreObject> {
 }
 
 /// Objects with a name, or names.
-fn databases(attributes: &Stored) -> Vec<databases::DatabaseBlock> {
+fn databases(attributes: &Stored) -> Vec<DatabaseObject> {
     let list = attributes.get("databases").and_then(Json::as_array).into_iter().flatten();
     let names = list.filter_map(|one| match one {
         Json::Object(one) => text(one, "name"),
         Json::String(name) => Some(name.clone()),
         _ => None,
     });
-    names.map(|name| databases::DatabaseBlock { name: Attr::Known(name), tables: Attr::Null }).collect()
+    names.map(|name| DatabaseObject { name: Attr::Known(name), tables: Attr::Null }).collect()
 }

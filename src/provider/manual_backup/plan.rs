@@ -9,7 +9,7 @@ use crate::backup::{self, Backups, Service, Standing, Status, naming};
 use crate::plugin::{Attr, Diagnostic, Path, Planning, Private};
 use crate::provider::actions::pruned;
 use crate::provider::client;
-use crate::provider::explain::{Doing, explain, unasked};
+use crate::provider::explain::{Doing, explain};
 use crate::provider::place;
 
 /// Adjusts a create or update plan.
@@ -35,7 +35,7 @@ pub(super) async fn plan(client: Option<&Backups>, planning: &mut Planning<Manua
     let planned = &mut planning.planned;
     if let (Some(client), Some(id)) = (client, prior.id.as_str()) {
         let client = client::regional(client, &planned.region);
-        let place = [&prior.service, &prior.instance_id].map(|known| known.known().cloned().unwrap_or_default());
+        let place = [&prior.service, &prior.instance_id].map(|known| known.text().to_owned());
         let [service, instance_id] = place;
         let backup =
             Standing { place: [service, client.region().to_owned(), instance_id], name: prior.name.known().cloned() };
@@ -100,17 +100,9 @@ async fn create(client: Option<&Backups>, planning: &mut Planning<ManualBackup>)
         if let Some(error) = elsewhere(&client, &planning.planned) {
             return planning.diagnostics.push(error);
         }
-        if let Some(notes) = &planning.notes
-            && let Some(error) = place::changed(&client, notes).await
-        {
-            return planning.diagnostics.push(error);
-        }
-        if !planning.notes.as_ref().is_some_and(place::is_noted) {
-            match place::nowhere(&client).await {
-                Ok(None) => {}
-                Ok(Some(error)) => return planning.diagnostics.push(error),
-                Err(why) => planning.diagnostics.extend(why.as_ref().map(unasked)),
-            }
+        match place::looked_at(&client, planning.notes.as_ref()).await {
+            Ok(unasked) => planning.diagnostics.extend(unasked),
+            Err(error) => return planning.diagnostics.push(error),
         }
         let replaced = memory::id(&planning.private);
         if let Some(id) = replaced {
@@ -153,7 +145,7 @@ fn name_ahead(planned: &mut ManualBackup, notes: &mut Private) {
 fn elsewhere(client: &Backups, planned: &ManualBackup) -> Option<Diagnostic> {
     let service = planned.region.known().and(planned.service.as_str()).and_then(backup::named)?;
     let error = client.check_region(service).err()?;
-    Some(explain(Doing::Create, about(planned), &error).at(Path::attribute("region")))
+    Some(explain(Doing::Create, about(planned), &error).at("region"))
 }
 
 /// A plan that goes on waiting: what the end of the backup will tell is not known yet.

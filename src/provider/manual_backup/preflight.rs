@@ -75,10 +75,6 @@ pub(super) fn with_the_way_around(mut said: Diagnostic) -> Diagnostic {
     said
 }
 
-fn at_instance(diagnostic: Diagnostic) -> Diagnostic {
-    diagnostic.at(Path::attribute("instance_id"))
-}
-
 fn called(instance: &Instance) -> String {
     format!("The instance {:?} ({})", instance.name, instance.id)
 }
@@ -89,14 +85,9 @@ fn absent(client: &Backups, service: &'static dyn Service, instance_id: &str, na
          `huaweidb_instances` lists what is there. If the credentials may use what they may not see, set `preflight = false` in the provider block."
             .to_owned()
     });
-    at_instance(Diagnostic::error(
-        "Instance was not found",
-        format!(
-            "{} shows no instance with the id {instance_id:?} in the region {}. {meant}",
-            service.facts().title,
-            client.region()
-        ),
-    ))
+    let (title, region) = (service.facts().title, client.region());
+    let detail = format!("{title} shows no instance with the id {instance_id:?} in the region {region}. {meant}");
+    Diagnostic::error("Instance was not found", detail).at("instance_id")
 }
 
 /// What is wrong with the instance, whatever is asked of it.
@@ -109,7 +100,7 @@ fn unfit(service: &'static dyn Service, instance: &Instance) -> Option<Diagnosti
         return None;
     };
     let detail = format!("{} {why}.", called(instance));
-    Some(at_instance(Diagnostic::error("Instance takes no manual backups", detail)))
+    Some(Diagnostic::error("Instance takes no manual backups", detail).at("instance_id"))
 }
 
 /// What of the arguments does not fit the engine.
@@ -143,7 +134,7 @@ fn running(instance: &Instance, backup: &Backup) -> Diagnostic {
         "The backup {:?} ({}) runs on it. The new one is begun when that has ended, as long as `timeouts.create` allows.",
         backup.name, backup.id
     );
-    at_instance(Diagnostic::warning("Instance is busy", format!("{} is busy. {detail}", called(instance))))
+    Diagnostic::warning("Instance is busy", format!("{} is busy. {detail}", called(instance))).at("instance_id")
 }
 
 fn busy(instance: &Instance) -> Diagnostic {
@@ -152,7 +143,7 @@ fn busy(instance: &Instance) -> Diagnostic {
         called(instance),
         instance.status
     );
-    at_instance(Diagnostic::warning("Instance is busy", detail))
+    Diagnostic::warning("Instance is busy", detail).at("instance_id")
 }
 
 fn leaves(holder: &Backup) -> Diagnostic {
@@ -164,7 +155,7 @@ fn leaves(holder: &Backup) -> Diagnostic {
         holder.name,
         moved("If the resource only has another address now, this keeps its backup")
     );
-    Diagnostic::warning("Backup of the same name is deleted first", detail).at(Path::attribute("name"))
+    Diagnostic::warning("Backup of the same name is deleted first", detail).at("name")
 }
 
 /// That two new backups of one run have the same name.
@@ -173,7 +164,7 @@ fn named_twice(name: &str, other: &str) -> Diagnostic {
         "Another new backup of this run, of the instance {other}, has the name {name:?} too, and names are unique. Give each its own, \
          or `name_prefix` in its place; with `count` or `for_each`, make the key a part of it."
     );
-    Diagnostic::error("Name is taken", detail).at(Path::attribute("name"))
+    Diagnostic::error("Name is taken", detail).at("name")
 }
 
 /// The block that keeps the backup of a resource at its new address.
@@ -193,7 +184,7 @@ fn forgotten(holder: &Backup) -> Diagnostic {
         holder.name,
         moved("If the resource only has another address now, this keeps its backup")
     );
-    Diagnostic::error("Name is taken", detail).at(Path::attribute("name"))
+    Diagnostic::error("Name is taken", detail).at("name")
 }
 
 /// That a backup keeps the name that the one in its place is to have, if it is only forgotten.
@@ -209,7 +200,7 @@ pub(super) fn keeps_its_name(prior: &ManualBackup, planned: &ManualBackup) -> Op
          new one another `name`, or `name_prefix` in its place.",
         label(prior)
     );
-    Some(Diagnostic::error("Name is taken", detail).at(Path::attribute("name")))
+    Some(Diagnostic::error("Name is taken", detail).at("name"))
 }
 
 fn taken(service: &'static dyn Service, region: &str, holder: &Backup) -> Diagnostic {
@@ -224,7 +215,7 @@ fn taken(service: &'static dyn Service, region: &str, holder: &Backup) -> Diagno
         holder.name,
         importable(key, region, &holder.instance_id, &holder.id)
     );
-    Diagnostic::error("Name is taken", detail).at(Path::attribute("name"))
+    Diagnostic::error("Name is taken", detail).at("name")
 }
 
 #[cfg(test)]

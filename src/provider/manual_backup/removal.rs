@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 use super::messages::label;
 use super::model::{ManualBackup, is_retained};
 use crate::backup::{self, Backups, Filter, Service, Status};
-use crate::plugin::{Diagnostic, Diagnostics, Path};
+use crate::plugin::{Diagnostic, Diagnostics};
 use crate::provider::client;
 use crate::provider::explain::unasked;
 use crate::provider::times::age;
@@ -163,27 +163,20 @@ impl Leaving {
             Some(id) => client.claims().leave(id),
             None => {}
         }
-        let loses = refused(prior).is_none() && is_lost(prior);
-        let last = loses && self.is_last(client, prior, &mut said).await;
+        let last = is_lost(prior) && self.is_last(client, prior, &mut said).await;
         said.extend(planned(prior, last));
         said
     }
 }
 
 /// What to say about a planned deletion, of the last completed one or another.
-pub(super) fn planned(prior: &ManualBackup, last: bool) -> Diagnostics {
-    let mut said = Diagnostics::new();
-    match refused(prior) {
-        Some(refusal) => said.push(refusal),
-        None if is_lost(prior) => said.push(deleted(prior, last, Timestamp::now())),
-        None => {}
-    }
-    said
+pub(super) fn planned(prior: &ManualBackup, last: bool) -> Option<Diagnostic> {
+    refused(prior).or_else(|| is_lost(prior).then(|| deleted(prior, last, Timestamp::now())))
 }
 
-/// Whether the deletion loses something of use.
-fn is_lost(prior: &ManualBackup) -> bool {
-    !is_retained(prior) && prior.status.as_str() == Some(Status::Completed.word())
+/// Whether a deletion is not refused, and loses something of use.
+pub(super) fn is_lost(prior: &ManualBackup) -> bool {
+    refused(prior).is_none() && !is_retained(prior) && prior.status.as_str() == Some(Status::Completed.word())
 }
 
 /// That a backup is protected, if it is. One that failed protects nothing, and one that is kept is not deleted.
@@ -197,7 +190,7 @@ pub(super) fn refused(state: &ManualBackup) -> Option<Diagnostic> {
          or replace it. To leave it in the cloud and only forget it, use `on_destroy = \"retain\"` in the same way.",
         label(state)
     );
-    Some(Diagnostic::error("Backup is protected from deletion", detail).at(Path::attribute("deletion_protection")))
+    Some(Diagnostic::error("Backup is protected from deletion", detail).at("deletion_protection"))
 }
 
 fn deleted(state: &ManualBackup, last: bool, now: Timestamp) -> Diagnostic {
@@ -212,7 +205,7 @@ fn deleted(state: &ManualBackup, last: bool, now: Timestamp) -> Diagnostic {
     if !last {
         return Diagnostic::warning("Completed backup will be deleted", detail);
     }
-    let instance = state.instance_id.as_str().unwrap_or_default();
+    let instance = state.instance_id.text();
     let _ = write!(detail, " It is the last completed manual backup of the instance {instance}.");
     // In words of its own: a CLI shows only one of several warnings that begin with the same ones.
     Diagnostic::warning("Last completed backup will be deleted", detail)

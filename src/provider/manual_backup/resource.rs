@@ -37,7 +37,7 @@ impl Resource<Backups> for ManualBackupResource {
         plan::plan(client, planning).await;
         let Some(client) = client.filter(|client| !client.claims().applies()) else { return };
         match &planning.prior {
-            Some(prior) => self.unplanned.of(client).planned(prior.id.as_str().unwrap_or_default()),
+            Some(prior) => self.unplanned.of(client).planned(prior.id.text()),
             // Of what is replaced, the first half of the plan has said all.
             None if memory::id(&planning.private).is_none() && !planning.diagnostics.has_errors() => {
                 let replaced = self.unplanned.of(client).replaced(client, &planning.planned).await;
@@ -62,10 +62,10 @@ impl Resource<Backups> for ManualBackupResource {
     async fn plan_delete(&self, client: Option<&Backups>, prior: &ManualBackup, _: &Private) -> Diagnostics {
         match client {
             Some(client) => {
-                self.unplanned.of(client).planned(prior.id.as_str().unwrap_or_default());
+                self.unplanned.of(client).planned(prior.id.text());
                 self.leaving.of(client).planned(client, prior).await
             }
-            None => removal::planned(prior, false),
+            None => removal::planned(prior, false).into(),
         }
     }
 
@@ -102,7 +102,7 @@ impl Resource<Backups> for ManualBackupResource {
             (Attr::Known(_), true) => NameOrigin::Planned,
             (Attr::Known(_), false) => NameOrigin::Fixed,
             _ => {
-                let prefix = planned.name_prefix.known().map_or("", String::as_str);
+                let prefix = planned.name_prefix.text();
                 planned.name = Attr::Known(naming::unique_name(prefix, Timestamp::now()));
                 NameOrigin::Random
             }
@@ -110,9 +110,7 @@ impl Resource<Backups> for ManualBackupResource {
         let want = wanted(&planned, name_origin);
         let others = certainty::SamePrefix::of(&planned);
         let started = client.of(&context(life), service).begin_telling(&want, &others).await;
-        if let Some(running) = others.seen() {
-            life.warn(certainty::ran_already(&planned, &running));
-        }
+        life.warn(others.seen().map(|running| certainty::ran_already(&planned, &running)));
         let started = started.map_err(|error| match &error {
             backup::Error::NameTaken { existing, .. } if name_origin == NameOrigin::Planned => {
                 certainty::applied_before(&planned, existing.as_deref())
@@ -259,7 +257,7 @@ impl Resource<Backups> for ManualBackupResource {
             return Err(refusal.into());
         }
         if is_retained(&state) {
-            client.claims().release(state.id.as_str().unwrap_or_default());
+            client.claims().release(state.id.text());
             life.warn(retained(&state));
             return Ok(());
         }
@@ -281,7 +279,7 @@ impl Resource<Backups> for ManualBackupResource {
 
     fn import_identity(&self, identity: ManualBackup) -> Result<ManualBackup, Diagnostics> {
         let parts = [&identity.service, &identity.region, &identity.instance_id, &identity.id];
-        Ok(stub(services::identified(parts.map(|part| part.as_str().unwrap_or_default()))?))
+        Ok(stub(services::identified(parts.map(Attr::text))?))
     }
 
     fn imported(&self, client: &Backups, mut stub: ManualBackup) -> ManualBackup {
@@ -324,9 +322,7 @@ async fn kept(
     match settled {
         Ok(backup) => {
             memory::listed(&mut life.private);
-            if let Some(rewritten) = certainty::rewritten(&state, &backup) {
-                life.warn(rewritten);
-            }
+            life.warn(certainty::rewritten(&state, &backup));
             let state = filled(state, &backup);
             life.checkpoint(state.clone());
             rotation::rotated(client, &state, life).await;

@@ -7,7 +7,7 @@ use super::model::ManualBackup;
 use crate::backup::retention::{self, Candidate, Rule};
 use crate::backup::{self, Backup, BackupRef, Backups, Claim, Filter, Service, Status};
 use crate::cloud::Context;
-use crate::plugin::{Attr, Diagnostic, Diagnostics, Life, Path, Private};
+use crate::plugin::{Attr, Diagnostic, Diagnostics, Life, Private};
 use crate::provider::client::context;
 use crate::provider::explain::{About, Doing, explain, unasked, undated};
 
@@ -131,7 +131,7 @@ pub(super) async fn announced(
             names.join(", ")
         ),
     );
-    announced.push(announcement.at(Path::attribute("keep_last")));
+    announced.push(announcement.at("keep_last"));
     announced
 }
 
@@ -158,7 +158,7 @@ pub(super) fn overlap(client: &Backups, planned: &ManualBackup, of: Option<&str>
         instance_id.unwrap_or_default(),
     );
     let at = if rotates { "keep_last" } else { "name_prefix" };
-    Some(Diagnostic::error("Rotation would delete a managed backup", detail).at(Path::attribute(at)))
+    Some(Diagnostic::error("Rotation would delete a managed backup", detail).at(at))
 }
 
 /// Deletes what is beyond `keep_last`, now that `new` has completed.
@@ -189,9 +189,7 @@ pub(super) async fn rotated(client: &Backups, new: &ManualBackup, life: &mut Lif
     let (older, newer): (Vec<_>, Vec<_>) = others.partition(|one| one.begin.is_none_or(|begun| begun <= begin));
     let managed = |id: &str| client.claims().is_managed(id);
     let unordered = retention::undated(&older, rule(&rotation)).filter(|id| !managed(id));
-    if let Some(warning) = undated(&found, unordered) {
-        life.warn(warning);
-    }
+    life.warn(undated(&found, unordered));
     let noted = noted(&life.notes);
     let agreed = |id: &String| noted.as_ref().is_none_or(|noted| noted.iter().any(|(noted, _)| noted == id));
     let free = |id: &String| !managed(id);
@@ -199,9 +197,7 @@ pub(super) async fn rotated(client: &Backups, new: &ManualBackup, life: &mut Lif
     leaving.retain(|id| agreed(id) && free(id));
     let newer = newer.iter().filter(|one| one.completed && free(&one.id)).map(|one| &*one.id).collect::<Vec<_>>();
     let staying = 1 + newer.len() + older.iter().filter(|one| one.completed && !leaving.contains(&one.id)).count();
-    if let Some(warning) = newer_now(newer, new.begin_time.as_str()).filter(|_| staying as u64 > rotation.keep_last) {
-        life.warn(warning);
-    }
+    life.warn(newer_now(&newer, new.begin_time.as_str()).filter(|_| staying as u64 > rotation.keep_last));
     for (gone, id) in leaving.iter().enumerate() {
         let name = found.iter().find(|backup| backup.id == *id).map(|backup| backup.name.as_str());
         let reference = BackupRef::new(&**id, Some(rotation.instance_id.to_owned()));
@@ -222,7 +218,7 @@ pub(super) async fn rotated(client: &Backups, new: &ManualBackup, life: &mut Lif
 }
 
 /// That what counts as newer than the new one, by the times that the service tells, stays.
-fn newer_now(ids: Vec<&str>, begin: Option<&str>) -> Option<Diagnostic> {
+fn newer_now(ids: &[&str], begin: Option<&str>) -> Option<Diagnostic> {
     let left = match *ids {
         [] => return None,
         [one] => format!("The backup {one} of the same prefix is left"),
@@ -258,7 +254,7 @@ fn kept(left: usize, Diagnostic { summary, detail, .. }: Diagnostic, prefix: &st
 }
 
 fn not_deleted(detail: String) -> Diagnostic {
-    Diagnostic::warning("Older backup was not deleted", detail).at(Path::attribute("keep_last"))
+    Diagnostic::warning("Older backup was not deleted", detail).at("keep_last")
 }
 
 #[cfg(test)]
@@ -268,14 +264,14 @@ mod tests {
     #[test]
     fn what_is_said_reads_well() {
         let said = [
-            newer_now(vec!["b1br02"], Some("2026-11-28T06:08:21Z")).expect("one is left"),
-            newer_now(vec!["b1br02", "b2br02"], Some("2026-11-28T06:08:21Z")).expect("two are left"),
+            newer_now(&["b1br02"], Some("2026-11-28T06:08:21Z")).expect("one is left"),
+            newer_now(&["b1br02", "b2br02"], Some("2026-11-28T06:08:21Z")).expect("two are left"),
             kept(1, not_deleted("The service answered 403.".to_owned()), "nightly-"),
             kept(3, not_deleted("The service answered 403.".to_owned()), "nightly-"),
         ];
         let page: Vec<_> =
             said.iter().map(|one| format!("{:?}: {}\n{}\n", one.severity, one.summary, one.detail)).collect();
         insta::assert_snapshot!("rotation", page.join("\n"));
-        assert!(newer_now(Vec::new(), None).is_none());
+        assert!(newer_now(&[], None).is_none());
     }
 }

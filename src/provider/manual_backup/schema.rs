@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::databases;
 use super::model::{DELETE, ManualBackup, RETAIN};
 use crate::backup::{self, naming};
-use crate::plugin::{Attr, Attribute, Diagnostic, Diagnostics, Identity, Path, Schema, Timeouts, Type};
+use crate::plugin::{Attr, Attribute, Diagnostic, Diagnostics, Identity, Schema, Timeouts, Type};
 use crate::provider::{checks, fields, services};
 
 /// The schema.
@@ -91,7 +91,7 @@ pub(super) fn schema() -> Schema {
         "`BUILDING`, `COMPLETED`, `FAILED` or `DELETING`, the same words for every service.",
     ))
     .attribute(Attribute::string("type").computed().keeps().describe("`manual`."))
-    .attributes(fields::described())
+    .attributes(fields::described().into_iter().map(Attribute::keeps))
     .block(databases::block())
     .identified_by(
         Identity::new()
@@ -106,26 +106,11 @@ pub(super) fn schema() -> Schema {
 /// Checks that span several arguments.
 pub(super) fn validate(config: &ManualBackup) -> Diagnostics {
     let mut found = Diagnostics::new();
-    let name = Path::attribute("name");
-    match (&config.name, &config.name_prefix) {
-        (Attr::Known(_), Attr::Known(_)) => found.push(
-            Diagnostic::error(
-                "Conflicting arguments",
-                "Both `name` and `name_prefix` are set. Give exactly one of them.",
-            )
-            .at(name),
-        ),
-        (Attr::Null, Attr::Null) => found.push(
-            Diagnostic::error("Missing argument", "Neither `name` nor `name_prefix` is set. Give exactly one of them.")
-                .at(name),
-        ),
-        _ => {}
-    }
+    found.extend(checks::exactly_one_name(&config.name, &config.name_prefix));
     // What is not known yet may turn out to be nothing.
     if config.keep_last.known().is_some() {
         let at = |problem: &str| {
-            let detail = format!("`keep_last` deletes older backups of a prefix, so {problem}");
-            Diagnostic::error("Conflicting arguments", detail).at(Path::attribute("keep_last"))
+            checks::conflicting("keep_last", format!("`keep_last` deletes older backups of a prefix, so {problem}"))
         };
         if config.name_prefix.is_null() {
             found.push(at("it needs `name_prefix` instead of `name`."));
@@ -140,20 +125,9 @@ pub(super) fn validate(config: &ManualBackup) -> Diagnostics {
     let Some(service) = config.service.known().and_then(|key| backup::named(key)) else {
         return found;
     };
-    let facts = service.facts();
-    if let Some(why) = facts.no_create {
-        found.push(
-            Diagnostic::error(
-                "This service takes no manual backups",
-                format!("{why}. Choose another `service`, or look its backups up with the data sources."),
-            )
-            .at(Path::attribute("service")),
-        );
-    }
-    if let Some(warning) = config.instance_id.known().and_then(|id| services::foreign_suffix(service, id)) {
-        found.push(warning.at(Path::attribute("instance_id")));
-    }
-    found.extend(databases::check(facts, &config.databases, &config.backup_database_individually));
+    found.extend(services::without_manual_backups(service));
+    found.extend(services::foreign_suffix(service, "instance_id", &config.instance_id));
+    found.extend(databases::check(service.facts(), &config.databases, &config.backup_database_individually));
     found
 }
 
@@ -168,7 +142,7 @@ pub(super) fn unsendable(planned: &ManualBackup) -> Diagnostics {
         let refused = value.as_str().and_then(|text| rule(text).err());
         found.extend(refused.map(|why| {
             let detail = format!("`{argument}` is not accepted: {why}.");
-            Diagnostic::error("Invalid argument value", detail).at(Path::attribute(argument))
+            Diagnostic::error("Invalid argument value", detail).at(argument)
         }));
     }
     found

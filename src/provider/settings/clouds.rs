@@ -10,7 +10,7 @@ use yaml_rust2::{Yaml, YamlLoader};
 
 use super::check::truth;
 use super::kept::{self, Kept, Said, no_text};
-use crate::plugin::{Diagnostic, Path};
+use crate::plugin::Diagnostic;
 
 /// A file's text, and what it is called in messages.
 pub(super) struct Text<'a> {
@@ -178,7 +178,7 @@ pub(super) fn problem(kind: &str, detail: &str) -> Diagnostic {
         "secure.yaml" => Diagnostic::error("The file secure.yaml cannot be used", detail),
         _ => Diagnostic::error("The file clouds.yaml cannot be used", detail),
     };
-    said.at(Path::attribute("cloud"))
+    said.at("cloud")
 }
 
 #[cfg(test)]

@@ -81,8 +81,7 @@ fn koo_cli(places: &Places<'_>) -> Result<Kept, Diagnostic> {
             path.display(),
             unreadable(&why)
         );
-        Diagnostic::error("The shared configuration file cannot be used", detail)
-            .at(Path::attribute("shared_config_file"))
+        Diagnostic::error("The shared configuration file cannot be used", detail).at("shared_config_file")
     })?;
     profile::pick(&text, name.map(|name| name.value).as_deref(), &path.display().to_string())
 }

@@ -30,7 +30,7 @@ use self::sign_in::SignIn;
 pub(super) use self::surroundings::Surroundings;
 pub use self::table::{SETTINGS, Setting};
 use crate::cloud;
-use crate::plugin::{Diagnostic, Diagnostics, Path};
+use crate::plugin::{Diagnostic, Diagnostics};
 
 const DEFAULT_MAX_RETRIES: u32 = 5;
 
@@ -141,7 +141,7 @@ fn no_region(kept: Option<&Kept>) -> Diagnostic {
         "The provider does not know which region to call.{several} Set `region` in the provider block, or one of {}.",
         table::setting("region").listed()
     );
-    Diagnostic::error("No region", detail).at(Path::attribute("region"))
+    Diagnostic::error("No region", detail).at("region")
 }
 
 /// Whether somebody else acts than the file that was asked for says.
@@ -169,7 +169,7 @@ fn another_identity(kept: &Kept, used: &str) -> Diagnostic {
             kept.whose
         ),
     )
-    .at(Path::attribute(kept.argument))
+    .at(kept.argument)
 }
 
 /// Other programs would call other addresses because of it.
@@ -181,7 +181,7 @@ fn unheard(said: &Said) -> Diagnostic {
             said.key, said.whose, said.text
         ),
     )
-    .at(Path::attribute("cloud"))
+    .at("cloud")
 }
 
 fn unchecked_certificates(from: &str) -> Diagnostic {
@@ -192,7 +192,7 @@ fn unchecked_certificates(from: &str) -> Diagnostic {
              included. Use `cacert_file` to trust a private authority instead."
         ),
     )
-    .at(Path::attribute("insecure"))
+    .at("insecure")
 }
 
 fn user_agent(terraform_version: &str, places: &Places<'_>) -> String {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 use super::check::odd;
 use super::kept::{self, Kept, Said};
 use super::table::Kind;
-use crate::plugin::{Diagnostic, Path};
+use crate::plugin::Diagnostic;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -94,7 +94,7 @@ fn is_readable(key: &str) -> bool {
 }
 
 fn problem(detail: String) -> Diagnostic {
-    Diagnostic::error("The shared configuration file cannot be used", detail).at(Path::attribute("profile"))
+    Diagnostic::error("The shared configuration file cannot be used", detail).at("profile")
 }
 
 #[cfg(test)]

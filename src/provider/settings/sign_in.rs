@@ -149,7 +149,7 @@ fn password(places: &Places<'_>, place: Place) -> MaybeSignIn {
 }
 
 fn incomplete(at: &str, what: String) -> Diagnostic {
-    Diagnostic::error("Credentials are incomplete", what).at(Path::attribute(at))
+    Diagnostic::error("Credentials are incomplete", what).at(at)
 }
 
 /// A part is there. What another place has would make a whole of nobody's.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use huaweidb::plugin::{
-    Action, Attr, Attribute, Catalogue, Diagnostic, Diagnostics, Findings, Identity, Life, ListResource, Path,
-    Provider, Resource, Run, Schema, model,
+    Action, Attr, Attribute, Catalogue, Diagnostic, Diagnostics, Findings, Identity, Life, ListResource, Provider,
+    Resource, Run, Schema, model,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -24,7 +24,7 @@ impl Pins {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
     fn change(&self, note: &Note, change: impl FnOnce(&mut Vec<Note>)) -> Result<(), Diagnostics> {
-        let missing = || Diagnostic::error("No such board", "Create it first.").at(Path::attribute("board"));
+        let missing = || Diagnostic::error("No such board", "Create it first.").at("board");
         let mut boards = self.boards();
         let notes = boards.get_mut(note.board.as_str().unwrap_or_default()).ok_or_else(missing)?;
         notes.retain(|other| other.id != note.id);

@@ -4,36 +4,35 @@ use crate::backup::{
     Error, Instance, NewRestore, RestoreError, RestorePoint, RestoreStep, Span, Unawaited, Unfit, Unsupported,
 };
 use crate::cloud;
-use crate::plugin::{Diagnostic, Path};
+use crate::plugin::Diagnostic;
+use crate::provider::checks::{conflicting, missing};
 use crate::provider::explain::{self, About, Doing, sentence, what_happened, what_next};
 
 /// What holds as long as nothing has begun.
 const UNTOUCHED: &str = "Nothing was changed: the target holds what it held.";
 
 pub(super) fn two_points() -> Diagnostic {
-    let detail = "Both `backup_id` and `restore_time` are set. Give exactly one of them.";
-    Diagnostic::error("Conflicting arguments", detail).at(Path::attribute("restore_time"))
+    conflicting("restore_time", "Both `backup_id` and `restore_time` are set. Give exactly one of them.")
 }
 
 pub(super) fn no_point() -> Diagnostic {
-    let detail = "Neither `backup_id` nor `restore_time` is set. Give exactly one of them.";
-    Diagnostic::error("Missing argument", detail).at(Path::attribute("backup_id"))
+    missing("backup_id", "Neither `backup_id` nor `restore_time` is set. Give exactly one of them.")
 }
 
 pub(super) fn not_confirmed() -> Diagnostic {
     let detail = "A restore overwrites whatever the target holds. Nothing was sent. If that is what you want, write \
                   `overwrite = true`.";
-    Diagnostic::error("Restore was not confirmed", detail).at(Path::attribute("overwrite"))
+    Diagnostic::error("Restore was not confirmed", detail).at("overwrite")
 }
 
 pub(super) fn source_not_confirmed() -> Diagnostic {
     let detail = "The target is the source itself: what it holds now would be replaced by what it held then. Nothing was \
                   sent. If that is what you want, write `overwrite_source = true`. Take a backup first, so that it can be undone.";
-    Diagnostic::error("Restore was not confirmed", detail).at(Path::attribute("overwrite_source"))
+    Diagnostic::error("Restore was not confirmed", detail).at("overwrite_source")
 }
 
 pub(super) fn cannot(why: &Unsupported, blamed: &'static str) -> Diagnostic {
-    Diagnostic::error("The service cannot do this restore", sentence(&why.to_string())).at(Path::attribute(blamed))
+    Diagnostic::error("The service cannot do this restore", sentence(&why.to_string())).at(blamed)
 }
 
 fn what(want: &NewRestore) -> String {
@@ -227,7 +226,7 @@ fn unfitting(want: &NewRestore, unfit: &Unfit) -> Diagnostic {
     } else {
         Diagnostic::error("Restore was not begun: the data cannot be used", detail)
     };
-    diagnostic.at(Path::attribute(blamed))
+    diagnostic.at(blamed)
 }
 
 fn listed(spans: &[Span]) -> String {

@@ -9,7 +9,7 @@ use super::super::times::{check_time, moment};
 use super::super::{client, fields, services};
 use super::{context, region_attribute, timeout_attribute};
 use crate::backup::{self, Backups, NewRestore, RestorePoint, RestoreStep};
-use crate::plugin::{Action, Attr, Attribute, Diagnostics, Path, Run, Schema, model};
+use crate::plugin::{Action, Attr, Attribute, Diagnostics, Run, Schema, model};
 
 model! {
     /// What to restore, and into what.
@@ -99,8 +99,7 @@ impl Action<Backups> for RestoreBackup {
         for (name, id) in
             [("source_instance_id", &config.source_instance_id), ("target_instance_id", &config.target_instance_id)]
         {
-            let warning = id.as_str().and_then(|id| services::foreign_suffix(service, id));
-            found.extend(warning.map(|warning| warning.at(Path::attribute(name))));
+            found.extend(services::foreign_suffix(service, name, id));
         }
         found
     }
@@ -132,7 +131,7 @@ fn point(config: &RestoreConfig) -> Option<RestorePoint> {
 }
 
 fn want(config: &RestoreConfig, point: RestorePoint) -> NewRestore {
-    let id = |id: &Attr<String>| id.as_str().unwrap_or_default().to_owned();
+    let id = |id: &Attr<String>| id.text().to_owned();
     NewRestore {
         source_instance_id: id(&config.source_instance_id),
         point,
