@@ -283,7 +283,9 @@ mod tests {
 
     #[test]
     fn whatever_was_begun_is_named_on_a_whole_line() {
-        let begun = |count: usize| (0..count).map(|one| format!("- {one:0>60}\n")).collect::<String>() + "Do this.";
+        let begun = |count: usize| {
+            (0..count).map(|one| format!("- {one:0>60}")).chain(["Do this.".to_owned()]).collect::<Vec<_>>().join("\n")
+        };
         assert_eq!(bearable(&begun(5000)), begun(5000));
         let (all, long) = (begun(50_000), bearable(&begun(50_000)));
         assert!(long.len() < 600_000 && long.ends_with("49999\nDo this."), "{}", long.len());
