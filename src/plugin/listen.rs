@@ -254,7 +254,8 @@ mod unix {
 
         #[tokio::test]
         async fn without_tls_a_socket_lives_only_where_nobody_else_can_put_another_in_its_place() {
-            let dir = tempfile::tempdir().unwrap();
+            // Whatever folder for temporary files the tests are told to use: how long its path is, and who may write, matter here.
+            let dir = tempfile::tempdir_in("/tmp").unwrap();
             for (mode, stays) in [(0o777, false), (0o775, false), (0o1777, true), (0o755, true), (0o700, true)] {
                 let wanted = open_to_others(dir.path(), mode);
                 let link = dir.path().join("link");

@@ -524,7 +524,7 @@ async fn list(stage: &Stage, limit: Duration) -> Result<Ended, String> {
 async fn running(stage: &Stage) -> Result<BackupRow, String> {
     let begun = stage
         .backups(stage.settings())
-        .of(&context(Duration::from_secs(30)), stage.cell.service)
+        .of(&context(Duration::from_mins(1)), stage.cell.service)
         .begin(&stage.want("running"))
         .await
         .map_err(|error| format!("nothing was wrong yet: {error:?}"))?;

@@ -157,7 +157,7 @@ fn begun(emulator: &Emulator, workspace: &Workspace) -> BackupRow {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let started = runtime.block_on(async {
         let context =
-            Context { deadline: tokio::time::Instant::now() + Duration::from_secs(30), stop: CancellationToken::new() };
+            Context { deadline: tokio::time::Instant::now() + Duration::from_mins(2), stop: CancellationToken::new() };
         let backups = Backups::new(Cloud::new(settings).expect("good settings"));
         backups.of(&context, named("dds").expect("it is one")).begin(&want).await.expect("nothing is wrong")
     });

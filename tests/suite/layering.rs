@@ -152,7 +152,7 @@ fn surroundings(code: &str) -> BTreeSet<&str> {
 }
 
 #[test]
-fn only_three_places_look_at_what_surrounds_the_process() {
+fn only_few_places_look_at_what_surrounds_the_process() {
     for (code, asks) in [
         ("let dir = std::env::temp_dir();", "temp_dir"),
         ("use std::env::current_dir;", "current_dir"),

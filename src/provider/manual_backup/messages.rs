@@ -52,10 +52,14 @@ pub(super) fn left(state: &ManualBackup) -> Diagnostic {
 }
 
 pub(super) fn retained(state: &ManualBackup) -> Diagnostic {
+    let until = match state.keep_last.known() {
+        Some(_) => " until a rotation of its prefix deletes it (`keep_last`)",
+        None => "",
+    };
     Diagnostic::warning(
         "Backup is kept in the cloud",
         format!(
-            "{} leaves the state, but stays in the cloud and keeps costing money, because `on_destroy` is \"retain\". Delete \
+            "{} leaves the state, but stays in the cloud and keeps costing money{until}, because `on_destroy` is \"retain\". Delete \
              it in the console, or import it again as {}.",
             label(state),
             import_id(state, state.instance_id.text()),
@@ -125,7 +129,7 @@ pub(super) fn not_there(state: &ManualBackup, doubt: Option<&Doubt>, named: &[St
     let detail = format!(
         "In {}, in the project that the provider uses, `{service}` does not show the backup {id}{of}{also}. Nothing was \
          imported.\n\n{meant}Check the service, the ids, the region and the project; `terraform-provider-huaweidb doctor` shows the \
-         project. Another region than the provider's is written behind the id, as in `{at}@eu-nl`, or as `region` of the identity.",
+         project. Another region than the provider's is written behind the id, as in `{at}@<region>`, or as `region` of the identity.",
         state.region.text(),
     );
     not_imported(detail)

@@ -27,7 +27,10 @@ pub(super) fn certificates(found: &Found, around: &Surroundings) -> Result<Autho
     if text.contains(char::REPLACEMENT_CHARACTER) && !text.contains("-----BEGIN") {
         return Err(cannot("it is no text; `openssl x509 -inform der` writes such a file as PEM"));
     }
-    Authorities::read(&text).map_err(|why| cannot(&why))
+    Authorities::read(&text).map_err(|why| {
+        let detail = format!("The certificates in {} cannot be used: {why}. {from} names it.", path.display());
+        wrong(Path::attribute("cacert_file"), detail)
+    })
 }
 
 /// What the file that was asked for keeps, if one was: a profile of KooCLI or an entry of `clouds.yaml`. An argument comes

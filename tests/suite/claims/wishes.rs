@@ -146,7 +146,8 @@ async fn clock_set_back(service: &'static str) -> Result<(), String> {
         let first = stage.rows().pop().expect("one was taken").id;
         stage.emulator.set_pace(|pace| pace.begin_off_seconds = -120.0);
         workspace.configure(&rotating(1));
-        let ran = workspace.apply().says("Older backups will be deleted");
+        let ran =
+            workspace.apply().says("Older backups will be deleted").says("until a rotation of its prefix deletes it");
         check(stage.rows().len() == 2, &format!("two were to be left, and there are {:?}", stage.rows()))?;
         let said = ran.words();
         let told = said.contains("Older backup was not deleted")

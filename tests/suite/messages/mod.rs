@@ -667,7 +667,7 @@ async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
             sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(40), waited).await.unwrap_or_else(|_| panic!("never: {what}"));
+    tokio::time::timeout(Duration::from_mins(2), waited).await.unwrap_or_else(|_| panic!("never: {what}"));
 }
 
 /// An apply under way.
