@@ -193,11 +193,15 @@ pub(super) async fn rotated(client: &Backups, new: &ManualBackup, life: &mut Lif
     let noted = noted(&life.notes);
     let agreed = |id: &String| noted.as_ref().is_none_or(|noted| noted.iter().any(|(noted, _)| noted == id));
     let free = |id: &String| !managed(id);
-    let mut leaving = retention::prunable(&older, rule(&rotation));
-    leaving.retain(|id| agreed(id) && free(id));
+    let prunable = retention::prunable(&older, rule(&rotation)).into_iter().filter(free);
+    let (leaving, unannounced): (Vec<_>, Vec<_>) = prunable.partition(agreed);
+    life.warn(unannounced_now(&unannounced));
     let newer = newer.iter().filter(|one| one.completed && free(&one.id)).map(|one| &*one.id).collect::<Vec<_>>();
-    let staying = 1 + newer.len() + older.iter().filter(|one| one.completed && !leaving.contains(&one.id)).count();
-    life.warn(newer_now(&newer, new.begin_time.as_str()).filter(|_| staying as u64 > rotation.keep_last));
+    let staying =
+        older.iter().filter(|one| one.completed && !leaving.contains(&one.id) && !unannounced.contains(&one.id));
+    let beyond =
+        (1 + newer.len() + staying.count()).saturating_sub(usize::try_from(rotation.keep_last).unwrap_or(usize::MAX));
+    life.warn(newer_now(&newer, beyond, new.begin_time.as_str()));
     for (gone, id) in leaving.iter().enumerate() {
         let name = found.iter().find(|backup| backup.id == *id).map(|backup| backup.name.as_str());
         let reference = BackupRef::new(&**id, Some(rotation.instance_id.to_owned()));
@@ -217,16 +221,40 @@ pub(super) async fn rotated(client: &Backups, new: &ManualBackup, life: &mut Lif
     }
 }
 
-/// That what counts as newer than the new one, by the times that the service tells, stays.
-fn newer_now(ids: &[&str], begin: Option<&str>) -> Option<Diagnostic> {
-    let left = match *ids {
+/// That what came after the plan stays, because the plan did not announce it.
+fn unannounced_now(ids: &[String]) -> Option<Diagnostic> {
+    let left = match ids {
         [] => return None,
-        [one] => format!("The backup {one} of the same prefix is left"),
-        _ => format!("The backups {} of the same prefix are left", ids.join(", ")),
+        [one] => {
+            format!("The backup {one} of the same prefix is left beyond `keep_last`: the plan did not announce it")
+        }
+        _ => format!(
+            "The backups {} of the same prefix are left beyond `keep_last`: the plan did not announce them",
+            ids.join(", ")
+        ),
     };
     Some(not_deleted(format!(
-        "The new backup is complete. {left} beyond `keep_last`: by the service's times the new one began before, at {}. Another run \
-         may have taken one since, or the service's clock may have been set back. A later rotation deletes what is older by then.",
+        "The new backup is complete. {left}. The rotation of the next backup deletes what is older by then."
+    )))
+}
+
+/// That so many stay beyond `keep_last` as count as newer than the new one, by the times that the service tells.
+fn newer_now(newer: &[&str], beyond: usize, begin: Option<&str>) -> Option<Diagnostic> {
+    let left = match *newer {
+        _ if beyond == 0 => return None,
+        [] => return None,
+        [one] => format!("The backup {one} of the same prefix is left beyond `keep_last`"),
+        _ if beyond >= newer.len() => {
+            format!("The backups {} of the same prefix are left beyond `keep_last`", newer.join(", "))
+        }
+        _ => format!(
+            "More backups of the same prefix are left than `keep_last` says, {beyond} of these: {}",
+            newer.join(", ")
+        ),
+    };
+    Some(not_deleted(format!(
+        "The new backup is complete. {left}. By the service's times the new one began before, at {}. Another run may have taken one \
+         since, or the service's clock may have been set back. A later rotation deletes what is older by then.",
         begin.unwrap_or_default()
     )))
 }
@@ -264,14 +292,18 @@ mod tests {
     #[test]
     fn what_is_said_reads_well() {
         let said = [
-            newer_now(&["b1br02"], Some("2026-11-28T06:08:21Z")).expect("one is left"),
-            newer_now(&["b1br02", "b2br02"], Some("2026-11-28T06:08:21Z")).expect("two are left"),
+            newer_now(&["b1br02"], 1, Some("2026-11-28T06:08:21Z")).expect("one is left"),
+            newer_now(&["b1br02", "b2br02"], 2, Some("2026-11-28T06:08:21Z")).expect("two are left"),
+            newer_now(&["b1br02", "b2br02"], 1, Some("2026-11-28T06:08:21Z")).expect("one of two is left"),
+            unannounced_now(&["b1br02".to_owned()]).expect("one is left"),
+            unannounced_now(&["b1br02".to_owned(), "b2br02".to_owned()]).expect("two are left"),
             kept(1, not_deleted("The service answered 403.".to_owned()), "nightly-"),
             kept(3, not_deleted("The service answered 403.".to_owned()), "nightly-"),
         ];
         let page: Vec<_> =
             said.iter().map(|one| format!("{:?}: {}\n{}\n", one.severity, one.summary, one.detail)).collect();
         insta::assert_snapshot!("rotation", page.join("\n"));
-        assert!(newer_now(&[], None).is_none());
+        assert!(newer_now(&[], 1, None).is_none() && newer_now(&["b1br02"], 0, None).is_none());
+        assert!(unannounced_now(&[]).is_none());
     }
 }
