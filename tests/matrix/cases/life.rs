@@ -424,8 +424,25 @@ pub(super) fn rotation(cli: &Cli) {
         pause(Duration::from_millis(1100));
     }
     assert_eq!(emulator.backups().len(), 3, "two, and the one that was taken by hand: {:?}", names(&emulator));
+
+    // What comes between the plan and its apply goes too, or is said to stay.
+    rotating(4);
+    workspace.run(&["plan", "-out=plan"]).succeeded();
+    let late = "nightly-2026010203040500000000".to_owned();
+    let begin_time = Some("2026-01-02T03:04:05Z".to_owned());
+    let stranger = NewBackups { name: Some(late.clone()), begin_time, ..stranger };
+    let id = emulator.add_backups(&stranger).remove(0).id;
+    let ran = workspace.run(&["apply", "plan"]).succeeded();
+    let left = names(&emulator).contains(&late);
+    if left {
+        ran.says(&format!(
+            "The backup {id} of the same prefix is left beyond `keep_last`: the plan did not announce it"
+        ));
+    }
+    let all = 3 + usize::from(left);
+    assert_eq!(emulator.backups().len(), all, "{:?}", names(&emulator));
     workspace.destroy().says("Backup is kept in the cloud");
-    assert_eq!(emulator.backups().len(), 3);
+    assert_eq!(emulator.backups().len(), all);
 }
 
 pub(super) fn planned_ahead(cli: &Cli) {
