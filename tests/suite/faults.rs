@@ -423,7 +423,7 @@ fn same(backup: &Backup, row: &BackupRow) -> Result<(), String> {
 async fn run(cell: Cell) -> Result<Ended, String> {
     let stage = Stage::set(cell).await;
     // What cannot end well need not be waited for.
-    let limit = Duration::from_secs(if cell.throughout && cell.expected() != Ended::Done { 3 } else { 40 });
+    let limit = Duration::from_secs(if cell.throughout && cell.expected() != Ended::Done { 3 } else { 120 });
     let ended = match cell.doing {
         Doing::Create | Doing::Search => create(&stage, &stage.spoiled(), limit).await,
         Doing::Token | Doing::Project if cell.service.facts().no_create.is_none() => {
@@ -570,7 +570,7 @@ async fn delete(stage: &Stage, limit: Duration) -> Result<Ended, String> {
 
 /// A whole life while only the jobs cannot be asked.
 async fn job(stage: &Stage, limit: Duration) -> Result<Ended, String> {
-    let limit = limit.max(Duration::from_secs(40));
+    let limit = limit.max(Duration::from_secs(120));
     let backups = stage.spoiled();
     create(stage, &backups, limit).await?;
     let row = stage.rows("faulty-1").pop().ok_or("lost: it is not in the ledger")?;

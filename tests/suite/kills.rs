@@ -74,8 +74,10 @@ const MOMENTS: [Moment; 12] = [
 fn emulator(doing: Doing) -> Emulator {
     let mut options = Options::with_backups_of(match doing {
         Doing::Create => 1.0,
+        // A signal that the CLI does not pass on, because it comes between two steps of its own, leaves the run to wait.
+        Doing::Resume => 20.0,
         // Only a stop ends a run that waits for one.
-        Doing::Resume | Doing::Stop | Doing::Delete | Doing::Read => 3600.0,
+        Doing::Stop | Doing::Delete | Doing::Read => 3600.0,
     });
     options.pace.latency_ms = if doing == Doing::Read { 700 } else { 60 };
     // Most moments of a stop are to come before its end.
