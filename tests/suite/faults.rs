@@ -570,7 +570,7 @@ async fn delete(stage: &Stage, limit: Duration) -> Result<Ended, String> {
 
 /// A whole life while only the jobs cannot be asked.
 async fn job(stage: &Stage, limit: Duration) -> Result<Ended, String> {
-    let limit = limit.max(Duration::from_secs(120));
+    let limit = limit.max(Duration::from_mins(2));
     let backups = stage.spoiled();
     create(stage, &backups, limit).await?;
     let row = stage.rows("faulty-1").pop().ok_or("lost: it is not in the ledger")?;
