@@ -175,7 +175,9 @@ async fn the_rotation_deletes_exactly_what_the_plan_announced() {
     let again = plan(&run, true, create, (b"", &first_plan.planned_private)).await;
     assert_eq!(again.diagnostics, first_plan.diagnostics);
     let applied = apply(&run, &config, &again).await;
-    assert_eq!(summaries(&applied.diagnostics), [""; 0]);
+    assert_eq!(summaries(&applied.diagnostics), ["Older backup was not deleted"]);
+    let said = &applied.diagnostics[0].detail;
+    assert!(said.contains(&format!("The backup {} of the same prefix is left beyond `keep_last`", new.id)), "{said}");
     let taken = unwired(applied.new_state.as_ref())["id"].as_str().unwrap().to_owned();
     let left: BTreeSet<String> = run.emulator.backups().into_iter().map(|one| one.id).collect();
     assert_eq!(left, [third.id, new.id, taken].into());
