@@ -21,7 +21,7 @@ lint:           ## formatting, clippy, documentation and the examples' layout
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
 	$$(command -v terraform || command -v tofu) fmt -check -recursive examples
 
-docs:           ## write the reference pages in docs/ anew, from the schema and the table of CLIs
+docs:           ## write the reference pages and messages.md in docs/ anew, from the schema, the table of CLIs and the snapshots
 	UPDATE_DOCS=1 cargo test --quiet --test suite docs::the_reference_pages
 
 site:           ## the documents as pages, in target/site/html; needs mdbook (cargo install mdbook --version ^0.4 --locked)

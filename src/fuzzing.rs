@@ -18,12 +18,7 @@ pub const TARGETS: &[(&str, EntryPoint)] = &[
     ("raw_state", plugin::raw_state),
     ("handshake", plugin::handshake),
     ("refusal", cloud::refusal),
-    ("replies_dds", backup::dds),
-    ("replies_geminidb", backup::geminidb),
-    ("replies_taurusdb", backup::taurusdb),
-    ("replies_rds", backup::rds),
-    ("replies_gaussdb", backup::gaussdb),
-    ("replies_ddm", backup::ddm),
+    ("replies", backup::replies),
     ("shared_config", provider::shared_config),
 ];
 
@@ -38,7 +33,7 @@ mod tests {
     use super::TARGETS;
 
     /// Inputs per target beside the corpus.
-    const INPUTS: usize = 3000;
+    const INPUTS: usize = 6000;
 
     /// Numbers that are the same every time (xorshift).
     struct Dice(u64);

@@ -1,41 +1,16 @@
 //! What the services say, as bytes from anywhere.
 
-use super::{Backup, Service, named};
+use super::{ALL, Backup, Service};
 use crate::cloud::fuzz::{refused, reply};
 
-/// Replies of DDS.
-pub fn dds(bytes: &[u8]) {
-    replies("dds", bytes);
+/// The same body as the reply to each kind of call, to every service.
+pub fn replies(bytes: &[u8]) {
+    for service in ALL {
+        replies_to(*service, bytes);
+    }
 }
 
-/// Replies of `GeminiDB`.
-pub fn geminidb(bytes: &[u8]) {
-    replies("geminidb", bytes);
-}
-
-/// Replies of `TaurusDB`.
-pub fn taurusdb(bytes: &[u8]) {
-    replies("taurusdb", bytes);
-}
-
-/// Replies of RDS.
-pub fn rds(bytes: &[u8]) {
-    replies("rds", bytes);
-}
-
-/// Replies of `GaussDB`.
-pub fn gaussdb(bytes: &[u8]) {
-    replies("gaussdb", bytes);
-}
-
-/// Replies of DDM.
-pub fn ddm(bytes: &[u8]) {
-    replies("ddm", bytes);
-}
-
-/// The same body as the reply to each kind of call.
-fn replies(key: &str, bytes: &[u8]) {
-    let service: &'static dyn Service = named(key).expect("it is on the shelf");
+fn replies_to(service: &'static dyn Service, bytes: &[u8]) {
     let _ = service.verdict(&refused(bytes));
     let Some(reply) = reply(bytes) else { return };
     if let Ok(started) = service.started(&reply) {

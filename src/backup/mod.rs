@@ -25,7 +25,7 @@ pub use answers::{Blamed, Certainty, Codes, Idle, Job, JobStatus, Misread, Page,
 pub use claims::{Claim, Claims, Intent, PlannedPruning, Standing};
 pub use engine::{Ahead, Backups, Mark, Operation, Outlook, Preview, Progress, Prospect, Sight, StopOutcome};
 pub use error::{Doubt, Error, RestoreError, Unawaited, Unfit};
-pub use restore::{NewRestore, RestorePoint, RestoreStep, Span};
+pub use restore::{Confirmation, NewRestore, RestorePoint, RestoreStep, Span};
 pub use service::{Choice, Facts, Service, StopScope};
 pub use services::{ALL, named, time};
 

@@ -120,3 +120,12 @@ mod tests {
         }
     }
 }
+
+/// What a service wants from a person after a restore over the source itself: the word that the restored data are good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Confirmation {
+    /// What does not work until then, and what cannot be undone afterwards, in sentences.
+    pub cost: &'static str,
+    /// The service's call that gives it.
+    pub call: &'static str,
+}

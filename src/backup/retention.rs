@@ -101,7 +101,7 @@ pub fn age(text: &str, fine: impl FnOnce(&str) -> Result<Duration, String>) -> R
         let days = count.checked_mul(days_each).filter(|days| (1..=CENTURY_DAYS).contains(days));
         return days
             .map(|days| Duration::from_hours(24 * days))
-            .ok_or_else(|| format!("{text:?} is no age between a day and a hundred years; \"0s\" is any age"));
+            .ok_or_else(|| format!("{text:?} is not an age between a day and a hundred years; \"0s\" is any age"));
     }
     fine(text).map_err(|why| format!("{why} Days and weeks are whole numbers: \"30d\", \"4w\"; any age is \"0s\"."))
 }

@@ -5,7 +5,9 @@ use serde_json::{Value as Json, json};
 
 use super::answers::{Blamed, Codes, Idle, Job, Misread, Page, Started, Unsupported, Verdict};
 use super::services::{restoring, wire};
-use super::{Backup, BackupRef, Datastore, Download, Filter, Instance, NewBackup, NewRestore, Span, Status};
+use super::{
+    Backup, BackupRef, Confirmation, Datastore, Download, Filter, Instance, NewBackup, NewRestore, Span, Status,
+};
 use crate::cloud::{Call, Product, Refusal, Reply, segment};
 
 /// A database service. Pure translation: builds calls and reads replies; never performs IO, waits or logs.
@@ -148,9 +150,9 @@ pub trait Service: Send + Sync {
         Err(Unsupported(format!("{} has no restore into an existing instance", self.facts().title)))
     }
 
-    /// Whether the service waits for somebody to confirm the data of a restore over the source itself.
-    fn awaits_confirmation(&self) -> bool {
-        false
+    /// What the service wants from a person after a restore over the source itself.
+    fn confirmation(&self) -> Option<Confirmation> {
+        None
     }
 
     /// Whether the call under that path restores data of that engine into an existing instance.

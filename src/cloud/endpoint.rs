@@ -296,7 +296,7 @@ fn overridden(settings: &Settings, region: &str, product: &Product, url: &Url) -
     let labels = host.split('.').map(|label| if label == settings.region { region } else { label });
     let host = labels.collect::<Vec<_>>().join(".");
     let mut url = without_version(url);
-    url.set_host(Some(&host)).map_err(|why| Error::Setup(format!("{host:?} is no host name: {why}")))?;
+    url.set_host(Some(&host)).map_err(|why| Error::Setup(format!("{host:?} is not a host name: {why}")))?;
     Ok(url)
 }
 
@@ -308,7 +308,7 @@ pub(super) fn join<'a>(
 ) -> Result<Url, Error> {
     let odd = |part: &str| matches!(percent_decode_str(part).collect::<Vec<u8>>().as_slice(), b"" | b"." | b"..");
     let Some(parts) = path.strip_prefix('/').filter(|parts| !parts.contains(['?', '#', '\\'])) else {
-        return Err(Error::Setup(format!("{path:?} is no path")));
+        return Err(Error::Setup(format!("{path:?} is not a path")));
     };
     if parts.split('/').any(odd) {
         return Err(Error::Setup(format!("{path:?} cannot be called: an id in it is empty, \".\" or \"..\"")));

@@ -113,7 +113,7 @@ impl Cloud {
         if told.get("projects").and_then(Json::as_array).is_none() {
             return Err(silent(PROJECTS));
         }
-        let none = || Error::NoProject(format!("GET {PROJECTS} does not list it: it is no project of whoever acts"));
+        let none = || Error::NoProject(format!("GET {PROJECTS} does not list it: it is not a project of whoever acts"));
         let name = project::by_id(&told, id).ok_or_else(none)?;
         Ok(IamEntity { name, id: id.to_owned(), told_by: PROJECTS })
     }

@@ -118,7 +118,7 @@ impl Obstacle {
             Cause::NoTls if target.proxy.is_some() => {
                 let (name, proxy) = proxy();
                 lasting(
-                    format!("what {proxy} gave as the answer of {host} is no TLS"),
+                    format!("what {proxy} gave as the answer of {host} is not TLS"),
                     format!(
                         "Check {name}: a proxy that wants a login on a page, or forbids the host, may have answered in its \
                          place. List the host in NO_PROXY if it can be reached without the proxy; otherwise check its port."

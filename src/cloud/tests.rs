@@ -486,6 +486,38 @@ async fn bad_answers_are_clear_errors() {
     }
 }
 
+/// Hangs up on every request, and answers a question in TLS with these bytes, or not at all.
+async fn hangs_up(of_tls: &'static [u8]) -> Peer {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    tokio::spawn(async move {
+        let mut silent = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut first = [0];
+            let is_tls = stream.read_exact(&mut first).await.is_ok() && first == [22];
+            if is_tls && !of_tls.is_empty() {
+                stream.write_all(of_tls).await.unwrap();
+            } else if is_tls {
+                silent.push(stream);
+            }
+        }
+    });
+    Peer { url, seen: Arc::default(), asked: Arc::default() }
+}
+
+#[tokio::test]
+async fn only_of_a_question_a_break_may_mean_that_the_port_speaks_tls() {
+    const ALERT: &[u8] = &[21, 3, 3, 0, 2, 2, 40];
+    for (of_tls, is_told) in [(ALERT, true), (&[], false)] {
+        let peer = hangs_up(of_tls).await;
+        let cloud = peer.patient(Patience { idle: Duration::from_millis(100), ..PATIENCE });
+        let error = cloud.send(&context(), &list()).await.unwrap_err();
+        assert_eq!(error.to_string().contains("did not answer in HTTP"), is_told, "{error}");
+        let error = cloud.send(&context(), &create()).await.unwrap_err();
+        assert!(error.may_be_applied(), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn what_went_wrong_is_known_even_if_the_words_are_not() {
     for what in [

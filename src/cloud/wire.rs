@@ -466,7 +466,7 @@ impl Sender {
                     false if obstacle::is_client_certificate(&error) => {
                         FailedAttempt::NotSent(Obstacle::found(&error, target))
                     }
-                    false if is_plain && self.speaks_tls(url).await => {
+                    false if is_plain && only_asks && self.speaks_tls(url).await => {
                         FailedAttempt::NotSent(Obstacle::no_http(target))
                     }
                     false => {
@@ -493,7 +493,9 @@ impl Sender {
         url.set_query(None);
         let (Ok(client), Ok(())) = (self.client(Route::Direct), url.set_scheme("https")) else { return false };
         let asked = tokio::time::timeout(self.patience.given, client.head(url).send()).await;
-        asked.is_ok_and(|answer| answer.map_or_else(|error| !error.is_connect() || obstacle::is_tls(&error), |_| true))
+        // That it is silent proves nothing.
+        let failed = |error: reqwest::Error| obstacle::is_tls(&error) || !error.is_connect() && !error.is_timeout();
+        asked.is_ok_and(|answer| answer.map_or_else(failed, |_| true))
     }
 
     async fn body(&self, response: &mut reqwest::Response) -> Received {

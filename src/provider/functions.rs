@@ -29,7 +29,8 @@ impl Function for BackupName {
 
     fn call(&self, arguments: &[Value]) -> Result<Value, FunctionError> {
         let prefix = text(arguments, 0);
-        naming::check_prefix(prefix).map_err(|why| FunctionError::at(0, format!("{prefix:?} is no prefix: {why}.")))?;
+        naming::check_prefix(prefix)
+            .map_err(|why| FunctionError::at(0, format!("{prefix:?} is not a prefix: {why}.")))?;
         Ok(naming::timed_name(prefix, time(arguments, 1)?).into())
     }
 }

@@ -8,7 +8,8 @@ use super::client::{self, context};
 use super::explain::{About, Doing, explain, sentence};
 use super::times::{check_time, moment};
 use super::{checks, fields, services};
-use crate::backup::{self, Backups, Error, Span};
+use crate::backup::{self, Backups, Blamed, Error, Service, Span};
+use crate::cloud;
 use crate::plugin::{Attr, Attribute, DataSource, Diagnostic, Diagnostics, Life, Schema, model};
 
 model! {
@@ -128,7 +129,7 @@ impl DataSource<Backups> for RestoreTimesDataSource {
         let instance_id = config.instance_id.text().to_owned();
         let about = About { service: service.facts().key(), id: None, name: None, region: "" };
         let spans = client.of(&context(life), service).restore_times(&instance_id, days).await;
-        let spans = spans.map_err(|error| unread(about, &error))?;
+        let spans = spans.map_err(|error| unread(service, about, &error))?;
         config.covers = moment(&config.time).map(|time| spans.iter().any(|span| span.covers(time))).into();
         let millis = |time: Option<Timestamp>| time.map(Timestamp::as_millisecond).into();
         config.time_milliseconds = millis(moment(&config.time));
@@ -149,7 +150,7 @@ fn window(span: &Span) -> Window {
 }
 
 fn check_date(text: &str) -> Result<(), String> {
-    date(text).map(drop).ok_or_else(|| "it is no day, such as 2026-01-31".to_owned())
+    date(text).map(drop).ok_or_else(|| "it is not a date, such as 2026-01-31".to_owned())
 }
 
 fn date(text: &str) -> Option<Date> {
@@ -183,12 +184,15 @@ fn days(config: &RestoreTimes, now: Timestamp) -> Result<(Date, Date), Diagnosti
     Ok((first, last))
 }
 
-fn unread(about: About<'_>, error: &Error) -> Diagnostic {
+fn unread(service: &dyn Service, about: About<'_>, error: &Error) -> Diagnostic {
     let said = explain(Doing::Search, about, error);
-    match error {
-        Error::Cloud(cause) if cause.is_setup() => said,
-        _ => Diagnostic { summary: "Restore times were not read".to_owned(), ..said },
+    let cause = error.cloud();
+    if cause.is_some_and(cloud::Error::is_setup) {
+        return said;
     }
+    let blamed = cause.and_then(cloud::Error::refusal).and_then(|refusal| service.blamed(refusal));
+    let said = Diagnostic { summary: "Restore times were not read".to_owned(), ..said };
+    if blamed == Some(Blamed::Instance) { said.at("instance_id") } else { said }
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ pub(super) fn moment(value: &Attr<String>) -> Option<Timestamp> {
 
 /// Reads a time, or says what is wrong with it.
 pub(super) fn time(text: &str) -> Result<Timestamp, String> {
-    let wrong_form = || "is no time in RFC 3339, such as 2026-01-31T00:00:00Z".to_owned();
+    let wrong_form = || "is not a time in RFC 3339, such as 2026-01-31T00:00:00Z".to_owned();
     if !is_rfc3339(text) {
         return Err(wrong_form());
     }
@@ -95,10 +95,10 @@ mod tests {
             ("0000-01-01T00:00:00Z", None),
             ("9999-12-31T23:59:59Z", Some("it is out of range: the last moment is 9999-12-30T22:00:00.999999999Z")),
             ("0000-01-01T00:00:00+23:59", Some("it is out of range: the first moment is 0000-01-01T00:00:00Z")),
-            ("2026-02-30T00:00:00Z", Some("it is no time in RFC 3339, such as 2026-01-31T00:00:00Z")),
-            ("2026-01-31", Some("it is no time in RFC 3339, such as 2026-01-31T00:00:00Z")),
-            ("2026-01-31T12:00:00+24:00", Some("it is no time in RFC 3339, such as 2026-01-31T00:00:00Z")),
-            ("", Some("it is no time in RFC 3339, such as 2026-01-31T00:00:00Z")),
+            ("2026-02-30T00:00:00Z", Some("it is not a time in RFC 3339, such as 2026-01-31T00:00:00Z")),
+            ("2026-01-31", Some("it is not a time in RFC 3339, such as 2026-01-31T00:00:00Z")),
+            ("2026-01-31T12:00:00+24:00", Some("it is not a time in RFC 3339, such as 2026-01-31T00:00:00Z")),
+            ("", Some("it is not a time in RFC 3339, such as 2026-01-31T00:00:00Z")),
         ] {
             assert_eq!(check_time(text).err().as_deref(), why, "{text}");
             assert_eq!(moment(&Attr::from(text)).is_some(), why.is_none(), "{text}");

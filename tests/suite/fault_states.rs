@@ -22,6 +22,8 @@ use crate::support::value::{unwired, wire};
 
 const NAME: &str = "stateful-1";
 const ERROR: i32 = 1;
+/// So long may take what ends well, on a machine that has much else to do.
+const PATIENT: &str = "2m";
 
 /// What Terraform asks for while something goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -152,10 +154,10 @@ impl Cell {
         format!("{} × {:?} × {:?}, {how}", self.key(), self.doing, self.wrong)
     }
 
-    /// So long an operation may take: what cannot end well need not be waited for.
+    /// So long an operation may take while it goes wrong: what cannot end well need not be waited for.
     fn limit(self) -> &'static str {
         let vain = self.expected() != Ended::Done || self.doing == Doing::Resume;
-        if self.throughout && vain { "3s" } else { "40s" }
+        if self.throughout && vain { "3s" } else { PATIENT }
     }
 }
 
@@ -377,7 +379,10 @@ impl Stage {
     }
 
     fn arguments(&self, waits: bool) -> Json {
-        let limit = self.cell.limit();
+        self.arguments_within(self.cell.limit(), waits)
+    }
+
+    fn arguments_within(&self, limit: &str, waits: bool) -> Json {
         json!({
             "service": self.cell.key(),
             "instance_id": self.instance_id,
@@ -505,7 +510,7 @@ async fn create(stage: &Stage) -> Result<Ended, String> {
         return undone(stage, object).await.map(|()| ended);
     }
     // The next apply meets the leftover, and its error has the id to import.
-    let again = run.reach(&config, &Json::Null).await;
+    let again = run.reach(&run.config(&stage.arguments_within(PATIENT, true)), &Json::Null).await;
     let object = match (again.ended()?, rows.first()) {
         (Ended::Done, None) => again.object,
         (Ended::Error, Some(row)) => {
@@ -559,7 +564,7 @@ async fn remove(stage: &Stage) -> Result<Ended, String> {
 /// A backup that runs, begun while all was well, as an apply leaves it that does not wait.
 async fn begun(stage: &Stage) -> Result<Json, String> {
     let run = stage.good().await;
-    let begun = run.reach(&run.config(&stage.arguments(false)), &Json::Null).await;
+    let begun = run.reach(&run.config(&stage.arguments_within(PATIENT, false)), &Json::Null).await;
     begun.object.ok_or_else(|| format!("nothing was wrong yet: {:?}", begun.said))
 }
 

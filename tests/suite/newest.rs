@@ -825,7 +825,7 @@ async fn pruning_of_ddm_takes_what_it_took_before_key_operations() {
     });
     let (progress, errors) = run.invoke("huaweidb_prune_backups", &wish).await;
     assert_eq!(errors, [""; 0]);
-    assert!(progress[0].starts_with("Of the metadata backups that fit (4) 3 will be deleted"), "{progress:?}");
+    assert!(progress[0].starts_with("3 of the 4 metadata backups that fit will be deleted"), "{progress:?}");
     assert_eq!(progress.last().unwrap(), "3 of 3 deleted");
     let newest = before_changes.iter().max_by(|one, other| one.begin_time.cmp(&other.begin_time)).unwrap();
     let staying = daily.iter().chain([newest]).map(|backup| backup.id.clone()).collect();
@@ -896,7 +896,7 @@ async fn pruning_lists_first_and_never_deletes_the_last() {
 
     let (progress, errors) = run.invoke(prune, &wish).await;
     assert_eq!((errors.len(), progress.len(), progress[0].lines().count()), (0, 1, 3), "{progress:?}");
-    assert!(progress[0].starts_with("Of the manual backups that fit (4) 2 would be deleted"), "{progress:?}");
+    assert!(progress[0].starts_with("2 of the 4 manual backups that fit would be deleted"), "{progress:?}");
     assert_eq!(run.emulator.backups().len(), 7, "a dry run deletes nothing");
 
     let really = over(&wish, &json!({ "dry_run": false }));

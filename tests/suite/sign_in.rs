@@ -219,7 +219,7 @@ fn only_regular_files_of_a_bearable_size_are_read() {
         let made = std::process::Command::new("mkfifo").arg(workspace.path("pipe")).status().expect("mkfifo is there");
         assert!(made.success());
         let [pipe, large] = ["pipe", "large"].map(|name| workspace.path(name));
-        let regular = "cannot be read: it is no regular file";
+        let regular = "cannot be read: it is not a regular file";
         for (path, why) in [
             (pipe.as_str(), regular),
             ("/dev/zero", regular),

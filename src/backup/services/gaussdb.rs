@@ -6,8 +6,8 @@
 
 use super::{restoring, wire};
 use crate::backup::{
-    Backup, BackupRef, Codes, Facts, Filter, Misread, NewRestore, Page, RestorePoint, Service, StopScope, Unsupported,
-    Verdict,
+    Backup, BackupRef, Codes, Confirmation, Facts, Filter, Misread, NewRestore, Page, RestorePoint, Service, StopScope,
+    Unsupported, Verdict,
 };
 use crate::cloud::{Call, Product, Reply};
 
@@ -75,8 +75,12 @@ impl Service for GaussDb {
         Ok(FACTS.post(format!("{}/recovery", FACTS.instances), Some(body)))
     }
 
-    fn awaits_confirmation(&self) -> bool {
-        true
+    fn confirmation(&self) -> Option<Confirmation> {
+        Some(Confirmation {
+            cost: "Until then it archives no logs, so that no later moment can be gone back to. Confirming deletes the logs that \
+                   were archived after the restored moment: restoring to a later time is then impossible.",
+            call: "confirm-restore-data",
+        })
     }
 
     fn restorable(&self, want: &NewRestore, offset: u64, limit: u64) -> Option<Call> {

@@ -65,7 +65,7 @@ pub(in crate::backup) fn spans(reply: &Reply, name: &str) -> Result<Page<Span>, 
     let moment = |millis: Option<String>| {
         let millis = millis.unwrap_or_default();
         let read = millis.parse().ok().and_then(|millis| Timestamp::from_millisecond(millis).ok());
-        read.ok_or_else(|| Misread("the begin or the end of a span is no time in milliseconds".to_owned()))
+        read.ok_or_else(|| Misread("the begin or the end of a span is not a time in milliseconds".to_owned()))
     };
     page(reply, name, |time: Time| Ok(Span { start: moment(time.start_time)?, end: moment(time.end_time)? }))
 }

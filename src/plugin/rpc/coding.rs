@@ -55,7 +55,7 @@ pub(super) fn identify(compiled: &Compiled, object: &Value) -> Result<Option<wir
 /// What is stored, as members that any version may have written.
 pub(super) fn stored(summary: &str, json: &[u8]) -> Result<Stored, Diagnostics> {
     const DETAIL: &str =
-        "What is stored is no object. Nothing was changed. Restore the state from a backup of its file.";
+        "What is stored is not an object. Nothing was changed. Restore the state from a backup of its file.";
     match codec::parse(json).map_err(|error| error.explained(summary, UNREADABLE))? {
         serde_json::Value::Object(stored) => Ok(stored),
         _ => Err(Diagnostic::error(summary, DETAIL).into()),

@@ -27,6 +27,7 @@ impl Check {
             Check::OneOf(allowed) => {
                 let quoted: Vec<String> = allowed.iter().map(|one| format!("\"{one}\"")).collect();
                 Some(match quoted.as_slice() {
+                    [first, last] => format!("{first} or {last}"),
                     [all @ .., last] if !all.is_empty() => format!("one of {} or {last}", all.join(", ")),
                     _ => quoted.concat(),
                 })
@@ -85,6 +86,7 @@ mod tests {
         for (check, value, complaint) in [
             (Check::OneOf(vec!["a".into()]), Value::from("a"), None),
             (Check::OneOf(vec!["a".into()]), Value::from("b"), Some(r#"`x` must be "a", not "b"."#)),
+            (Check::OneOf(vec!["a".into(), "b".into()]), Value::from("c"), Some(r#"`x` must be "a" or "b", not "c"."#)),
             (
                 Check::OneOf(vec!["a".into(), "b".into(), "c".into()]),
                 Value::from("d"),

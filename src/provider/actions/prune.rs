@@ -181,6 +181,7 @@ impl Selection<'_> {
         let of = listed.iter().filter(|backup| backup.status == Status::Completed).count();
         let (spared, others) = match self.ruled_out(listed).count().saturating_sub(count) {
             0 => (String::new(), String::new()),
+            1 if of == 1 => (format!(", only {}", because("it")), String::new()),
             1 => (format!("; 1 of them only {}", because("it")), format!("\n1 other stays only {}", because("it"))),
             many => (
                 format!("; {many} of them only {}", because("them")),
@@ -193,12 +194,22 @@ impl Selection<'_> {
         let spared =
             if spares_last { format!("{spared}; the last one because `allow_last` is not true") } else { spared };
         let each = leaving.iter().map(|backup| line(backup)).collect::<String>();
-        match (count, dry_run) {
-            (0, _) => format!("Nothing to prune: of the {kind} backups that fit ({of}) all stay{spared}"),
-            (_, true) => format!(
-                "Of the {kind} backups that fit ({of}) {count} would be deleted; set `dry_run = false` to do it:{each}{others}"
-            ),
-            (_, false) => format!("Of the {kind} backups that fit ({of}) {count} will be deleted:{each}{others}"),
+        let fitting = match of {
+            1 => format!("the only {kind} backup that fits"),
+            _ => format!("the {of} {kind} backups that fit"),
+        };
+        match (count, of, dry_run) {
+            (0, 0, _) => format!("Nothing to prune: no {kind} backup fits"),
+            (0, 1, _) => format!("Nothing to prune: {fitting} stays{spared}"),
+            (0, ..) => format!("Nothing to prune: all of {fitting} stay{spared}"),
+            (_, 1, true) => {
+                format!("1 {kind} backup fits, and would be deleted; set `dry_run = false` to do it:{each}")
+            }
+            (_, 1, false) => format!("1 {kind} backup fits, and will be deleted:{each}"),
+            (.., true) => {
+                format!("{count} of {fitting} would be deleted; set `dry_run = false` to do it:{each}{others}")
+            }
+            (.., false) => format!("{count} of {fitting} will be deleted:{each}{others}"),
         }
     }
 

@@ -25,7 +25,7 @@ pub(super) fn certificates(found: &Found, around: &Surroundings) -> Result<Autho
     let text = (around.file)(&path).map_err(|why| cannot(&unreadable(&why)))?;
     // Comments may be in any encoding.
     if text.contains(char::REPLACEMENT_CHARACTER) && !text.contains("-----BEGIN") {
-        return Err(cannot("it is no text; `openssl x509 -inform der` writes such a file as PEM"));
+        return Err(cannot("it is not text; `openssl x509 -inform der` writes such a file as PEM"));
     }
     Authorities::read(&text).map_err(|why| {
         let detail = format!("The certificates in {} cannot be used: {why}. {from} names it.", path.display());
@@ -50,7 +50,7 @@ pub(super) fn kept(places: &Places<'_>) -> Result<Option<Kept>, Diagnostic> {
             return Err(clouds::problem(
                 "clouds.yaml",
                 &format!(
-                    "{} names an entry of it, and {} a profile of KooCLI. Remove either.",
+                    "{} names an entry of it, and {} a profile of KooCLI. Remove one of them.",
                     entry.from, profile.from
                 ),
             ));

@@ -61,7 +61,7 @@ impl Surroundings {
 /// The text of a regular file that is not too large. Anything else could keep us for ever, or fill the memory.
 fn small_text(path: &FilePath) -> io::Result<String> {
     let check = |about: &fs::Metadata| match about {
-        about if !about.is_file() => Err(io::Error::other("it is no regular file")),
+        about if !about.is_file() => Err(io::Error::other("it is not a regular file")),
         about if about.len() > LARGEST_FILE => Err(too_large()),
         // What the system itself makes up says so too, and some of that never ends, or waits for something to happen.
         about if about.len() == 0 => Err(io::Error::other("it is empty")),

@@ -1,7 +1,8 @@
 //! What is said about a restore.
 
 use crate::backup::{
-    Error, Instance, NewRestore, RestoreError, RestorePoint, RestoreStep, Span, Unawaited, Unfit, Unsupported,
+    Confirmation, Error, Instance, NewRestore, RestoreError, RestorePoint, RestoreStep, Span, Unawaited, Unfit,
+    Unsupported,
 };
 use crate::cloud;
 use crate::plugin::Diagnostic;
@@ -62,12 +63,11 @@ pub(super) fn restored(want: &NewRestore) -> String {
     format!("The restore has completed: {} holds {}", want.target_instance_id, what(want))
 }
 
-pub(super) fn to_confirm(target: &str) -> Diagnostic {
+pub(super) fn to_confirm(title: &str, target: &str, confirmation: &Confirmation) -> Diagnostic {
+    let Confirmation { cost, call } = confirmation;
     let detail = format!(
-        "GaussDB waits for somebody to confirm that the restored data of {target} are good. Until then it archives no logs, so \
-         that no later moment can be gone back to. Confirming deletes the logs that were archived after the restored moment: \
-         restoring to a later time is then impossible.\n\nLook at the data first, then confirm them in the console, or by the service's call \
-         `confirm-restore-data`. This provider never does that by itself."
+        "{title} waits for somebody to confirm that the restored data of {target} are good. {cost}\n\nLook at the data first, then \
+         confirm them in the console, or by the service's call `{call}`. This provider never does that by itself."
     );
     Diagnostic::warning("Restored data wait to be confirmed", detail)
 }

@@ -117,9 +117,8 @@ impl Action<Backups> for RestoreBackup {
         let restored = client.of(&context, service).restore(&want, &tell).await;
         restored.map_err(|error| messages::explain(about, &want, &error))?;
         run.tell(messages::restored(&want));
-        if service.awaits_confirmation() && want.source_instance_id == want.target_instance_id {
-            run.warn(messages::to_confirm(&want.target_instance_id));
-        }
+        let confirmation = service.confirmation().filter(|_| want.source_instance_id == want.target_instance_id);
+        run.warn(confirmation.map(|one| messages::to_confirm(facts.title, &want.target_instance_id, &one)));
         Ok(())
     }
 }

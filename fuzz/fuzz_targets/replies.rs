@@ -3,4 +3,4 @@
 
 use huaweidb::fuzzing::backup;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| backup::taurusdb(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| backup::replies(bytes));
