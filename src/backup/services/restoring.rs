@@ -73,10 +73,10 @@ pub(in crate::backup) fn spans(reply: &Reply, name: &str) -> Result<Page<Span>, 
 /// A page of ids of instances that can take a restore, which the service calls so.
 pub(in crate::backup) fn targets(reply: &Reply, name: &str) -> Result<Page<String>, Misread> {
     #[derive(Deserialize)]
-    struct Target {
+    struct Restorable {
         instance_id: Option<String>,
     }
-    page(reply, name, |target: Target| wire::id(target.instance_id, "a restorable instance"))
+    page(reply, name, |target: Restorable| wire::id(target.instance_id, "a restorable instance"))
 }
 
 fn page<R: DeserializeOwned, T>(

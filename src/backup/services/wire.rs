@@ -78,13 +78,13 @@ pub(in crate::backup) fn bytes(size: Option<f64>, unit: f64) -> Option<u64> {
 /// The links to a backup's files, as DDS and RDS write them. Sizes count in KB.
 pub(in crate::backup) fn downloaded(reply: &Reply) -> Result<Download, Misread> {
     #[derive(Deserialize)]
-    struct Body {
+    struct FileList {
         #[serde(default, deserialize_with = "text")]
         bucket: Option<String>,
-        files: Option<Vec<File>>,
+        files: Option<Vec<Link>>,
     }
     #[derive(Deserialize)]
-    struct File {
+    struct Link {
         #[serde(default, deserialize_with = "text")]
         name: Option<String>,
         #[serde(default, deserialize_with = "number")]
@@ -97,7 +97,7 @@ pub(in crate::backup) fn downloaded(reply: &Reply) -> Result<Download, Misread> 
         #[serde(default, deserialize_with = "text")]
         group_name: Option<String>,
     }
-    let body: Body = read(reply, "the list of files")?;
+    let body: FileList = read(reply, "the list of files")?;
     let files = body.files.ok_or_else(|| Misread("the list of files has no `files`".to_owned()))?;
     let files = files.into_iter().map(|file| {
         let link = file.download_link.filter(|link| !link.expose_secret().is_empty());

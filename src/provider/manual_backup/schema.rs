@@ -134,13 +134,11 @@ pub(super) fn validate(config: &ManualBackup) -> Diagnostics {
 /// What of a new backup the services would not take. One that exists may have been called otherwise, so this is no rule of
 /// the configuration.
 pub(super) fn unsendable(planned: &ManualBackup) -> Diagnostics {
-    type Rule = fn(&str) -> Result<(), String>;
-    let rules: [(&'static str, &Attr<String>, Rule); 2] =
-        [("name", &planned.name, naming::check_name), ("description", &planned.description, naming::check_description)];
+    let name = planned.name.as_str().map(naming::check_name);
+    let description = planned.description.as_str().map(naming::check_description);
     let mut found = Diagnostics::new();
-    for (argument, value, rule) in rules {
-        let refused = value.as_str().and_then(|text| rule(text).err());
-        found.extend(refused.map(|why| {
+    for (argument, checked) in [("name", name), ("description", description)] {
+        found.extend(checked.and_then(Result::err).map(|why| {
             let detail = format!("`{argument}` is not accepted: {why}.");
             Diagnostic::error("Invalid argument value", detail).at(argument)
         }));

@@ -12,7 +12,7 @@ use crate::plugin::Diagnostic;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct File {
+struct Profiles {
     current: String,
     profiles: Vec<Map<String, Json>>,
 }
@@ -24,7 +24,7 @@ const READABLE: &str = "KooCLI encrypts keys for itself unless it is told not to
 /// Picks a profile out of the file's text: the named one, or the file's current one.
 pub(in crate::provider) fn pick(text: &str, name: Option<&str>, path: &str) -> Result<Kept, Diagnostic> {
     // serde's message could quote the file, and the file holds secrets: say where, not what.
-    let file: File = serde_json::from_str(text).map_err(|why| {
+    let file: Profiles = serde_json::from_str(text).map_err(|why| {
         problem(format!(
             "{path} is not valid JSON of the expected form (line {}, column {}); configure the profile again with KooCLI.",
             why.line(),
