@@ -150,6 +150,17 @@ impl Error {
         }
     }
 
+    /// The backup as it was seen last, by whoever began or awaited it.
+    pub fn last(&self) -> Option<&Backup> {
+        match self.end() {
+            Error::Failed { backup: last, .. }
+            | Error::Stopped { last, .. }
+            | Error::StillRunning { last, .. }
+            | Error::OutOfSight { last, .. } => last.as_deref(),
+            _ => None,
+        }
+    }
+
     /// What happened to the call behind it, if a call is behind it.
     pub fn cloud(&self) -> Option<&cloud::Error> {
         match self {

@@ -98,10 +98,10 @@ pub fn age(text: &str, fine: impl FnOnce(&str) -> Result<Duration, String>) -> R
     }
     for (unit, days_each) in [('d', 1), ('w', 7)] {
         let Some(Ok(count)) = text.strip_suffix(unit).map(str::parse::<u64>) else { continue };
-        let days = count.checked_mul(days_each).filter(|days| (1..=CENTURY_DAYS).contains(days));
+        let days = count.checked_mul(days_each).filter(|days| *days <= CENTURY_DAYS);
         return days
             .map(|days| Duration::from_hours(24 * days))
-            .ok_or_else(|| format!("{text:?} is not an age between a day and a hundred years; \"0s\" is any age"));
+            .ok_or_else(|| format!("{text:?} is not an age of a hundred years at most; \"0s\" is any age"));
     }
     fine(text).map_err(|why| format!("{why} Days and weeks are whole numbers: \"30d\", \"4w\"; any age is \"0s\"."))
 }
@@ -206,12 +206,17 @@ mod tests {
     #[test]
     fn ages_count_days_and_weeks_too() {
         let fine = |text: &str| if text == "36h" { Ok(Duration::from_hours(36)) } else { Err("No.".to_owned()) };
-        for (text, hours) in
-            [("0s", Some(0)), ("1d", Some(24)), ("30d", Some(720)), ("2w", Some(336)), ("36h", Some(36))]
-        {
+        for (text, hours) in [
+            ("0s", Some(0)),
+            ("0d", Some(0)),
+            ("1d", Some(24)),
+            ("30d", Some(720)),
+            ("2w", Some(336)),
+            ("36h", Some(36)),
+        ] {
             assert_eq!(age(text, fine).ok().map(|age| age.as_secs() / 3600), hours, "{text}");
         }
-        for text in ["", "d", "0d", "-1d", "1.5d", "99999999999999999999d", "18446744073709551615w", "1y"] {
+        for text in ["", "d", "-1d", "1.5d", "99999999999999999999d", "18446744073709551615w", "1y"] {
             assert!(age(text, fine).is_err(), "{text}");
         }
     }

@@ -41,7 +41,7 @@ impl ListResource<Backups> for ManualBackupList {
     fn schema(&self) -> Schema {
         let mut schema = Schema::new("Finds manual backups, whoever took them, for `terraform query`: in one service or in all, page by page as the \
              cloud lists them. Where whole objects are asked for, as for a generated configuration, only those are handed on that \
-             can be imported without a change: completed ones. A warning names the others. GeminiDB and TaurusDB list a backup that is being \
+             can be imported without a change: completed ones. A warning names the others, fifty at most. Automatic backups are not listed. GeminiDB and TaurusDB list a backup that is being \
              deleted as completed until it is gone: the import of such a one fails. A search that is interrupted (Ctrl-C) or \
              fails ends with an error, and Terraform then shows and generates nothing of what it had found.")
             .attribute(Attribute::string("service").one_of(services::keys()).describe(format!(

@@ -37,13 +37,13 @@ impl Operation<'_> {
             NameOrigin::Fixed | NameOrigin::Planned => listed(operation, want).await?,
             NameOrigin::Random | NameOrigin::Kept => None,
         };
-        turn.begun.names.insert(want.name.clone());
         let begun = &turn.begun;
         let mut creation = Creation { operation, want, call: &call, progress, begun, listed, lost: None, busy: None };
-        let mut started = creation.run().await?;
-        if started.certainty != Certainty::Answered {
-            started.named_before = creation.listed.map(|listed| listed.into_iter().collect());
-        }
+        let started = creation.run().await;
+        let named_before = creation.listed.map(|listed| listed.into_iter().collect());
+        turn.begun.names.insert(want.name.clone());
+        let mut started = started?;
+        started.named_before = named_before;
         turn.begun.ids.insert(started.backup_id.clone());
         operation.claims.manage(&started.backup_id);
         Ok(started)
@@ -420,10 +420,11 @@ impl Creation<'_> {
         names.contains(&backup.name) || ids.contains(&backup.id) || self.operation.claims.has_managed(&backup.id)
     }
 
-    /// Whether a running backup is what we were about to create, begun by somebody else: most likely by an earlier run that
-    /// was killed before it could note it.
+    /// Whether a running backup has the name, begun by somebody else: most likely by an earlier run that was killed before it
+    /// could note it. Where several may have one name, it is waited for like any other.
     fn is_foreign_twin(&self, running: &Backup) -> bool {
-        running.name == self.want.name && !self.begun.ids.contains(&running.id)
+        let is_unique = self.operation.service.facts().names_are_unique;
+        is_unique && running.name == self.want.name && !self.begun.ids.contains(&running.id)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -40,15 +41,23 @@ impl Operation<'_> {
         itself(self, backup).await
     }
 
-    /// Looks for a backup whose deletion an earlier run sent and did not see the end of: that end is waited for, because some
-    /// lists call a backup completed until it is gone.
-    pub async fn find_leaving(self, backup: &BackupRef) -> Result<Option<Backup>, Error> {
+    /// Looks for a backup whose deletion an earlier run sent at that time, by this machine's clock, and did not see the end of:
+    /// that end is waited for, because some lists call a backup completed until it is gone. With it whether the backup may still
+    /// be leaving: that is so when the time is over before a deletion must have shown its effect.
+    pub async fn find_leaving(self, backup: &BackupRef, sent: Timestamp) -> Result<(Option<Backup>, bool), Error> {
         let found = self.find(backup).await?;
-        let may_be_leaving = found.as_ref().is_some_and(|found| found.status == Status::Completed);
-        if may_be_leaving && gone(&mut Watch::new(self, backup), None, pace::ACCEPTED).await? {
-            return Ok(None);
+        if found.as_ref().is_none_or(|found| found.status != Status::Completed) {
+            return Ok((found, true));
         }
-        Ok(found)
+        // A clock that was set back makes nobody wait longer.
+        let waited = Duration::try_from(Timestamp::now().duration_since(sent)).unwrap_or_default();
+        let patience = pace::ACCEPTED.saturating_sub(waited);
+        match gone(&mut Watch::new(self, backup), None, patience).await {
+            Ok(true) => Ok((None, true)),
+            Ok(false) => Ok((found, false)),
+            Err(Error::StillRunning { last: Some(last), .. }) if last.status == Status::Completed => Ok((found, true)),
+            Err(error) => Err(error),
+        }
     }
 
     /// Stops a running backup and waits until it runs no more. `tell` is called before anything is sent.

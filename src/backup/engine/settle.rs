@@ -25,7 +25,12 @@ impl Operation<'_> {
         (started, name_origin): (&Started, NameOrigin),
         progress: &dyn Progress,
     ) -> Result<Backup, Error> {
-        let is_its_own = name_origin.is_random() && self.service.facts().names_are_unique;
+        let is_its_own = match name_origin {
+            NameOrigin::Random => true,
+            NameOrigin::Planned if started.named_before.as_ref().is_some_and(Vec::is_empty) => true,
+            NameOrigin::Planned | NameOrigin::Kept => self.service.facts().names_are_unique,
+            NameOrigin::Fixed => false,
+        };
         let whose = if is_its_own { Name::ItsOwn } else { Name::Anyones };
         let settled = settled(self, started, whose, progress).await?;
         self.claims.manage(&settled.id);

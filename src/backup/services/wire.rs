@@ -81,10 +81,10 @@ pub(in crate::backup) fn downloaded(reply: &Reply) -> Result<Download, Misread> 
     struct FileList {
         #[serde(default, deserialize_with = "text")]
         bucket: Option<String>,
-        files: Option<Vec<Link>>,
+        files: Option<Vec<Downloadable>>,
     }
     #[derive(Deserialize)]
-    struct Link {
+    struct Downloadable {
         #[serde(default, deserialize_with = "text")]
         name: Option<String>,
         #[serde(default, deserialize_with = "number")]

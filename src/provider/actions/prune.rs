@@ -452,10 +452,13 @@ impl Tally<'_> {
             let about = About { service, id: Some(&backup.id), name: Some(&backup.name), region: "" };
             what_next(Doing::Prune, about, error)
         }));
-        let open = self.failed.iter().filter(|(_, error)| error.was_sent()).count();
+        let sent = self.failed.iter().filter(|(_, error)| error.was_sent()).count();
+        let leaves = |error: &backup::Error| error.last().is_some_and(|last| last.status == Status::Deleting);
+        let leaving = self.failed.iter().filter(|(_, error)| error.was_sent() && leaves(error)).count();
+        let open = sent - leaving;
         let is_doubtful = |error: &backup::Error| matches!(error, backup::Error::Doubtful { .. });
         let doubtful = self.failed.iter().filter(|(_, error)| is_doubtful(error)).count();
-        let left = self.failed.len() - open - doubtful;
+        let left = self.failed.len() - sent - doubtful;
         let mut detail = format!("{}.", self.counted());
         if left > 0 {
             let _ = write!(
@@ -469,10 +472,16 @@ impl Tally<'_> {
                 " Whether {doubtful} still exist could not be told: what was sent for them, if anything, was refused."
             );
         }
+        if leaving > 0 {
+            let _ = write!(detail, " {leaving} were being deleted when they were looked at last.");
+        }
         if open > 0 {
-            let _ = write!(detail, " For {open} a delete was sent; what became of them could not be told.");
+            let _ = write!(detail, " For {open} a delete was sent, and its end was not seen.");
         }
         let _ = write!(detail, "{said}\n\n{next}");
+        if sent == self.failed.len() {
+            return Diagnostic::error("Backups were not seen to be deleted", detail);
+        }
         Diagnostic::error("Backups were not deleted", detail)
     }
 }
@@ -499,4 +508,33 @@ fn rule(config: &PruneConfig, now: Timestamp) -> Result<Rule, Diagnostics> {
 pub(crate) fn before(age: &str, now: Timestamp) -> Result<Timestamp, String> {
     let age = retention::age(age, parse_duration)?;
     now.checked_sub(age).map_err(|_| format!("{now} has nothing that long before it."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_deleted_is_told_by_what_is_known_of_it() {
+        let backup = |id: &str, status| Backup::sample(id, "i1in02", &format!("old-{id}"), status);
+        let chosen = ["b1", "b2", "b3", "b4"].map(|id| backup(id, Status::Completed));
+        let late = |last: Backup| {
+            let (id, last) = (last.id.clone(), Some(Box::new(last)));
+            backup::Error::Sent(Box::new(backup::Error::StillRunning { id, last, cause: None }))
+        };
+        let [first, second, third, fourth] = &chosen;
+        let mut tally = Tally { of: 5, deleted: 1, ..Tally::default() };
+        tally.failed = vec![
+            (first, late(backup("b1", Status::Deleting))),
+            (second, late(backup("b2", Status::Deleting))),
+            (third, late(backup("b3", Status::Completed))),
+        ];
+        let all_sent = tally.refused("dds");
+        let doubt = backup::Doubt::InstanceUnknown;
+        tally.failed.push((fourth, backup::Error::Doubtful { id: "b4".to_owned(), doubt }));
+        let page = [all_sent, tally.refused("dds"), tally.stopped()]
+            .map(|one| format!("Error: {}\n{}\n", one.summary, one.detail))
+            .join("\n");
+        insta::assert_snapshot!("pruning", page);
+    }
 }

@@ -102,10 +102,10 @@ impl Action<Backups> for StopBackup {
         } else {
             stopping.all(instance_id.as_deref().unwrap_or_default()).await?
         };
-        if let Some(failed) = stopping.failed(&outcomes) {
+        if let Some(failed) = failed(service, &outcomes) {
             return Err(failed.into());
         }
-        let mut idle = stopping.idle(&outcomes);
+        let mut idle = idle(service, &outcomes);
         if outcomes.is_empty() {
             idle.push(format!("No backup runs on the instance {}", instance_id.unwrap_or_default()));
         }
@@ -238,67 +238,93 @@ impl Stopping<'_> {
         }
         outcome
     }
+}
 
-    /// What is to be said of those that did not run.
-    fn idle(&self, outcomes: &[StopEnd]) -> Vec<String> {
-        let needs_instance = self.service.facts().needs_instance;
-        let each = outcomes.iter().filter_map(|(backup, outcome)| match outcome {
-            Ok(StopOutcome::Completed(now)) => Some(format!("The backup {} was not stopped: it has completed", now.id)),
-            Ok(StopOutcome::NotRunning(now)) => Some(format!("The backup {} is {}", backup.id, now.status)),
-            Err(backup::Error::Vanished { id }) => Some(match &backup.instance_id {
-                Some(instance_id) if needs_instance => format!("The instance {instance_id} lists no backup {id}"),
-                _ => format!("There is no backup {id}"),
-            }),
-            Ok(StopOutcome::Stopped(_)) | Err(_) => None,
-        });
-        each.collect()
-    }
+/// What is to be said of those that did not run.
+fn idle(service: &dyn Service, outcomes: &[StopEnd]) -> Vec<String> {
+    let needs_instance = service.facts().needs_instance;
+    let each = outcomes.iter().filter_map(|(backup, outcome)| match outcome {
+        Ok(StopOutcome::Completed(now)) => Some(format!("The backup {} was not stopped: it has completed", now.id)),
+        Ok(StopOutcome::NotRunning(now)) => Some(format!("The backup {} is {}", backup.id, now.status)),
+        Err(backup::Error::Vanished { id }) => Some(match &backup.instance_id {
+            Some(instance_id) if needs_instance => format!("The instance {instance_id} lists no backup {id}"),
+            _ => format!("There is no backup {id}"),
+        }),
+        Ok(StopOutcome::Stopped(_)) | Err(_) => None,
+    });
+    each.collect()
+}
 
-    /// The error, if one of them was not seen to stop: what became of each.
-    fn failed(&self, outcomes: &[StopEnd]) -> Option<Diagnostic> {
-        let about = |backup| About { service: self.service.facts().key(), id: Some(backup), name: None, region: "" };
-        let is_failure = |error: &&backup::Error| !matches!(error, backup::Error::Vanished { .. });
-        let failures = outcomes.iter().filter_map(|(backup, outcome)| {
-            outcome.as_ref().err().filter(is_failure).map(|error| (backup.id.as_str(), error))
-        });
-        let mut failures = failures.collect::<Vec<_>>();
-        // In the order in which they are told.
-        failures.sort_by_key(|(_, error)| !error.was_sent());
-        if let ([(id, error)], [_]) = (&*failures, outcomes) {
-            return Some(explain(Doing::Stop, about(id), error));
-        }
-        if failures.is_empty() {
-            return None;
-        }
-        let next = steps(failures.iter().map(|(id, error)| what_next(Doing::Stop, about(id), error)));
-        let is_stopped = |outcome: &&StopEnd| matches!(outcome.1, Ok(StopOutcome::Stopped(_)));
-        let stopped = outcomes.iter().filter(is_stopped).map(|(backup, _)| line(&backup.id)).collect::<Vec<_>>();
-        let mut detail = format!("{} of {} stopped.", stopped.len(), outcomes.len());
-        if !stopped.is_empty() {
-            let _ = write!(detail, "\n\nStopped:\n{}", stopped.concat());
-        }
-        for idle in self.idle(outcomes) {
-            let _ = write!(detail, "\n\n{idle}.");
-        }
-        for (what, was_sent) in [
-            ("Asked to stop, and not seen to end:", true),
-            ("Not asked to stop, or refused, so that they go on as before, as far as is known:", false),
-        ] {
-            let mut said = Remarks::default();
-            let mut those = failures.iter().filter(|(_, error)| error.was_sent() == was_sent).peekable();
-            if those.peek().is_some() {
-                let _ = write!(detail, "\n\n{what}");
-            }
-            for (id, error) in those {
-                said.add(id, sentence(&what_happened_while(Doing::Stop, error)), &line(id));
-            }
-            let _ = write!(detail, "{said}");
-        }
-        let _ = write!(detail, "\n\n{next}");
-        Some(Diagnostic::error("Backups were not stopped", detail).at("instance_id"))
+/// The error, if one of them was not seen to stop: what became of each.
+fn failed(service: &dyn Service, outcomes: &[StopEnd]) -> Option<Diagnostic> {
+    let about = |backup| About { service: service.facts().key(), id: Some(backup), name: None, region: "" };
+    let is_failure = |error: &&backup::Error| !matches!(error, backup::Error::Vanished { .. });
+    let failures = outcomes.iter().filter_map(|(backup, outcome)| {
+        outcome.as_ref().err().filter(is_failure).map(|error| (backup.id.as_str(), error))
+    });
+    let mut failures = failures.collect::<Vec<_>>();
+    // In the order in which they are told.
+    failures.sort_by_key(|(_, error)| !error.was_sent());
+    if let ([(id, error)], [_]) = (&*failures, outcomes) {
+        return Some(explain(Doing::Stop, about(id), error));
     }
+    if failures.is_empty() {
+        return None;
+    }
+    let next = steps(failures.iter().map(|(id, error)| what_next(Doing::Stop, about(id), error)));
+    let is_stopped = |outcome: &&StopEnd| matches!(outcome.1, Ok(StopOutcome::Stopped(_)));
+    let stopped = outcomes.iter().filter(is_stopped).map(|(backup, _)| line(&backup.id)).collect::<Vec<_>>();
+    let mut detail = format!("{} of {} stopped.", stopped.len(), outcomes.len());
+    if !stopped.is_empty() {
+        let _ = write!(detail, "\n\nStopped:\n{}", stopped.concat());
+    }
+    for idle in idle(service, outcomes) {
+        let _ = write!(detail, "\n\n{idle}.");
+    }
+    for (what, was_sent) in [
+        ("Asked to stop, and not seen to end:", true),
+        ("Not asked to stop, or refused, so that they go on as before, as far as is known:", false),
+    ] {
+        let mut said = Remarks::default();
+        let mut those = failures.iter().filter(|(_, error)| error.was_sent() == was_sent).peekable();
+        if those.peek().is_some() {
+            let _ = write!(detail, "\n\n{what}");
+        }
+        for (id, error) in those {
+            said.add(id, sentence(&what_happened_while(Doing::Stop, error)), &line(id));
+        }
+        let _ = write!(detail, "{said}");
+    }
+    let _ = write!(detail, "\n\n{next}");
+    let all_sent = failures.iter().all(|(_, error)| error.was_sent());
+    let failed = if all_sent {
+        Diagnostic::error("Backups were not seen to stop", detail)
+    } else {
+        Diagnostic::error("Backups were not stopped", detail)
+    };
+    Some(failed.at("instance_id"))
 }
 
 fn line(id: &str) -> String {
     format!("\n- {id}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_stopped_is_told_by_what_is_known_of_it() {
+        let dds = backup::named("dds").expect("it is on the shelf");
+        let runs = |id: &str| Some(Box::new(Backup::sample(id, "i1in02", "nightly", Status::Building)));
+        let late = |id: &str| backup::Error::StillRunning { id: id.to_owned(), last: runs(id), cause: None };
+        let sent = |id: &str| (BackupRef::new(id, None), Err(backup::Error::Sent(Box::new(late(id)))));
+        let unsent = |id: &str| (BackupRef::new(id, None), Err(late(id)));
+        let stopped = |id: &str| (BackupRef::new(id, None), Ok(StopOutcome::Stopped(None)));
+        let page = [vec![sent("b1"), sent("b2")], vec![stopped("b1"), sent("b2"), unsent("b3")]]
+            .map(|outcomes| failed(dds, &outcomes).expect("some were not seen to stop"))
+            .map(|one| format!("Error: {}\n{}\n", one.summary, one.detail))
+            .join("\n");
+        insta::assert_snapshot!("stopping", page);
+    }
 }

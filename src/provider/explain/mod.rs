@@ -225,6 +225,9 @@ fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String 
         (Doing::Wait, backup::Error::Vanished { .. }) => {
             "The object stays in the state until the next refresh.".to_owned()
         }
+        (Doing::Wait, backup::Error::Failed { backup: None, .. }) => {
+            format!("The backup {id} was not listed meanwhile; it stays in the state until the next refresh.")
+        }
         (Doing::Wait, backup::Error::Failed { .. }) => {
             format!("The failed backup {id} stays in the cloud and in the state.")
         }
@@ -236,6 +239,9 @@ fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String 
         (Doing::Stop, backup::Error::Doubtful { .. }) => {
             format!("No stop was sent; whether the backup {id} runs is not known.")
         }
+        (Doing::Wait, error) if error.last().is_none() => {
+            format!("The backup {id} was begun, and was not seen in the cloud meanwhile; it stays in the state.")
+        }
         (Doing::Wait, _) => format!("The backup {id} exists in the cloud and stays in the state."),
         (Doing::Read, _) => "The state keeps what was known before.".to_owned(),
         (Doing::Import, _) => "Nothing was imported.".to_owned(),
@@ -243,7 +249,13 @@ fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String 
             format!("The backup {id} still exists in the cloud, as far as is known; it stays in the state.")
         }
         (Doing::Follow, backup::Error::Vanished { .. }) | (Doing::Search | Doing::Download, _) => String::new(),
+        (Doing::Follow, backup::Error::Failed { backup: None, .. }) => {
+            format!("The backup {id} was not listed meanwhile.")
+        }
         (Doing::Follow, backup::Error::Failed { .. }) => format!("The failed backup {id} stays in the cloud."),
+        (Doing::Follow, error) if error.last().is_none() => {
+            format!("The backup {id} was begun, and was not seen in the cloud meanwhile. It is not in the state.")
+        }
         (Doing::Follow, _) => format!("The backup {id} exists in the cloud. It is not in the state."),
         (Doing::Rotate, _) if about.id.is_none() => String::new(),
         (Doing::Prune | Doing::Rotate, _) => format!("The backup {id} still exists in the cloud, as far as is known."),

@@ -10,16 +10,17 @@ use crate::plugin::{Diagnostic, Life};
 use crate::provider::client::context;
 use crate::provider::services::importable;
 
-/// Notes a backup that keeps the instance busy, has a name of this very prefix and is none of this run's: most likely it is of an
-/// earlier run whose state was lost.
-pub(super) struct SamePrefix<'a> {
+/// Notes a backup that keeps the instance busy, has a name of this very prefix, or this very name, and is none of this run's:
+/// most likely it is of an earlier run whose state was lost.
+pub(super) struct Namesakes<'a> {
     prefix: Option<&'a str>,
+    name: Option<&'a str>,
     seen: Mutex<Option<Backup>>,
 }
 
-impl<'a> SamePrefix<'a> {
+impl<'a> Namesakes<'a> {
     pub(super) fn of(planned: &'a ManualBackup) -> Self {
-        SamePrefix { prefix: planned.name_prefix.as_str(), seen: Mutex::default() }
+        Namesakes { prefix: planned.name_prefix.as_str(), name: planned.name.as_str(), seen: Mutex::default() }
     }
 
     /// That backup, if there was one.
@@ -28,10 +29,13 @@ impl<'a> SamePrefix<'a> {
     }
 }
 
-impl Progress for SamePrefix<'_> {
+impl Progress for Namesakes<'_> {
     fn busy(&self, running: Option<&Backup>, is_this_runs: bool) {
-        let ending = |running: &Backup| running.name.strip_prefix(self.prefix?).map(naming::is_ending);
-        if let Some(running) = running.filter(|running| !is_this_runs && ending(running) == Some(true)) {
+        let has_name = |running: &Backup| match self.prefix {
+            Some(prefix) => running.name.strip_prefix(prefix).is_some_and(naming::is_ending),
+            None => self.name == Some(&running.name),
+        };
+        if let Some(running) = running.filter(|running| !is_this_runs && has_name(running)) {
             *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(running.clone());
         }
     }
@@ -144,24 +148,22 @@ pub(super) fn compared(planned: &ManualBackup, id: &str) -> Diagnostic {
     .at("name")
 }
 
-/// That a backup of the same prefix ran there.
+/// That a backup of the same prefix, or of the same name, ran there.
 pub(super) fn ran_already(planned: &ManualBackup, running: &Backup) -> Diagnostic {
-    Diagnostic::warning(
-        "A backup of this prefix was running already",
+    let (service, region) = (planned.service.text(), planned.region.text());
+    let import = importable(service, region, &running.instance_id, &running.id);
+    let detail = |has: &str| {
         format!(
-            "When this one was to be taken, the backup {:?} ({}) ran on the instance. Its name is of exactly this prefix, so it may \
-             be of an earlier run whose state was lost. If no state tracks it, import it as {}, or delete it.",
-            running.name,
-            running.id,
-            importable(
-                planned.service.text(),
-                planned.region.text(),
-                &running.instance_id,
-                &running.id
-            ),
-        ),
-    )
-    .at("name_prefix")
+            "When this one was to be taken, the backup {:?} ({}) ran on the instance. {has}, so it may be of an earlier run whose \
+             state was lost. If no state tracks it, import it as {import}, or delete it.",
+            running.name, running.id,
+        )
+    };
+    if planned.name_prefix.is_set() {
+        let detail = detail("Its name is of exactly this prefix");
+        return Diagnostic::warning("A backup of this prefix was running already", detail).at("name_prefix");
+    }
+    Diagnostic::warning("A backup of this name was running already", detail("It has this very name")).at("name")
 }
 
 /// That the service made other words of the description.
@@ -180,6 +182,7 @@ pub(super) fn rewritten(state: &ManualBackup, backup: &Backup) -> Option<Diagnos
 mod tests {
     use super::*;
     use crate::backup::NameOrigin;
+    use crate::plugin::Attr;
 
     #[test]
     fn what_is_said_reads_well() {
@@ -206,6 +209,7 @@ mod tests {
         let said = [
             compared(&planned, "b1br02"),
             ran_already(&planned, &record),
+            ran_already(&ManualBackup { name_prefix: Attr::Null, ..planned.clone() }, &record),
             rewritten(&planned, &record).expect("the texts differ"),
             taken_twice("dds", "eu-de", &want, "b1br02", "b2br02", false),
             taken_twice("dds", "eu-de", &of_ones_own, "b1br02", "b2br02", false),
@@ -219,15 +223,19 @@ mod tests {
     }
 
     #[test]
-    fn only_a_name_of_this_prefix_with_its_ending_that_is_not_this_runs_is_noted() {
-        let planned = ManualBackup { name_prefix: "nightly-".into(), ..ManualBackup::default() };
-        for (name, is_this_runs, noted) in [
-            ("nightly-20261126120000012345ab", false, true),
-            ("nightly-20261126120000012345ab", true, false),
-            ("nightly-by-hand", false, false),
-            ("weekly-20261126120000012345ab", false, false),
+    fn only_a_name_of_this_prefix_or_this_very_name_that_is_not_this_runs_is_noted() {
+        let of_prefix = ManualBackup { name_prefix: "nightly-".into(), ..ManualBackup::default() };
+        let of_name = ManualBackup { name: "nightly".into(), ..ManualBackup::default() };
+        for (planned, name, is_this_runs, noted) in [
+            (&of_prefix, "nightly-20261126120000012345ab", false, true),
+            (&of_prefix, "nightly-20261126120000012345ab", true, false),
+            (&of_prefix, "nightly-by-hand", false, false),
+            (&of_prefix, "weekly-20261126120000012345ab", false, false),
+            (&of_name, "nightly", false, true),
+            (&of_name, "nightly", true, false),
+            (&of_name, "nightly-20261126120000012345ab", false, false),
         ] {
-            let others = SamePrefix::of(&planned);
+            let others = Namesakes::of(planned);
             let running = Backup::sample("b", "i", name, Status::Building);
             others.busy(Some(&running), is_this_runs);
             assert_eq!(others.seen().is_some(), noted, "{name}");

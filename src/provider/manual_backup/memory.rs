@@ -47,7 +47,7 @@ pub(super) fn is_told_first(private: &mut Private) -> bool {
 
 /// Its deletion was sent, and its end was not seen.
 pub(super) fn leaving(private: &mut Private) {
-    private.0.insert(LEAVING.to_owned(), "yes".to_owned());
+    private.0.insert(LEAVING.to_owned(), Timestamp::now().to_string());
 }
 
 /// It is there, and is not being deleted.
@@ -55,9 +55,9 @@ pub(super) fn stays(private: &mut Private) {
     private.0.remove(LEAVING);
 }
 
-/// Whether its deletion was sent.
-pub(super) fn is_leaving(private: &Private) -> bool {
-    private.0.contains_key(LEAVING)
+/// When its deletion was sent, by this machine's clock. What an older version wrote down tells no time: then it may be now.
+pub(super) fn leaving_since(private: &Private) -> Option<Timestamp> {
+    private.0.get(LEAVING).map(|since| since.parse().unwrap_or_else(|_| Timestamp::now()))
 }
 
 /// It was seen in that project.

@@ -40,6 +40,18 @@ pub(super) fn gone(state: &ManualBackup) -> Diagnostic {
     )
 }
 
+/// That what an earlier run began came to nothing, as far as anybody could see.
+pub(super) fn never_listed(state: &ManualBackup) -> Diagnostic {
+    Diagnostic::warning(
+        "Backup never appeared",
+        format!(
+            "{} was begun by an earlier run. The cloud does not list it, and no run has seen it listed: most likely it was not taken. If \
+             the configuration still asks for it, the plan takes a new one, which will hold the data of that moment.",
+            label(state)
+        ),
+    )
+}
+
 pub(super) fn left(state: &ManualBackup) -> Diagnostic {
     Diagnostic::warning(
         "Backup was deleted by an earlier run",
@@ -137,4 +149,22 @@ pub(super) fn not_there(state: &ManualBackup, doubt: Option<&Doubt>, named: &[St
 
 fn not_imported(detail: String) -> Diagnostic {
     Diagnostic::error("Backup cannot be imported", detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_an_absence_reads_well() {
+        let state = ManualBackup {
+            id: "b1br02".into(),
+            service: "dds".into(),
+            name: "nightly".into(),
+            ..ManualBackup::default()
+        };
+        let said = [gone(&state), never_listed(&state), left(&state)];
+        let page = said.map(|one| format!("Warning: {}\n{}\n", one.summary, one.detail)).join("\n");
+        insta::assert_snapshot!("absent", page);
+    }
 }

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 
 use super::lookalike::Unplanned;
-use super::messages::{another_instances, automatic, completed_since, gone, interrupted, left, not_there, retained};
+use super::messages::{
+    another_instances, automatic, completed_since, gone, interrupted, left, never_listed, not_there, retained,
+};
 use super::model::{ManualBackup, about, changed_in_place, filled, is_retained, reference, untouched, wanted};
 use super::removal::{self, Leaving};
 use super::{certainty, databases, memory, movers, plan, preflight, rotation, schema};
@@ -108,7 +110,7 @@ impl Resource<Backups> for ManualBackupResource {
             }
         };
         let want = wanted(&planned, name_origin);
-        let others = certainty::SamePrefix::of(&planned);
+        let others = certainty::Namesakes::of(&planned);
         let started = client.of(&context(life), service).begin_telling(&want, &others).await;
         life.warn(others.seen().map(|running| certainty::ran_already(&planned, &running)));
         let started = started.map_err(|error| match &error {
@@ -169,12 +171,12 @@ impl Resource<Backups> for ManualBackupResource {
             self.unplanned.of(&client).planned(id);
         }
         let context = context(life);
-        let leaves = memory::is_leaving(&life.private);
+        let leaving_since = memory::leaving_since(&life.private);
         let reference = reference(&state, &life.private);
-        let found = if leaves {
-            client.of(&context, service).find_leaving(&reference).await
-        } else {
-            client.of(&context, service).find(&reference).await
+        let operation = client.of(&context, service);
+        let found = match leaving_since {
+            Some(since) => operation.find_leaving(&reference, since).await,
+            None => operation.find(&reference).await.map(|found| (found, false)),
         };
         // No state knows it yet.
         let imports = life.private.is_adopted() && !state.status.is_set();
@@ -192,15 +194,20 @@ impl Resource<Backups> for ManualBackupResource {
             }
             found => found.map_err(|error| explain(doing, about(&state), &error))?,
         };
-        let Some(backup) = found else {
+        let (Some(backup), may_leave) = found else {
             // What was moved here leaves the state like any other; of an import the CLI would say something else.
             if imports && !state.name.is_set() {
                 return Err(not_imported(&client, service, life, &state, None).await.into());
             }
-            life.warn(if leaves { left(&state) } else { gone(&state) });
+            let was_listed = memory::is_listed(&life.private) || memory::begun_at(&life.private).is_none();
+            life.warn(match leaving_since {
+                Some(_) => left(&state),
+                None if was_listed => gone(&state),
+                None => never_listed(&state),
+            });
             return Ok(None);
         };
-        if backup.status == Status::Completed {
+        if backup.status == Status::Completed && !may_leave {
             memory::stays(&mut life.private);
         }
         if life.private.is_adopted() {
@@ -341,14 +348,7 @@ async fn kept(
             Ok(state)
         }
         Err(error) => {
-            let seen = match &error {
-                backup::Error::Failed { backup: last, .. }
-                | backup::Error::Stopped { last, .. }
-                | backup::Error::StillRunning { last, .. }
-                | backup::Error::OutOfSight { last, .. } => last.as_deref(),
-                _ => None,
-            };
-            if let Some(backup) = seen {
+            if let Some(backup) = error.last() {
                 memory::listed(&mut life.private);
                 life.checkpoint(filled(state.clone(), backup));
             }

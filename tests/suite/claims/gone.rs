@@ -380,3 +380,32 @@ fn what_an_interrupted_destroy_deletes_is_not_built_upon() {
     }
     side_by_side(cases);
 }
+
+/// A deletion that is accepted and not done, with limits that end before it must have shown its effect. The record is there, so that
+/// is what a refresh says, and the next destroy deletes it.
+async fn never_done(service: &'static str, job: JobEnd) -> Result<(), String> {
+    let stage = Stage::new(service, 0.3);
+    let mut arguments = stage.random();
+    arguments["timeouts"]["delete"] = json!("15s");
+    arguments["timeouts"]["read"] = json!("15s");
+    let mut held = stage.completed(&arguments).await?;
+    let id = held.id().map(str::to_owned);
+    stage.emulator.fault(Fault::undone(job).on(service).operation("delete"));
+    red(&stage.core().await.down(&mut held).await)?;
+    check(held.id() == id.as_deref(), "the state forgets what is there")?;
+    green(&stage.core().await.refresh(&mut held).await)?;
+    check(held.id() == id.as_deref() && stage.row(&held).is_some(), "the refresh has lost it")?;
+    stage.destroyed(&mut held).await
+}
+
+#[test]
+fn a_deletion_that_was_not_done_blocks_nothing() {
+    let mut cases = Vec::new();
+    for service in services() {
+        for job in [JobEnd::Completed, JobEnd::Failed] {
+            let name = format!("undone deletion × {service} × job {job:?}");
+            cases.push((name, Box::pin(never_done(service, job)) as Case));
+        }
+    }
+    side_by_side(cases);
+}

@@ -478,6 +478,22 @@ async fn a_running_twin_of_an_earlier_run_is_not_doubled() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn where_several_may_have_one_name_a_running_one_is_awaited() {
+    let script = Script::new()
+        .says(
+            "POST /v3/{project_id}/backups/create",
+            [Say::No(409, "DBS.201205"), Say::Ok(json!({ "backup": { "id": "b1" } }))],
+        )
+        .says("GET /v3/{project_id}/backups?instance_id=i1&backup_type=manual", [list(&[item("b0", "BUILDING", -5)])])
+        .says(THE_INSTANCE, [Say::Ok(json!({ "instances": [{ "id": INSTANCE, "status": "ACTIVE" }] }))]);
+    let met = Met::default();
+    let begun =
+        script.backups().of(&within(seconds(90)), service("taurusdb")).begin_telling(&want("nightly"), &met).await;
+    assert_eq!(begun.unwrap().backup_id, "b1");
+    assert!(matches!(&met.0.into_inner().unwrap()[..], [(_, false)]), "it is told");
+}
+
+#[tokio::test(start_paused = true)]
 async fn our_own_backup_of_that_name_is_awaited() {
     // TaurusDB lets two backups have one name.
     let post = "POST /v3/{project_id}/backups/create";

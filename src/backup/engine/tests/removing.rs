@@ -702,3 +702,22 @@ fn the_engine_of_a_backup_is_kept() {
     };
     assert_eq!(service("rds").listed(&body).unwrap().items[0].datastore, Some(datastore));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_an_earlier_run_deleted_is_awaited_as_long_as_a_deletion_may_take() {
+    let now = jiff::Timestamp::now();
+    let long_ago = now - Duration::from_mins(2);
+    for (what, sent, limit, is_there, may_leave) in [
+        ("it was sent long ago", long_ago, 8, true, false),
+        ("the limit comes first", now, 8, true, true),
+        ("it stays", now, 300, true, false),
+    ] {
+        let script = Script::new().says(BY_ID, [b1_is("COMPLETED")]);
+        let seen = script.backups().of(&within(seconds(limit)), dds()).find_leaving(&b1(), sent).await.unwrap();
+        assert_eq!((seen.0.is_some(), seen.1), (is_there, may_leave), "{what}");
+        assert_eq!(script.elapsed() > seconds(50), limit == 300, "{what}");
+    }
+    let script = Script::new().on(BY_ID, |_, elapsed| if elapsed > seconds(20) { empty() } else { b1_is("COMPLETED") });
+    let seen = script.backups().of(&within(seconds(300)), dds()).find_leaving(&b1(), now).await.unwrap();
+    assert_eq!(seen.0, None);
+}

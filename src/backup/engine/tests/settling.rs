@@ -99,14 +99,30 @@ async fn what_has_a_name_of_its_own_is_known_by_it_whatever_id_was_answered() {
     let other = |status: &str| list(&[item("b7", status, 0)]);
     let by_its_id = "GET /v3/{project_id}/backups?backup_id=b7";
     // TaurusDB takes two of one name.
-    let twin = with(item("b7", "COMPLETED", 0), &json!({ "type": "manual" }));
+    let twin = list(&[with(item("b7", "COMPLETED", 0), &json!({ "type": "manual" }))]);
     let script = Script::new()
         .says("GET /v3/{project_id}/backups?backup_id=b1", [empty()])
-        .says("GET /v3/{project_id}/backups?instance_id=i1", [list(&[twin])])
+        .says("GET /v3/{project_id}/backups?instance_id=i1", [twin.clone()])
+        .says(by_its_id, [twin])
         .says("GET /v3/{project_id}/jobs", [job("Completed", "")]);
-    let twins = (&Started { name: Some("nightly".to_owned()), ..started() }, NameOrigin::Kept);
-    let settled = script.backups().of(&within(seconds(60)), service("taurusdb")).settled_by_name(twins, &()).await;
-    assert!(matches!(settled, Err(Error::StillRunning { last: None, .. })), "{settled:?}");
+    let named = Started { name: Some("nightly".to_owned()), ..started() };
+    let listed = |before: &[&str]| Started {
+        named_before: Some(before.iter().map(|id| (*id).to_owned()).collect()),
+        ..named.clone()
+    };
+    for (started, name_origin, found) in [
+        (&named, NameOrigin::Kept, false),
+        (&named, NameOrigin::Fixed, false),
+        (&named, NameOrigin::Planned, false),
+        (&listed(&["b7"]), NameOrigin::Planned, false),
+        (&listed(&[]), NameOrigin::Planned, true),
+        (&named, NameOrigin::Random, true),
+    ] {
+        let backups = script.backups();
+        let settled =
+            backups.of(&within(seconds(60)), service("taurusdb")).settled_by_name((started, name_origin), &()).await;
+        assert_eq!(settled.is_ok(), found, "{name_origin:?}: {settled:?}");
+    }
     for (name_origin, certainty, found) in [
         (NameOrigin::Kept, Certainty::Answered, true),
         (NameOrigin::Random, Certainty::Answered, true),
