@@ -1,5 +1,7 @@
 //! What is said about a backup of the resource that no error is about.
 
+use jiff::Timestamp;
+
 use super::model::ManualBackup;
 use crate::backup::{Backup, Doubt, Status};
 use crate::plugin::Diagnostic;
@@ -61,6 +63,18 @@ pub(super) fn left(state: &ManualBackup) -> Diagnostic {
             label(state)
         ),
     )
+}
+
+/// That a deletion which an earlier run sent has not shown its effect, and may yet.
+pub(super) fn may_be_leaving(state: &ManualBackup, since: Timestamp) -> Diagnostic {
+    let detail = format!(
+        "{} may be leaving: a deletion of it was sent at {since:.0}, and its end was not seen. The cloud calls it COMPLETED, as some \
+         services do until a backup is gone.\n\nThe state keeps what was known before.\n\nTry again: a minute after that time the cloud is believed, and if the \
+         backup is still there, the next destroy deletes it. With a longer `timeouts.read` the end is waited for; a destroy with \
+         -refresh=false sends the deletion again at once.",
+        label(state)
+    );
+    Diagnostic::error("Backup may be being deleted", detail)
 }
 
 pub(super) fn retained(state: &ManualBackup) -> Diagnostic {
@@ -163,8 +177,9 @@ mod tests {
             name: "nightly".into(),
             ..ManualBackup::default()
         };
-        let said = [gone(&state), never_listed(&state), left(&state)];
-        let page = said.map(|one| format!("Warning: {}\n{}\n", one.summary, one.detail)).join("\n");
+        let leaving = may_be_leaving(&state, "2026-11-26T12:00:00.5Z".parse().expect("a time"));
+        let said = [gone(&state), never_listed(&state), left(&state), leaving];
+        let page = said.map(|one| format!("{:?}: {}\n{}\n", one.severity, one.summary, one.detail)).join("\n");
         insta::assert_snapshot!("absent", page);
     }
 }

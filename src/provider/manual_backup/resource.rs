@@ -4,7 +4,8 @@ use jiff::Timestamp;
 
 use super::lookalike::Unplanned;
 use super::messages::{
-    another_instances, automatic, completed_since, gone, interrupted, left, never_listed, not_there, retained,
+    another_instances, automatic, completed_since, gone, interrupted, left, may_be_leaving, never_listed, not_there,
+    retained,
 };
 use super::model::{ManualBackup, about, changed_in_place, filled, is_retained, reference, untouched, wanted};
 use super::removal::{self, Leaving};
@@ -207,7 +208,11 @@ impl Resource<Backups> for ManualBackupResource {
             });
             return Ok(None);
         };
-        if backup.status == Status::Completed && !may_leave {
+        if backup.status == Status::Completed {
+            // Nobody is to build upon what may be gone in a moment.
+            if let Some(since) = leaving_since.filter(|_| may_leave) {
+                return Err(may_be_leaving(&state, since).into());
+            }
             memory::stays(&mut life.private);
         }
         if life.private.is_adopted() {
