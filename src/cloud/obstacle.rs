@@ -64,7 +64,7 @@ impl Obstacle {
     /// There was no connection within so long.
     pub(super) fn time_out(limit: Duration, target: Target<'_>) -> Self {
         let what = format!(
-            "no connection to {} came about within {limit:?} (looking up the name, connecting, agreeing on TLS)",
+            "{} could not be connected to within {limit:?} (looking up the name, connecting, agreeing on TLS)",
             target.through()
         );
         target.unheard(what)

@@ -56,7 +56,8 @@ const RESERVED: &[&str] = &["connection", "count", "depends_on", "for_each", "li
 /// Names that Terraform keeps for itself in provider blocks.
 const RESERVED_IN_PROVIDER: &[&str] = &["alias", "version"];
 
-/// What Terraform or this floor would refuse about a provider's schemas and models. For tests; empty is good.
+/// What Terraform or this floor would refuse about a provider's schemas and models; empty is good. A debug build refuses to serve
+/// anything else.
 pub fn faults<P: Provider>(provider: &P) -> Vec<String> {
     let mut found = Vec::new();
     let mut note = |whose: String, faults: Vec<String>| {

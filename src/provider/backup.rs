@@ -234,7 +234,7 @@ fn uncertain(found: &[Backup]) -> Option<Diagnostic> {
         if timeless.len() == 1 { "was begun" } else { "were begun" },
         timeless[..timeless.len().min(5)].join(", "),
     );
-    Some(Diagnostic::warning("Newest backup cannot be told", detail).at("most_recent"))
+    Some(Diagnostic::warning("Newest backup is not known", detail).at("most_recent"))
 }
 
 /// The filters in words, for a message.

@@ -281,7 +281,7 @@ async fn line_81_a_lease_is_renewed_with_its_last_bytes_and_closed_with_its_firs
     assert_eq!(unwired(opened.result.as_ref()), json!({ "name": "kept" }));
     let renew_at = SystemTime::try_from(opened.renew_at.unwrap()).unwrap();
     let ahead = renew_at.duration_since(SystemTime::now()).unwrap();
-    assert!(ahead > Duration::from_secs(290) && ahead <= Duration::from_mins(5), "{ahead:?}");
+    assert!(ahead > Duration::from_mins(2) && ahead <= Duration::from_mins(5), "{ahead:?}");
     let mut private = opened.private.clone();
     for more in [true, false] {
         let request = tf::renew_ephemeral_resource::Request { type_name: type_name.clone(), private };

@@ -485,7 +485,7 @@ async fn the_plan_of_a_destroy_says_what_it_will_meet() {
         let goes_on = ["A final backup was begun, and the destroy goes on with it"];
         assert_eq!(summaries(&run(&emulator, 1).await.core, &begun).await, goes_on, "{key}");
         let core = Core::launch(&emulator, &[("HW_PROJECT_ID", &elsewhere)]).await.of(KIND);
-        let refused = ["Destroy will be refused: the instance is not to be seen"];
+        let refused = ["Destroy will be refused: the instance was not found"];
         assert_eq!(summaries(&core, &held).await, refused, "{key}");
         // What cannot be asked hinders no plan, and is told once.
         emulator.fault(Fault::status(403).on(key).times(100_000));

@@ -261,14 +261,14 @@ async fn one_call_stops_all_where_it_stops_the_whole_instance() {
     assert_eq!(said.summary, "Backups were not seen to stop");
     let (_, asked) = said.detail.split_once("Asked to stop, and not seen to end:").expect("they were asked");
     assert!(both.iter().all(|one| asked.contains(&one.id)), "{}", said.detail);
-    assert!(said.detail.starts_with("0 of 2 stopped.") && !said.detail.contains("Not asked"), "{}", said.detail);
+    assert!(said.detail.starts_with("0 of 2 stopped.") && !said.detail.contains("Still running"), "{}", said.detail);
     assert_eq!(stops(&run), 1);
     // What is refused is sent for none of them.
     run.emulator.clear_faults();
     run.emulator.fault(Fault::status(403).on("gaussdb").operation("stop").times(9));
     let said = error_of(&run, STOP, &wish).await;
     let (_, left) =
-        said.detail.split_once("Not asked to stop, or refused").unwrap_or_else(|| panic!("{}", said.detail));
+        said.detail.split_once("Still running, as far as is known").unwrap_or_else(|| panic!("{}", said.detail));
     assert!(both.iter().all(|one| left.contains(&one.id)), "{}", said.detail);
 
     run.emulator.clear_faults();
@@ -283,7 +283,7 @@ async fn one_call_stops_all_where_it_stops_the_whole_instance() {
     run.emulator.fault(Fault::undone(JobEnd::Running).on("gaussdb").operation("stop").times(99));
     let said = interrupted(&run, STOP, &wish, "stop", 500).await;
     assert!(both.iter().all(|one| said.detail.contains(&one.id)), "{}", said.detail);
-    assert!(!said.detail.contains("Not asked"), "{}", said.detail);
+    assert!(!said.detail.contains("Still running"), "{}", said.detail);
 }
 
 /// One that does not end keeps none of the others running.
@@ -300,7 +300,7 @@ async fn what_runs_on_an_instance_is_stopped_side_by_side() {
     let said = error_of(&run, STOP, &wish).await;
     assert_eq!(said.summary, "Backups were not stopped");
     let (stopped, rest) = said.detail.split_once("Asked to stop, and not seen to end:").expect("two were asked");
-    let (asked, left) = rest.split_once("Not asked to stop, or refused").expect("one was refused");
+    let (asked, left) = rest.split_once("Still running, as far as is known").expect("one was refused");
     assert!(stopped.starts_with("1 of 4 stopped.") && stopped.contains(&other.id), "{}", said.detail);
     assert!(asked.contains(&oldest.id) && asked.contains(&newest.id), "{}", said.detail);
     assert!(left.contains(&refused.id) && left.contains("status 403"), "{}", said.detail);

@@ -77,7 +77,7 @@ impl Service for GaussDb {
 
     fn confirmation(&self) -> Option<Confirmation> {
         Some(Confirmation {
-            cost: "Until then it archives no logs, so that no later moment can be gone back to. Confirming deletes the logs that \
+            cost: "Until then it archives no logs, so that no later time can be restored. Confirming deletes the logs that \
                    were archived after the restored moment: restoring to a later time is then impossible.",
             call: "confirm-restore-data",
         })

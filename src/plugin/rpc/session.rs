@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use crate::plugin::catalogue::Shelf;
 use crate::plugin::erased::{Held, Offered};
 use crate::plugin::proto::tfplugin6 as wire;
+use crate::plugin::provider::faults;
 use crate::plugin::stop::Stop;
 use crate::plugin::{Block, Catalogue, Diagnostic, Diagnostics, Provider};
 
@@ -35,6 +36,8 @@ pub(super) enum Configured<C> {
 
 impl<P: Provider> Session<P> {
     pub(super) fn new(provider: P, stop: Stop) -> Self {
+        // What does not fit together is found by the first test that builds the provider.
+        debug_assert_eq!(faults(&provider), [""; 0]);
         let provider = Held::new(provider, Provider::schema, Provider::validate);
         Session::serving(Arc::new(Offer { provider, catalogue: OnceLock::new() }), stop)
     }

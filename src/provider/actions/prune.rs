@@ -389,8 +389,7 @@ pub(crate) fn pruned(staying: &[(String, Option<String>)]) -> Diagnostic {
     };
     let each = lines(staying.iter().map(called), 50);
     let detail = format!(
-        "These are in the state, this run leaves them there, and by instance and name the action may delete them, if not now, then when \
-         they are older or newer ones exist:{each}\n\nNothing was changed. Add the ids to `keep_ids`, such as \
+        "These backups stay in the state after this run, and the action may delete them by their instance and name, now or in a later run:{each}\n\nNothing was changed. Add the ids to `keep_ids`, such as \
          `[huaweidb_manual_backup.example.id]`, or give a `name_prefix` with which the names of what is in the state do not begin. A \
          backup that is replaced only because something else changes must be replaced in an earlier run."
     );

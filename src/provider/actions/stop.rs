@@ -283,7 +283,7 @@ fn failed(service: &dyn Service, outcomes: &[StopEnd]) -> Option<Diagnostic> {
     }
     for (what, was_sent) in [
         ("Asked to stop, and not seen to end:", true),
-        ("Not asked to stop, or refused, so that they go on as before, as far as is known:", false),
+        ("Still running, as far as is known, because no stop was sent, or it was refused:", false),
     ] {
         let mut said = Remarks::default();
         let mut those = failures.iter().filter(|(_, error)| error.was_sent() == was_sent).peekable();

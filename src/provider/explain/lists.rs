@@ -27,8 +27,7 @@ pub(in crate::provider) fn undated<'a>(found: &[Backup], ids: impl Iterator<Item
     left_out.sort_by_key(|backup| (&backup.name, &backup.id));
     let each = lines(left_out.iter().map(|backup| format!("{:?} ({})", backup.name, backup.id)), 50);
     let detail = format!(
-        "The cloud does not tell when these backups were begun, or does so in a form that cannot be read, so that nobody can say \
-         whether they are old:{each}\n\nThey are not deleted, and do not count among those that stay. Delete by hand what is not needed."
+        "The time at which these backups were begun is missing or cannot be read, so that their age is not known:{each}\n\nThey are not deleted, and do not count among those that stay. Delete by hand what is not needed."
     );
     (!left_out.is_empty()).then(|| Diagnostic::warning("Backups without a start time were skipped", detail))
 }

@@ -179,9 +179,9 @@ fn next_of_create(doing: Doing, about: About<'_>, error: &backup::Error) -> Opti
         ),
         // It may be one that the same run is about to delete: nobody is told to import it at once.
         backup::Error::NameTaken { existing: Some(backup), .. } => format!(
-            "Choose another `name`, or use `name_prefix`. If a resource of this configuration had that backup, it has another address \
-             now, and a `moved` block would have kept it, or `create_before_destroy` is set, which needs `name_prefix`: where this run \
-             has deleted it, apply again. If no state has it and it is the one you want, it is imported as {}.",
+            "Choose another `name`, or use `name_prefix`. If this run has just deleted that backup, apply again. If the resource that \
+             has it was renamed, add a `moved` block. With `create_before_destroy`, use `name_prefix`. If no state has it, and it is the \
+             one you want, import it as {}.",
             importable(about.service, about.region, &backup.instance_id, &backup.id)
         ),
         backup::Error::NameTaken { existing: None, .. } => {

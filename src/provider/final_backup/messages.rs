@@ -111,7 +111,7 @@ const LET_GO: &str = "on_missing_instance = \"allow\"";
 pub(super) fn missing(net: &FinalBackup) -> Diagnostic {
     let detail = format!(
         "{} is gone already, and `on_missing_instance` is not \"allow\". The resource stays in the state.\n\nTo let it go, {}, or {FORGET}. \
-         If it is being replaced, as it is where the instance is made anew, forget it so, or {}.",
+         If it is being replaced because the instance is created anew, {FORGET}, or {}.",
         instance(net),
         before(net, LET_GO, false),
         before(net, LET_GO, true),
@@ -180,7 +180,7 @@ pub(super) fn planned_without_instance(
             asked_in: here.to_owned(),
         });
         let detail = format!("{} The destroy will be refused. {CHECK}", in_doubt(net, &doubt));
-        return Diagnostic::warning("Destroy will be refused: the instance is not to be seen", detail);
+        return Diagnostic::warning("Destroy will be refused: the instance was not found", detail);
     }
     let gone = format!(
         "The cloud does not show the instance {} of {} any more. If it is really gone,",
@@ -217,16 +217,16 @@ pub(super) fn planned(net: &FinalBackup, newest: Option<&[Backup]>, now: Timesta
     if let Some(id) = net.last_backup_id.as_str() {
         let detail = format!(
             "An earlier destroy of this resource has begun the backup {id} of the instance {}. If that runs, or has completed a short time \
-             ago, the destroy takes no other one; if it failed, is gone or is old, the destroy takes another. It waits until the one that \
-             counts is COMPLETED, and ends with an error if that cannot be: then nothing that this resource depends on is destroyed.{}",
+             ago, the destroy takes no other one; if it failed, is gone or is old, the destroy takes another. It waits until that backup is \
+             COMPLETED. If it fails, the destroy ends with an error, and nothing that this resource depends on is destroyed.{}",
             net.instance_id.text(),
             in_words(newest, now),
         );
         return Diagnostic::warning("A final backup was begun, and the destroy goes on with it", detail);
     }
     let detail = format!(
-        "The destroy takes a final backup of the instance {}, waits until it is COMPLETED, and ends with an error if that cannot be: \
-         then nothing that this resource depends on is destroyed.{}",
+        "The destroy takes a final backup of the instance {} and waits until it is COMPLETED. If that fails, the destroy ends with an \
+         error, and nothing that this resource depends on is destroyed.{}",
         net.instance_id.text(),
         in_words(newest, now),
     );

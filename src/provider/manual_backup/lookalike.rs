@@ -72,8 +72,8 @@ fn told(state: &ManualBackup, unfinished: bool) -> Diagnostic {
         "If it is marked as tainted, `terraform untaint` with the resource's address keeps it."
     };
     let detail = format!(
-        "{} is COMPLETED, of the instance and of the `name` or `name_prefix` of this new one, and this run plans nothing else for it: it is replaced, and will be \
-         deleted from the cloud. That cannot be undone. {keep}",
+        "{} is COMPLETED, and has the instance and the `name` or `name_prefix` of this new one. This run plans nothing else for it: it is \
+         replaced, and will be deleted from the cloud. That cannot be undone. {keep}",
         label(state)
     );
     Diagnostic::warning("Completed backup will be deleted", detail)

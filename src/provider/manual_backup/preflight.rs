@@ -82,7 +82,7 @@ fn called(instance: &Instance) -> String {
 fn absent(client: &Backups, service: &'static dyn Service, instance_id: &str, named: &[String]) -> Diagnostic {
     let meant = by_name(named).unwrap_or_else(|| {
         "Check `service`, the region and the project: a saved plan must be applied with the same ones. The data source \
-         `huaweidb_instances` lists what is there. If the credentials may use what they may not see, set `preflight = false` in the provider block."
+         `huaweidb_instances` lists what is there. If the credentials may back instances up but not list them, set `preflight = false` in the provider block."
             .to_owned()
     });
     let (title, region) = (service.facts().title, client.region());
@@ -207,8 +207,9 @@ fn taken(service: &'static dyn Service, region: &str, holder: &Backup) -> Diagno
     let key = service.facts().key();
     let detail = format!(
         "The backup {} ({}) of the instance {} has the name {:?} already, and names are unique. Choose another one, or \
-         `name_prefix` in its place. If a resource of this configuration had it under another address, a `moved` block keeps it; \
-         `create_before_destroy` needs `name_prefix`; with `-parallelism=1` the plan of what deletes it may come too late: plan again with more. If an apply has deleted it since, apply again. If no state has it and it is the one that is meant, it is imported as {}.",
+         `name_prefix` in its place. If the resource that has it was renamed, add a `moved` block. With `create_before_destroy`, use \
+         `name_prefix`. With `-parallelism=1`, plan again with a higher value: the plan of what deletes it may have come too late. If an apply \
+         has deleted it since, apply again. If no state has it, and it is the one that is meant, import it as {}.",
         holder.id,
         holder.status,
         holder.instance_id,

@@ -253,8 +253,8 @@ fn newer_now(newer: &[&str], beyond: usize, begin: Option<&str>) -> Option<Diagn
         ),
     };
     Some(not_deleted(format!(
-        "The new backup is complete. {left}. By the service's times the new one began before, at {}. Another run may have taken one \
-         since, or the service's clock may have been set back. A later rotation deletes what is older by then.",
+        "The new backup is complete. {left}. By the service's times the new one began earlier, at {}. Another run may have taken one \
+         since, or the service's clock may have been set back. A later rotation deletes them when they are older than those to keep.",
         begin.unwrap_or_default()
     )))
 }

@@ -14,8 +14,8 @@ const SOURCES: &[(&str, &str)] = &[
 ];
 
 pub(super) fn render() -> String {
-    let mut page = "---\npage_title: \"Messages\"\nsubcategory: \"\"\ndescription: |-\n  Every message of the provider, word for word.\n---\n\n\
-         # Messages\n\nEvery message of the provider, word for word, as its tests keep them. It is here to be read as a whole;\n\
+    let mut page = "---\npage_title: \"Messages\"\nsubcategory: \"\"\ndescription: |-\n  What the provider says in a run, word for word.\n---\n\n\
+         # Messages\n\nWhat the provider says in a run, word for word, as its tests keep it. It is here to be read as a whole;\n\
          [error codes](guides/error-codes.md) says what each means and what to do.\n"
         .to_owned();
     for (folder, title) in SOURCES {
