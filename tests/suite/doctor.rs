@@ -106,7 +106,7 @@ fn the_doctor_says_what_is_missing_or_refused_and_what_to_do() {
     (nobodys[0].1, nobodys[1].1) = (&other_access, &other_secret);
     let said = text(&doctor(&elsewhere, &nobodys));
     assert!(
-        said.contains("failed: GET /v3/auth/projects does not list it: it is no project of whoever acts"),
+        said.contains("failed: GET /v3/auth/projects does not list it: it is not a project of whoever acts"),
         "{said}"
     );
     assert!(said.matches("The account has no project 0123456789").count() >= 6, "{said}");
