@@ -1502,7 +1502,7 @@ async fn line_81_download_links_are_handed_out_and_given_back() {
     let said = run.host.provider().validate_ephemeral_resource_config(request).await.unwrap().into_inner();
     for said in [said.diagnostics, run.open(&taurusdb).await.diagnostics] {
         assert_eq!(summaries(&said), ["Invalid argument value"]);
-        assert!(said[0].detail.contains("must be one of"), "{}", said[0].detail);
+        assert!(said[0].detail.contains("must be \"dds\" or \"rds\""), "{}", said[0].detail);
     }
 }
 
