@@ -276,7 +276,9 @@ fn finish(doing: Doing, emulator: &Emulator, workspace: &Workspace, before: &str
     if ran.code != 0 && doing == Doing::Create {
         // The leftover of a killed run: the error has the id that brings it home, as a word or in a block.
         let said = ran.words();
-        let id = ["imported as ", "id = "].iter().find_map(|before| said.split(before).nth(1)?.split(' ').next());
+        let id = ["import it as ", "imported as ", "id = "]
+            .iter()
+            .find_map(|before| said.split(before).nth(1)?.split(' ').next());
         let Some(id) = id.map(|id| id.trim_matches(['"', '.'])) else {
             return Err(format!("no import id in:\n{before}\n{said}"));
         };
