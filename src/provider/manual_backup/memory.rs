@@ -55,9 +55,9 @@ pub(super) fn stays(private: &mut Private) {
     private.0.remove(LEAVING);
 }
 
-/// When its deletion was sent, by this machine's clock. What an older version wrote down tells no time: then it may be now.
+/// When its deletion was sent, by this machine's clock. What an older version wrote down tells no time: that was long ago.
 pub(super) fn leaving_since(private: &Private) -> Option<Timestamp> {
-    private.0.get(LEAVING).map(|since| since.parse().unwrap_or_else(|_| Timestamp::now()))
+    private.0.get(LEAVING).map(|since| since.parse().unwrap_or(Timestamp::UNIX_EPOCH))
 }
 
 /// It was seen in that project.

@@ -68,13 +68,13 @@ pub(super) fn left(state: &ManualBackup) -> Diagnostic {
 /// That a deletion which an earlier run sent has not shown its effect, and may yet.
 pub(super) fn may_be_leaving(state: &ManualBackup, since: Timestamp) -> Diagnostic {
     let detail = format!(
-        "{} may be leaving: a deletion of it was sent at {since:.0}, and its end was not seen. The cloud calls it COMPLETED, as some \
+        "{} was to be deleted: the deletion was sent at {since:.0}, and its end was not seen. The cloud calls it COMPLETED, as some \
          services do until a backup is gone.\n\nThe state keeps what was known before.\n\nTry again: a minute after that time the cloud is believed, and if the \
          backup is still there, the next destroy deletes it. With a longer `timeouts.read` the end is waited for; a destroy with \
          -refresh=false sends the deletion again at once.",
         label(state)
     );
-    Diagnostic::error("Backup may be being deleted", detail)
+    Diagnostic::error("Backup deletion may still be running", detail)
 }
 
 pub(super) fn retained(state: &ManualBackup) -> Diagnostic {
