@@ -13,15 +13,15 @@ pub enum Error {
     /// The service cannot do it.
     #[error("{0}")]
     Unsupported(#[from] Unsupported),
-    /// This cloud does not publish the operation, though the service has it elsewhere.
-    #[error("this cloud does not offer {operation}: {cause}")]
+    /// This cloud does not publish this, though the service has it elsewhere.
+    #[error("this cloud does not offer {task}: {cause}")]
     NotOffered {
         /// What was to be done: `to stop a backup`, ….
-        operation: &'static str,
+        task: &'static str,
         /// What the cloud said.
         cause: cloud::Error,
     },
-    /// A create got no answer and a look at the cloud did not settle it: one of the candidates may be ours, or a backup
+    /// A create got no answer and a look at the cloud did not tell: one of the candidates may be ours, or a backup
     /// that cannot be seen yet.
     #[error("no answer to the create, and {} backups fit its name ({cause})", candidates.len())]
     Unclear {
@@ -59,10 +59,10 @@ pub enum Error {
         reason: Option<String>,
     },
     /// The cloud's job that should stop or delete the backup failed. The backup still exists.
-    #[error("the cloud could not {operation} the backup {}{}", backup.id, because(reason.as_deref()))]
+    #[error("the cloud could not {task} the backup {}{}", backup.id, because(reason.as_deref()))]
     JobFailed {
         /// `stop` or `delete`.
-        operation: &'static str,
+        task: &'static str,
         /// The backup as it is now.
         backup: Box<Backup>,
         /// The job's reason, where the cloud tells it.
@@ -252,7 +252,7 @@ pub enum RestoreError {
         /// The job.
         job_id: String,
         /// The status of the target as seen last, once the job had completed.
-        settling: Option<String>,
+        target_status: Option<String>,
         /// Why.
         why: Unawaited,
     },

@@ -42,7 +42,7 @@ pub enum RestoreStep<'a> {
         progress: Option<&'a str>,
     },
     /// The job has completed, and the target is not idle yet.
-    Settles {
+    TargetNotReady {
         /// How long we have waited.
         waited: Duration,
         /// The status of the target.

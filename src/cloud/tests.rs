@@ -62,26 +62,30 @@ fn password() -> Credentials {
     }
 }
 
-const PATIENCE: Patience = Patience {
-    connect: Duration::from_secs(2),
-    given: Duration::from_millis(300),
-    idle: Duration::from_millis(400),
-    total: Duration::from_secs(3),
-    grace: Duration::from_millis(600),
-    after_stop: Duration::from_millis(200),
-    metadata: Duration::from_millis(250),
-    first_wait: Duration::from_millis(20),
-    longest_wait: Duration::from_millis(40),
-    largest_bytes: 10_000,
-};
-
 /// Longer than any test.
 const HOUR: Duration = Duration::from_hours(1);
 /// What does not come within this time never does. Nothing here takes as long, however busy the machine.
 const NEVER: Duration = Duration::from_mins(2);
 
+const PATIENCE: Patience = Patience {
+    connect: NEVER,
+    given: Duration::from_millis(300),
+    idle: NEVER,
+    total: NEVER,
+    grace: Duration::from_millis(600),
+    after_stop: Duration::from_millis(200),
+    metadata: NEVER,
+    first_wait: Duration::from_millis(20),
+    longest_wait: Duration::from_millis(40),
+    largest_bytes: 10_000,
+};
+
+/// For a peer that is silent, and so never faster.
+const SILENCE: Patience =
+    Patience { idle: Duration::from_millis(400), metadata: Duration::from_millis(250), ..PATIENCE };
+
 fn context() -> Context {
-    Context { deadline: Instant::now() + Duration::from_secs(20), stop: CancellationToken::new() }
+    Context { deadline: Instant::now() + NEVER, stop: CancellationToken::new() }
 }
 
 fn within(limit: Duration) -> Context {
@@ -406,12 +410,13 @@ async fn throttling_waits_as_long_as_the_cloud_says() {
 #[tokio::test]
 async fn a_throttled_host_is_not_stormed() {
     let server = Peer::start(|number, _| match number {
-        0..8 => Do::Later(Duration::from_millis(50), Box::new(answer(429, &[("Retry-After", "1")], ""))),
+        0 => answer(429, &[("Retry-After", "5")], ""),
+        1..8 => Do::Later(Duration::from_millis(50), Box::new(answer(429, &[("Retry-After", "1")], ""))),
         _ => ok(&json!({})),
     })
     .await;
     let cloud = server.simple();
-    let first = cloud.send(&within(Duration::from_millis(900)), &list()).await.unwrap_err();
+    let first = cloud.send(&within(Duration::from_secs(4)), &list()).await.unwrap_err();
     assert!(matches!(first, Error::DeadlinePassed { last: Some(_), .. }), "{first:?}");
     let calls = (0..20).map(|_| {
         let cloud = cloud.clone();
@@ -466,6 +471,7 @@ async fn keys_without_a_security_token_are_told_of_one_that_is_set_elsewhere() {
 async fn bad_answers_are_clear_errors() {
     let chunked =
         format!("HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n4000\r\n{}\r\n0\r\n\r\n", "x".repeat(0x4000));
+    let endless = Patience { total: Duration::from_secs(1), ..PATIENCE };
     for (what, expected) in [
         (answer(200, &[("Content-Type", "text/html")], "<html>login</html>"), "text/html"),
         (answer(200, &[], "{\"backups\": ["), "not valid JSON"),
@@ -478,8 +484,13 @@ async fn bad_answers_are_clear_errors() {
         (close(), "the connection broke before the answer"),
         (Do::SendAndClose("nonsense\r\n\r\n".to_owned()), "the connection broke before the answer"),
     ] {
+        let patience = match what {
+            Do::Hang(_) => SILENCE,
+            Do::Trickle(_) => endless,
+            _ => PATIENCE,
+        };
         let server = Peer::start(move |_, _| what.clone()).await;
-        let error = server.simple().send(&context(), &create()).await.unwrap_err();
+        let error = server.patient(patience).send(&context(), &create()).await.unwrap_err();
         assert!(error.to_string().contains(expected), "{expected}: {error}");
         assert!(error.may_be_applied(), "{error}");
         assert_eq!(server.seen().len(), 1, "{error}");
@@ -613,7 +624,7 @@ async fn a_request_under_way_is_finished() {
 async fn a_stop_does_not_wait_for_ever_for_an_answer() {
     let trickle = "HTTP/1.1 200 X\r\nContent-Length: 10000\r\n\r\n{";
     let server = Peer::start(move |_, _| Do::Trickle(trickle.to_owned())).await;
-    let cloud = server.patient(Patience { total: 2 * HOUR, ..PATIENCE });
+    let cloud = server.patient(Patience { idle: 2 * HOUR, total: 2 * HOUR, ..PATIENCE });
     for (call, grace, may_be_applied) in [(list(), PATIENCE.after_stop, false), (create(), PATIENCE.grace, true)] {
         let context = within(2 * HOUR);
         let (ended, stopped_at) = tokio::join!(timeout(NEVER, cloud.send(&context, &call)), async {
@@ -929,8 +940,9 @@ async fn without_metadata_the_error_lists_what_was_looked_for() {
         (close(), "was of no use"),
         (answer(200, &[], "{}"), "it handed out no keys"),
     ] {
+        let patience = if matches!(what, Do::Hang(_)) { SILENCE } else { PATIENCE };
         let server = Peer::start(move |_, _| what.clone()).await;
-        let error = server.cloud(metadata(&server)).send(&context(), &list()).await.unwrap_err();
+        let error = server.with(metadata(&server), patience).send(&context(), &list()).await.unwrap_err();
         assert!(matches!(error, Error::Setup(_)), "{error:?}");
         let text = error.to_string();
         assert!(text.starts_with("No credentials were found.") && text.contains(expected), "{text}");

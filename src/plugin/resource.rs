@@ -290,7 +290,7 @@ impl Private {
     }
 
     /// From now on the object is like any other.
-    pub fn settle(&mut self) {
+    pub fn forget_adoption(&mut self) {
         self.0.remove(ADOPTED);
     }
 

@@ -12,8 +12,8 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::host::proto::tfplugin6 as tf;
 use crate::support::host::{Host, NEVER};
+use crate::support::proto::tfplugin6 as tf;
 use crate::support::value::{UNKNOWN, unwired, wire};
 
 const SECOND: Duration = Duration::from_secs(1);

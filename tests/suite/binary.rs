@@ -8,8 +8,8 @@ use huaweidb_emulator::{Emulator, Fault, FaultKind, Options};
 use serde_json::{Map, Value, json};
 use tokio::time::{sleep, timeout};
 
-use crate::support::host::proto::tfplugin6 as tf;
 use crate::support::host::{Host, Launch, NEVER};
+use crate::support::proto::tfplugin6 as tf;
 use crate::support::run::{TYPE, apply_request, plan_request};
 use crate::support::value::{UNKNOWN, unwired, wire};
 

@@ -10,8 +10,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::hostile::{deep_type, nested, peak_mib};
 use crate::support::cli::Workspace;
-use crate::support::host::proto::tfplugin6 as tf;
 use crate::support::host::{Client, Host, Launch, Plugin};
+use crate::support::proto::tfplugin6 as tf;
 
 /// Whether somebody with that certificate gets an answer over TLS.
 async fn is_answered(client: &Client, plugin: &crate::support::host::Plugin) -> bool {

@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::host::Host;
-use crate::support::host::proto::tfplugin6 as tf;
+use crate::support::proto::tfplugin6 as tf;
 use crate::support::value::{unwired, wire};
 
 struct Odd;

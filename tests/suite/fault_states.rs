@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 use crate::binary::{proposed, whole};
 use crate::faults::{AT_ONCE, HASTE, HOSTILE, WRONGS, Wrong, hides_deletions, refusing, settings};
 use crate::support::host::Host;
-use crate::support::host::proto::tfplugin6 as tf;
 use crate::support::matrix;
+use crate::support::proto::tfplugin6 as tf;
 use crate::support::run::{TYPE, apply_request, plan_request};
 use crate::support::value::{unwired, wire};
 

@@ -449,7 +449,7 @@ async fn create(stage: &Stage, backups: &Backups, limit: Duration) -> Result<End
     let (service, context, name) = (stage.cell.service, context(limit), "faulty-1");
     let begun = backups.of(&context, service).begin(&stage.want(name)).await;
     let result = match begun {
-        Ok(started) => backups.of(&context, service).settled(&started, &()).await,
+        Ok(started) => backups.of(&context, service).completed(&started, &()).await,
         Err(error) => Err(error),
     };
     let rows = stage.rows(name);

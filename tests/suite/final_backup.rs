@@ -21,8 +21,8 @@ use crate::faults::{AT_ONCE, Wrong, settings};
 use crate::support::cli::Workspace;
 use crate::support::core::{Core, Held, Said};
 use crate::support::host::Host;
-use crate::support::host::proto::tfplugin6 as tf;
 use crate::support::matrix;
+use crate::support::proto::tfplugin6 as tf;
 
 const KIND: &str = "huaweidb_final_backup";
 const PREFIX: &str = "final-";

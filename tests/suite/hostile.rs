@@ -13,8 +13,8 @@ use huaweidb_emulator::{Fault, FaultKind, NewBackups};
 use serde_json::{Value as Json, json};
 
 use crate::binary::{Run, errors, whole};
-use crate::support::host::proto::tfplugin6 as tf;
 use crate::support::host::{Host, Launch};
+use crate::support::proto::tfplugin6 as tf;
 use crate::support::run::TYPE;
 use crate::support::value::{unwired, wire};
 

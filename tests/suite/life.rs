@@ -8,8 +8,8 @@ use huaweidb::plugin::{Attached, attach, faults};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::support::host::proto::tfplugin6 as tf;
 use crate::support::host::{Host, NEVER};
+use crate::support::proto::tfplugin6 as tf;
 use crate::support::value::{UNKNOWN, unwired, wire};
 use crate::toy::{TOGETHER, Toy};
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::docs::{files, root};
 use crate::support::hcl::Block;
-use crate::support::host::proto::tfplugin6 as tf;
+use crate::support::proto::tfplugin6 as tf;
 use crate::support::run::{Run, identity, over, summaries, whole};
 use crate::support::value::{unwired, wire};
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use crate::support::host::NEVER;
-use crate::support::host::proto::tfplugin6 as tf;
+use crate::support::proto::tfplugin6 as tf;
 use crate::support::run::{Run, TYPE, apply_request, ended, identity, over, plan_request, summaries, whole};
 use crate::support::value::{UNKNOWN, unwired, wire};
 

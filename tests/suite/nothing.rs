@@ -5,7 +5,7 @@
 use huaweidb_emulator::NewBackups;
 use serde_json::{Value, json};
 
-use crate::support::host::proto::tfplugin6 as tf;
+use crate::support::proto::tfplugin6 as tf;
 use crate::support::run::{Run, TYPE, apply_request, over, plan_request};
 use crate::support::value::{UNKNOWN, unwired, wire};
 

@@ -4,7 +4,7 @@ use huaweidb_emulator::{Emulator, Fault, NewBackups, NewInstance, Options};
 use serde_json::{Value, json};
 
 use crate::support::cli::Workspace;
-use crate::support::host::proto::tfplugin6 as tf;
+use crate::support::proto::tfplugin6 as tf;
 use crate::support::run::{Run, over, plan_request, summaries, whole};
 use crate::support::value::{UNKNOWN, unwired, wire};
 

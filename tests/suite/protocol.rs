@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -16,10 +17,10 @@ use tonic::{Code, Request};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::support::host::proto::health::HealthCheckRequest;
-use crate::support::host::proto::plugin::{ConnInfo, Empty};
-use crate::support::host::proto::tfplugin6 as tf;
 use crate::support::host::{BINARY, COOKIE, Client, Host, Launch, NEVER, Plugin, drain, signal};
+use crate::support::proto::health::HealthCheckRequest;
+use crate::support::proto::plugin::{ConnInfo, Empty};
+use crate::support::proto::tfplugin6 as tf;
 use crate::support::started::program;
 use crate::support::value::wire;
 
@@ -334,7 +335,7 @@ async fn line_20_a_first_signal_in_debug_mode_lets_connected_runs_end_and_a_seco
         let socket = Path::new(value["localhost/huaweidb/huaweidb"]["Addr"]["String"].as_str().unwrap());
         let host = Host::at(socket).await;
         ask(&host).await.unwrap();
-        plugin.signal("INT").await;
+        plugin.signal(Signal::SIGINT);
         timeout(NEVER, async {
             while UnixStream::connect(socket).await.is_ok() {
                 sleep(SECOND / 50).await;
@@ -345,7 +346,7 @@ async fn line_20_a_first_signal_in_debug_mode_lets_connected_runs_end_and_a_seco
         sleep(SECOND).await; // longer than it needs to end
         ask(&host).await.unwrap();
         if twice {
-            plugin.signal("TERM").await;
+            plugin.signal(Signal::SIGTERM);
         } else {
             drop(host);
         }
@@ -380,7 +381,7 @@ async fn line_20_debug_mode_tells_how_to_reattach_and_outlives_its_hosts() {
     }
     sleep(3 * SECOND).await; // longer than a process with a host would stay without it
     assert!(plugin.runs());
-    plugin.signal("INT").await;
+    plugin.signal(Signal::SIGINT);
     let status = plugin.ends().await;
     assert!(status.success(), "{status}");
     assert!(!socket.parent().unwrap().exists());
@@ -597,7 +598,7 @@ async fn line_62_what_is_not_offered_is_unimplemented() {
 async fn line_71_an_interrupt_from_the_terminal_is_not_for_us() {
     let mut host = Host::start().await;
     for _ in 0..3 {
-        host.plugin().signal("INT").await;
+        host.plugin().signal(Signal::SIGINT);
         ask(&host).await.unwrap();
     }
     sleep(3 * SECOND / 2).await;
@@ -607,9 +608,10 @@ async fn line_71_an_interrupt_from_the_terminal_is_not_for_us() {
 
 #[tokio::test]
 async fn line_72_no_signal_to_the_provider_alone_ends_what_its_host_goes_on_with() {
+    use Signal::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
     let mut host = Host::start().await;
-    for name in ["TERM", "HUP", "QUIT", "INT", "TERM"] {
-        host.plugin().signal(name).await;
+    for kind in [SIGTERM, SIGHUP, SIGQUIT, SIGINT, SIGTERM] {
+        host.plugin().signal(kind);
         ask(&host).await.unwrap();
     }
     sleep(3 * SECOND / 2).await; // idle
@@ -677,7 +679,7 @@ async fn line_75_a_parent_that_dies_before_it_connects_is_not_outlived() {
     let mut first = [0; 4];
     stdout.read_exact(&mut first).await.unwrap();
     assert_eq!(&first, b"1|6|");
-    signal(shell.id().unwrap(), "KILL").await;
+    signal(shell.id().unwrap(), Signal::SIGKILL);
     shell.wait().await.unwrap();
     // The plugin holds the other end of the pipe for as long as it lives.
     timeout(NEVER, drain(stdout)).await.expect("it has ended").unwrap();

@@ -6,14 +6,15 @@ use std::time::Duration;
 use huaweidb::backup::{ALL, Service};
 use huaweidb::plugin::{Attached, attach};
 use huaweidb_emulator::{Emulator, Fault, FaultKind, InstanceRow, NewBackups, NewInstance, Options};
+use nix::sys::signal::Signal;
 use serde_json::{Value as Json, json};
 use tokio::time::sleep;
 
 use crate::fault_states::Hasty;
 use crate::faults::{AT_ONCE, WRONGS, Wrong, settings};
-use crate::support::host::proto::tfplugin6 as tf;
 use crate::support::host::{Host, Launch};
 use crate::support::matrix;
+use crate::support::proto::tfplugin6 as tf;
 use crate::support::run::{ended, over, whole};
 use crate::support::value::wire;
 
@@ -368,7 +369,7 @@ async fn ended_from_outside(service: &str, how: How, moment: u64) -> Result<(), 
     sleep(Duration::from_millis(moment)).await;
     match how {
         How::Stop => drop(host.provider().stop_provider(tf::stop_provider::Request {}).await),
-        How::KillProvider => host.plugin().signal("KILL").await,
+        How::KillProvider => host.plugin().signal(Signal::SIGKILL),
         How::HostVanishes => {}
     }
     if how == How::HostVanishes {

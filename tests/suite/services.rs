@@ -81,8 +81,8 @@ impl Bench {
         self.backups.of(&self.context, service).begin(&want(instance_id, name)).await
     }
 
-    async fn settled(&self, service: &'static dyn Service, started: &Started) -> Result<Backup, Error> {
-        self.backups.of(&self.context, service).settled(started, &()).await
+    async fn completed(&self, service: &'static dyn Service, started: &Started) -> Result<Backup, Error> {
+        self.backups.of(&self.context, service).completed(started, &()).await
     }
 
     fn rows(&self, instance_id: &str) -> Vec<BackupRow> {
@@ -110,7 +110,7 @@ async fn a_backup_lives_the_same_life_in_every_service() {
         let key = service.facts().key();
         let instance_id = bench.instance(service, "life");
         let started = bench.begin(service, &instance_id, "suite-life").await.unwrap();
-        let backup = bench.settled(service, &started).await.unwrap();
+        let backup = bench.completed(service, &started).await.unwrap();
         let row = bench.emulator.backup(&started.backup_id).unwrap();
         assert_eq!((&*backup.id, &*backup.name, &backup.status), (&*row.id, "suite-life", &Status::Completed), "{key}");
         assert_eq!(backup.instance_id, instance_id, "{key}");
@@ -190,7 +190,7 @@ async fn a_create_whose_answer_is_lost_makes_one_backup() {
                 NewBackup { name_origin: NameOrigin::Random, ..want(&instance_id, &format!("suite-lost-{nth}")) };
             let started = bench.backups.of(&bench.context, service).begin(&want).await;
             let started = started.unwrap_or_else(|error| panic!("{key} {kind:?}: {error}"));
-            bench.settled(service, &started).await.unwrap();
+            bench.completed(service, &started).await.unwrap();
             let ids: Vec<_> = bench.rows(&instance_id).into_iter().map(|row| row.id).collect();
             assert_eq!(ids, [started.backup_id], "{key} {kind:?}");
         }
@@ -212,7 +212,7 @@ async fn lists_that_lag_behind_do_not_double_a_backup() {
     let instance_id = bench.instance(dds, "lag");
     bench.emulator.fault(of_create(FaultKind::CloseAfter, dds));
     let started = bench.begin(dds, &instance_id, "suite-lag").await.unwrap();
-    bench.settled(dds, &started).await.unwrap();
+    bench.completed(dds, &started).await.unwrap();
     assert_eq!(bench.rows(&instance_id).len(), 1);
     assert_eq!(bench.calls("POST", dds), 1);
 }
@@ -225,7 +225,7 @@ async fn backups_of_one_instance_wait_for_each_other() {
         let first = bench.begin(service, &instance_id, "suite-first").await.unwrap();
         let second = bench.begin(service, &instance_id, "suite-second").await.unwrap();
         for started in [&first, &second] {
-            bench.settled(service, started).await.unwrap();
+            bench.completed(service, started).await.unwrap();
         }
         assert_eq!(bench.rows(&instance_id).len(), 2, "{}", service.facts().key());
     }
@@ -238,7 +238,7 @@ async fn a_taken_name_is_told_with_its_holder() {
         let key = service.facts().key();
         let instance_id = bench.instance(service, "name");
         let started = bench.begin(service, &instance_id, "suite-name").await.unwrap();
-        bench.settled(service, &started).await.unwrap();
+        bench.completed(service, &started).await.unwrap();
         match bench.begin(service, &instance_id, "suite-name").await {
             Err(Error::NameTaken { existing: Some(existing), .. }) => {
                 assert_eq!(existing.id, started.backup_id, "{key}");
@@ -294,7 +294,7 @@ async fn a_failed_backup_is_an_error_that_keeps_it() {
         let instance_id = bench.instance(service, "fail");
         bench.emulator.fault(of_create(FaultKind::FailBackup, service));
         let started = bench.begin(service, &instance_id, "suite-fail").await.unwrap();
-        match bench.settled(service, &started).await {
+        match bench.completed(service, &started).await {
             Err(Error::Failed { id, backup: Some(_), reason }) => {
                 assert_eq!(id, started.backup_id, "{key}");
                 assert_eq!(reason.is_some(), key != "rds", "{key}: a job tells the reason");
@@ -319,8 +319,8 @@ async fn a_stop_signal_ends_the_wait_at_once() {
         bench.context.stop.cancel();
         bench.emulator.journal().len()
     };
-    let (settled, looks) = tokio::join!(bench.settled(dds, &started), stop);
-    let error = settled.unwrap_err();
+    let (completed, looks) = tokio::join!(bench.completed(dds, &started), stop);
+    let error = completed.unwrap_err();
     assert!(matches!(error, Error::Stopped { last: Some(_), .. }), "{error:?}");
     assert_eq!(bench.emulator.journal().len(), looks, "nothing is asked after a stop");
 }

@@ -1,6 +1,8 @@
 //! Every way to sign in, through the real CLI: arguments, environment, profile, and what is said when it fails.
 
 use huaweidb_emulator::{Emulator, Modes, Options};
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 use serde_json::json;
 
 use crate::support::cli::Workspace;
@@ -216,8 +218,7 @@ fn only_regular_files_of_a_bearable_size_are_read() {
         let mut workspace = Workspace::new(&emulator);
         workspace.configure("data \"huaweidb_instances\" \"all\" {\n  service = \"dds\"\n}\n");
         workspace.write("large", &"x".repeat(1024 * 1024 + 1));
-        let made = std::process::Command::new("mkfifo").arg(workspace.path("pipe")).status().expect("mkfifo is there");
-        assert!(made.success());
+        mkfifo(workspace.path("pipe").as_str(), Mode::S_IRWXU).expect("a pipe can be made");
         let [pipe, large] = ["pipe", "large"].map(|name| workspace.path(name));
         let regular = "cannot be read: it is not a regular file";
         for (path, why) in [

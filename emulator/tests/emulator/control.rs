@@ -1,10 +1,12 @@
 //! The control port, the in-process interface and the program.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use huaweidb_emulator::{Emulator, Options};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use crate::started::program;
@@ -176,7 +178,7 @@ fn only_loopback_is_served() {
 
 #[test]
 fn the_program_prints_one_line_and_ends_on_a_signal() {
-    for signal in ["-TERM", "-INT"] {
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
         let mut program = program(env!("CARGO_BIN_EXE_huaweidb-emulator"), &std::env::temp_dir())
             .args(["--backup-seconds", "0.1", "--latency-ms", "1"])
             .stdout(Stdio::piped())
@@ -195,8 +197,7 @@ fn the_program_prints_one_line_and_ends_on_a_signal() {
         assert!(ready["instances"]["dds"][0]["id"].is_string() && ready["instances"]["ddm"][0]["name"].is_string());
         let pace = send("GET", &format!("{}/pace", ready["control"].as_str().unwrap()), &[], None).unwrap();
         assert_eq!(pace.json()["latency_ms"], 1);
-        let status = Command::new("kill").args([signal, &program.id().to_string()]).status().unwrap();
-        assert!(status.success());
+        kill(Pid::from_raw(program.id().try_into().unwrap()), signal).unwrap();
         assert_eq!(program.wait().unwrap().code(), Some(0));
         let mut rest = String::new();
         output.read_line(&mut rest).unwrap();

@@ -94,9 +94,9 @@ impl Client<'_> {
     }
 
     /// What a failure means of something that a service has elsewhere.
-    pub(super) fn not_offered(&self, operation: &'static str, cause: cloud::Error) -> Error {
+    pub(super) fn not_offered(&self, task: &'static str, cause: cloud::Error) -> Error {
         match self.verdict(&cause) {
-            Some(Verdict::NotOffered) => Error::NotOffered { operation, cause },
+            Some(Verdict::NotOffered) => Error::NotOffered { task, cause },
             _ => cause.into(),
         }
     }

@@ -4,7 +4,7 @@
 //! * `client`: one service of one cloud, to be asked within the limits of one operation.
 //! * `operation`: a client and the owners, and the question of most operations: is it there?
 //! * `queue`: creates on one instance go one after the other.
-//! * `begin`, `settle`, `remove`: the operations that wait, with `watch`, who looks at one backup again and again, and
+//! * `begin`, `wait`, `remove`: the operations that wait, with `watch`, who looks at one backup again and again, and
 //!   `progress`, which tells how it goes on.
 //! * `restore`: bringing an instance back.
 //! * `lookup`: where is the backup of that id?
@@ -27,9 +27,9 @@ mod proof;
 mod queue;
 mod remove;
 mod restore;
-mod settle;
 #[cfg(test)]
 mod tests;
+mod wait;
 mod watch;
 
 use std::fmt;

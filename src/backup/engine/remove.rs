@@ -243,7 +243,7 @@ async fn refused(watch: &mut Watch<'_>, error: cloud::Error) -> Result<bool, Err
         });
     }
     match operation.verdict(&error) {
-        Some(Verdict::NotOffered) => Err(Error::NotOffered { operation: "to delete a backup", cause: error }),
+        Some(Verdict::NotOffered) => Err(Error::NotOffered { task: "to delete a backup", cause: error }),
         Some(Verdict::Gone) => Ok(watch.find().await?.is_none() || gone(watch, None, pace::UNANSWERED).await?),
         Some(Verdict::Busy | Verdict::WrongState) if waits(operation, &error) => {
             info!(backup_id = watch.backup.id, "the backup cannot be deleted yet, waiting: {error}");
@@ -318,7 +318,7 @@ async fn gone(watch: &mut Watch<'_>, job_id: Option<&str>, patience: Duration) -
         // One look more after the failure was heard of: the list may have been behind.
         if let (Some(reason), Some(backup)) = (job_failed.take(), seen.clone()) {
             watch.fate.undone();
-            return Err(Error::JobFailed { operation: "delete", backup, reason });
+            return Err(Error::JobFailed { task: "delete", backup, reason });
         }
         let deleting = seen.is_none_or(|seen| seen.status == Status::Deleting);
         job_failed = watch.failed_job(job_id, !deleting).await.map(|job| job.fail_reason);
@@ -376,7 +376,7 @@ async fn halt(
                 asked |= operation.is_lost(&error);
                 let patience = match operation.verdict(&error) {
                     Some(Verdict::NotOffered) => {
-                        return Err(Error::NotOffered { operation: "to stop a backup", cause: error });
+                        return Err(Error::NotOffered { task: "to stop a backup", cause: error });
                     }
                     // It is at the stop that it accepted before.
                     Some(Verdict::Busy | Verdict::WrongState) if asked => Duration::MAX,
@@ -395,7 +395,7 @@ async fn halt(
     }
     match failure {
         Some(error) => Err(error.into()),
-        None => Err(Error::JobFailed { operation: "stop", backup: Box::new(running), reason: None }),
+        None => Err(Error::JobFailed { task: "stop", backup: Box::new(running), reason: None }),
     }
 }
 
@@ -431,7 +431,7 @@ async fn stopped(
         };
         if let (Some(reason), Some(backup)) = (job_failed.take(), seen.clone()) {
             watch.fate.undone();
-            return Err(Error::JobFailed { operation: "stop", backup, reason });
+            return Err(Error::JobFailed { task: "stop", backup, reason });
         }
         job_failed = watch.failed_job(job_id, false).await.map(|job| job.fail_reason);
         watch.tell(&());

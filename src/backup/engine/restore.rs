@@ -46,7 +46,7 @@ impl Client<'_> {
         };
         info!(job_id, target_instance_id = want.target_instance_id, "the restore has begun");
         tell(RestoreStep::Begun { job_id: &job_id });
-        Wait { client, want, job_id, since: Instant::now(), settling: None }.ended(tell).await
+        Wait { client, want, job_id, since: Instant::now(), target_status: None }.ended(tell).await
     }
 
     /// To which times of these days, in UTC, an instance can be restored: in order, and what touches made one.
@@ -205,7 +205,7 @@ struct Wait<'a> {
     job_id: String,
     since: Instant,
     /// The status of the target, once the job has completed.
-    settling: Option<String>,
+    target_status: Option<String>,
 }
 
 impl Wait<'_> {
@@ -214,26 +214,30 @@ impl Wait<'_> {
         let mut tell_at = pace::TOLD_FIRST;
         let mut running: Option<Job> = None;
         loop {
-            let looked = match self.settling {
+            let looked = match self.target_status {
                 None => self.look_at_job().await,
                 Some(_) => self.look_at_target().await,
             };
             match looked {
                 Ok(Progressed::Over) => return Ok(()),
                 Ok(Progressed::JobCompleted) => {
-                    self.settling = Some("not looked at yet".to_owned());
+                    self.target_status = Some("not looked at yet".to_owned());
                     continue;
                 }
                 Ok(Progressed::JobFailed(reason)) => return Err(RestoreError::Failed { job_id: self.job_id, reason }),
                 Ok(Progressed::Job(job)) => running = job,
-                Ok(Progressed::Target(status)) => self.settling = Some(status),
+                Ok(Progressed::Target(status)) => self.target_status = Some(status),
                 Err(error) => {
                     if let Some(interruption) = interruption_of(&error) {
                         return Err(self.goes_on(interruption));
                     }
                     if !self.client.is_bearable(&error, &mut nonsense_since) {
                         let why = Unawaited::OutOfSight(Box::new(error));
-                        return Err(RestoreError::GoesOn { job_id: self.job_id, settling: self.settling, why });
+                        return Err(RestoreError::GoesOn {
+                            job_id: self.job_id,
+                            target_status: self.target_status,
+                            why,
+                        });
                     }
                     warn!(job_id = self.job_id, "the restore cannot be looked at for the moment: {error}");
                 }
@@ -242,9 +246,9 @@ impl Wait<'_> {
             if waited >= tell_at {
                 tell_at = pace::told_again(waited);
                 let progress = running.as_ref().and_then(|job| job.progress.as_deref());
-                tell(match &self.settling {
+                tell(match &self.target_status {
                     None => RestoreStep::Runs { waited, progress },
-                    Some(status) => RestoreStep::Settles { waited, status },
+                    Some(status) => RestoreStep::TargetNotReady { waited, status },
                 });
             }
             if let Err(interruption) = self.client.rest(pace::interval(waited)).await {
@@ -280,7 +284,7 @@ impl Wait<'_> {
             Interruption::Stop => Unawaited::Stopped,
             Interruption::Deadline => Unawaited::Deadline,
         };
-        RestoreError::GoesOn { job_id: self.job_id, settling: self.settling, why }
+        RestoreError::GoesOn { job_id: self.job_id, target_status: self.target_status, why }
     }
 }
 

@@ -75,8 +75,7 @@ impl Service for Dds {
     }
 
     fn restore(&self, want: &NewRestore) -> Result<Call, Unsupported> {
-        let body = restoring::recovery(want, restoring::text);
-        Ok(FACTS.post(format!("{}/recovery", FACTS.instances), Some(body)))
+        Ok(restoring::usual(&FACTS, want))
     }
 }
 

@@ -71,8 +71,7 @@ impl Service for GaussDb {
     }
 
     fn restore(&self, want: &NewRestore) -> Result<Call, Unsupported> {
-        let body = restoring::recovery(want, restoring::text);
-        Ok(FACTS.post(format!("{}/recovery", FACTS.instances), Some(body)))
+        Ok(restoring::usual(&FACTS, want))
     }
 
     fn confirmation(&self) -> Option<Confirmation> {

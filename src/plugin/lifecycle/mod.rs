@@ -6,14 +6,14 @@
 
 mod operate;
 mod plan;
-mod settle;
 mod shape;
+mod state;
 #[cfg(test)]
 mod tests;
 mod validate;
 
 pub(in crate::plugin) use operate::{Applied, apply, plan, read};
-pub(in crate::plugin) use settle::{answered, configurable, configured, imported, moved, restored};
 #[cfg(test)]
 pub(in crate::plugin) use shape::unexpected;
+pub(in crate::plugin) use state::{answered, configurable, configured, imported, moved, restored};
 pub(in crate::plugin) use validate::validate;

@@ -1,7 +1,7 @@
 //! The operations themselves: each asks the resource and holds its answer against the rules. They know no protocol.
 
 use super::plan::{Planned, draft, finish, same_but_timeouts};
-use super::settle::{self, refreshed, settled, with_write_only};
+use super::state::{self, applied, refreshed, with_write_only};
 use crate::plugin::erased::{AnyResource, Ended, Start, or_unexplained};
 use crate::plugin::schema::Compiled;
 use crate::plugin::stop::StopRequest;
@@ -157,7 +157,7 @@ async fn delete<C: Send + Sync + 'static>(
         Ok(()) => Applied { diagnostics, ..Applied::gone() },
         Err(errors) => {
             diagnostics.extend(or_unexplained(errors));
-            let state = kept.map_or_else(|| prior.clone(), |kept| settle::kept(compiled, &prior, kept));
+            let state = kept.map_or_else(|| prior.clone(), |kept| state::kept(compiled, &prior, kept));
             Applied { state, private, diagnostics }
         }
     }
@@ -175,13 +175,13 @@ fn concluded(
     let Ended { result, kept, warnings: mut diagnostics, private } = ended;
     let state = match result {
         Ok(result) => {
-            let (state, more) = settled(compiled, planned, result);
+            let (state, more) = applied(compiled, planned, result);
             diagnostics.extend(more);
             state
         }
         Err(errors) => {
             diagnostics.extend(or_unexplained(errors));
-            kept.map_or(otherwise, |kept| settle::kept(compiled, timeouts_on_failure, kept))
+            kept.map_or(otherwise, |kept| state::kept(compiled, timeouts_on_failure, kept))
         }
     };
     Applied { state, private, diagnostics }

@@ -35,19 +35,19 @@ pub(super) fn draft(compiled: &Compiled, config: &Value, prior: Option<&Value>, 
     Draft { planned, changed }
 }
 
-/// Everything the provider computes becomes unknown, unless it has a default, is kept, or was `settled` already.
+/// Everything the provider computes becomes unknown, unless it has a default, is kept, or was `decided` already.
 fn mark_unknown(
     compiled: &Compiled,
     config: &Value,
     prior: Option<&Value>,
     object: Value,
-    settled: &BTreeSet<&str>,
+    decided: &BTreeSet<&str>,
 ) -> Value {
     rework(compiled.block().into(), object, config, false, &|attribute, value, config, nested| {
         let computed = attribute.mode.is_computed() && config.is_null() && attribute.default.is_none();
         // A null inside a nested object says that the object is new rather than that nothing was there.
         let kept = attribute.is_kept() && prior.is_some() && !(nested && value.is_null());
-        let skipped = !nested && settled.contains(attribute.name);
+        let skipped = !nested && decided.contains(attribute.name);
         if computed && !kept && !skipped { Value::UNKNOWN } else { value }
     })
 }

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use super::plan::{draft, finish, overlay, same_but_timeouts};
-use super::settle::{answered, imported, kept, refreshed, settled, with_write_only};
+use super::state::{answered, applied, imported, kept, refreshed, with_write_only};
 use super::validate::{ENOUGH, validate};
 use crate::plugin::codec;
 use crate::plugin::codec::tests::any_value;
@@ -241,7 +241,7 @@ fn results() {
             vec!["id", "rule[0].note", "extra"],
         ),
     ] {
-        let (found, diagnostics) = settled(&compiled, &thing(&planned), value(&result));
+        let (found, diagnostics) = applied(&compiled, &thing(&planned), value(&result));
         assert_eq!(found, thing(&state), "{what}");
         let paths: Vec<String> = diagnostics.iter().map(|one| one.path.as_ref().unwrap().to_string()).collect();
         assert_eq!(paths, complaints, "{what}");
@@ -255,7 +255,7 @@ fn sets_with_something_unknown_may_coalesce() {
     let port = |number: i64, link: &str| json!({ "number": number, "comment": "none", "link": link });
     let planned = thing(&json!({ "ports": [port(1, "?"), port(2, "?")] }));
     let result = thing(&json!({ "ports": [port(2, "b"), port(1, "a")] }));
-    let (state, diagnostics) = settled(&compiled, &planned, result.clone());
+    let (state, diagnostics) = applied(&compiled, &planned, result.clone());
     assert_eq!((state, diagnostics.is_empty()), (result, true));
 }
 
@@ -346,9 +346,9 @@ proptest! {
         let planned = plan();
         prop_assert_eq!(&planned.state, &plan().state);
         prop_assert!(codec::encode(&planned.state, compiled.value_type()).is_ok());
-        let (as_planned, diagnostics) = settled(&compiled, &planned.state, planned.state.clone());
+        let (as_planned, diagnostics) = applied(&compiled, &planned.state, planned.state.clone());
         prop_assert!(diagnostics.is_empty(), "{diagnostics:?}");
-        for state in [as_planned, settled(&compiled, &planned.state, result.clone()).0] {
+        for state in [as_planned, applied(&compiled, &planned.state, result.clone()).0] {
             prop_assert!(state.is_wholly_known());
             prop_assert!(codec::encode(&state, compiled.value_type()).is_ok());
             prop_assert!(state.is_null() || !state.get("rule").is_null(), "blocks are empty, not null");

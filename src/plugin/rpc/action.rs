@@ -1,13 +1,13 @@
 //! Actions.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::codegen::BoxStream;
 
+use super::call::Call;
 use super::coding::{configured, validated};
 use super::procedure::Procedure;
 use super::session::Session;
@@ -53,13 +53,17 @@ pub(in crate::plugin) fn done(lines: &[String]) -> Diagnostic {
 }
 
 /// Does it, in a task of its own: an action that has begun comes to its end, whoever listens.
-pub(super) fn answer<P: Provider>(session: Arc<Session<P>>, request: wire::invoke_action::Request) -> BoxStream<Event> {
+pub(super) fn answer<P: Provider>(
+    session: &Arc<Session<P>>,
+    request: wire::invoke_action::Request,
+) -> BoxStream<Event> {
     let (out, events) = mpsc::unbounded_channel();
-    let running = session.stop.running();
+    let call = Call::begin(session, "InvokeAction", &request.action_type);
     let stop = session.stop.token();
-    let told = stop.clone();
+    let heard = stop.clone();
     tokio::spawn(async move {
-        let begun = Instant::now();
+        let session = &call.session;
+        let tell = |kind| out.send(Ok(Event { r#type: Some(kind) })).is_ok();
         let (later, mut kept) = mpsc::unbounded_channel();
         let at_once = session.hears_progress_at_once().then(|| out.clone());
         let teller = Teller::new(move |message| {
@@ -73,7 +77,7 @@ pub(super) fn answer<P: Provider>(session: Arc<Session<P>>, request: wire::invok
             let config = configured(action, request.config.as_ref())?;
             gate::check_known(action, &config)?;
             let client = session.client()?;
-            Ok(action.invoke(&client, action.compiled().without_timeouts(config), Run::new(told, teller)).await)
+            Ok(action.invoke(&client, action.compiled().without_timeouts(config), Run::new(heard, teller)).await)
         };
         let mut diagnostics = caught(work).await.unwrap_or_else(|errors| errors);
         let lines: Vec<String> = std::iter::from_fn(|| kept.try_recv().ok()).collect();
@@ -82,25 +86,15 @@ pub(super) fn answer<P: Provider>(session: Arc<Session<P>>, request: wire::invok
         }
         let failed = diagnostics.has_errors();
         let mut diagnostics = diagnostics.into_wire();
-        session.discreet(&request.action_type, &mut diagnostics);
+        call.end(&mut diagnostics);
         // Terraform 1.16 and 1.17 show no warning of an action that an event began and that ended well, but they show its lines.
         let unseen = diagnostics.iter().filter(|_| !failed && session.hears_progress_at_once());
         for wire::Diagnostic { summary, detail, .. } in unseen {
-            let message = format!("Warning: {summary}\n{detail}");
-            let _ = out.send(Ok(Event { r#type: Some(Type::Progress(Progress { message })) }));
+            tell(Type::Progress(Progress { message: format!("Warning: {summary}\n{detail}") }));
         }
-        tracing::debug!(
-            tf_rpc = "InvokeAction",
-            tf_resource_type = request.action_type,
-            tf_req_duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-            failed,
-            "call answered"
-        );
-        let completed = Type::Completed(Completed { diagnostics });
-        if out.send(Ok(Event { r#type: Some(completed) })).is_err() {
-            tracing::warn!(tf_rpc = "InvokeAction", "nobody waited for the end of the action");
+        if !tell(Type::Completed(Completed { diagnostics })) {
+            call.unheard();
         }
-        drop(running);
     });
     // After its own stop a host expects the end and nothing else: some fall over a word that comes between.
     Box::pin(UnboundedReceiverStream::new(events).filter(move |event| {

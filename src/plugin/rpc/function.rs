@@ -1,8 +1,7 @@
 //! Functions.
 
-use super::procedure::Procedure;
+use super::procedure::{Answered, Procedure};
 use super::session::Session;
-use crate::plugin::erased::caught;
 use crate::plugin::function::{self, FunctionError};
 use crate::plugin::proto::tfplugin6 as wire;
 use crate::plugin::{Diagnostics, Provider};
@@ -16,24 +15,33 @@ impl<P: Provider> Procedure<P> for wire::get_functions::Request {
     }
 }
 
-pub(super) async fn answer<P: Provider>(
-    session: &Session<P>,
-    request: &wire::call_function::Request,
-) -> wire::call_function::Response {
-    let called = async {
-        let Some(function) = session.catalogue().functions.get(&request.name) else {
-            let start: String = request.name.chars().take(100).collect();
-            let provider = session.provider().inner.name();
-            return Ok(Err(FunctionError::new(format!("The provider {provider} has no function {start:?}."))));
-        };
-        Ok(function::call(function, &request.arguments))
-    };
-    let outcome = caught(called).await.unwrap_or_else(|panic| {
-        let text = panic.iter().map(|one| one.detail.as_str()).collect::<Vec<_>>().join("\n");
-        Err(FunctionError::new(text))
-    });
-    match outcome {
-        Ok(result) => wire::call_function::Response { result: Some(result), error: None },
-        Err(error) => wire::call_function::Response { result: None, error: Some(error.into_wire()) },
+/// Functions tell a sentence instead of diagnostics.
+impl Answered for wire::call_function::Response {
+    fn diagnostics(&mut self) -> &mut [wire::Diagnostic] {
+        &mut []
+    }
+
+    fn refuse(&mut self, errors: Diagnostics) {
+        let text = errors.iter().map(|one| one.detail.as_str()).collect::<Vec<_>>().join("\n");
+        self.error = Some(FunctionError::new(text).into_wire());
+    }
+}
+
+impl<P: Provider> Procedure<P> for wire::call_function::Request {
+    type Response = wire::call_function::Response;
+
+    async fn answer(self, session: &Session<P>) -> Result<Self::Response, Diagnostics> {
+        let called = session.catalogue().functions.get(&self.name).map_or_else(
+            || {
+                let start: String = self.name.chars().take(100).collect();
+                let provider = session.provider().inner.name();
+                Err(FunctionError::new(format!("The provider {provider} has no function {start:?}.")))
+            },
+            |function| function::call(function, &self.arguments),
+        );
+        Ok(match called {
+            Ok(result) => Self::Response { result: Some(result), error: None },
+            Err(error) => Self::Response { result: None, error: Some(error.into_wire()) },
+        })
     }
 }

@@ -7,6 +7,7 @@ use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::codegen::BoxStream;
 
+use super::call::Call;
 use super::coding::{configured, identify, validated, write};
 use super::procedure::Procedure;
 use super::session::Session;
@@ -27,15 +28,18 @@ impl<P: Provider> Procedure<P> for wire::validate_list_resource_config::Request 
 }
 
 /// Searches. Reading only: when the host has had enough, the search is dropped wherever it is.
-pub(super) fn answer<P: Provider>(session: Arc<Session<P>>, request: wire::list_resource::Request) -> BoxStream<Event> {
+pub(super) fn answer<P: Provider>(
+    session: &Arc<Session<P>>,
+    request: wire::list_resource::Request,
+) -> BoxStream<Event> {
     /// So many events wait for the host at most.
     const AHEAD: usize = 32;
     let (out, found) = mpsc::channel(AHEAD);
-    let running = session.stop.running();
+    let call = Call::begin(session, "ListResource", &request.type_name);
     let whole = request.include_resource_object;
-    let (type_name, searching) = (request.type_name.clone(), Arc::clone(&session));
+    let (type_name, telling) = (request.type_name.clone(), Arc::clone(session));
     tokio::spawn(async move {
-        let session = searching;
+        let session = &call.session;
         let notes = out.clone();
         let work = async {
             session.find(|all| &all.resources, &request.type_name)?;
@@ -57,18 +61,18 @@ pub(super) fn answer<P: Provider>(session: Arc<Session<P>>, request: wire::list_
         if let Err(errors) = caught(work).await {
             let _ = notes.send(ListEvent::Note(errors)).await;
         }
-        drop(running);
+        call.end(&mut []);
     });
     Box::pin(ReceiverStream::new(found).map(move |found| {
         let event = match found {
             ListEvent::Note(diagnostics) => Err(diagnostics),
-            ListEvent::Object { label, object } => session
+            ListEvent::Object { label, object } => telling
                 .find(|all| &all.resources, &type_name)
                 .and_then(|resource| event(resource, whole, label, object)),
         };
         Ok(event.unwrap_or_else(|errors| {
             let mut diagnostic = errors.into_wire();
-            session.discreet(&type_name, &mut diagnostic);
+            telling.discreet(&type_name, &mut diagnostic);
             Event { diagnostic, ..Event::default() }
         }))
     }))

@@ -5,6 +5,7 @@
 //! operation that has begun must come to its end. Panics become errors, and what is known of the object is answered.
 
 mod action;
+mod call;
 mod coding;
 mod data;
 mod ephemeral;
@@ -16,7 +17,6 @@ mod resource;
 mod session;
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use tokio::sync::oneshot;
 use tonic::codegen::BoxStream;
@@ -24,6 +24,7 @@ use tonic::{Request, Response, Status};
 
 #[cfg(test)]
 pub(super) use action::done;
+use call::Call;
 #[cfg(test)]
 pub(super) use coding::write;
 #[cfg(test)]
@@ -31,10 +32,10 @@ pub(super) use list::no_identity;
 use procedure::{Answered, Procedure};
 use session::Session;
 
-use super::Provider;
 use super::erased::caught;
 use super::proto::tfplugin6 as wire;
 use super::stop::Stop;
+use super::{Diagnostics, Provider};
 
 /// The provider for one host.
 pub(super) struct Rpc<P: Provider>(Arc<Session<P>>);
@@ -63,34 +64,24 @@ impl<P: Provider> Rpc<P> {
     }
 
     /// Answers one call in a task of its own.
-    async fn answer<Q: Procedure<P>>(&self, rpc: &'static str, type_name: String, call: Q) -> RpcResult<Q::Response> {
-        let session = Arc::clone(&self.0);
+    async fn answer<Q: Procedure<P>>(
+        &self,
+        rpc: &'static str,
+        type_name: String,
+        request: Q,
+    ) -> RpcResult<Q::Response> {
+        let call = Call::begin(&self.0, rpc, &type_name);
         let (sender, receiver) = oneshot::channel();
-        // Held to the end, so that the process does not end before.
-        let running = session.stop.running();
         tokio::spawn(async move {
-            let begun = Instant::now();
-            let mut unchanged = call.unchanged();
-            let mut answer = caught(call.answer(&session)).await.unwrap_or_else(|errors| {
-                *unchanged.diagnostics() = errors.into_wire();
+            let mut unchanged = request.unchanged();
+            let mut answer = caught(request.answer(&call.session)).await.unwrap_or_else(|errors| {
+                unchanged.refuse(errors);
                 unchanged
             });
-            session.discreet(&type_name, answer.diagnostics());
-            let error = i32::from(wire::diagnostic::Severity::Error);
-            let said = answer.diagnostics().len();
-            let errors = answer.diagnostics().iter().filter(|one| one.severity == error).count();
-            tracing::debug!(
-                tf_rpc = rpc,
-                tf_resource_type = type_name,
-                tf_req_duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-                diagnostic_error_count = errors,
-                diagnostic_warning_count = said - errors,
-                "call answered"
-            );
+            call.end(answer.diagnostics());
             if sender.send(answer).is_err() {
-                tracing::warn!(tf_rpc = rpc, tf_resource_type = type_name, "nobody waited for the answer");
+                call.unheard();
             }
-            drop(running);
         });
         // The task always answers, unless the whole runtime is being torn down.
         receiver.await.map(Response::new).map_err(|_| Status::unavailable("the provider is shutting down"))
@@ -102,8 +93,12 @@ impl<P: Provider> Rpc<P> {
 macro_rules! calls {
     ($($call:ident $(.$type_name:ident)? $name:literal,)*) => {
         $(impl Answered for wire::$call::Response {
-            fn diagnostics(&mut self) -> &mut Vec<wire::Diagnostic> {
+            fn diagnostics(&mut self) -> &mut [wire::Diagnostic] {
                 &mut self.diagnostics
+            }
+
+            fn refuse(&mut self, errors: Diagnostics) {
+                self.diagnostics = errors.into_wire();
             }
         })*
 
@@ -119,21 +114,22 @@ macro_rules! calls {
                 &self,
                 request: Request<wire::call_function::Request>,
             ) -> RpcResult<wire::call_function::Response> {
-                Ok(Response::new(function::answer(&self.0, &request.into_inner()).await))
+                let request = request.into_inner();
+                self.answer("CallFunction", request.name.clone(), request).await
             }
 
             async fn list_resource(
                 &self,
                 request: Request<wire::list_resource::Request>,
             ) -> RpcResult<BoxStream<wire::list_resource::Event>> {
-                Ok(Response::new(list::answer(Arc::clone(&self.0), request.into_inner())))
+                Ok(Response::new(list::answer(&self.0, request.into_inner())))
             }
 
             async fn invoke_action(
                 &self,
                 request: Request<wire::invoke_action::Request>,
             ) -> RpcResult<BoxStream<wire::invoke_action::Event>> {
-                Ok(Response::new(action::answer(Arc::clone(&self.0), request.into_inner())))
+                Ok(Response::new(action::answer(&self.0, request.into_inner())))
             }
 
             async fn stop_provider(

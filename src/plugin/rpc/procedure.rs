@@ -18,7 +18,10 @@ pub(super) trait Procedure<P: Provider>: Sized + Send + 'static {
     fn answer(self, session: &Session<P>) -> impl Future<Output = Result<Self::Response, Diagnostics>> + Send;
 }
 
-/// An answer that carries diagnostics.
+/// An answer, and what it tells a person.
 pub(super) trait Answered: Default + Send + 'static {
-    fn diagnostics(&mut self) -> &mut Vec<wire::Diagnostic>;
+    fn diagnostics(&mut self) -> &mut [wire::Diagnostic];
+
+    /// Tells of the errors that kept the call from a better answer.
+    fn refuse(&mut self, errors: Diagnostics);
 }

@@ -96,7 +96,7 @@ impl Action<Backups> for CreateBackup {
             return Ok(());
         }
         let about = About { service: key, id: Some(id), name: Some(&want.name), region: client.region() };
-        let backup = client.of(&context, service).settled_by_name((&started, name_origin), &told).await;
+        let backup = client.of(&context, service).completed_by_name((&started, name_origin), &told).await;
         let backup = backup.map_err(|error| explain(Doing::Follow, about, &error))?;
         run.tell(format!("The backup {:?} ({}) is {}", want.name, backup.id, backup.status));
         Ok(())

@@ -238,7 +238,7 @@ impl Pruning<'_> {
             return;
         }
         // Chosen again from what is there now: only what both choices name goes.
-        let known = listed.iter().filter(|backup| !tally.settled.contains(&*backup.id)).collect::<Vec<_>>();
+        let known = listed.iter().filter(|backup| !tally.decided.contains(&*backup.id)).collect::<Vec<_>>();
         let now = match self.now(&known).await {
             Ok(now) => now,
             Err(error) => {
@@ -247,7 +247,7 @@ impl Pruning<'_> {
             }
         };
         let there = now.iter().map(|backup| &*backup.id).collect::<BTreeSet<_>>();
-        tally.settled.extend(known.iter().map(|backup| &*backup.id).filter(|id| !there.contains(id)));
+        tally.decided.extend(known.iter().map(|backup| &*backup.id).filter(|id| !there.contains(id)));
         let again = self.selection.of(&now);
         let mut unchanged = Vec::with_capacity(wave.len());
         for chosen in wave {
@@ -263,7 +263,7 @@ impl Pruning<'_> {
         let mut deletions = futures_util::stream::iter(unchanged).buffer_unordered(AT_ONCE);
         let mut told = Instant::now();
         while let Some((backup, outcome)) = deletions.next().await {
-            tally.settled.insert(&backup.id);
+            tally.decided.insert(&backup.id);
             match outcome {
                 Ok(()) => tally.deleted += 1,
                 Err(error) => tally.failed.push((backup, error)),
@@ -405,7 +405,7 @@ struct Tally<'a> {
     untouched: usize,
     failed: Vec<(&'a Backup, backup::Error)>,
     /// The ids of those that were listed and are gone, or were asked to go.
-    settled: BTreeSet<&'a str>,
+    decided: BTreeSet<&'a str>,
     /// What was told last.
     told: String,
 }

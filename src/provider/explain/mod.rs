@@ -114,8 +114,8 @@ pub(super) fn what_happened(error: &backup::Error) -> String {
         backup::Error::Cloud(cause) => said(cause),
         backup::Error::OutOfSight { cause, .. } => said(cause),
         backup::Error::Unsupported(why) => why.to_string(),
-        backup::Error::NotOffered { operation, cause } => {
-            format!("This cloud does not offer {operation}, though the service has it elsewhere: {}", said(cause))
+        backup::Error::NotOffered { task, cause } => {
+            format!("This cloud does not offer {task}, though the service has it elsewhere: {}", said(cause))
         }
         backup::Error::Unclear { cause, candidates } => format!(
             "The request was sent, but no usable answer came: {}. {}",
@@ -142,8 +142,8 @@ pub(super) fn what_happened(error: &backup::Error) -> String {
         backup::Error::Failed { reason: None, .. } => {
             "The cloud began the backup and ended it as FAILED; it gave no reason".to_owned()
         }
-        backup::Error::JobFailed { operation, reason, .. } => format!(
-            "The cloud began to {operation} the backup and gave up{}",
+        backup::Error::JobFailed { task, reason, .. } => format!(
+            "The cloud began to {task} the backup and gave up{}",
             reason.as_ref().map_or(String::new(), |reason| format!(". Its job says: {reason}"))
         ),
         backup::Error::OthersRun { others } => format!(
@@ -463,10 +463,7 @@ mod tests {
             cloud::Error::DeadlinePassed { call: call(), last: Some(Box::new(busy())) }.into(),
             cloud::Error::DeadlinePassed { call: call(), last: None }.into(),
             Unsupported("the service cannot stop a backup".to_owned()).into(),
-            backup::Error::NotOffered {
-                operation: "to stop a backup",
-                cause: refused(404, "APIGW.0101", "no such API"),
-            },
+            backup::Error::NotOffered { task: "to stop a backup", cause: refused(404, "APIGW.0101", "no such API") },
             backup::Error::Unclear { candidates: vec![backup(Status::Building)], cause: unanswered() },
             backup::Error::Unclear { candidates: Vec::new(), cause: unanswered() },
             backup::Error::Unclear { candidates: Vec::new(), cause: refused(500, "", "") },
@@ -481,7 +478,7 @@ mod tests {
             backup::Error::Failed { id: id(), backup: boxed(Status::Failed), reason: Some("no space left".to_owned()) },
             backup::Error::Failed { id: id(), backup: None, reason: None },
             backup::Error::JobFailed {
-                operation: "delete",
+                task: "delete",
                 backup: Box::new(backup(Status::Completed)),
                 reason: Some("storage is read-only".to_owned()),
             },

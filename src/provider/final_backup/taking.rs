@@ -47,7 +47,7 @@ pub(super) async fn taken(
                 }
             }
         };
-        let completed = taking.settled(&started, &name, life).await?;
+        let completed = taking.completed(&started, &name, life).await?;
         if started.certainty == Certainty::Answered && started.backup_id == completed.id {
             break completed;
         }
@@ -191,7 +191,7 @@ impl Taking<'_> {
     }
 
     /// Waits for it; from here on the state names it.
-    async fn settled(
+    async fn completed(
         &mut self,
         started: &Started,
         name: &str,
@@ -202,9 +202,9 @@ impl Taking<'_> {
             memory::begun(&mut life.private, started, name);
         }
         life.checkpoint(self.net.clone());
-        let settled =
-            self.client.of(&context(life), self.service).settled_by_name((started, NameOrigin::Kept), &()).await;
-        settled.map_err(|error| self.learned(Some(name), &error, life))
+        let awaited =
+            self.client.of(&context(life), self.service).completed_by_name((started, NameOrigin::Kept), &()).await;
+        awaited.map_err(|error| self.learned(Some(name), &error, life))
     }
 
     /// Why the backup that was begun is not known to have completed; what was learned of it goes into the state.

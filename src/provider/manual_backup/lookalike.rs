@@ -43,8 +43,8 @@ impl Unplanned {
             let has_no_plan = |id| known.contains_key(id) && !goes(id);
             alike.iter().find(|(one, _)| one.id.as_str().is_some_and(has_no_plan)).cloned()
         };
-        let is_settled = || (client.claims().applies() || left().is_none()).then_some(());
-        if client.told_at_the_same_time(is_settled).await.is_some() {
+        let is_decided = || (client.claims().applies() || left().is_none()).then_some(());
+        if client.told_at_the_same_time(is_decided).await.is_some() {
             return None;
         }
         left().map(|(state, unfinished)| told(&state, unfinished))

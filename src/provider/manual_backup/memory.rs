@@ -20,7 +20,7 @@ pub(super) fn begun(private: &mut Private, id: &str, project_id: &str) {
     private.0.remove(LISTED);
     private.0.remove(PROJECT);
     private.0.remove(LEAVING);
-    private.settle();
+    private.forget_adoption();
     private.0.remove(TOLD);
     private.0.insert(UNFINISHED.to_owned(), "yes".to_owned());
     private.0.insert(BEGUN.to_owned(), Timestamp::now().to_string());

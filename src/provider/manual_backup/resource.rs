@@ -140,17 +140,17 @@ impl Resource<Backups> for ManualBackupResource {
             certainty::twins(&client, service, &want, &started, life).await;
             return Ok(planned);
         }
-        let settled = client.of(&context(life), service).settled_by_name((&started, name_origin), &()).await;
-        if let Some(backup) = settled.as_ref().ok().filter(|backup| backup.id != started.backup_id) {
+        let awaited = client.of(&context(life), service).completed_by_name((&started, name_origin), &()).await;
+        if let Some(backup) = awaited.as_ref().ok().filter(|backup| backup.id != started.backup_id) {
             memory::begun(&mut life.private, &backup.id, &project_id);
         }
-        if let Err(backup::Error::Foreign { found, .. }) = &settled {
+        if let Err(backup::Error::Foreign { found, .. }) = &awaited {
             // The answer told nothing but the id of somebody else's backup: that one is none of ours.
             life.retract();
             let answer = Box::new(Started::from(BackupRef::from(&**found)));
             return Err(explain(Doing::Create, about(&planned), &backup::Error::OtherAnswer { answer }).into());
         }
-        let completed = kept(&client, planned, settled, life).await;
+        let completed = kept(&client, planned, awaited, life).await;
         if completed.is_ok() {
             memory::finished(&mut life.private);
         }
@@ -243,7 +243,7 @@ impl Resource<Backups> for ManualBackupResource {
         life: &mut Life<ManualBackup>,
     ) -> Result<ManualBackup, Diagnostics> {
         let waits = planned.status.is_unknown();
-        life.private.settle();
+        life.private.forget_adoption();
         memory::finished(&mut life.private);
         let mut state = changed_in_place(prior, planned);
         if !waits {
@@ -254,8 +254,8 @@ impl Resource<Backups> for ManualBackupResource {
         life.checkpoint(state.clone());
         let reference = reference(&state, &life.private);
         let started = Started { job_id: state.job_id.known().cloned(), ..Started::from(reference) };
-        let settled = client.of(&context(life), service).settled(&started, &()).await;
-        kept(&client, state, settled, life).await
+        let awaited = client.of(&context(life), service).completed(&started, &()).await;
+        kept(&client, state, awaited, life).await
     }
 
     async fn delete(
@@ -328,10 +328,10 @@ fn stub((service, reference, region): (&'static dyn Service, BackupRef, Option<S
 async fn kept(
     client: &Backups,
     state: ManualBackup,
-    settled: Result<Backup, backup::Error>,
+    awaited: Result<Backup, backup::Error>,
     life: &mut Life<ManualBackup>,
 ) -> Result<ManualBackup, Diagnostics> {
-    match settled {
+    match awaited {
         Ok(backup) => {
             memory::listed(&mut life.private);
             life.warn(certainty::rewritten(&state, &backup));

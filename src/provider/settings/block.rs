@@ -108,7 +108,8 @@ pub(in crate::provider) fn schema() -> Schema {
     let attribute = |name: &'static str, setting: &Setting| {
         let attribute = match setting.kind {
             Kind::Truth => Attribute::bool(name),
-            Kind::Count { .. } => Attribute::integer(name),
+            // That it must be a whole number is said with its bounds.
+            Kind::Count { .. } => Attribute::number(name),
             Kind::Addresses => Attribute::map(name, Type::String),
             _ => Attribute::string(name),
         };

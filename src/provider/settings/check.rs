@@ -35,10 +35,9 @@ pub(super) fn fault(kind: Kind, value: &str) -> Option<String> {
         Kind::Address => address(value).err().map(|why| format!("cannot be used: {why}")),
         Kind::Truth => may(truth(value).is_some(), "allowed are true, false, yes, no, 1, 0"),
         Kind::Count { least, most, of } => {
-            let number = value.parse::<i64>().ok();
-            let shown = number.map_or_else(|| format!("{value:?}"), |number| number.to_string());
-            let fits = number.is_some_and(|number| (least..=most).contains(&number));
-            (!fits).then(|| format!("is {shown}; allowed are {least} to {most}{of}"))
+            let shown = value.parse::<f64>().map_or_else(|_| format!("{value:?}"), |_| value.to_owned());
+            let fits = value.parse::<i64>().is_ok_and(|number| (least..=most).contains(&number));
+            (!fits).then(|| format!("is {shown}; allowed are whole numbers from {least} to {most}{of}"))
         }
     }
 }

@@ -5,7 +5,7 @@ use secrecy::ExposeSecret;
 
 use super::sign_in::nothing_found;
 use super::*;
-use crate::plugin::{Severity, Value};
+use crate::plugin::{Number, Severity, Value};
 
 /// Surroundings with these variables and files.
 fn around(variables: &[(&str, &str)], files: &[(&str, &str)]) -> Surroundings {
@@ -206,7 +206,13 @@ fn a_missing_region_and_bad_values_point_at_their_argument() {
     let region = block([("region", "eu-de")]);
     for (block, variables, path, why) in [
         (ProviderBlock::default(), [].as_slice(), "region", "HW_REGION_NAME"),
-        (region.clone().with("max_retries", -1), &[], "max_retries", "0 to 100"),
+        (region.clone().with("max_retries", -1), &[], "max_retries", "is -1; allowed are whole numbers from 0 to 100"),
+        (
+            region.clone().with("max_retries", Value::Number(Number::Float(1.5))),
+            &[],
+            "max_retries",
+            "is 1.5; allowed are whole numbers from 0 to 100",
+        ),
         (region.clone(), &[("HW_MAX_RETRIES", "many")], "max_retries", "HW_MAX_RETRIES is \"many\""),
         (region.clone(), &[("HW_INSECURE", "maybe")], "insecure", "true, false, yes, no, 1, 0"),
         (region.clone(), &[("HW_CLOUD", "no dots")], "cloud", "otc.t-systems.com"),

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Case, Stage, check, green, services, side_by_side, until};
 use crate::support::core::Held;
-use crate::support::host::proto::tfplugin6 as tf;
+use crate::support::proto::tfplugin6 as tf;
 
 /// The lists lack a backup for a while, in the middle of the wait.
 async fn hole(service: &'static str, seconds: f64) -> Result<(), String> {

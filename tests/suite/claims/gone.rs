@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::{Case, Stage, check, green, red, services, side_by_side, until};
 use crate::support::core::{Core, Held};
-use crate::support::host::proto::tfplugin6 as tf;
+use crate::support::proto::tfplugin6 as tf;
 
 /// Somebody who looks from another place.
 #[derive(Clone, Copy, Debug)]

@@ -18,7 +18,7 @@ use huaweidb::plugin::{Attribute, Block, Check, Mode, Provider, Shape};
 use huaweidb::provider::HuaweiDb;
 
 use crate::support::host::Host;
-use crate::support::host::proto::tfplugin6 as tf;
+use crate::support::proto::tfplugin6 as tf;
 pub(crate) use links::summaries_in_code;
 use pages::{Examples, Sources};
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value as Json;
 
-use crate::support::host::proto::tfplugin6 as tf;
+use crate::support::proto::tfplugin6 as tf;
 
 /// Example files: path below `examples/`, text.
 pub(super) type Examples = BTreeMap<String, String>;

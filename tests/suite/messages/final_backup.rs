@@ -6,7 +6,7 @@ use tokio::time::{Duration, sleep};
 
 use super::book::Book;
 use crate::support::core::{Core, Held, Said};
-use crate::support::host::proto::tfplugin6 as tf;
+use crate::support::proto::tfplugin6 as tf;
 use crate::support::run::over;
 
 const KIND: &str = "huaweidb_final_backup";

@@ -17,7 +17,7 @@ use tokio::time::{Duration, sleep};
 
 use crate::docs::{files, root, summaries_in_code};
 use crate::support::core::{Core, Held};
-use crate::support::host::proto::tfplugin6 as tf;
+use crate::support::proto::tfplugin6 as tf;
 use crate::support::run::{Run, TYPE, ended, over, plan_request, whole};
 use crate::support::value::{UNKNOWN, unwired, wire};
 use book::Book;

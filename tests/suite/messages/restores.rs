@@ -8,7 +8,7 @@ use tokio::time::{Duration, sleep};
 
 use super::FOREIGN;
 use super::book::Book;
-use crate::support::host::proto::tfplugin6 as tf;
+use crate::support::proto::tfplugin6 as tf;
 use crate::support::run::{Run, ended, over};
 use crate::support::value::wire;
 

@@ -9,9 +9,9 @@ use tokio::task::JoinHandle;
 use tonic::transport::Channel;
 use tonic::{Response, Status, Streaming};
 
-use super::host::proto::tfplugin6 as tf;
-use super::host::proto::tfplugin6::provider_client::ProviderClient;
 use super::judge::{Answer, Event, Kind, Type, complaints, identity, in_state, typed};
+use super::proto::tfplugin6 as tf;
+use super::proto::tfplugin6::provider_client::ProviderClient;
 use super::value::unwired;
 
 /// What a host remembers between calls.

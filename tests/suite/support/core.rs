@@ -7,8 +7,8 @@ use huaweidb_emulator::Emulator;
 use serde_json::{Value as Json, json};
 use tokio::sync::Semaphore;
 
-use super::host::proto::tfplugin6 as tf;
 use super::host::{Host, Launch};
+use super::proto::tfplugin6 as tf;
 use super::run::{TYPE, whole};
 use super::value::{unwired, wire};
 

@@ -8,6 +8,7 @@ pub(crate) mod host;
 pub(crate) mod judge;
 pub(crate) mod matrix;
 pub(crate) mod names;
+pub(crate) mod proto;
 pub(crate) mod run;
 pub(crate) mod shelf;
 pub(crate) mod started;

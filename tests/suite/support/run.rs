@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use tokio::time::sleep;
 
 use super::checked::{ActionEvents, ListEvents};
-use super::host::proto::tfplugin6 as tf;
 use super::host::{Host, Launch};
+use super::proto::tfplugin6 as tf;
 use super::value::{unwired, wire};
 
 pub(crate) const TYPE: &str = "huaweidb_manual_backup";

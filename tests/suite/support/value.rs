@@ -7,7 +7,7 @@ use rmp::decode::{RmpRead, read_marker};
 use rmp::encode;
 use serde_json::{Map, Number, Value};
 
-use super::host::proto::tfplugin6::DynamicValue;
+use super::proto::tfplugin6::DynamicValue;
 
 /// Stands for an unknown value.
 pub(crate) const UNKNOWN: &str = "<unknown>";

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use self::provider::Pins;
 use crate::support::host::Host;
-use crate::support::host::proto::tfplugin6 as tf;
+use crate::support::proto::tfplugin6 as tf;
 use crate::support::run::{ended, summaries};
 use crate::support::value::{UNKNOWN, unwired, wire};
 

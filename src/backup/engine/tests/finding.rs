@@ -319,7 +319,7 @@ fn every_operation_can_run_in_a_task() {
     let (backups, context) = (Script::new().backups(), within(seconds(1)));
     let (want, filter, started) = (want("nightly"), Filter::default(), crate::backup::Started::from(b1()));
     sendable(backups.of(&context, dds()).begin(&want));
-    sendable(backups.of(&context, dds()).settled(&started, &()));
+    sendable(backups.of(&context, dds()).completed(&started, &()));
     sendable(backups.of(&context, dds()).find(&b1()));
     sendable(backups.of(&context, dds()).list(&filter));
     sendable(backups.of(&context, dds()).instances(None));

@@ -4,8 +4,8 @@ mod beginning;
 mod finding;
 mod removing;
 mod restoring;
-mod settling;
 mod sharing;
+mod waiting;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

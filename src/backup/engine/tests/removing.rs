@@ -345,9 +345,7 @@ async fn stops_have_clear_results() {
         .says(BY_ID, [b1_is("BUILDING")])
         .says(PUT, [accepted()])
         .says(THE_JOB, [job("Failed", "too late")]);
-    let Err(Error::JobFailed { operation: "stop", reason, .. }) = stop(&script, "dds", &context).await else {
-        panic!()
-    };
+    let Err(Error::JobFailed { task: "stop", reason, .. }) = stop(&script, "dds", &context).await else { panic!() };
     assert_eq!(reason.as_deref(), Some("too late"));
     // Never accepted.
     let script = Script::new().says(BY_ID, [b1_is("BUILDING")]).says(PUT, [Say::No(403, "DBS.200011")]);
@@ -471,7 +469,7 @@ async fn a_delete_that_is_refused_says_so() {
         .says(BY_ID, [b1_is("COMPLETED")])
         .says(DELETE, [accepted()])
         .says(THE_JOB, [job("Failed", "in use")]);
-    let Err(Error::JobFailed { operation: "delete", reason, backup }) = delete(&script, "dds", &context).await else {
+    let Err(Error::JobFailed { task: "delete", reason, backup }) = delete(&script, "dds", &context).await else {
         panic!()
     };
     assert_eq!((reason.as_deref(), &*backup.id), (Some("in use"), "b1"));

@@ -55,7 +55,7 @@ async fn restore(script: &Script, context: &Context, want: &NewRestore) -> (Resu
             RestoreStep::Asked => "asked".to_owned(),
             RestoreStep::Begun { job_id } => format!("begun {job_id}"),
             RestoreStep::Runs { progress, .. } => format!("runs {}", progress.unwrap_or_default()),
-            RestoreStep::Settles { status, .. } => format!("settles {status}"),
+            RestoreStep::TargetNotReady { status, .. } => format!("not ready: {status}"),
         });
     };
     let ended = script.backups().of(context, dds()).restore(want, &tell).await;
@@ -73,7 +73,7 @@ async fn it_is_over_when_the_job_has_completed_and_the_target_is_idle() {
     ended.unwrap();
     assert!(script.elapsed() > seconds(200) && script.elapsed() < seconds(230), "{:?}", script.elapsed());
     assert_eq!((script.count(ORDER), &told[..3]), (1, &["asked", "begun j1", "runs 40%"].map(str::to_owned)[..]));
-    assert_eq!(told.last().map(String::as_str), Some("settles RESTORING"));
+    assert_eq!(told.last().map(String::as_str), Some("not ready: RESTORING"));
     assert!(script.calls().len() < 80, "{}", script.calls().len());
 }
 
@@ -172,7 +172,7 @@ async fn a_wait_that_ends_early_says_that_the_restore_goes_on() {
     let script = || cloud(accepted()).says(THE_JOB, [job("Running", "")]);
     let stopped = script();
     let (ended, _) = restore(&stopped, &stopped_after(seconds(60)), &wish()).await;
-    let stop = matches!(&ended, Err(RestoreError::GoesOn { job_id, settling: None, why: Unawaited::Stopped }) if job_id == "j1");
+    let stop = matches!(&ended, Err(RestoreError::GoesOn { job_id, target_status: None, why: Unawaited::Stopped }) if job_id == "j1");
     assert!(stop && stopped.elapsed() < seconds(61), "{ended:?} after {:?}", stopped.elapsed());
     let (ended, _) = restore(&script(), &within(seconds(60)), &wish()).await;
     assert!(matches!(&ended, Err(RestoreError::GoesOn { why: Unawaited::Deadline, .. })), "{ended:?}");
@@ -187,7 +187,7 @@ async fn a_wait_that_ends_early_says_that_the_restore_goes_on() {
         .says(THE_TARGET, [quiet(), restoring()]);
     let (ended, _) = restore(&restless, &within(seconds(60)), &wish()).await;
     assert!(
-        matches!(&ended, Err(RestoreError::GoesOn { settling: Some(status), why: Unawaited::Deadline, .. }) if status == "RESTORING"),
+        matches!(&ended, Err(RestoreError::GoesOn { target_status: Some(status), why: Unawaited::Deadline, .. }) if status == "RESTORING"),
         "{ended:?}"
     );
 }

@@ -277,7 +277,7 @@ async fn many_waiters_ask_once_a_second_in_all() {
                 for round in 0..count / 10 {
                     let started = crate::backup::Started::from(of(round * 10 + lane));
                     let begun = Instant::now();
-                    backups.of(&within(seconds(600)), dds()).settled(&started, &()).await.unwrap();
+                    backups.of(&within(seconds(600)), dds()).completed(&started, &()).await.unwrap();
                     let took = begun.elapsed();
                     assert!(took < Duration::from_millis(22_500), "{took:?} for 20 s");
                 }
@@ -302,8 +302,8 @@ async fn two_who_wait_notice_the_end_soon() {
         let context = within(seconds(3600));
         let (first, second) = (crate::backup::Started::from(of(0)), crate::backup::Started::from(of(1)));
         let (first, second) = tokio::join!(
-            backups.of(&context, dds()).settled(&first, &()),
-            backups.of(&context, dds()).settled(&second, &())
+            backups.of(&context, dds()).completed(&first, &()),
+            backups.of(&context, dds()).completed(&second, &())
         );
         assert!(first.is_ok() && second.is_ok());
         let granted = duration.mul_f64(0.1).clamp(Duration::from_millis(250), seconds(15)) + 2 * LATENCY;

@@ -53,7 +53,7 @@ pub(super) fn step(title: &str, want: &NewRestore, step: RestoreStep<'_>) -> Str
         RestoreStep::Runs { waited, progress } => {
             format!("The restore into {target}: {} s, {}", waited.as_secs(), progress.unwrap_or("running"))
         }
-        RestoreStep::Settles { waited, status } => {
+        RestoreStep::TargetNotReady { waited, status } => {
             format!("The restore into {target}: {} s, the job has completed, the target is {status}", waited.as_secs())
         }
     }
@@ -96,8 +96,8 @@ pub(super) fn explain(about: About<'_>, want: &NewRestore, error: &RestoreError)
             );
             Diagnostic::error("Restore failed", detail)
         }
-        RestoreError::GoesOn { job_id, settling, why } => {
-            let detail = |happened: &str| goes_on(happened, job_id, settling.as_deref(), target);
+        RestoreError::GoesOn { job_id, target_status, why } => {
+            let detail = |happened: &str| goes_on(happened, job_id, target_status.as_deref(), target);
             match why {
                 Unawaited::Stopped => {
                     let detail = detail("The provider was asked to stop while the restore ran.");
@@ -116,8 +116,8 @@ pub(super) fn explain(about: About<'_>, want: &NewRestore, error: &RestoreError)
     }
 }
 
-fn goes_on(happened: &str, job_id: &str, settling: Option<&str>, target: &str) -> String {
-    let job = match settling {
+fn goes_on(happened: &str, job_id: &str, target_status: Option<&str>, target: &str) -> String {
+    let job = match target_status {
         None => format!("It goes on in the cloud (job {job_id}) and overwrites the target {target}."),
         Some(status) => format!("Its job {job_id} has completed, but the target {target} was not idle yet: {status}."),
     };

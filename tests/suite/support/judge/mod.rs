@@ -10,7 +10,7 @@ mod values;
 
 use serde_json::Value;
 
-use super::host::proto::tfplugin6 as tf;
+use super::proto::tfplugin6 as tf;
 use super::value::{unwired, wire};
 
 pub(crate) use rules::RULES;

@@ -6,8 +6,8 @@ use super::values::{
     in_plan, in_state, inconsistent, inside, invalid_plan, is_unknown, misfits, same, wholly_known, write_only_values,
 };
 use super::{Answer, Event, Kind, Rule};
-use crate::support::host::proto::tfplugin6 as tf;
-use crate::support::host::proto::tfplugin6::attribute_path::step::Selector;
+use crate::support::proto::tfplugin6 as tf;
+use crate::support::proto::tfplugin6::attribute_path::step::Selector;
 
 /// All rules. What breaks one is looked for in every answer.
 pub(crate) const RULES: &[Rule] = &[

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::{Answer, Event, Kind, RULES, Type, complaints};
-use crate::support::host::proto::tfplugin6 as tf;
+use crate::support::proto::tfplugin6 as tf;
 use crate::support::value::{UNKNOWN, unwired, wire};
 
 fn attribute(name: &str, ty: &str, more: fn(&mut tf::schema::Attribute)) -> tf::schema::Attribute {

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::support::host::proto::tfplugin6::schema::nested_block::NestingMode as BlockNesting;
-use crate::support::host::proto::tfplugin6::schema::object::NestingMode as ObjectNesting;
-use crate::support::host::proto::tfplugin6::schema::{Attribute, Block, NestedBlock, Object};
+use crate::support::proto::tfplugin6::schema::nested_block::NestingMode as BlockNesting;
+use crate::support::proto::tfplugin6::schema::object::NestingMode as ObjectNesting;
+use crate::support::proto::tfplugin6::schema::{Attribute, Block, NestedBlock, Object};
 use crate::support::value::UNKNOWN;
 
 /// A type, as a host reads it out of a schema.

@@ -10,12 +10,12 @@ use crate::plugin::{Diagnostic, Diagnostics, Mismatch, Mode, Path, Type, Value, 
 ///
 /// A result that contradicts the plan is a bug in the provider. It is reported as a warning, because an error would
 /// make Terraform destroy and replace an object that is well; the next refresh shows the difference.
-pub(in crate::plugin) fn settled(compiled: &Compiled, planned: &Value, result: Value) -> (Value, Diagnostics) {
+pub(in crate::plugin) fn applied(compiled: &Compiled, planned: &Value, result: Value) -> (Value, Diagnostics) {
     let mut problems = Vec::new();
     let mut astray = Vec::new();
     let result = shaped(compiled.block(), compiled.with_timeouts_of(planned, result), &mut problems);
     let result = plain::in_words_of(compiled, planned, plain::as_written(compiled, planned, result));
-    let result = settle(compiled.value_type(), planned, result, &Path::default(), &mut astray);
+    let result = reconcile(compiled.value_type(), planned, result, &Path::default(), &mut astray);
     // Once more, for blocks that were unknown to the end.
     let state = shaped(compiled.block(), result.without_unknowns(), &mut Vec::new());
     astray.retain(|path| problems.iter().all(|problem| problem.path != *path));
@@ -92,7 +92,7 @@ pub(in crate::plugin) fn restored(compiled: &Compiled, state: Value) -> Result<V
     complete(compiled, state)
 }
 
-fn settle(ty: &Type, planned: &Value, result: Value, path: &Path, astray: &mut Vec<Path>) -> Value {
+fn reconcile(ty: &Type, planned: &Value, result: Value, path: &Path, astray: &mut Vec<Path>) -> Value {
     if planned.is_unknown() {
         return result;
     }
@@ -104,7 +104,7 @@ fn settle(ty: &Type, planned: &Value, result: Value, path: &Path, astray: &mut V
             for (name, ty) in types {
                 let planned = planned.get(name).unwrap_or(&Value::Null);
                 let value = result.remove(name).unwrap_or_default();
-                let value = settle(ty, planned, value, &path.clone().then(name.as_str()), astray);
+                let value = reconcile(ty, planned, value, &path.clone().then(name.as_str()), astray);
                 result.insert(name.clone(), value);
             }
             Value::Map(result)
@@ -113,15 +113,16 @@ fn settle(ty: &Type, planned: &Value, result: Value, path: &Path, astray: &mut V
             if planned.len() == result.len() && planned.keys().eq(result.keys()) =>
         {
             let members = result.into_iter().map(|(key, value)| {
-                let value = settle(element, &planned[&key], value, &path.clone().key(key.as_str()), astray);
+                let value = reconcile(element, &planned[&key], value, &path.clone().key(key.as_str()), astray);
                 (key, value)
             });
             Value::Map(members.collect())
         }
         (Type::List(element), Value::List(planned), Value::List(result)) if planned.len() == result.len() => {
             let elements = (0..).zip(planned).zip(result);
-            let elements = elements
-                .map(|((index, planned), value)| settle(element, planned, value, &path.clone().index(index), astray));
+            let elements = elements.map(|((index, planned), value)| {
+                reconcile(element, planned, value, &path.clone().index(index), astray)
+            });
             Value::List(elements.collect())
         }
         // Elements with something unknown in them cannot be told apart; they may coalesce, never grow.

@@ -13,14 +13,14 @@ impl Operation<'_> {
     /// Waits until a backup has completed. Every error but [`Error::Vanished`] means that the backup exists.
     ///
     /// A wait that is resumed later gives [`Started::from`] the reference.
-    pub async fn settled(self, started: &Started, progress: &dyn Progress) -> Result<Backup, Error> {
-        settled(self, started, Name::Anyones, progress).await
+    pub async fn completed(self, started: &Started, progress: &dyn Progress) -> Result<Backup, Error> {
+        completed(self, started, Name::Anyones, progress).await
     }
 
     /// The same for a backup that was asked for by a name of that origin: if no other can have the name, it is known by that,
     /// should the answer to its create have given the wrong id. Where names are not unique, what has the name may be of an
     /// earlier request.
-    pub async fn settled_by_name(
+    pub async fn completed_by_name(
         self,
         (started, name_origin): (&Started, NameOrigin),
         progress: &dyn Progress,
@@ -32,27 +32,27 @@ impl Operation<'_> {
             NameOrigin::Fixed => false,
         };
         let whose = if is_its_own { Name::ItsOwn } else { Name::Anyones };
-        let settled = settled(self, started, whose, progress).await?;
-        self.claims.manage(&settled.id);
-        Ok(settled)
+        let completed = completed(self, started, whose, progress).await?;
+        self.claims.manage(&completed.id);
+        Ok(completed)
     }
 }
 
 /// Only a backup that was seen completed is complete. One that is not listed, not yet or for a moment, is looked for until
 /// its job has failed, or the time is over. It is said to be gone if it was seen being deleted, or if lists have lacked it for
 /// longer than they ever lag and everything else that an absence needs is told as well.
-async fn settled(
+async fn completed(
     operation: Operation<'_>,
     started: &Started,
     whose: Name,
     progress: &dyn Progress,
 ) -> Result<Backup, Error> {
-    match settled_by_id(operation, started, whose, progress).await? {
-        Settled::Completed(completed) => Ok(*completed),
-        Settled::Shown(shown) => {
+    match completed_by_id(operation, started, whose, progress).await? {
+        Awaited::Completed(completed) => Ok(*completed),
+        Awaited::Shown(shown) => {
             let shown = Started { job_id: started.job_id.clone(), ..Started::from(BackupRef::from(&*shown)) };
-            match settled_by_id(operation, &shown, Name::Anyones, progress).await? {
-                Settled::Completed(backup) | Settled::Shown(backup) => Ok(*backup),
+            match completed_by_id(operation, &shown, Name::Anyones, progress).await? {
+                Awaited::Completed(backup) | Awaited::Shown(backup) => Ok(*backup),
             }
         }
     }
@@ -68,18 +68,18 @@ enum Name {
 }
 
 /// How a wait for an id ended.
-enum Settled {
+enum Awaited {
     Completed(Box<Backup>),
     /// The backup is there under another id.
     Shown(Box<Backup>),
 }
 
-async fn settled_by_id(
+async fn completed_by_id(
     operation: Operation<'_>,
     started: &Started,
     whose: Name,
     progress: &dyn Progress,
-) -> Result<Settled, Error> {
+) -> Result<Awaited, Error> {
     let backup = started.backup();
     let job_id = started.job_id.as_deref();
     let mut watch = Watch::new(operation, &backup);
@@ -92,7 +92,7 @@ async fn settled_by_id(
                 return Err(Error::Foreign { meant: Box::new(backup), found: seen });
             }
             Look::Seen(seen) => match seen.status {
-                Status::Completed => return Ok(Settled::Completed(seen)),
+                Status::Completed => return Ok(Awaited::Completed(seen)),
                 Status::Failed => return Err(failed(&watch, job_id).await),
                 Status::Building | Status::Deleting | Status::Other(_) => {
                     absent = 0;
@@ -110,7 +110,7 @@ async fn settled_by_id(
             && absent.is_multiple_of(pace::JOB_EVERY)
             && let Some(shown) = under_another_id(operation, &backup).await
         {
-            return Ok(Settled::Shown(Box::new(shown)));
+            return Ok(Awaited::Shown(Box::new(shown)));
         }
         if absent > 1 && there.elapsed() > pace::LISTS_LAG_AT_MOST {
             there = Instant::now();

@@ -7,8 +7,8 @@ fn started() -> Started {
     Started { job_id: Some("j1".to_owned()), ..Started::from(b1()) }
 }
 
-async fn settled(script: &Script, context: &Context) -> Result<Backup, Error> {
-    script.backups().of(context, dds()).settled(&started(), &()).await
+async fn completed(script: &Script, context: &Context) -> Result<Backup, Error> {
+    script.backups().of(context, dds()).completed(&started(), &()).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -17,7 +17,7 @@ async fn the_end_is_noticed_soon() {
         let script = Script::new()
             .on(BY_ID, move |_, elapsed| b1_is(if elapsed < duration { "BUILDING" } else { "COMPLETED" }))
             .says(THE_JOB, [job("Running", "")]);
-        let backup = settled(&script, &within(seconds(100_000))).await.unwrap();
+        let backup = completed(&script, &within(seconds(100_000))).await.unwrap();
         assert_eq!((&*backup.id, &backup.status), ("b1", &Status::Completed));
         let overshoot = script.elapsed().abs_diff(duration);
         let granted = duration.mul_f64(0.1).clamp(Duration::from_millis(250), seconds(15)) + 2 * LATENCY;
@@ -32,7 +32,7 @@ async fn a_failed_backup_tells_the_jobs_reason() {
     let script = Script::new()
         .says(BY_ID, [b1_is("BUILDING"), b1_is("FAILED")])
         .says(THE_JOB, [job("Failed", "Backup task was interrupted.")]);
-    let Err(Error::Failed { id, backup: Some(backup), reason }) = settled(&script, &within(seconds(60))).await else {
+    let Err(Error::Failed { id, backup: Some(backup), reason }) = completed(&script, &within(seconds(60))).await else {
         panic!()
     };
     assert_eq!(
@@ -42,9 +42,9 @@ async fn a_failed_backup_tells_the_jobs_reason() {
 
     // Without a job, or with one that cannot be asked, there is no reason to tell.
     let script = Script::new().says(BY_ID, [b1_is("FAILED")]).says(THE_JOB, [Say::No(400, "DBS.200543")]);
-    assert!(matches!(settled(&script, &within(seconds(60))).await, Err(Error::Failed { reason: None, .. })));
+    assert!(matches!(completed(&script, &within(seconds(60))).await, Err(Error::Failed { reason: None, .. })));
     let resumed = Started::from(b1());
-    let error = script.backups().of(&within(seconds(60)), dds()).settled(&resumed, &()).await.unwrap_err();
+    let error = script.backups().of(&within(seconds(60)), dds()).completed(&resumed, &()).await.unwrap_err();
     assert!(matches!(error, Error::Failed { reason: None, .. }), "{error:?}");
 }
 
@@ -53,14 +53,14 @@ async fn a_list_may_lag_behind() {
     let script = Script::new()
         .on(BY_ID, |_, elapsed| if elapsed < seconds(40) { empty() } else { b1_is("COMPLETED") })
         .says(THE_JOB, [Say::No(400, "DBS.200543"), job("Running", ""), job("Completed", "")]);
-    assert!(settled(&script, &within(seconds(600))).await.is_ok());
+    assert!(completed(&script, &within(seconds(600))).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_not_to_be_seen_is_awaited_to_the_end() {
     for unseen in [empty(), Say::No(400, "DBS.201214"), Say::No(404, "DBS.201010")] {
         let script = Script::new().says(BY_ID, [unseen.clone()]).says(THE_JOB, [job("Completed", "")]);
-        let error = settled(&script, &within(seconds(600))).await.unwrap_err();
+        let error = completed(&script, &within(seconds(600))).await.unwrap_err();
         assert!(matches!(error, Error::StillRunning { last: None, .. }), "{error:?}");
         assert!(script.elapsed() >= seconds(600), "{:?}", script.elapsed());
         // Seen once, it is looked for as well: a hole is no end.
@@ -73,7 +73,7 @@ async fn what_is_not_to_be_seen_is_awaited_to_the_end() {
                     _ => b1_is("COMPLETED"),
                 })
                 .says(THE_JOB, [job("Running", "")]);
-            assert!(settled(&script, &within(seconds(600))).await.is_ok(), "{hole:?}");
+            assert!(completed(&script, &within(seconds(600))).await.is_ok(), "{hole:?}");
         }
     }
 }
@@ -86,7 +86,7 @@ async fn what_lists_lack_for_longer_than_they_lag_is_gone() {
             let script = Script::new()
                 .on(BY_ID, move |nth, _| if seen && nth < 3 { b1_is("BUILDING") } else { empty() })
                 .says(THE_JOB, [job(job_says, "")]);
-            let error = settled(&script, &within(seconds(3000))).await.unwrap_err();
+            let error = completed(&script, &within(seconds(3000))).await.unwrap_err();
             assert_eq!(matches!(error, Error::Vanished { .. }), ends, "{seen} {job_says}: {error:?}");
             let took = script.elapsed();
             assert!(took > seconds(600) && (took < seconds(640)) == ends, "{seen} {job_says}: {took:?}");
@@ -119,9 +119,9 @@ async fn what_has_a_name_of_its_own_is_known_by_it_whatever_id_was_answered() {
         (&named, NameOrigin::Random, true),
     ] {
         let backups = script.backups();
-        let settled =
-            backups.of(&within(seconds(60)), service("taurusdb")).settled_by_name((started, name_origin), &()).await;
-        assert_eq!(settled.is_ok(), found, "{name_origin:?}: {settled:?}");
+        let completed =
+            backups.of(&within(seconds(60)), service("taurusdb")).completed_by_name((started, name_origin), &()).await;
+        assert_eq!(completed.is_ok(), found, "{name_origin:?}: {completed:?}");
     }
     for (name_origin, certainty, found) in [
         (NameOrigin::Kept, Certainty::Answered, true),
@@ -137,9 +137,9 @@ async fn what_has_a_name_of_its_own_is_known_by_it_whatever_id_was_answered() {
             .says(THE_JOB, [job("Completed", "")]);
         let started = Started { name: Some("nightly".to_owned()), certainty, ..started() };
         let backups = script.backups();
-        let settled = backups.of(&within(seconds(60)), dds()).settled_by_name((&started, name_origin), &()).await;
+        let completed = backups.of(&within(seconds(60)), dds()).completed_by_name((&started, name_origin), &()).await;
         assert_eq!(
-            settled.map(|backup| backup.id).ok().as_deref(),
+            completed.map(|backup| backup.id).ok().as_deref(),
             found.then_some("b7"),
             "{name_origin:?} {certainty:?}"
         );
@@ -149,7 +149,7 @@ async fn what_has_a_name_of_its_own_is_known_by_it_whatever_id_was_answered() {
 #[tokio::test(start_paused = true)]
 async fn a_failed_job_ends_the_wait_for_a_listing() {
     let script = Script::new().says(BY_ID, [empty()]).says(THE_JOB, [job("Running", ""), job("Failed", "disk full")]);
-    let Err(Error::Failed { backup: None, reason, .. }) = settled(&script, &within(seconds(600))).await else {
+    let Err(Error::Failed { backup: None, reason, .. }) = completed(&script, &within(seconds(600))).await else {
         panic!()
     };
     assert_eq!(reason.as_deref(), Some("disk full"));
@@ -159,7 +159,7 @@ async fn a_failed_job_ends_the_wait_for_a_listing() {
 #[tokio::test(start_paused = true)]
 async fn a_failed_job_ends_the_wait_for_a_stuck_status() {
     let script = Script::new().says(BY_ID, [b1_is("BUILDING")]).says(THE_JOB, [job("Failed", "disk full")]);
-    let Err(Error::Failed { backup: Some(_), reason, .. }) = settled(&script, &within(seconds(600))).await else {
+    let Err(Error::Failed { backup: Some(_), reason, .. }) = completed(&script, &within(seconds(600))).await else {
         panic!()
     };
     assert_eq!(reason.as_deref(), Some("disk full"));
@@ -171,7 +171,7 @@ async fn what_was_seen_and_is_no_more_has_vanished() {
     let script = Script::new()
         .says(BY_ID, [b1_is("BUILDING"), empty(), b1_is("BUILDING"), b1_is("DELETING"), empty()])
         .says(THE_JOB, [job("Running", "")]);
-    let Err(Error::Vanished { id }) = settled(&script, &within(seconds(600))).await else { panic!() };
+    let Err(Error::Vanished { id }) = completed(&script, &within(seconds(600))).await else { panic!() };
     assert_eq!(id, "b1");
     assert_eq!(script.count(BY_ID), 6, "one list that lacks it is not believed");
 }
@@ -181,7 +181,7 @@ async fn an_unknown_status_is_awaited() {
     let script = Script::new()
         .on(BY_ID, |_, elapsed| b1_is(if elapsed < seconds(300) { "UPLOADING" } else { "COMPLETED" }))
         .says(THE_JOB, [job("Running", "")]);
-    assert!(settled(&script, &within(seconds(600))).await.is_ok());
+    assert!(completed(&script, &within(seconds(600))).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
@@ -199,11 +199,11 @@ async fn passing_trouble_is_borne() {
         b1_is("COMPLETED"),
     ];
     let script = Script::new().says(BY_ID, trouble).says(THE_JOB, [job("Running", "")]);
-    assert!(settled(&script, &within(seconds(600))).await.is_ok());
+    assert!(completed(&script, &within(seconds(600))).await.is_ok());
 
     // Also for long.
     let script = Script::new().says(BY_ID, [b1_is("BUILDING"), Say::No(503, "")]).says(THE_JOB, [Say::No(503, "")]);
-    let error = settled(&script, &within(seconds(3000))).await.unwrap_err();
+    let error = completed(&script, &within(seconds(3000))).await.unwrap_err();
     assert!(matches!(error, Error::StillRunning { last: Some(_), .. }), "{error:?}");
 }
 
@@ -211,14 +211,14 @@ async fn passing_trouble_is_borne() {
 async fn lasting_trouble_is_told_with_what_exists() {
     for say in [Say::No(403, "DBS.280063"), Say::No(401, "APIGW.0301"), Say::No(404, "APIGW.0101"), Say::No(404, "")] {
         let script = Script::new().says(BY_ID, [b1_is("BUILDING"), say]).says(THE_JOB, [job("Running", "")]);
-        let Err(Error::OutOfSight { id, last: Some(_), .. }) = settled(&script, &within(seconds(600))).await else {
+        let Err(Error::OutOfSight { id, last: Some(_), .. }) = completed(&script, &within(seconds(600))).await else {
             panic!()
         };
         assert_eq!(id, "b1");
     }
     let script =
         Script::new().says(BY_ID, [b1_is("BUILDING"), Say::Ok(Json::Null)]).says(THE_JOB, [job("Running", "")]);
-    let error = settled(&script, &within(seconds(6000))).await.unwrap_err();
+    let error = completed(&script, &within(seconds(6000))).await.unwrap_err();
     assert!(matches!(error, Error::OutOfSight { .. }), "{error:?}");
     assert!((seconds(120)..seconds(150)).contains(&script.elapsed()), "{:?}", script.elapsed());
 }
@@ -227,7 +227,7 @@ async fn lasting_trouble_is_told_with_what_exists() {
 async fn a_stop_ends_the_wait_at_once() {
     for time in [0, 1, 100, 1000].map(seconds) {
         let script = Script::new().says(BY_ID, [b1_is("BUILDING")]).says(THE_JOB, [job("Running", "")]);
-        let Err(Error::Stopped { id, last, .. }) = settled(&script, &stopped_after(time)).await else { panic!() };
+        let Err(Error::Stopped { id, last, .. }) = completed(&script, &stopped_after(time)).await else { panic!() };
         // Before the first look was sent, nothing was seen.
         assert_eq!((&*id, last.is_some()), ("b1", time > seconds(0)));
         let late = script.elapsed().abs_diff(time);
@@ -235,20 +235,20 @@ async fn a_stop_ends_the_wait_at_once() {
     }
     let context = within(seconds(5));
     context.stop.cancel();
-    assert!(matches!(settled(&Script::new(), &context).await, Err(Error::Stopped { last: None, .. })));
+    assert!(matches!(completed(&Script::new(), &context).await, Err(Error::Stopped { last: None, .. })));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_call_under_way_is_finished_before_the_stop() {
     let slow = Say::Late(seconds(3), Box::new(b1_is("COMPLETED")));
     let script = Script::new().says(BY_ID, [slow]);
-    assert!(settled(&script, &stopped_after(seconds(1))).await.is_ok(), "what it told is not thrown away");
+    assert!(completed(&script, &stopped_after(seconds(1))).await.is_ok(), "what it told is not thrown away");
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_deadline_tells_what_was_seen_last() {
     let script = Script::new().says(BY_ID, [b1_is("BUILDING")]).says(THE_JOB, [job("Running", "")]);
-    let Err(Error::StillRunning { id, last: Some(last), .. }) = settled(&script, &within(seconds(100))).await else {
+    let Err(Error::StillRunning { id, last: Some(last), .. }) = completed(&script, &within(seconds(100))).await else {
         panic!()
     };
     assert_eq!((&*id, &last.status), ("b1", &Status::Building));
@@ -272,7 +272,7 @@ async fn who_watches_is_told_now_and_then() {
         })
         .says(THE_JOB, [job("Running", "")]);
     let watcher = Watcher::default();
-    script.backups().of(&within(seconds(6000)), dds()).settled(&started(), &watcher).await.unwrap();
+    script.backups().of(&within(seconds(6000)), dds()).completed(&started(), &watcher).await.unwrap();
     let told = watcher.0.into_inner().unwrap();
     assert_eq!(told[0].1, None);
     assert!(told[1..].iter().all(|(_, status)| *status == Some(Status::Building)), "{told:?}");
