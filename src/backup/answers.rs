@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::{BackupRef, BegunBackup};
+use super::{Backup, BackupRef, BegunBackup};
 
 /// A backup that was begun: what is needed to wait for it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Started {
     /// The new backup's id.
     pub backup_id: String,
@@ -21,6 +21,8 @@ pub struct Started {
     pub certainty: Certainty,
     /// What had the name on the instance before the request, where that was looked at and the request had an unclear moment.
     pub named_before: Option<Vec<String>>,
+    /// The record by which it was found, where no answer named it.
+    pub seen: Option<Box<Backup>>,
 }
 
 /// How a create came to know its backup.

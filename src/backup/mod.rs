@@ -302,6 +302,15 @@ impl BackupRef {
     pub fn new(id: impl Into<String>, instance_id: Option<String>) -> Self {
         BackupRef { id: id.into(), instance_id, ..BackupRef::default() }
     }
+
+    /// The same where nothing tells how long ago it was begun: if it runs, it may have been just now.
+    #[must_use]
+    pub fn begun_lately(mut self) -> Self {
+        if let Some(begun) = &mut self.begun {
+            begun.at.get_or_insert_with(Timestamp::now);
+        }
+        self
+    }
 }
 
 impl From<&Backup> for BackupRef {

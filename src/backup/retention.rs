@@ -93,12 +93,16 @@ pub fn undated(candidates: &[Candidate], rule: Rule) -> impl Iterator<Item = &st
 /// Reads an age: `0s` for any, a whole number of days or weeks (`30d`, `4w`), or a duration that `fine` can read.
 pub fn age(text: &str, fine: impl FnOnce(&str) -> Result<Duration, String>) -> Result<Duration, String> {
     const CENTURY_DAYS: u64 = 36_600;
-    if text == "0s" {
+    let count = |units: &[char]| {
+        text.strip_suffix(units).filter(|count| !count.is_empty() && count.bytes().all(|digit| digit.is_ascii_digit()))
+    };
+    if count(&['s', 'm', 'h', 'd', 'w']).is_some_and(|count| count.bytes().all(|digit| digit == b'0')) {
         return Ok(Duration::ZERO);
     }
     for (unit, days_each) in [('d', 1), ('w', 7)] {
-        let Some(Ok(count)) = text.strip_suffix(unit).map(str::parse::<u64>) else { continue };
-        let days = count.checked_mul(days_each).filter(|days| *days <= CENTURY_DAYS);
+        let Some(count) = count(&[unit]) else { continue };
+        let days = count.parse::<u64>().ok().and_then(|count| count.checked_mul(days_each));
+        let days = days.filter(|days| *days <= CENTURY_DAYS);
         return days
             .map(|days| Duration::from_hours(24 * days))
             .ok_or_else(|| format!("{text:?} is not an age of a hundred years at most; \"0s\" is any age"));
@@ -208,7 +212,10 @@ mod tests {
         let fine = |text: &str| if text == "36h" { Ok(Duration::from_hours(36)) } else { Err("No.".to_owned()) };
         for (text, hours) in [
             ("0s", Some(0)),
+            ("0m", Some(0)),
+            ("0h", Some(0)),
             ("0d", Some(0)),
+            ("00w", Some(0)),
             ("1d", Some(24)),
             ("30d", Some(720)),
             ("2w", Some(336)),

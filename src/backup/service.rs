@@ -332,6 +332,11 @@ impl Facts {
         format!("{}/{}/{below}", self.instances, segment(id))
     }
 
+    /// The restore into an existing instance, as most ask for it.
+    pub(super) fn recovery(&self, want: &NewRestore) -> Call {
+        self.post(format!("{}/recovery", self.instances), Some(restoring::recovery(want, restoring::text)))
+    }
+
     /// The same call for the backups of one instance and of one type, as far as the service filters.
     pub(super) fn filtered(&self, call: Call, filter: &Filter) -> Call {
         let kind = self.kinds.iter().find(|(word, _)| filter.kind.as_deref() == Some(word));

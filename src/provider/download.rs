@@ -64,7 +64,7 @@ impl EphemeralResource<Backups> for BackupDownload {
         )
         .attribute(Attribute::string("backup_id").required().check(fields::check_id).describe("Id of the backup. It must be `COMPLETED`."))
         .attribute(Attribute::string("instance_id").check(fields::check_id).describe("Id of its instance. Default: none; `dds` needs it."))
-        .attribute(Attribute::string("region").check(checks::check_region).describe("Region of the backup. Default: the provider's region."))
+        .attribute(Attribute::string("region").check(fields::check_asked_region).describe(fields::ASKED_REGION))
         .attribute(told("bucket", "Object storage bucket that holds the files, where the service tells it."))
         .attribute(
             Attribute::computed_list_of(

@@ -102,12 +102,17 @@ pub(super) fn service(what: &str) -> Attribute {
     Attribute::string("service").required().one_of(services::keys()).describe(text)
 }
 
+/// What is said of a region that is only asked.
+pub(super) const ASKED_REGION: &str = "Region to ask. Default: the provider's region; an empty text means the same.";
+
+/// Where something is only asked, an empty text is as good as none.
+pub(super) fn check_asked_region(name: &str) -> Result<(), String> {
+    if name.is_empty() { Ok(()) } else { checks::check_region(name) }
+}
+
 /// The region of a data source: what was asked comes back.
 pub(super) fn region() -> Attribute {
-    Attribute::string("region")
-        .optional_computed()
-        .check(|name| if name.is_empty() { Ok(()) } else { checks::check_region(name) })
-        .describe("Region to ask. Default: the provider's region.")
+    Attribute::string("region").optional_computed().check(check_asked_region).describe(ASKED_REGION)
 }
 
 /// A text that only the cloud tells.

@@ -52,7 +52,7 @@ impl ListResource<Backups> for ManualBackupList {
             .attribute(Attribute::string("name_prefix").check(checks::check_sought).describe("Only backups whose name begins so. Default: any."))
             .attribute(fields::status_filter("Default: all."))
             .attribute(fields::begin_after())
-            .attribute(Attribute::string("region").check(checks::check_region).describe("Region to ask. Default: the provider's region."));
+            .attribute(Attribute::string("region").check(fields::check_asked_region).describe(fields::ASKED_REGION));
         schema.timeouts = Some(crate::plugin::Timeouts { read: LIMIT, ..crate::plugin::Timeouts::default() });
         schema
     }

@@ -38,7 +38,8 @@ impl Operation<'_> {
             NameOrigin::Random | NameOrigin::Kept => None,
         };
         let begun = &turn.begun;
-        let mut creation = Creation { operation, want, call: &call, progress, begun, listed, lost: None, busy: None };
+        let mut creation =
+            Creation { operation, want, call: &call, progress, begun, listed, lost: None, taken: None, busy: None };
         let started = creation.run().await;
         let named_before = creation.listed.map(|listed| listed.into_iter().collect());
         turn.begun.names.insert(want.name.clone());
@@ -50,11 +51,29 @@ impl Operation<'_> {
     }
 
     /// The manual backups of that very name on the instance, newest first. After a create that had an unclear moment, more
-    /// than one means that the request arrived twice.
+    /// than one means that the request arrived twice. Looks a little longer than the operation may take.
     pub async fn named(self, want: &NewBackup) -> Result<Vec<Backup>, Error> {
         let filter = Filter { name: Some(want.name.clone()), ..manual(Some(&want.instance_id)) };
-        self.list(&filter).await
+        let context = Context { stop: CancellationToken::new(), ..overtime(self.context) };
+        let client = Client { context: &context, ..self.client };
+        tokio::select! {
+            biased;
+            found = Operation { client, ..self }.list(&filter) => found,
+            () = long_stopped(&self.context.stop) => Err(cloud::Error::Stopped { call: "the list".to_owned() }.into()),
+        }
     }
+}
+
+/// What a look for something that may exist has left, also after the deadline: nobody must be left without its id.
+fn overtime(context: &Context) -> Context {
+    let Context { deadline, stop } = context;
+    Context { deadline: (*deadline).max(Instant::now() + pace::AFTER_DEADLINE), stop: stop.clone() }
+}
+
+/// Ends when even such a look must.
+async fn long_stopped(stop: &CancellationToken) {
+    stop.cancelled().await;
+    sleep(pace::AFTER_STOP).await;
 }
 
 /// A create under way.
@@ -69,6 +88,8 @@ struct Creation<'a> {
     listed: Option<HashSet<String>>,
     /// The last of the creates whose answers were lost, and how many there were.
     lost: Option<(cloud::Error, u32)>,
+    /// What refused the name after that.
+    taken: Option<Box<cloud::Error>>,
     busy: Option<Busy>,
 }
 
@@ -82,6 +103,9 @@ struct Busy {
 
 impl Creation<'_> {
     async fn run(&mut self) -> Result<Started, Error> {
+        // Without a project nothing can be sent.
+        self.operation.cloud.project_id(self.operation.context).await?;
+        self.progress.asked();
         loop {
             let deletions = self.operation.claims.deletions();
             let error = match self.send().await? {
@@ -131,6 +155,13 @@ impl Creation<'_> {
                 _ => {
                     if self.lost.is_some() {
                         return Err(self.unclear(Vec::new()));
+                    }
+                    // What something on the way says of it proves nothing; and it would say the same again.
+                    if self.operation.is_refused_on_the_way(&error) {
+                        self.lost = Some((error, 1));
+                        let looks = &pace::LOST_LOOKS[..pace::LOST_UNSEEN];
+                        let found = self.look(looks, looks.len()).await?;
+                        return found.ok_or_else(|| self.unclear(Vec::new()));
                     }
                     return Err(match (self.busy.take(), interruption_of(&error)) {
                         (Some(busy), Some(Interruption::Deadline)) => {
@@ -182,6 +213,9 @@ impl Creation<'_> {
             } else {
                 Err(Error::NameTaken { existing: holder.map(Box::new), cause: error })
             };
+        }
+        if self.lost.is_some() {
+            self.taken = Some(Box::new(error.clone()));
         }
         self.lost.get_or_insert((error.clone(), 1));
         let since = Instant::now();
@@ -236,23 +270,13 @@ impl Creation<'_> {
         }
     }
 
-    /// What a look for something that may exist has left, also after the deadline: nobody must be left without its id.
-    fn overtime(&self) -> Context {
-        let Context { deadline, stop } = self.operation.context;
-        Context { deadline: (*deadline).max(Instant::now() + pace::AFTER_DEADLINE), stop: stop.clone() }
-    }
-
     /// Looks for the backup that a create without an answer may have begun. `None`: no list shows it, which proves
     /// nothing. Goes on for a short while after a stop or the deadline.
     async fn look(&self, pauses: &[Duration], enough: usize) -> Result<Option<Started>, Error> {
         let stop = &self.operation.context.stop;
-        let context = Context { stop: CancellationToken::new(), ..self.overtime() };
+        let context = Context { stop: CancellationToken::new(), ..overtime(self.operation.context) };
         let client = Client { context: &context, ..self.operation.client };
         let patient = Operation { client, ..self.operation };
-        let stopped = async {
-            stop.cancelled().await;
-            sleep(pace::AFTER_STOP).await;
-        };
         let looks = async {
             let mut unseen = 0;
             for pause in pauses {
@@ -293,7 +317,7 @@ impl Creation<'_> {
         tokio::select! {
             biased;
             seen = looks => seen,
-            () = stopped => Err(self.unclear(Vec::new())),
+            () = long_stopped(stop) => Err(self.unclear(Vec::new())),
         }
     }
 
@@ -316,13 +340,13 @@ impl Creation<'_> {
     fn unclear(&self, candidates: Vec<Backup>) -> Error {
         let stopped = || cloud::Error::Stopped { call: self.operation.label(self.call) };
         let cause = self.lost.as_ref().map_or_else(stopped, |(cause, _)| cause.clone());
-        Error::Unclear { candidates, cause }
+        Error::Unclear { candidates, cause, taken: self.taken.clone() }
     }
 
     /// The backup that has the name: on the instance or, as names are unique in a project, anywhere in it.
     async fn holder(&self) -> Option<Backup> {
         let whole_project = (!self.operation.service.facts().needs_instance).then_some(None);
-        let context = self.overtime();
+        let context = overtime(self.operation.context);
         let client = Client { context: &context, ..self.operation.client };
         for instance_id in [Some(Some(&*self.want.instance_id)), whole_project].into_iter().flatten() {
             let filter = manual(instance_id);
@@ -455,6 +479,7 @@ fn found(backup: &Backup, certainty: Certainty) -> Started {
         begin: backup.begin,
         name: Some(backup.name.clone()),
         certainty,
+        seen: Some(Box::new(backup.clone())),
         ..Started::default()
     }
 }

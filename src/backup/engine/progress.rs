@@ -11,6 +11,9 @@ pub trait Progress: Sync {
         let _ = ahead;
     }
 
+    /// The create is about to be sent for the first time.
+    fn asked(&self) {}
+
     /// The create waits until the instance is idle; with the backup that runs there, if it is one, and whether this run has asked
     /// for that or manages it.
     fn busy(&self, running: Option<&Backup>, is_this_runs: bool) {

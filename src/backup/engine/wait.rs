@@ -83,11 +83,17 @@ async fn completed_by_id(
     let backup = started.backup();
     let job_id = started.job_id.as_deref();
     let mut watch = Watch::new(operation, &backup);
+    watch.last = started.seen.as_deref().cloned();
     let mut absent: u32 = 0;
     let mut there = Instant::now();
     let mut job_failed = false;
+    let mut shown = started.seen.clone().map(Look::Seen);
     loop {
-        match watch.look().await? {
+        let look = match shown.take() {
+            Some(shown) => shown,
+            None => watch.look().await?,
+        };
+        match look {
             Look::Seen(seen) if !proof::is_itself(&seen, &backup) => {
                 return Err(Error::Foreign { meant: Box::new(backup), found: seen });
             }

@@ -6,7 +6,7 @@
 
 use serde_json::json;
 
-use super::{restoring, wire};
+use super::wire;
 use crate::backup::{
     BackupRef, Codes, Facts, Filter, Idle, Misread, NewBackup, NewRestore, Service, Started, Status, Unsupported,
     Verdict,
@@ -75,7 +75,7 @@ impl Service for Dds {
     }
 
     fn restore(&self, want: &NewRestore) -> Result<Call, Unsupported> {
-        Ok(restoring::usual(&FACTS, want))
+        Ok(FACTS.recovery(want))
     }
 }
 

@@ -71,7 +71,7 @@ impl Service for GaussDb {
     }
 
     fn restore(&self, want: &NewRestore) -> Result<Call, Unsupported> {
-        Ok(restoring::usual(&FACTS, want))
+        Ok(FACTS.recovery(want))
     }
 
     fn confirmation(&self) -> Option<Confirmation> {

@@ -6,9 +6,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json, json};
 
-use super::super::{Facts, Misread, NewRestore, Page, RestorePoint, Span, Unsupported};
+use super::super::{Misread, NewRestore, Page, RestorePoint, Span, Unsupported};
 use super::wire;
-use crate::cloud::{Body, Call, Reply};
+use crate::cloud::{Body, Reply};
 
 /// So many restorable periods are asked for at once.
 pub(in crate::backup) const PERIODS: u64 = 1000;
@@ -19,13 +19,8 @@ pub(in crate::backup) fn number(moment: Timestamp) -> Json {
 }
 
 /// The same as a text.
-fn text(moment: Timestamp) -> Json {
+pub(in crate::backup) fn text(moment: Timestamp) -> Json {
     json!(moment.as_millisecond().to_string())
-}
-
-/// The call of services that differ in nothing here.
-pub(in crate::backup) fn usual(facts: &Facts, want: &NewRestore) -> Call {
-    facts.post(format!("{}/recovery", facts.instances), Some(recovery(want, text)))
 }
 
 /// `source` and `target`, as DDS, RDS and `GaussDB` want them.

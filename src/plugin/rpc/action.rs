@@ -7,7 +7,7 @@ use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::codegen::BoxStream;
 
-use super::call::Call;
+use super::answering::Answering;
 use super::coding::{configured, validated};
 use super::procedure::Procedure;
 use super::session::Session;
@@ -58,7 +58,7 @@ pub(super) fn answer<P: Provider>(
     request: wire::invoke_action::Request,
 ) -> BoxStream<Event> {
     let (out, events) = mpsc::unbounded_channel();
-    let call = Call::begin(session, "InvokeAction", &request.action_type);
+    let call = Answering::begin(session, "InvokeAction", &request.action_type);
     let stop = session.stop.token();
     let heard = stop.clone();
     tokio::spawn(async move {

@@ -7,7 +7,7 @@ use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::codegen::BoxStream;
 
-use super::call::Call;
+use super::answering::Answering;
 use super::coding::{configured, identify, validated, write};
 use super::procedure::Procedure;
 use super::session::Session;
@@ -35,7 +35,7 @@ pub(super) fn answer<P: Provider>(
     /// So many events wait for the host at most.
     const AHEAD: usize = 32;
     let (out, found) = mpsc::channel(AHEAD);
-    let call = Call::begin(session, "ListResource", &request.type_name);
+    let call = Answering::begin(session, "ListResource", &request.type_name);
     let whole = request.include_resource_object;
     let (type_name, telling) = (request.type_name.clone(), Arc::clone(session));
     tokio::spawn(async move {

@@ -5,7 +5,7 @@
 //! operation that has begun must come to its end. Panics become errors, and what is known of the object is answered.
 
 mod action;
-mod call;
+mod answering;
 mod coding;
 mod data;
 mod ephemeral;
@@ -24,7 +24,7 @@ use tonic::{Request, Response, Status};
 
 #[cfg(test)]
 pub(super) use action::done;
-use call::Call;
+use answering::Answering;
 #[cfg(test)]
 pub(super) use coding::write;
 #[cfg(test)]
@@ -70,7 +70,7 @@ impl<P: Provider> Rpc<P> {
         type_name: String,
         request: Q,
     ) -> RpcResult<Q::Response> {
-        let call = Call::begin(&self.0, rpc, &type_name);
+        let call = Answering::begin(&self.0, rpc, &type_name);
         let (sender, receiver) = oneshot::channel();
         tokio::spawn(async move {
             let mut unchanged = request.unchanged();

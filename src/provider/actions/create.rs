@@ -85,9 +85,8 @@ impl Action<Backups> for CreateBackup {
             ..NewBackup::default()
         };
         let key = service.facts().key();
-        run.tell(format!("Asking {} for the backup {:?} of {}", service.facts().title, want.name, want.instance_id));
         let about = About { service: key, id: None, name: Some(&want.name), region: client.region() };
-        let told = Told::about(&want.name, run);
+        let told = Told::about(service.facts().title, &want, run);
         let started = client.of(&context, service).begin_telling(&want, &told).await;
         let started = started.map_err(|error| explain(Doing::Take, about, &error))?;
         let id = &started.backup_id;

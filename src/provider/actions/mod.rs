@@ -17,19 +17,24 @@ pub(super) use self::restore::RestoreBackup;
 pub(super) use self::stop::StopBackup;
 use super::checks::check_region;
 use super::explain::{About, Doing, explain, sentence, what_happened, what_next};
-use crate::backup::{self, Backup, Backups, Progress, Service, Status};
+use crate::backup::{self, Backup, Backups, NewBackup, Progress, Service, Status};
 use crate::cloud::Context;
 use crate::plugin::{Attr, Attribute, Diagnostic, Run, Teller, check_duration, parse_duration};
 
 fn region_attribute() -> Attribute {
-    Attribute::string("region").check(check_region).describe("Region of the instance. Default: the provider's region.")
+    Attribute::string("region")
+        .check(check_region)
+        .describe("Region of the instance, not empty. Default: the provider's region.")
 }
 
 /// How long the action may take. `default` is a duration too.
 fn timeout_attribute(default: &str) -> Attribute {
     Attribute::string("timeout")
         .check(check_duration)
-        .describe(format!("Limit for the whole action, such as `\"30m\"` or `\"1h30m\"`. Default: `{default}`."))
+        .describe(format!(
+            "Limit for the whole action, such as `\"30m\"` or `\"1h30m\"`; looks for what may exist after a lost answer go on up to 15 \
+             seconds longer. Default: `{default}`."
+        ))
 }
 
 /// Within what limits an action may wait and try again.
@@ -106,17 +111,23 @@ fn without_request_ids(text: &str) -> String {
 
 /// Tells the user how a wait goes on.
 struct Told {
+    title: &'static str,
+    instance_id: String,
     name: String,
     teller: Teller,
 }
 
 impl Told {
-    fn about(name: &str, run: &Run) -> Self {
-        Told { name: name.to_owned(), teller: run.teller() }
+    fn about(title: &'static str, want: &NewBackup, run: &Run) -> Self {
+        Told { title, instance_id: want.instance_id.clone(), name: want.name.clone(), teller: run.teller() }
     }
 }
 
 impl Progress for Told {
+    fn asked(&self) {
+        self.teller.tell(asked(self.title, &self.name, &self.instance_id));
+    }
+
     fn queued(&self, ahead: usize) {
         self.teller.tell(queued(&self.name, ahead));
     }
@@ -128,6 +139,10 @@ impl Progress for Told {
     fn seen(&self, waited: Duration, status: Option<&Status>) {
         self.teller.tell(seen(&self.name, waited, status));
     }
+}
+
+fn asked(title: &str, name: &str, instance_id: &str) -> String {
+    format!("Asking {title} for the backup {name:?} of {instance_id}")
 }
 
 fn queued(name: &str, ahead: usize) -> String {
@@ -169,6 +184,7 @@ mod tests {
     #[test]
     fn the_lines_of_a_wait() {
         let lines = [
+            asked("Document Database Service (DDS)", "nightly", "i1in02"),
             queued("nightly", 2),
             busy("nightly", Some("b1br02")),
             busy("nightly", None),

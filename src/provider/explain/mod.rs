@@ -117,9 +117,13 @@ pub(super) fn what_happened(error: &backup::Error) -> String {
         backup::Error::NotOffered { task, cause } => {
             format!("This cloud does not offer {task}, though the service has it elsewhere: {}", said(cause))
         }
-        backup::Error::Unclear { cause, candidates } => format!(
-            "The request was sent, but no usable answer came: {}. {}",
+        backup::Error::Unclear { cause, candidates, taken } => format!(
+            "The request was sent, but no usable answer came: {}. {}{}",
             said(cause),
+            taken.as_ref().map_or(String::new(), |taken| format!(
+                "Sent again, it was refused, because a backup has the name now: {}. ",
+                said(taken)
+            )),
             if candidates.is_empty() {
                 "No backup of that name is listed yet".to_owned()
             } else {
@@ -172,7 +176,7 @@ pub(super) fn what_happened(error: &backup::Error) -> String {
             format!("The backup {id} was begun, and the cloud does not list it, or not any more")
         }
         backup::Error::StillRunning { last: Some(backup), cause, .. } => {
-            format!("The timeout expired while the backup was {}{}", backup.status, met(cause.as_deref()))
+            format!("The timeout expired while the status was {}{}", backup.status, met(cause.as_deref()))
         }
         backup::Error::StillRunning { last: None, cause, .. } => {
             format!("The timeout expired before the cloud had listed the backup{}", met(cause.as_deref()))
@@ -240,7 +244,7 @@ fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String 
             format!("No stop was sent; whether the backup {id} runs is not known.")
         }
         (Doing::Wait, error) if error.last().is_none() => {
-            format!("The backup {id} was begun, and was not seen in the cloud meanwhile; it stays in the state.")
+            format!("The backup {id} was begun, and no look at the cloud showed it; it stays in the state.")
         }
         (Doing::Wait, _) => format!("The backup {id} exists in the cloud and stays in the state."),
         (Doing::Read, _) => "The state keeps what was known before.".to_owned(),
@@ -254,7 +258,7 @@ fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String 
         }
         (Doing::Follow, backup::Error::Failed { .. }) => format!("The failed backup {id} stays in the cloud."),
         (Doing::Follow, error) if error.last().is_none() => {
-            format!("The backup {id} was begun, and was not seen in the cloud meanwhile. It is not in the state.")
+            format!("The backup {id} was begun, and no look at the cloud showed it. It is not in the state.")
         }
         (Doing::Follow, _) => format!("The backup {id} exists in the cloud. It is not in the state."),
         (Doing::Rotate, _) if about.id.is_none() => String::new(),
@@ -464,9 +468,13 @@ mod tests {
             cloud::Error::DeadlinePassed { call: call(), last: None }.into(),
             Unsupported("the service cannot stop a backup".to_owned()).into(),
             backup::Error::NotOffered { task: "to stop a backup", cause: refused(404, "APIGW.0101", "no such API") },
-            backup::Error::Unclear { candidates: vec![backup(Status::Building)], cause: unanswered() },
-            backup::Error::Unclear { candidates: Vec::new(), cause: unanswered() },
-            backup::Error::Unclear { candidates: Vec::new(), cause: refused(500, "", "") },
+            backup::Error::Unclear { candidates: vec![backup(Status::Building)], cause: unanswered(), taken: None },
+            backup::Error::Unclear { candidates: Vec::new(), cause: unanswered(), taken: None },
+            backup::Error::Unclear {
+                candidates: Vec::new(),
+                cause: refused(500, "", ""),
+                taken: Some(Box::new(refused(400, "DBS.201201", "The name is used already."))),
+            },
             backup::Error::NameTaken {
                 existing: boxed(Status::Completed),
                 cause: refused(409, "DBS.201204", "exists"),

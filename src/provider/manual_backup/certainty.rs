@@ -56,10 +56,7 @@ pub(super) async fn twins(
         return;
     }
     let id = &*started.backup_id;
-    let found = match client.of(&context(life), service).named(want).await {
-        Ok(found) => found,
-        Err(error) => return tracing::warn!("whether the backup was taken twice cannot be told: {error}"),
-    };
+    let found = named(client, service, want, life).await;
     let is_new = |twin: &Backup| started.named_before.as_ref().is_some_and(|before| !before.contains(&twin.id));
     let is_ours = |twin: &&Backup| twin.id != id && (want.name_origin.is_random() || is_new(twin));
     // What was written for both of them may have been changed: so one record is compared with the other.
@@ -69,6 +66,51 @@ pub(super) async fn twins(
         let differs = own.as_ref().is_some_and(|own| *own != described(twin));
         life.warn(taken_twice(service.facts().key(), client.region(), want, id, &twin.id, differs));
     }
+}
+
+/// Says so if a backup has the name that was asked for, and the answer to the create named one that is not to be seen, or another
+/// one's.
+pub(super) async fn unanswered(
+    client: &Backups,
+    service: &'static dyn Service,
+    want: &NewBackup,
+    answered: Option<&Started>,
+    life: &mut Life<ManualBackup>,
+) {
+    let before = answered.and_then(|started| started.named_before.as_deref()).unwrap_or_default();
+    let found = named(client, service, want, life).await;
+    for found in found.iter().filter(|found| !before.contains(&found.id)) {
+        life.warn(has_name(service.facts().key(), client.region(), want, found));
+    }
+}
+
+/// What has the name on the instance; nothing, where that cannot be told.
+async fn named(
+    client: &Backups,
+    service: &'static dyn Service,
+    want: &NewBackup,
+    life: &Life<ManualBackup>,
+) -> Vec<Backup> {
+    let found = client.of(&context(life), service).named(want).await;
+    found.unwrap_or_else(|error| {
+        tracing::warn!("what has the name of the backup cannot be told: {error}");
+        Vec::new()
+    })
+}
+
+fn has_name(service: &str, region: &str, want: &NewBackup, found: &Backup) -> Diagnostic {
+    let import = importable(service, region, &want.instance_id, &found.id);
+    let whose = if want.name_origin.is_random() {
+        "The name is of this create alone: it is the backup that was asked for"
+    } else {
+        "If no state has it, it may be the one that was asked for"
+    };
+    let detail = format!(
+        "The backup {} ({}) has the name {:?} on the instance. {whose}. Import it as {import}, or delete it, before another one is \
+         taken.",
+        found.id, found.status, want.name
+    );
+    Diagnostic::warning("A backup has the name that was asked for", detail)
 }
 
 /// What has a name of our own is our own. A name that anybody can give says less, and another description speaks against it.
@@ -211,6 +253,8 @@ mod tests {
             ran_already(&planned, &record),
             ran_already(&ManualBackup { name_prefix: Attr::Null, ..planned.clone() }, &record),
             rewritten(&planned, &record).expect("the texts differ"),
+            has_name("dds", "eu-de", &want, &record),
+            has_name("dds", "eu-de", &of_ones_own, &record),
             taken_twice("dds", "eu-de", &want, "b1br02", "b2br02", false),
             taken_twice("dds", "eu-de", &of_ones_own, "b1br02", "b2br02", false),
             taken_twice("dds", "eu-de", &of_ones_own, "b1br02", "b2br02", true),

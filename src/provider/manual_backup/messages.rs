@@ -1,6 +1,6 @@
 //! What is said about a backup of the resource that no error is about.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::model::ManualBackup;
 use crate::backup::{Backup, Doubt, Status};
@@ -68,11 +68,12 @@ pub(super) fn left(state: &ManualBackup) -> Diagnostic {
 /// That a deletion which an earlier run sent has not shown its effect, and may yet.
 pub(super) fn may_be_leaving(state: &ManualBackup, since: Timestamp) -> Diagnostic {
     let detail = format!(
-        "{} was to be deleted: the deletion was sent at {since:.0}, and its end was not seen. The cloud calls it COMPLETED, as some \
-         services do until a backup is gone.\n\nThe state keeps what was known before.\n\nTry again: a minute after that time the cloud is believed, and if the \
-         backup is still there, the next destroy deletes it. With a longer `timeouts.read` the end is waited for; a destroy with \
-         -refresh=false sends the deletion again at once.",
-        label(state)
+        "{} was to be deleted: a destroy that ended at {since:.0} had sent the deletion, and did not see its end. The cloud calls it \
+         COMPLETED, as some services do until a backup is gone.\n\nThe state keeps what was known before.\n\nTry again after {}: then the cloud is \
+         believed, and if the backup is still there, the next destroy deletes it. To send the deletion again at once, destroy with \
+         -refresh=false.",
+        label(state),
+        format_args!("{:.0}", since + SignedDuration::from_mins(1)),
     );
     Diagnostic::error("Backup deletion may still be running", detail)
 }

@@ -114,6 +114,9 @@ impl Resource<Backups> for ManualBackupResource {
         let others = certainty::Namesakes::of(&planned);
         let started = client.of(&context(life), service).begin_telling(&want, &others).await;
         life.warn(others.seen().map(|running| certainty::ran_already(&planned, &running)));
+        if let Err(backup::Error::OtherAnswer { .. }) = &started {
+            certainty::unanswered(&client, service, &want, None, life).await;
+        }
         let started = started.map_err(|error| match &error {
             backup::Error::NameTaken { existing, .. } if name_origin == NameOrigin::Planned => {
                 certainty::applied_before(&planned, existing.as_deref())
@@ -147,12 +150,16 @@ impl Resource<Backups> for ManualBackupResource {
         if let Err(backup::Error::Foreign { found, .. }) = &awaited {
             // The answer told nothing but the id of somebody else's backup: that one is none of ours.
             life.retract();
+            certainty::unanswered(&client, service, &want, Some(&started), life).await;
             let answer = Box::new(Started::from(BackupRef::from(&**found)));
             return Err(explain(Doing::Create, about(&planned), &backup::Error::OtherAnswer { answer }).into());
         }
+        let is_unseen = awaited.as_ref().is_err_and(|error| error.last().is_none());
         let completed = kept(&client, planned, awaited, life).await;
         if completed.is_ok() {
             memory::finished(&mut life.private);
+        } else if is_unseen && started.certainty == Certainty::Answered {
+            certainty::unanswered(&client, service, &want, Some(&started), life).await;
         }
         certainty::twins(&client, service, &want, &started, life).await;
         completed
@@ -275,7 +282,12 @@ impl Resource<Backups> for ManualBackupResource {
         }
         let service = services::required(&state.service)?;
         let client = client::at_home(client, &mut state.region);
-        let reference = reference(&state, &life.private);
+        let mut reference = reference(&state, &life.private);
+        // Hosts hand over a tainted object without what is stored beside it. That it is not on its way any more, only the refresh
+        // knows.
+        if memory::id(&life.private).is_none() {
+            reference = reference.begun_lately();
+        }
         let deleted = client.of(&context(life), service).delete(&reference).await;
         deleted.map_err(|error| {
             if error.was_sent() {

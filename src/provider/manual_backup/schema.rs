@@ -79,7 +79,7 @@ pub(super) fn schema() -> Schema {
          rotation does not hear of what is left out. Default: `false`. Changed in place.",
     ))
     .attribute(Attribute::string("region").optional_computed().keeps().replaces().check(checks::check_region).describe(
-        "Region of the instance. Default: the provider's region. Changing it takes a new backup.",
+        "Region of the instance. Default: the provider's region; an empty text means the same. Changing it takes a new backup.",
     ))
     .attribute(Attribute::string("id").computed().keeps().describe(
         "The bare backup id, so that restore arguments of other providers accept it.",

@@ -325,6 +325,34 @@ fn what_was_never_listed_is_not_gone() {
     side_by_side(cases);
 }
 
+/// What was begun and never listed is tainted, and the next apply replaces it: hosts hand it over without what is stored beside it.
+async fn tainted(service: &'static str, refreshes: bool) -> Result<(), String> {
+    let stage = Stage::new(service, 1.0);
+    stage.emulator.set_pace(|pace| pace.list_delay_seconds = 20.0);
+    let mut arguments = stage.random();
+    arguments["timeouts"]["create"] = json!("4s");
+    let mut held = Held::default();
+    red(&stage.core().await.up(&arguments, &mut held).await)?;
+    check(held.tainted && held.id().is_some(), "it is not in the state")?;
+    arguments["timeouts"]["create"] = json!("120s");
+    let core = stage.core().await;
+    green(&if refreshes { core.up(&arguments, &mut held).await } else { core.reach(&arguments, &mut held).await })?;
+    let left = stage.rows();
+    check(left.len() == 1 && held.id() == Some(&left[0].id), &format!("the cloud has {left:?}"))
+}
+
+#[test]
+fn a_tainted_backup_that_was_never_listed_is_deleted_before_it_is_replaced() {
+    let mut cases = Vec::new();
+    for service in services() {
+        for refreshes in [true, false] {
+            let name = format!("tainted × {service} × refreshed {refreshes}");
+            cases.push((name, Box::pin(tainted(service, refreshes)) as Case));
+        }
+    }
+    side_by_side(cases);
+}
+
 /// A destroy that was interrupted after its delete was sent: the next run builds on nothing that is about to go. Nor does it where
 /// that delete had no answer and a second one was refused.
 async fn interrupted(service: &'static str, lost: bool) -> Result<(), String> {

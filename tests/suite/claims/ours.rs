@@ -155,6 +155,11 @@ async fn another_ones(service: &'static str) -> Result<(), String> {
     let said = stage.core().await.up(&stage.random(), &mut held).await;
     red(&said)?;
     check(said.text().contains(&theirs.id), &format!("its id is not told: {}", said.text()))?;
+    let own = stage.rows().remove(0).id;
+    check(
+        said.text().contains(&format!("{own}@eu-de")),
+        &format!("how {own} is imported is not told: {}", said.text()),
+    )?;
     stage.theirs_is_safe(&held)?;
     // Whatever is done next, theirs is not touched.
     stage.calm();

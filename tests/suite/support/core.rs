@@ -178,7 +178,20 @@ impl Core {
             return all;
         }
         if !held.object.is_null() && !config.is_null() && (held.tainted || !plan.requires_replace.is_empty()) {
-            all.0.append(&mut Box::pin(self.reach(&Json::Null, held)).await.0);
+            // The new object is planned as if there were no old one; of a tainted one, what is stored beside it is left out. What
+            // that plan leaves is handed to the deletion too.
+            let private = if held.tainted { Vec::new() } else { plan.planned_private };
+            let mut new = self.planned(&config, &Held { private, ..Held::default() }).await;
+            all.0.append(&mut new.diagnostics);
+            let deletion = tf::plan_resource_change::Response {
+                planned_state: wire(&Json::Null),
+                planned_private: new.planned_private,
+                ..Default::default()
+            };
+            if all.is_red() {
+                return all;
+            }
+            all.0.append(&mut self.apply(&Json::Null, held, &deletion).await.0);
             if all.is_red() || !held.object.is_null() {
                 return all;
             }

@@ -110,6 +110,41 @@ async fn trouble_with_iam_is_no_lost_create() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_something_on_the_way_refuses_may_have_arrived() {
+    for (status, code) in [(302, ""), (400, ""), (403, ""), (404, ""), (408, "DBS.1"), (499, "DBS.1")] {
+        let script = Script::new().says(POST, [Say::No(status, code)]).says(OF_INSTANCE, [empty(), b1_is("BUILDING")]);
+        let started = begin(&script, &within(seconds(60))).await.unwrap();
+        assert_eq!((&*started.backup_id, started.certainty), ("b1", Certainty::Named), "{status}");
+        let script = Script::new().says(POST, [Say::No(status, code)]).says(OF_INSTANCE, [empty()]);
+        let error = begin(&script, &within(seconds(60))).await.unwrap_err();
+        assert!(matches!(&error, Error::Unclear { candidates, .. } if candidates.is_empty()), "{status}: {error:?}");
+        assert_eq!(script.count(POST), 1, "{status}: it would say the same again");
+    }
+    // The cloud's own word is one.
+    let script = Script::new().says(POST, [Say::No(400, "DBS.1")]);
+    assert!(matches!(begin(&script, &within(seconds(60))).await, Err(Error::Cloud(_))));
+    assert_eq!(script.calls(), [POST]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_is_taken_after_a_lost_create_is_told() {
+    let script = Script::new().says(POST, [Say::Lost, TAKEN]).says(OF_INSTANCE, [empty()]);
+    let error = begin(&script, &within(seconds(20))).await.unwrap_err();
+    assert!(matches!(&error, Error::Unclear { taken: Some(_), .. }), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn twins_are_looked_for_a_little_longer_than_the_operation_takes() {
+    let script = Script::new().says(OF_INSTANCE, [b1_is("BUILDING")]);
+    let named = |context: Context| {
+        let script = &script;
+        async move { script.backups().of(&context, dds()).named(&want("nightly")).await.map(|found| found.len()).ok() }
+    };
+    assert_eq!(named(within(Duration::ZERO)).await, Some(1));
+    assert_eq!(named(stopped_after(Duration::ZERO)).await, Some(1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn several_candidates_are_named() {
     let both = list(&[item("b2", "BUILDING", 1), item("b1", "FAILED", 0)]);
     let script = Script::new().says(POST, [Say::Lost]).says(OF_INSTANCE, [empty(), both]);

@@ -147,6 +147,19 @@ async fn what_has_a_name_of_its_own_is_known_by_it_whatever_id_was_answered() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_search_has_shown_counts() {
+    let script = Script::new().says(BY_ID, [empty()]).says(THE_JOB, [job("Completed", "")]);
+    let shown = |status| Started { seen: Some(Box::new(Backup::sample("b1", "i1", "nightly", status))), ..started() };
+    let ended = |started: Started| {
+        let script = &script;
+        async move { script.backups().of(&within(Duration::ZERO), dds()).completed(&started, &()).await }
+    };
+    assert!(ended(shown(Status::Completed)).await.is_ok(), "no later look is needed");
+    let error = ended(shown(Status::Building)).await.unwrap_err();
+    assert_eq!(error.last().map(|last| &last.status), Some(&Status::Building), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failed_job_ends_the_wait_for_a_listing() {
     let script = Script::new().says(BY_ID, [empty()]).says(THE_JOB, [job("Running", ""), job("Failed", "disk full")]);
     let Err(Error::Failed { backup: None, reason, .. }) = completed(&script, &within(seconds(600))).await else {

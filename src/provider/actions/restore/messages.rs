@@ -10,7 +10,7 @@ use crate::provider::checks::{conflicting, missing};
 use crate::provider::explain::{self, About, Doing, sentence, what_happened, what_next};
 
 /// What holds as long as nothing has begun.
-const UNTOUCHED: &str = "Nothing was changed: the target holds what it held.";
+const UNTOUCHED: &str = "This action changed nothing.";
 
 pub(super) fn two_points() -> Diagnostic {
     conflicting("restore_time", "Both `backup_id` and `restore_time` are set. Give exactly one of them.")
@@ -78,10 +78,13 @@ pub(super) fn explain(about: About<'_>, want: &NewRestore, error: &RestoreError)
         RestoreError::NotBegun(error) => not_begun(about, error),
         RestoreError::Unfit(unfit) => unfitting(want, unfit),
         RestoreError::Unclear { cause, target: seen } => {
-            let status = seen.as_ref().map_or("its status could not be looked up".to_owned(), |seen| told(seen));
+            let status = seen.as_ref().map_or_else(
+                || "how it was afterwards is not known".to_owned(),
+                |seen| format!("when it was looked at afterwards, {}", told(seen)),
+            );
             let detail = format!(
                 "The request was sent, but no usable answer came: {}\n\nIt is not sent again. If the restore has begun, it \
-                 overwrites the target {target}, whatever Terraform does; when it was looked at afterwards, {status}.\n\nLook at \
+                 overwrites the target {target}, whatever Terraform does; {status}.\n\nLook at \
                  the target in the console. Invoke the action again only if it is idle and does not hold the data.",
                 sentence(&what_happened(&Error::Cloud(cause.clone()))),
             );

@@ -9,7 +9,7 @@ use crate::plugin::proto::tfplugin6 as wire;
 use crate::plugin::stop::Running;
 
 /// A call that is being answered: the process does not end before it.
-pub(super) struct Call<P: Provider> {
+pub(super) struct Answering<P: Provider> {
     pub(super) session: Arc<Session<P>>,
     rpc: &'static str,
     type_name: String,
@@ -17,12 +17,12 @@ pub(super) struct Call<P: Provider> {
     _running: Running,
 }
 
-impl<P: Provider> Call<P> {
+impl<P: Provider> Answering<P> {
     /// A call about something of that type name; it has none where it is about the provider.
     pub(super) fn begin(session: &Arc<Session<P>>, rpc: &'static str, type_name: &str) -> Self {
         let (session, type_name) = (Arc::clone(session), type_name.to_owned());
         let running = session.stop.running();
-        Call { session, rpc, type_name, began: Instant::now(), _running: running }
+        Answering { session, rpc, type_name, began: Instant::now(), _running: running }
     }
 
     /// Ends it: what it tells points at no secret, and the log says how it went.
