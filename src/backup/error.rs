@@ -29,8 +29,8 @@ pub enum Error {
         candidates: Vec<Backup>,
         /// What happened to the create.
         cause: cloud::Error,
-        /// What refused the name when it was sent again: so something has it.
-        taken: Option<Box<cloud::Error>>,
+        /// The refusal, if it was sent again and refused.
+        again: Option<Box<cloud::Error>>,
     },
     /// A backup of that name exists already, or is just being taken by somebody else. Nothing was created.
     #[error("a backup of that name exists already ({cause})")]

@@ -41,7 +41,7 @@ impl Authorities {
                 if KINDS.contains(&kind) {
                     let line = line.trim();
                     if !line.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'/' | b'=')) {
-                        return Err(format!("line {number} holds something else than a part of a certificate"));
+                        return Err(format!("line {number} holds something other than a part of a certificate"));
                     }
                     content.push_str(line);
                 }
@@ -141,7 +141,7 @@ mod tests {
                 format!("{one}{cut}\n-----END CERTIFICATE-----\n"),
                 format!("begins in line {} is cut or damaged", lines + 1),
             ),
-            (one.replacen('\n', "\n?", 1), "line 2 holds something else".to_owned()),
+            (one.replacen('\n', "\n?", 1), "line 2 holds something other".to_owned()),
             (pem("CERTIFICATE", &[0x30, 0x03, 1, 1, 1]), "begins in line 1 is cut or damaged".to_owned()),
             (pem("CERTIFICATE", &[0x30, 0x84, 0xff, 0xff, 0xff, 0xff]), "cut or damaged".to_owned()),
         ] {

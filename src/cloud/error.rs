@@ -79,7 +79,7 @@ pub fn advice(refusal: &Refusal) -> Option<&'static str> {
         }
         // What nginx says.
         (400, _) if says("No required SSL certificate was sent") => {
-            "The address wants a certificate from whoever calls it, and this provider has none to show: check `endpoints`."
+            "The address requires a client certificate, and this provider has none: check `endpoints`."
         }
         (_, Some("0301" | "0303")) if says("signature expired") => {
             "The clock of this machine and that of the cloud differ by more than 15 minutes: set the clock."
@@ -157,7 +157,7 @@ pub enum Error {
         obstacle: Option<Box<Obstacle>>,
     },
     /// An answer with a good status came, and it makes no sense.
-    #[error("{product} answered {call} with something else than documented: {reason}")]
+    #[error("{product} answered {call} with something other than documented: {reason}")]
     Misread {
         /// Whom we asked.
         product: &'static str,
@@ -252,7 +252,7 @@ mod tests {
             (401, "APIGW.0301", "AK access failed to reach the limit,forbidden", "locked for five minutes"),
             (401, "APIGW.0301", "decrypt token fail", "is damaged"),
             (401, "APIGW.0301", "verify security token fail", "HW_SECURITY_TOKEN"),
-            (400, "", "No required SSL certificate was sent", "wants a certificate"),
+            (400, "", "No required SSL certificate was sent", "requires a client certificate"),
             (401, "APIC.0301", "token expires, expires_at: 2025-06-03T08:12:38Z", "token has expired"),
             (401, "", "The account is locked.", "15 minutes"),
             (401, "", "The username or password is wrong.", "password"),

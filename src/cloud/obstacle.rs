@@ -140,7 +140,7 @@ impl Obstacle {
                 ),
             ),
             Cause::ClientCertificate => lasting(
-                format!("{host} wants a certificate from whoever calls it"),
+                format!("{host} requires a client certificate"),
                 format!(
                     "The cloud's own addresses want none, and this provider has none to show. Check the address in {address}, \
                      and what is on the way to it."
@@ -222,7 +222,7 @@ fn by_proxy(cause: &Cause, (name, proxy): (&str, String), target: Target<'_>) ->
             let (what, check) = match target.answer.map(|answer| answer.status) {
                 Some(status @ 300..=399) => (
                     format!("{proxy} answered with a redirect (status {status}) and did not connect to {host}"),
-                    format!("It probably wants a login on a page, or {name} names something else than a proxy"),
+                    format!("It probably wants a login on a page, or {name} names something other than a proxy"),
                 ),
                 Some(status @ 502..=504) => (
                     format!("{proxy} could not connect to {host} (status {status})"),
@@ -260,7 +260,7 @@ fn at_proxy(why: &Cause) -> (String, &'static str) {
             ("it answered without TLS".to_owned(), " (its address probably begins with http://, not https://)")
         }
         Cause::Certificate(_) => ("its certificate is not trusted".to_owned(), " and `cacert_file`"),
-        Cause::ClientCertificate => ("it wants a certificate of whoever calls it".to_owned(), ""),
+        Cause::ClientCertificate => ("it requires a client certificate".to_owned(), ""),
         Cause::OtherTls(why) | Cause::Other(why) => (why.clone(), ""),
         Cause::ProxyLogin | Cause::ProxyRefuses | Cause::Proxy(_) => ("it refused".to_owned(), ""),
     }

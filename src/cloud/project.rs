@@ -85,7 +85,7 @@ mod tests {
             (list(&[("1", "eu-de_team")]), ["knows no project", "project_id"]),
             (list(&[("1", "eu-de"), ("2", "eu-de")]), ["1, 2", "several"]),
             (list(&[("", "eu-de")]), ["knows no project", ""]),
-            (json!({}), ["something else than documented", "project_id"]),
+            (json!({}), ["something other than documented", "project_id"]),
             (json!({"projects": "x"}), ["no list `projects`", ""]),
             (json!({"projects": [1, null, {"name": 2}]}), ["knows no project", ""]),
             (Json::Null, ["no list `projects`", ""]),

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value as Json;
 use tokio::sync::OnceCell;
+use tokio::time::Instant;
 use url::Url;
 
 use super::authentication::Authentication;
@@ -104,6 +105,14 @@ impl Cloud {
     /// seconds if the request must not be sent twice, one second otherwise.
     pub async fn send(&self, context: &Context, call: &Call) -> Result<Reply, Error> {
         let settings = &self.shared.settings;
+        // What was over before speaks of this call, and not of what it would have needed first.
+        let label = || format!("{} {}", call.method, self.path(call));
+        if context.stop.is_cancelled() {
+            return Err(Error::Stopped { call: label() });
+        }
+        if context.deadline <= Instant::now() {
+            return Err(Error::DeadlinePassed { call: label(), last: None });
+        }
         let base = endpoint::base(settings, self.region(), call.product)?;
         let regional = call.product.key != IAM.key && credentials::signs(settings);
         let project_id =

@@ -16,7 +16,7 @@ use super::schema::Compiled;
 use super::stop::StopRequest;
 use super::{
     DataSource, Diagnostic, Diagnostics, Field, Life, Mismatch, Model, Path, Planning, Private, Resource, Schema,
-    Source, Stored, Type, Value, timeouts,
+    Source, Stored, Value,
 };
 
 /// A future on the heap.
@@ -129,12 +129,7 @@ impl<T: Send + Sync> Offered for Held<T> {
     }
 
     fn misfits(&self) -> Vec<String> {
-        let compiled = self.compiled();
-        let mut ty = compiled.value_type().clone();
-        if let (true, Type::Object(members)) = (compiled.owns_timeouts(), &mut ty) {
-            members.remove(timeouts::BLOCK);
-        }
-        (self.form)().misfits(&ty)
+        (self.form)().misfits(&self.compiled().model_type())
     }
 }
 

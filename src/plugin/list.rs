@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::erased::{Boxed, Held, Offered, caught, typed};
+use super::schema::Compiled;
 use super::stop::StopRequest;
 use super::{Diagnostic, Diagnostics, Field, Model, Schema, Value};
 
@@ -107,10 +108,16 @@ impl<M: Field> Findings<M> {
 
 /// A list resource without its model types.
 pub(super) trait AnyList<C>: Offered {
+    /// Where the model of what is found is not what the resource's schema says.
+    fn object_misfits(&self, resource: &Compiled) -> Vec<String>;
     fn list<'a>(&'a self, client: &'a C, config: Value, search: Search) -> Boxed<'a, ()>;
 }
 
 impl<C: Send + Sync + 'static, L: ListResource<C>> AnyList<C> for Held<L> {
+    fn object_misfits(&self, resource: &Compiled) -> Vec<String> {
+        L::Object::form().misfits(&resource.model_type())
+    }
+
     fn list<'a>(&'a self, client: &'a C, config: Value, search: Search) -> Boxed<'a, ()> {
         Box::pin(async move {
             let Search { out, limit, whole, stop, deadline } = search;

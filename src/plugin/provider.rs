@@ -82,10 +82,14 @@ pub fn faults<P: Provider>(provider: &P) -> Vec<String> {
     }
     for (name, one) in all.list_resources.iter() {
         note(format!("list resource {name}"), unplanned_faults(one, &[], false));
-        if all.resources.get(name).and_then(|resource| resource.compiled().identity_type()).is_none() {
-            let fault = "there is no resource of that name with an identity".to_owned();
-            note(format!("list resource {name}"), vec![fault]);
-        }
+        let found = all.resources.get(name).map(Offered::compiled).filter(|found| found.identity_type().is_some());
+        note(
+            format!("list resource {name}"),
+            match found {
+                Some(found) => one.object_misfits(found),
+                None => vec!["there is no resource of that name with an identity".to_owned()],
+            },
+        );
     }
     for (name, one) in all.ephemeral_resources.iter() {
         note(format!("ephemeral resource {name}"), unplanned_faults(one, RESERVED, true));

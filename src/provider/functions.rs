@@ -81,8 +81,8 @@ impl Function for SelectPrunable {
             Type::list(Type::String),
         )
         .parameter("backups", Type::list(Type::Object(members.into())), "The backups. Other attributes are ignored.")
-        .nullable("keep_last", Type::Number, "So many of the newest stay, 0 to 1000000. Null: no such rule.")
-        .nullable("older_than", Type::String, "Only backups begun longer than this before `now` go: `\"30d\"`. Null: no such rule.")
+        .nullable("keep_last", Type::Number, "How many of the newest to keep, 0 to 1000000. Null: no such rule.")
+        .nullable("older_than", Type::String, "Only backups that began longer than this before `now` are selected: `\"30d\"`. Null: no such rule.")
         .parameter("now", Type::String, a_time())
     }
 

@@ -148,7 +148,7 @@ fn the_doctor_does_not_take_any_answer_for_the_service() {
         let said = told(Some(Fault::status(200).body(body)), &[]);
         assert!(said.contains("failed") && said.contains("reached in "), "{said}");
         assert!(
-            said.contains("with something else than documented") && said.contains("a login page on the way"),
+            said.contains("with something other than documented") && said.contains("a login page on the way"),
             "{said}"
         );
         assert!(!said.contains(&secret), "{said}");

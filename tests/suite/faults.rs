@@ -221,9 +221,10 @@ impl Cell {
             // What was carried out is seen elsewhere.
             (Doing::Create | Doing::Stop | Doing::Delete, wrong) if wrong.applies_all_the_same() => Ended::Done,
             // It may have been carried out and not be listed yet: no look proves that nothing is left behind.
-            (Doing::Create, Wrong::ClosedBefore | Wrong::Status500 | Wrong::Html502 | Wrong::Status503) => {
-                Ended::Unclear
-            }
+            (
+                Doing::Create,
+                Wrong::ClosedBefore | Wrong::Status500 | Wrong::Html502 | Wrong::Status503 | Wrong::Redirect,
+            ) => Ended::Unclear,
             _ => Ended::Error,
         }
     }
@@ -233,6 +234,8 @@ impl Cell {
         match (self.doing, self.wrong) {
             // Of one look that fails for good nobody can tell what became of the create.
             (Doing::Search, Wrong::Redirect) => Ended::Unclear,
+            // What something on the way says of a create proves nothing.
+            (Doing::Create, Wrong::Redirect) => Ended::Unclear,
             // The token itself comes in a header.
             (Doing::Job | Doing::Search, _) | (Doing::Token, Wrong::Empty | Wrong::OddType) => Ended::Done,
             // A password is not tried twice, and a key cannot be renewed.

@@ -39,12 +39,17 @@ impl Operation<'_> {
         };
         let begun = &turn.begun;
         let mut creation =
-            Creation { operation, want, call: &call, progress, begun, listed, lost: None, taken: None, busy: None };
+            Creation { operation, want, call: &call, progress, begun, listed, lost: None, again: None, busy: None };
         let started = creation.run().await;
         let named_before = creation.listed.map(|listed| listed.into_iter().collect());
         turn.begun.names.insert(want.name.clone());
-        let mut started = started?;
-        started.named_before = named_before;
+        let started = match started {
+            Ok(started) => Started { named_before, ..started },
+            Err(Error::OtherAnswer { answer }) => {
+                return Err(Error::OtherAnswer { answer: Box::new(Started { named_before, ..*answer }) });
+            }
+            Err(error) => return Err(error),
+        };
         turn.begun.ids.insert(started.backup_id.clone());
         operation.claims.manage(&started.backup_id);
         Ok(started)
@@ -54,7 +59,8 @@ impl Operation<'_> {
     /// than one means that the request arrived twice. Looks a little longer than the operation may take.
     pub async fn named(self, want: &NewBackup) -> Result<Vec<Backup>, Error> {
         let filter = Filter { name: Some(want.name.clone()), ..manual(Some(&want.instance_id)) };
-        let context = Context { stop: CancellationToken::new(), ..overtime(self.context) };
+        let deadline = self.context.deadline.max(Instant::now() + pace::UNANSWERED);
+        let context = Context { deadline, stop: CancellationToken::new() };
         let client = Client { context: &context, ..self.client };
         tokio::select! {
             biased;
@@ -88,8 +94,8 @@ struct Creation<'a> {
     listed: Option<HashSet<String>>,
     /// The last of the creates whose answers were lost, and how many there were.
     lost: Option<(cloud::Error, u32)>,
-    /// What refused the name after that.
-    taken: Option<Box<cloud::Error>>,
+    /// The refusal of what was sent after that.
+    again: Option<Box<cloud::Error>>,
     busy: Option<Busy>,
 }
 
@@ -113,6 +119,9 @@ impl Creation<'_> {
                 Err(error) => error,
             };
             let verdict = self.operation.verdict(&error);
+            if self.lost.is_some() && error.refusal().is_some() && !self.operation.is_lost(&error) {
+                self.again = Some(Box::new(error.clone()));
+            }
             if self.operation.is_lost(&error) {
                 let times = self.lost.take().map_or(0, |(_, times)| times) + 1;
                 self.lost = Some((error.clone(), times));
@@ -159,8 +168,7 @@ impl Creation<'_> {
                     // What something on the way says of it proves nothing; and it would say the same again.
                     if self.operation.is_refused_on_the_way(&error) {
                         self.lost = Some((error, 1));
-                        let looks = &pace::LOST_LOOKS[..pace::LOST_UNSEEN];
-                        let found = self.look(looks, looks.len()).await?;
+                        let found = self.look(pace::REFUSED_LOOKS, pace::REFUSED_LOOKS.len()).await?;
                         return found.ok_or_else(|| self.unclear(Vec::new()));
                     }
                     return Err(match (self.busy.take(), interruption_of(&error)) {
@@ -185,7 +193,12 @@ impl Creation<'_> {
             Err(Misread(reason)) => return Ok(Err(self.operation.misread(self.call, &reply, reason))),
         };
         let differs = |told: &Option<String>, wanted: &str| told.as_ref().is_some_and(|told| told != wanted);
-        if differs(&started.instance_id, &self.want.instance_id) || differs(&started.name, &self.want.name) {
+        let id = &started.backup_id;
+        // What a name that is kept began before may be what is meant.
+        let was_there = self.listed.as_ref().is_some_and(|listed| listed.contains(id))
+            || self.want.name_origin != NameOrigin::Kept && self.begun.ids.contains(id);
+        if differs(&started.instance_id, &self.want.instance_id) || differs(&started.name, &self.want.name) || was_there
+        {
             return Err(Error::OtherAnswer { answer: Box::new(started) });
         }
         // What the answer leaves out, the record must show.
@@ -213,9 +226,6 @@ impl Creation<'_> {
             } else {
                 Err(Error::NameTaken { existing: holder.map(Box::new), cause: error })
             };
-        }
-        if self.lost.is_some() {
-            self.taken = Some(Box::new(error.clone()));
         }
         self.lost.get_or_insert((error.clone(), 1));
         let since = Instant::now();
@@ -340,7 +350,7 @@ impl Creation<'_> {
     fn unclear(&self, candidates: Vec<Backup>) -> Error {
         let stopped = || cloud::Error::Stopped { call: self.operation.label(self.call) };
         let cause = self.lost.as_ref().map_or_else(stopped, |(cause, _)| cause.clone());
-        Error::Unclear { candidates, cause, taken: self.taken.clone() }
+        Error::Unclear { candidates, cause, again: self.again.clone() }
     }
 
     /// The backup that has the name: on the instance or, as names are unique in a project, anywhere in it.

@@ -63,7 +63,8 @@ pub(super) const DELETION_PER_PAGE: Duration = Duration::from_millis(25);
 pub(super) const FOR_OTHERS: Duration = Duration::from_secs(15);
 /// A batch delete that was refused as a whole so often is not tried again.
 pub(super) const BATCH_REFUSALS: u32 = 2;
-/// A change that got no answer may take so long to show its effect before it is sent again,
+/// A change that got no answer may take so long to show its effect before it is sent again; a look that is only an extra goes on
+/// so long after the limit;
 pub(super) const UNANSWERED: Duration = Duration::from_secs(5);
 /// and one that was accepted so long. What is only an extra has no longer than that in all.
 pub(super) const ACCEPTED: Duration = Duration::from_mins(1);
@@ -80,6 +81,8 @@ pub(super) const LOST_LOOKS: &[Duration] = &[
     Duration::from_secs(5),
     Duration::from_secs(10),
 ];
+/// The same for one that something on the way refused: it is not sent again, and most likely it did not arrive.
+pub(super) const REFUSED_LOOKS: &[Duration] = LOST_LOOKS.split_at(4).0;
 /// After so many looks that do not show it, it is sent again: if it arrived all the same, the service refuses the name. Where
 /// names are not unique, all looks come first.
 pub(super) const LOST_UNSEEN: usize = 3;

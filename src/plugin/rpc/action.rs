@@ -8,7 +8,7 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::codegen::BoxStream;
 
 use super::answering::Answering;
-use super::coding::{configured, validated};
+use super::coding::configured;
 use super::procedure::Procedure;
 use super::session::Session;
 use crate::plugin::action::{Run, Teller};
@@ -17,15 +17,6 @@ use crate::plugin::proto::tfplugin6 as wire;
 use crate::plugin::{Diagnostic, Diagnostics, Provider, gate};
 use wire::invoke_action::Event;
 use wire::invoke_action::event::{Completed, Progress, Type};
-
-impl<P: Provider> Procedure<P> for wire::validate_action_config::Request {
-    type Response = wire::validate_action_config::Response;
-
-    async fn answer(self, session: &Session<P>) -> Result<Self::Response, Diagnostics> {
-        let action = session.find(|all| &all.actions, &self.type_name)?;
-        Ok(Self::Response { diagnostics: validated(action, self.config.as_ref())? })
-    }
-}
 
 impl<P: Provider> Procedure<P> for wire::plan_action::Request {
     type Response = wire::plan_action::Response;

@@ -1,21 +1,12 @@
 //! Data sources.
 
-use super::coding::{configured, validated, write};
+use super::coding::{configured, write};
 use super::procedure::Procedure;
 use super::session::Session;
 use crate::plugin::erased::{Ended, Start};
 use crate::plugin::proto::tfplugin6 as wire;
 use crate::plugin::timeouts::Limited;
 use crate::plugin::{Diagnostics, Private, Provider, gate, lifecycle};
-
-impl<P: Provider> Procedure<P> for wire::validate_data_resource_config::Request {
-    type Response = wire::validate_data_resource_config::Response;
-
-    async fn answer(self, session: &Session<P>) -> Result<Self::Response, Diagnostics> {
-        let data_source = session.find(|all| &all.data_sources, &self.type_name)?;
-        Ok(Self::Response { diagnostics: validated(data_source, self.config.as_ref())? })
-    }
-}
 
 impl<P: Provider> Procedure<P> for wire::read_data_source::Request {
     type Response = wire::read_data_source::Response;

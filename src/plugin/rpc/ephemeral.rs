@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::coding::{configured, validated, write};
+use super::coding::{configured, write};
 use super::procedure::Procedure;
 use super::session::Session;
 use crate::plugin::ephemeral::Lease;
@@ -20,15 +20,6 @@ fn leased(lease: Lease) -> (Diagnostics, Option<prost_types::Timestamp>, Option<
     let (warnings, renew_at, private) = lease.finish();
     let private = private.write(Vec::new());
     (warnings, renew_at.map(Into::into), Some(private).filter(|bytes| !bytes.is_empty()))
-}
-
-impl<P: Provider> Procedure<P> for wire::validate_ephemeral_resource_config::Request {
-    type Response = wire::validate_ephemeral_resource_config::Response;
-
-    async fn answer(self, session: &Session<P>) -> Result<Self::Response, Diagnostics> {
-        let ephemeral = session.find(|all| &all.ephemeral_resources, &self.type_name)?;
-        Ok(Self::Response { diagnostics: validated(ephemeral, self.config.as_ref())? })
-    }
 }
 
 impl<P: Provider> Procedure<P> for wire::open_ephemeral_resource::Request {

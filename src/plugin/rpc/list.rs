@@ -8,8 +8,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::codegen::BoxStream;
 
 use super::answering::Answering;
-use super::coding::{configured, identify, validated, write};
-use super::procedure::Procedure;
+use super::coding::{configured, identify, write};
 use super::session::Session;
 use crate::plugin::erased::{AnyResource, caught};
 use crate::plugin::list::{ListEvent, Search};
@@ -17,15 +16,6 @@ use crate::plugin::proto::tfplugin6 as wire;
 use crate::plugin::timeouts::Limited;
 use crate::plugin::{Diagnostic, Diagnostics, Provider, Value, gate, lifecycle};
 use wire::list_resource::Event;
-
-impl<P: Provider> Procedure<P> for wire::validate_list_resource_config::Request {
-    type Response = wire::validate_list_resource_config::Response;
-
-    async fn answer(self, session: &Session<P>) -> Result<Self::Response, Diagnostics> {
-        let list = session.find(|all| &all.list_resources, &self.type_name)?;
-        Ok(Self::Response { diagnostics: validated(list, self.config.as_ref())? })
-    }
-}
 
 /// Searches. Reading only: when the host has had enough, the search is dropped wherever it is.
 pub(super) fn answer<P: Provider>(

@@ -15,6 +15,7 @@ mod procedure;
 mod provider;
 mod resource;
 mod session;
+mod validate;
 
 use std::sync::Arc;
 

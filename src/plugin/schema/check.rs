@@ -1,6 +1,6 @@
 //! What single values must satisfy.
 
-use crate::plugin::{Number, Value};
+use crate::plugin::{Number, Type, Value};
 
 /// What a known value must satisfy. On collections, each element is asked.
 #[derive(Clone, Debug)]
@@ -36,6 +36,16 @@ impl Check {
             Check::Integer => Some("a whole number".to_owned()),
             Check::Between(min, max) => Some(format!("a whole number from {min} to {max}")),
             Check::Text(_) | Check::Any(_) => None,
+        }
+    }
+
+    /// Whether it has anything to say about values of that type, or about what collections of it hold.
+    pub(in crate::plugin) fn fits(&self, ty: &Type) -> bool {
+        match (self, ty) {
+            (Check::Any(_), _) | (_, Type::Dynamic) => true,
+            (_, Type::List(element) | Type::Set(element) | Type::Map(element)) => self.fits(element),
+            (Check::OneOf(_) | Check::Length(..) | Check::Text(_), ty) => *ty == Type::String,
+            (Check::Integer | Check::Between(..), ty) => *ty == Type::Number,
         }
     }
 

@@ -37,6 +37,15 @@ impl Compiled {
         self.schema.timeouts.unwrap_or_default()
     }
 
+    /// The type of what a model holds: without the `timeouts` block, if that is this floor's.
+    pub(in crate::plugin) fn model_type(&self) -> Type {
+        let mut ty = self.value_type().clone();
+        if let (true, Type::Object(members)) = (self.owns_timeouts(), &mut ty) {
+            members.remove(timeouts::BLOCK);
+        }
+        ty
+    }
+
     /// Whether the `timeouts` block is this floor's.
     pub(in crate::plugin) fn owns_timeouts(&self) -> bool {
         self.schema.timeouts.is_some()

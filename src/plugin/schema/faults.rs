@@ -60,6 +60,9 @@ impl Attribute {
                 if set_of_dynamic(ty) || (inside.set && ty.has_dynamic()) {
                     fault("has values of any type inside a set");
                 }
+                if self.checks.iter().any(|check| !check.fits(ty)) {
+                    fault("has a check for values of another type, which would never be asked");
+                }
                 if inside.many && ty.has_dynamic() {
                     fault("has values of any type inside a repeated block: use a nested attribute");
                 }
@@ -231,6 +234,8 @@ mod tests {
             (with(Attribute::string("a").keeps()), "is not computed"),
             (with(Attribute::string("a").computed().replaces()), "read-only"),
             (with(Attribute::string("a").computed().length(1, 2)), "nothing to check"),
+            (with(Attribute::string("a").between(1, 2)), "of another type"),
+            (with(Attribute::list("a", Type::Number).length(1, 2)), "of another type"),
             (with(Attribute::string("a").computed().write_only()), "write-only"),
             (with(Attribute::set_of("a", [described(Attribute::string("b").write_only())])), "write-only"),
             (with(Attribute::set("a", Type::Dynamic)), "inside a set"),

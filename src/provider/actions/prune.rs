@@ -66,13 +66,13 @@ impl Action<Backups> for PruneBackups {
             Attribute::string("name_prefix").required().check(checks::check_given).describe("Only backups whose name begins so; `\"\"` for any name."),
         )
         .attribute(Attribute::integer("keep_last").required().between(0, KEEP_AT_MOST).describe(
-            "So many of the newest that fit stay, 0 to 1000000. Only what both this and `older_than` say goes.",
+            "How many of the newest matching backups to keep, 0 to 1000000. A backup is deleted only if this and `older_than` both allow it.",
         ))
         .attribute(
             Attribute::string("older_than")
                 .required()
                 .check(check_age)
-                .describe("Only backups begun so long ago go: `\"30d\"`, `\"4w\"`, `\"36h\"`; `\"0s\"` for any age."),
+                .describe("Only backups that began longer ago than this are deleted: `\"30d\"`, `\"4w\"`, `\"36h\"`; `\"0s\"` for any age."),
         )
         .attribute(Attribute::list("keep_ids", Type::String).check(fields::check_id).describe(
             "Ids of backups that are never deleted, such as `[huaweidb_manual_backup.example.id]` or \

@@ -117,13 +117,10 @@ pub(super) fn what_happened(error: &backup::Error) -> String {
         backup::Error::NotOffered { task, cause } => {
             format!("This cloud does not offer {task}, though the service has it elsewhere: {}", said(cause))
         }
-        backup::Error::Unclear { cause, candidates, taken } => format!(
+        backup::Error::Unclear { cause, candidates, again } => format!(
             "The request was sent, but no usable answer came: {}. {}{}",
             said(cause),
-            taken.as_ref().map_or(String::new(), |taken| format!(
-                "Sent again, it was refused, because a backup has the name now: {}. ",
-                said(taken)
-            )),
+            again.as_ref().map_or(String::new(), |again| format!("Sent again, it was refused: {}. ", said(again))),
             if candidates.is_empty() {
                 "No backup of that name is listed yet".to_owned()
             } else {
@@ -212,7 +209,7 @@ fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String 
             )
         }
         (Doing::Create | Doing::Take, backup::Error::OtherAnswer { .. }) => format!(
-            "Nothing was done to that backup. Whether {:?} was begun could not be told; it is not in the state.",
+            "Nothing was done to that backup. If {:?} was begun, it is not in the state.",
             about.name.unwrap_or_default()
         ),
         (Doing::Create | Doing::Take, _) => "This run left nothing in the cloud.".to_owned(),
@@ -244,7 +241,7 @@ fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String 
             format!("No stop was sent; whether the backup {id} runs is not known.")
         }
         (Doing::Wait, error) if error.last().is_none() => {
-            format!("The backup {id} was begun, and no look at the cloud showed it; it stays in the state.")
+            format!("The backup {id} was begun, and has not been seen since; it stays in the state.")
         }
         (Doing::Wait, _) => format!("The backup {id} exists in the cloud and stays in the state."),
         (Doing::Read, _) => "The state keeps what was known before.".to_owned(),
@@ -258,7 +255,7 @@ fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String 
         }
         (Doing::Follow, backup::Error::Failed { .. }) => format!("The failed backup {id} stays in the cloud."),
         (Doing::Follow, error) if error.last().is_none() => {
-            format!("The backup {id} was begun, and no look at the cloud showed it. It is not in the state.")
+            format!("The backup {id} was begun, and has not been seen since. It is not in the state.")
         }
         (Doing::Follow, _) => format!("The backup {id} exists in the cloud. It is not in the state."),
         (Doing::Rotate, _) if about.id.is_none() => String::new(),
@@ -468,12 +465,12 @@ mod tests {
             cloud::Error::DeadlinePassed { call: call(), last: None }.into(),
             Unsupported("the service cannot stop a backup".to_owned()).into(),
             backup::Error::NotOffered { task: "to stop a backup", cause: refused(404, "APIGW.0101", "no such API") },
-            backup::Error::Unclear { candidates: vec![backup(Status::Building)], cause: unanswered(), taken: None },
-            backup::Error::Unclear { candidates: Vec::new(), cause: unanswered(), taken: None },
+            backup::Error::Unclear { candidates: vec![backup(Status::Building)], cause: unanswered(), again: None },
+            backup::Error::Unclear { candidates: Vec::new(), cause: unanswered(), again: None },
             backup::Error::Unclear {
                 candidates: Vec::new(),
                 cause: refused(500, "", ""),
-                taken: Some(Box::new(refused(400, "DBS.201201", "The name is used already."))),
+                again: Some(Box::new(refused(400, "DBS.201201", "The name is used already."))),
             },
             backup::Error::NameTaken {
                 existing: boxed(Status::Completed),

@@ -8,7 +8,8 @@ use crate::provider::services::{import_block, importable};
 pub(in crate::provider) fn what_next(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
     let (was_sent, error) = (error.was_sent(), error.end());
     // Where the refusal is understood, its status alone would mislead: a busy instance is a 403 too.
-    let understood = matches!(error, backup::Error::Busy { .. } | backup::Error::NameTaken { .. });
+    let understood =
+        matches!(error, backup::Error::Busy { .. } | backup::Error::NameTaken { .. } | backup::Error::Unclear { .. });
     if let Some(cause) = error.cloud().filter(|_| !understood && doing != Doing::Rotate) {
         if is_busy(about.service, cause) {
             return "Something else runs on the instance. Try again when it has ended.".to_owned();
@@ -42,6 +43,9 @@ pub(in crate::provider) fn what_next(doing: Doing, about: About<'_>, error: &bac
         (Doing::Wait, _) => String::new(),
         (Doing::Delete, backup::Error::OthersRun { .. }) => {
             "Destroy again when the others have ended, or stop them in the console.".to_owned()
+        }
+        (Doing::Delete, backup::Error::StillRunning { last: None, .. }) if !was_sent => {
+            format!("Destroy again to go on. For more time, raise `timeouts.delete` and apply first. {FORGET}")
         }
         (Doing::Delete, backup::Error::StillRunning { .. } | backup::Error::Busy { .. }) => {
             "Destroy again to go on. For more time, raise `timeouts.delete` and apply first.".to_owned()

@@ -75,7 +75,7 @@ pub(super) fn not_imported(net: &FinalBackup, named: &[String]) -> Diagnostic {
         ids => imported_by_name(net.instance_id.text(), &ids.iter().map(import_id).collect::<Vec<_>>()),
     };
     let undone = format!(
-        "Nothing was imported. {meant}Another region than the provider's is written behind the id, with an `@` before it, or as \
+        "Nothing was imported. {meant}A region other than the provider's is written after the id, with an `@` between them, or as \
          `region` of the identity."
     );
     no_such_instance(net.service.text(), net.instance_id.text(), net.region.text(), &undone)

@@ -47,7 +47,8 @@ pub(super) fn schema() -> Schema {
          refuses to take a backup of it. Default: `allow`. Changed in place.",
     ))
     .attribute(Attribute::string("region").optional_computed().keeps().replaces().check(checks::check_region).describe(
-        "Region of the instance. Default: the provider's region. Changing it replaces the resource.",
+        "Region of the instance. Default: the provider's region as it is in the first apply; with an empty text, as it is in each run. Changing \
+         it replaces the resource.",
     ))
     .attribute(Attribute::string("id").computed().keeps().describe("`<service>/<instance_id>`."))
     .attribute(Attribute::string("last_backup_id").computed().keeps().describe(

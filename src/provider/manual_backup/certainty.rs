@@ -74,13 +74,14 @@ pub(super) async fn unanswered(
     client: &Backups,
     service: &'static dyn Service,
     want: &NewBackup,
-    answered: Option<&Started>,
+    (answered, is_in_state): (&Started, bool),
     life: &mut Life<ManualBackup>,
 ) {
-    let before = answered.and_then(|started| started.named_before.as_deref()).unwrap_or_default();
+    let before = answered.named_before.as_deref().unwrap_or_default();
     let found = named(client, service, want, life).await;
-    for found in found.iter().filter(|found| !before.contains(&found.id)) {
-        life.warn(has_name(service.facts().key(), client.region(), want, found));
+    for found in found.iter().filter(|found| found.id != answered.backup_id && !before.contains(&found.id)) {
+        let in_state = is_in_state.then_some(&*answered.backup_id);
+        life.warn(has_name(service.facts().key(), client.region(), want, found, in_state));
     }
 }
 
@@ -98,16 +99,21 @@ async fn named(
     })
 }
 
-fn has_name(service: &str, region: &str, want: &NewBackup, found: &Backup) -> Diagnostic {
+fn has_name(service: &str, region: &str, want: &NewBackup, found: &Backup, in_state: Option<&str>) -> Diagnostic {
     let import = importable(service, region, &want.instance_id, &found.id);
     let whose = if want.name_origin.is_random() {
         "The name is of this create alone: it is the backup that was asked for"
     } else {
         "If no state has it, it may be the one that was asked for"
     };
+    let next = match in_state {
+        Some(id) => format!(
+            "The state has {id} in its place: run `terraform state rm` with the resource's address, then import this one as {import}."
+        ),
+        None => format!("Import it as {import}, or delete it, before another one is taken."),
+    };
     let detail = format!(
-        "The backup {} ({}) has the name {:?} on the instance. {whose}. Import it as {import}, or delete it, before another one is \
-         taken.",
+        "The backup {} ({}) has the name {:?} on the instance. {whose}. {next}",
         found.id, found.status, want.name
     );
     Diagnostic::warning("A backup has the name that was asked for", detail)
@@ -253,8 +259,8 @@ mod tests {
             ran_already(&planned, &record),
             ran_already(&ManualBackup { name_prefix: Attr::Null, ..planned.clone() }, &record),
             rewritten(&planned, &record).expect("the texts differ"),
-            has_name("dds", "eu-de", &want, &record),
-            has_name("dds", "eu-de", &of_ones_own, &record),
+            has_name("dds", "eu-de", &want, &record, None),
+            has_name("dds", "eu-de", &of_ones_own, &record, Some("b1br02")),
             taken_twice("dds", "eu-de", &want, "b1br02", "b2br02", false),
             taken_twice("dds", "eu-de", &of_ones_own, "b1br02", "b2br02", false),
             taken_twice("dds", "eu-de", &of_ones_own, "b1br02", "b2br02", true),

@@ -55,7 +55,7 @@ pub(in crate::provider) fn check(
     let mut names = BTreeSet::new();
     for (at, block) in (0..).zip(given) {
         if let Some(name) = block.name.as_str().filter(|name| !names.insert(*name)) {
-            let detail = format!("The database {name:?} stands in two `databases` blocks. Name each once.");
+            let detail = format!("The database {name:?} appears in two `databases` blocks. Name each once.");
             let path = Path::attribute("databases").index(at).then("name");
             found.push(Diagnostic::error("Conflicting arguments", detail).at(path));
         }

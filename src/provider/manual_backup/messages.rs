@@ -156,7 +156,7 @@ pub(super) fn not_there(state: &ManualBackup, doubt: Option<&Doubt>, named: &[St
     let detail = format!(
         "In {}, in the project that the provider uses, `{service}` does not show the backup {id}{of}{also}. Nothing was \
          imported.\n\n{meant}Check the service, the ids, the region and the project; `terraform-provider-huaweidb doctor` shows the \
-         project. Another region than the provider's is written behind the id, as in `{at}@<region>`, or as `region` of the identity.",
+         project. A region other than the provider's is written after the id, as in `{at}@<region>`, or as `region` of the identity.",
         state.region.text(),
     );
     not_imported(detail)

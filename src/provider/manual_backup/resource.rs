@@ -114,8 +114,8 @@ impl Resource<Backups> for ManualBackupResource {
         let others = certainty::Namesakes::of(&planned);
         let started = client.of(&context(life), service).begin_telling(&want, &others).await;
         life.warn(others.seen().map(|running| certainty::ran_already(&planned, &running)));
-        if let Err(backup::Error::OtherAnswer { .. }) = &started {
-            certainty::unanswered(&client, service, &want, None, life).await;
+        if let Err(backup::Error::OtherAnswer { answer }) = &started {
+            certainty::unanswered(&client, service, &want, (answer, false), life).await;
         }
         let started = started.map_err(|error| match &error {
             backup::Error::NameTaken { existing, .. } if name_origin == NameOrigin::Planned => {
@@ -150,18 +150,22 @@ impl Resource<Backups> for ManualBackupResource {
         if let Err(backup::Error::Foreign { found, .. }) = &awaited {
             // The answer told nothing but the id of somebody else's backup: that one is none of ours.
             life.retract();
-            certainty::unanswered(&client, service, &want, Some(&started), life).await;
+            certainty::unanswered(&client, service, &want, (&started, false), life).await;
             let answer = Box::new(Started::from(BackupRef::from(&**found)));
             return Err(explain(Doing::Create, about(&planned), &backup::Error::OtherAnswer { answer }).into());
         }
-        let is_unseen = awaited.as_ref().is_err_and(|error| error.last().is_none());
+        let is_unseen = matches!(&awaited, Err(backup::Error::StillRunning { last: None, .. }));
+        // Where looks fail, another one tells nothing.
+        let is_out_of_sight = matches!(&awaited, Err(backup::Error::OutOfSight { .. }));
         let completed = kept(&client, planned, awaited, life).await;
         if completed.is_ok() {
             memory::finished(&mut life.private);
         } else if is_unseen && started.certainty == Certainty::Answered {
-            certainty::unanswered(&client, service, &want, Some(&started), life).await;
+            certainty::unanswered(&client, service, &want, (&started, true), life).await;
         }
-        certainty::twins(&client, service, &want, &started, life).await;
+        if !is_out_of_sight {
+            certainty::twins(&client, service, &want, &started, life).await;
+        }
         completed
     }
 
@@ -284,9 +288,12 @@ impl Resource<Backups> for ManualBackupResource {
         let client = client::at_home(client, &mut state.region);
         let mut reference = reference(&state, &life.private);
         // Hosts hand over a tainted object without what is stored beside it. That it is not on its way any more, only the refresh
-        // knows.
+        // knows; and the next one, if this ends with an error, knows no more than this.
         if memory::id(&life.private).is_none() {
             reference = reference.begun_lately();
+            if reference.begun.is_some() {
+                memory::begun(&mut life.private, &reference.id, reference.project_id.as_deref().unwrap_or_default());
+            }
         }
         let deleted = client.of(&context(life), service).delete(&reference).await;
         deleted.map_err(|error| {

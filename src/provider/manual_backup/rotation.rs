@@ -181,7 +181,7 @@ pub(super) async fn rotated(client: &Backups, new: &ManualBackup, life: &mut Lif
     let Some(begin) = new.begin_time.as_str().and_then(backup::time) else {
         return life.warn(not_deleted(format!(
             "The new backup is complete. Nothing else of the prefix {:?} was deleted: the cloud does not tell when the new one was \
-             begun, so that nobody can say which ones are older.",
+             begun, so it is not known which ones are older.",
             rotation.prefix
         )));
     };

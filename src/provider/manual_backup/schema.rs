@@ -67,8 +67,8 @@ pub(super) fn schema() -> Schema {
          Changed in place.",
     ))
     .attribute(Attribute::integer("keep_last").optional().between(1, 10_000).describe(
-        "Rotation: once a new backup has completed, so many of the newest completed manual backups of this instance and \
-         exactly this `name_prefix` stay, and older ones are deleted; failed ones, which hold nothing, do not count and go too. Planned deletions are announced as warnings, and with \
+        "Rotation: how many of the newest completed manual backups of this instance and exactly this `name_prefix` to keep; once a new \
+         one has completed, older ones are deleted. Failed ones, which hold nothing, do not count and are deleted too. Planned deletions are announced as warnings, and with \
          Terraform 1.16 and newer nothing else is deleted; one that fails is a warning too. 1 to 10000. Default: none is \
          deleted. Needs `name_prefix`, `on_destroy = \"retain\"` and waiting for completion. Changed in place; counts from the next backup on.",
     ))
@@ -79,7 +79,8 @@ pub(super) fn schema() -> Schema {
          rotation does not hear of what is left out. Default: `false`. Changed in place.",
     ))
     .attribute(Attribute::string("region").optional_computed().keeps().replaces().check(checks::check_region).describe(
-        "Region of the instance. Default: the provider's region; an empty text means the same. Changing it takes a new backup.",
+        "Region of the instance. Default: the provider's region as it is when the backup is taken; with an empty text, as it is in each run. \
+         Changing it takes a new backup.",
     ))
     .attribute(Attribute::string("id").computed().keeps().describe(
         "The bare backup id, so that restore arguments of other providers accept it.",

@@ -164,7 +164,7 @@ fn another_identity(kept: &Kept, used: &str) -> Diagnostic {
     Diagnostic::warning(
         "The file's credentials are not used",
         format!(
-            "Credentials were to come from {}, but those of {used} come first. Remove one of them, so that nobody acts with another identity than was meant; `terraform-provider-huaweidb doctor` shows \
+            "Credentials were to come from {}, but those of {used} come first. Remove one of them, so that no other identity than the one you meant is used; `terraform-provider-huaweidb doctor` shows \
              which are used.",
             kept.whose
         ),

@@ -110,6 +110,15 @@ async fn trouble_with_iam_is_no_lost_create() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_that_names_what_was_there_before_is_another_ones() {
+    let before = list(&[with(item("b1", "COMPLETED", -3600), &json!({ "name": "nightly" }))]);
+    let script = Script::new().says(POST, [begun("b1")]).says(OF_INSTANCE, [before]);
+    let error = begin_fixed(&script, &within(seconds(60))).await.unwrap_err();
+    let Error::OtherAnswer { answer } = error else { panic!("{error:?}") };
+    assert_eq!((&*answer.backup_id, answer.named_before.as_deref()), ("b1", Some(&["b1".to_owned()][..])));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_something_on_the_way_refuses_may_have_arrived() {
     for (status, code) in [(302, ""), (400, ""), (403, ""), (404, ""), (408, "DBS.1"), (499, "DBS.1")] {
         let script = Script::new().says(POST, [Say::No(status, code)]).says(OF_INSTANCE, [empty(), b1_is("BUILDING")]);
@@ -127,10 +136,12 @@ async fn what_something_on_the_way_refuses_may_have_arrived() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_that_is_taken_after_a_lost_create_is_told() {
-    let script = Script::new().says(POST, [Say::Lost, TAKEN]).says(OF_INSTANCE, [empty()]);
-    let error = begin(&script, &within(seconds(20))).await.unwrap_err();
-    assert!(matches!(&error, Error::Unclear { taken: Some(_), .. }), "{error:?}");
+async fn what_refuses_a_create_after_a_lost_one_is_told() {
+    for refusal in [TAKEN, Say::No(403, "DBS.200000")] {
+        let script = Script::new().says(POST, [Say::Lost, refusal]).says(OF_INSTANCE, [empty()]);
+        let error = begin(&script, &within(seconds(20))).await.unwrap_err();
+        assert!(matches!(&error, Error::Unclear { again: Some(_), .. }), "{error:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
