@@ -214,17 +214,17 @@ impl Cell {
             // A body that is only slow is read to its end, a list tells what a job does not, and the token itself comes in
             // a header.
             (_, Wrong::SlowBody) | (Doing::Job, _) | (Doing::Token, Wrong::Empty | Wrong::OddType) => Ended::Done,
-            (Doing::Search, _) => Ended::Unclear,
+            // It may have been carried out and not be listed yet: no look proves that nothing is left behind.
+            (Doing::Search, _)
+            | (
+                Doing::Create,
+                Wrong::ClosedBefore | Wrong::Status500 | Wrong::Html502 | Wrong::Status503 | Wrong::Redirect,
+            ) => Ended::Unclear,
             // It is repeated until the time is over.
             (Doing::Delete, Wrong::Late) => Ended::Error,
             (Doing::Delete, Wrong::Truncated) if hides_deletions(self.service) => Ended::Error,
             // What was carried out is seen elsewhere.
             (Doing::Create | Doing::Stop | Doing::Delete, wrong) if wrong.applies_all_the_same() => Ended::Done,
-            // It may have been carried out and not be listed yet: no look proves that nothing is left behind.
-            (
-                Doing::Create,
-                Wrong::ClosedBefore | Wrong::Status500 | Wrong::Html502 | Wrong::Status503 | Wrong::Redirect,
-            ) => Ended::Unclear,
             _ => Ended::Error,
         }
     }
@@ -232,10 +232,8 @@ impl Cell {
     fn expected_once(self) -> Ended {
         let reads = matches!(self.doing, Doing::Read | Doing::List | Doing::Token | Doing::Project);
         match (self.doing, self.wrong) {
-            // Of one look that fails for good nobody can tell what became of the create.
-            (Doing::Search, Wrong::Redirect) => Ended::Unclear,
-            // What something on the way says of a create proves nothing.
-            (Doing::Create, Wrong::Redirect) => Ended::Unclear,
+            // Of one look that fails for good nobody can tell what became of the create, nor of what something on the way says.
+            (Doing::Search | Doing::Create, Wrong::Redirect) => Ended::Unclear,
             // The token itself comes in a header.
             (Doing::Job | Doing::Search, _) | (Doing::Token, Wrong::Empty | Wrong::OddType) => Ended::Done,
             // A password is not tried twice, and a key cannot be renewed.

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -335,7 +335,7 @@ async fn line_20_a_first_signal_in_debug_mode_lets_connected_runs_end_and_a_seco
         let socket = Path::new(value["localhost/huaweidb/huaweidb"]["Addr"]["String"].as_str().unwrap());
         let host = Host::at(socket).await;
         ask(&host).await.unwrap();
-        plugin.signal(Signal::SIGINT);
+        plugin.signal(Signal::INT);
         timeout(NEVER, async {
             while UnixStream::connect(socket).await.is_ok() {
                 sleep(SECOND / 50).await;
@@ -346,7 +346,7 @@ async fn line_20_a_first_signal_in_debug_mode_lets_connected_runs_end_and_a_seco
         sleep(SECOND).await; // longer than it needs to end
         ask(&host).await.unwrap();
         if twice {
-            plugin.signal(Signal::SIGTERM);
+            plugin.signal(Signal::TERM);
         } else {
             drop(host);
         }
@@ -381,7 +381,7 @@ async fn line_20_debug_mode_tells_how_to_reattach_and_outlives_its_hosts() {
     }
     sleep(3 * SECOND).await; // longer than a process with a host would stay without it
     assert!(plugin.runs());
-    plugin.signal(Signal::SIGINT);
+    plugin.signal(Signal::INT);
     let status = plugin.ends().await;
     assert!(status.success(), "{status}");
     assert!(!socket.parent().unwrap().exists());
@@ -598,7 +598,7 @@ async fn line_62_what_is_not_offered_is_unimplemented() {
 async fn line_71_an_interrupt_from_the_terminal_is_not_for_us() {
     let mut host = Host::start().await;
     for _ in 0..3 {
-        host.plugin().signal(Signal::SIGINT);
+        host.plugin().signal(Signal::INT);
         ask(&host).await.unwrap();
     }
     sleep(3 * SECOND / 2).await;
@@ -608,9 +608,8 @@ async fn line_71_an_interrupt_from_the_terminal_is_not_for_us() {
 
 #[tokio::test]
 async fn line_72_no_signal_to_the_provider_alone_ends_what_its_host_goes_on_with() {
-    use Signal::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
     let mut host = Host::start().await;
-    for kind in [SIGTERM, SIGHUP, SIGQUIT, SIGINT, SIGTERM] {
+    for kind in [Signal::TERM, Signal::HUP, Signal::QUIT, Signal::INT, Signal::TERM] {
         host.plugin().signal(kind);
         ask(&host).await.unwrap();
     }
@@ -679,7 +678,7 @@ async fn line_75_a_parent_that_dies_before_it_connects_is_not_outlived() {
     let mut first = [0; 4];
     stdout.read_exact(&mut first).await.unwrap();
     assert_eq!(&first, b"1|6|");
-    signal(shell.id().unwrap(), Signal::SIGKILL);
+    signal(shell.id().unwrap(), Signal::KILL);
     shell.wait().await.unwrap();
     // The plugin holds the other end of the pipe for as long as it lives.
     timeout(NEVER, drain(stdout)).await.expect("it has ended").unwrap();

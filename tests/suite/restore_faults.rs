@@ -6,7 +6,7 @@ use std::time::Duration;
 use huaweidb::backup::{ALL, Service};
 use huaweidb::plugin::{Attached, attach};
 use huaweidb_emulator::{Emulator, Fault, FaultKind, InstanceRow, NewBackups, NewInstance, Options};
-use nix::sys::signal::Signal;
+use rustix::process::Signal;
 use serde_json::{Value as Json, json};
 use tokio::time::sleep;
 
@@ -369,7 +369,7 @@ async fn ended_from_outside(service: &str, how: How, moment: u64) -> Result<(), 
     sleep(Duration::from_millis(moment)).await;
     match how {
         How::Stop => drop(host.provider().stop_provider(tf::stop_provider::Request {}).await),
-        How::KillProvider => host.plugin().signal(Signal::SIGKILL),
+        How::KillProvider => host.plugin().signal(Signal::KILL),
         How::HostVanishes => {}
     }
     if how == How::HostVanishes {

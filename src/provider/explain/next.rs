@@ -44,12 +44,8 @@ pub(in crate::provider) fn what_next(doing: Doing, about: About<'_>, error: &bac
         (Doing::Delete, backup::Error::OthersRun { .. }) => {
             "Destroy again when the others have ended, or stop them in the console.".to_owned()
         }
-        (Doing::Delete, backup::Error::StillRunning { last: None, .. }) if !was_sent => {
-            format!("Destroy again to go on. For more time, raise `timeouts.delete` and apply first. {FORGET}")
-        }
-        (Doing::Delete, backup::Error::StillRunning { .. } | backup::Error::Busy { .. }) => {
-            "Destroy again to go on. For more time, raise `timeouts.delete` and apply first.".to_owned()
-        }
+        (Doing::Delete, backup::Error::StillRunning { last, .. }) => next_of_late(!was_sent && last.is_none()),
+        (Doing::Delete, backup::Error::Busy { .. }) => next_of_late(false),
         (Doing::Delete, backup::Error::Stopped { .. }) => "Destroy again to go on.".to_owned(),
         (Doing::Follow, backup::Error::Failed { .. }) => {
             "Fix the cause and invoke the action again; delete the failed backup.".to_owned()
@@ -109,6 +105,12 @@ pub(in crate::provider) fn what_next(doing: Doing, about: About<'_>, error: &bac
         }
         _ => "Fix what the message names, then try again.".to_owned(),
     }
+}
+
+/// What to do about a destroy that took too long; of what it never saw, whether it is there is not known.
+fn next_of_late(is_unseen: bool) -> String {
+    let forget = if is_unseen { format!(" {FORGET}") } else { String::new() };
+    format!("Destroy again to go on. For more time, raise `timeouts.delete` and apply first.{forget}")
 }
 
 /// What to do where the service cannot do it.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{read, root};
+use super::files::{read, root};
 
 /// The page below `docs/`.
 pub(super) const PAGE: &str = "guides/compatibility.md";

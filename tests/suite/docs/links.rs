@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{files, read, root};
+use super::files::{files, read, root};
 
 /// Anchors of a page: its headings, and what `<a id>` says.
 fn anchors(text: &str) -> Vec<String> {

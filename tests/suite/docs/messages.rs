@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::{files, read, root};
+use super::files::{files, read, root};
 
 pub(super) const PAGE: &str = "messages.md";
 

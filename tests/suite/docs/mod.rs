@@ -4,50 +4,28 @@
 //! whatever the provider offers has a page, of whichever kind it is.
 
 mod compatibility;
+mod files;
 mod links;
 mod messages;
 mod pages;
 mod security;
 mod settings;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use huaweidb::plugin::{Attribute, Block, Check, Mode, Provider, Shape};
 use huaweidb::provider::HuaweiDb;
 
 use crate::support::host::Host;
 use crate::support::proto::tfplugin6 as tf;
+use files::read;
+pub(crate) use files::{files, root};
 pub(crate) use links::summaries_in_code;
 use pages::{Examples, Sources};
 
 /// Folders below `docs/` that people write.
 const BY_HAND: &[&str] = &["guides", "pictures"];
-
-pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// All files below a folder, by their path from `from`, with `/` between the parts.
-pub(crate) fn files(folder: &Path, from: &Path) -> BTreeMap<String, PathBuf> {
-    let mut found = BTreeMap::new();
-    let Ok(entries) = fs::read_dir(folder) else { return found };
-    for entry in entries {
-        let path = entry.expect("the folder can be read").path();
-        if path.is_dir() {
-            found.extend(files(&path, from));
-        } else {
-            let name = path.strip_prefix(from).expect("below it").to_string_lossy().replace('\\', "/");
-            found.insert(name, path);
-        }
-    }
-    found
-}
-
-fn read(path: &Path) -> String {
-    fs::read_to_string(path).unwrap_or_else(|why| panic!("{}: {why}", path.display()))
-}
 
 /// Every example file by its path below `examples/`.
 fn examples() -> Examples {

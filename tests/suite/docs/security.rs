@@ -1,6 +1,6 @@
 //! What SECURITY.md promises is tested: each line names its tests, and they exist.
 
-use super::{read, root};
+use super::files::{read, root};
 
 /// Whether a file holds a test of that name, written out or by a macro of the file.
 fn has_test(text: &str, name: &str) -> bool {

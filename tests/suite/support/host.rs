@@ -22,12 +22,11 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use http::Uri;
 use huaweidb::plugin::Attached;
 use hyper_util::rt::TokioIo;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, PKCS_ECDSA_P521_SHA512,
 };
+use rustix::process::{Pid, Signal, kill_process};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -241,8 +240,9 @@ impl Plugin {
 
 /// Sends a process a signal.
 pub(crate) fn signal(process_id: u32, signal: Signal) {
-    let process_id = Pid::from_raw(process_id.try_into().expect("as the system counts them"));
-    kill(process_id, signal).expect("a process that takes it");
+    let process_id =
+        Pid::from_raw(process_id.try_into().expect("as the system counts them")).expect("one of a process");
+    kill_process(process_id, signal).expect("a process that takes it");
 }
 
 /// A host that is connected to a plugin.

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
+use super::answer::{Answer, Event, Kind, Rule};
 use super::values::{
     in_plan, in_state, inconsistent, inside, invalid_plan, is_unknown, misfits, same, wholly_known, write_only_values,
 };
-use super::{Answer, Event, Kind, Rule};
 use crate::support::proto::tfplugin6 as tf;
 use crate::support::proto::tfplugin6::attribute_path::step::Selector;
 
