@@ -462,7 +462,11 @@ async fn undone(stage: &Stage, object: Option<Json>) -> Result<(), String> {
         }
         match (&read.object, stage.emulator.backup(&id)) {
             (Some(object), Some(row)) => stage.same(object, &row, false)?,
-            (Some(object), None) => return Err(format!("wrong state: {object} is gone")),
+            // It may have gone in between.
+            (Some(object), None) if run.read(object).await.object.is_some() => {
+                return Err(format!("wrong state: {object} is gone"));
+            }
+            (Some(_), None) => {}
             (None, Some(row)) => return Err(format!("lost: {row:?}")),
             (None, None) => {}
         }

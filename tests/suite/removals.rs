@@ -164,7 +164,7 @@ async fn a_throttled_stop_out_of_time_says_what_is_there_now() {
     let fault = Fault::refusal(429, "APIGW.0308").on("dds").operation("stop").header("Retry-After", "2").times(99);
     for (status, summary, told) in [
         ("COMPLETED", "No backup is running", "is COMPLETED"),
-        ("BUILDING", "Backup was not stopped in time", "the backup was BUILDING; before that, dds refused"),
+        ("BUILDING", "Backup was not stopped in time", "the status was BUILDING; before that, dds refused"),
     ] {
         let id = running(&run, 600.0).await;
         run.emulator.fault(fault.clone());

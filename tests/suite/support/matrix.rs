@@ -69,7 +69,10 @@ where
             outcome.slowest = (took, described(one));
         }
         match result {
-            Err(why) if why.starts_with("unexpected") => again.push(one),
+            Err(why) if why.starts_with("unexpected") => {
+                println!("once more, alone: {}: {why} after {:.0} s", described(one), took.as_secs_f64());
+                again.push(one);
+            }
             result => outcome.add(&described(one), result),
         }
     }
