@@ -466,9 +466,8 @@ async fn undone(stage: &Stage, object: Option<Json>) -> Result<(), String> {
             (Some(object), None) if run.read(object).await.object.is_some() => {
                 return Err(format!("wrong state: {object} is gone"));
             }
-            (Some(_), None) => {}
             (None, Some(row)) => return Err(format!("lost: {row:?}")),
-            (None, None) => {}
+            (_, None) => {}
         }
         if let Some(object) = read.object {
             let gone = run.reach(&Json::Null, &object).await;

@@ -83,8 +83,8 @@ fn backups_of_one_instance_queue_and_say_so() {
          \"queued-${{count.index}}\"\n}}\n",
         emulator.instance("dds")
     ));
-    // Somebody else keeps the instance busy at first.
-    emulator.keep_busy(&emulator.instance("dds"), 0.6);
+    // Somebody else keeps the instance busy until all of them have come.
+    emulator.keep_busy(&emulator.instance("dds"), 6.0);
     let ran = workspace.apply();
     for ahead in 1..4 {
         assert!(ran.all().contains(&format!("queued behind {ahead}")), "{ahead}: {}", ran.all());

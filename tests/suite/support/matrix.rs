@@ -30,7 +30,7 @@ pub(crate) fn chosen<C: Copy>(mut cells: Vec<C>, described: impl Fn(C) -> String
 /// Runs every cell, so many at once. A cell that panics has failed.
 ///
 /// A fault is met within some time, and a machine that is busy with other things may let that pass: a cell that ended otherwise
-/// than expected is run once more, alone, and that end counts. What a fault must never do (an orphan, a duplicate, a lost
+/// than expected is run once more, beside the few others, at last alone, and that end counts. What a fault must never do (an orphan, a duplicate, a lost
 /// backup, a wrong state, a panic) counts at once.
 pub(crate) async fn run<C, E, F>(
     cells: &[C],
@@ -69,15 +69,28 @@ where
             outcome.slowest = (took, described(one));
         }
         match result {
-            Err(why) if why.starts_with("unexpected") => {
-                println!("once more, alone: {}: {why} after {:.0} s", described(one), took.as_secs_f64());
-                again.push(one);
-            }
+            Err(why) if why.starts_with("unexpected") => again.push(one),
             result => outcome.add(&described(one), result),
         }
     }
     outcome.again = again.len();
+    // A few are not as much in each other's way as all were; what still does not hold runs alone.
+    let mut together = JoinSet::new();
     for one in again {
+        let (turns, experiment) = (Arc::clone(&turns), cell(one));
+        together.spawn(async move {
+            let _turn = turns.acquire_owned().await.expect("it is never closed");
+            (one, tokio::spawn(experiment).await.unwrap_or_else(|died| Err(format!("panic: {died}"))))
+        });
+    }
+    let mut alone = Vec::new();
+    while let Some(ended) = together.join_next().await {
+        match ended.expect("cells catch their panics") {
+            (one, Err(why)) if why.starts_with("unexpected") => alone.push(one),
+            (one, result) => outcome.add(&described(one), result),
+        }
+    }
+    for one in alone {
         let result = tokio::spawn(cell(one)).await.unwrap_or_else(|died| Err(format!("panic: {died}")));
         outcome.add(&described(one), result);
     }
