@@ -49,10 +49,10 @@ impl Refusal {
         matches!(self.gateway_number(), Some("0101" | "0103" | "0104" | "0105" | "0106" | "0308"))
     }
 
-    /// Whether the cloud itself said no to what it was asked, or whoever asks was not accepted. Else something on the way did,
-    /// that has no codes of the cloud or gave up waiting for its answer.
+    /// Whether the cloud itself said no to what it was asked, or whoever asks was not accepted, or has to wait. Else something on
+    /// the way did, that has no codes of the cloud or gave up waiting for its answer.
     pub fn is_by_the_cloud(&self) -> bool {
-        self.status == 401 || !self.code.is_empty() && matches!(self.status, 400..=407 | 409..=498)
+        matches!(self.status, 401 | 429) || !self.code.is_empty() && matches!(self.status, 400..=407 | 409..=498)
     }
 
     /// Whether the access key or its signature is wrong. Five of these in a row lock the key for five minutes.

@@ -129,10 +129,12 @@ async fn what_something_on_the_way_refuses_may_have_arrived() {
         assert!(matches!(&error, Error::Unclear { candidates, .. } if candidates.is_empty()), "{status}: {error:?}");
         assert_eq!(script.count(POST), 1, "{status}: it would say the same again");
     }
-    // The cloud's own word is one.
-    let script = Script::new().says(POST, [Say::No(400, "DBS.1")]);
-    assert!(matches!(begin(&script, &within(seconds(60))).await, Err(Error::Cloud(_))));
-    assert_eq!(script.calls(), [POST]);
+    // The cloud's own word is one, and so is that nobody was let through.
+    for (status, code) in [(400, "DBS.1"), (401, "")] {
+        let script = Script::new().says(POST, [Say::No(status, code)]);
+        assert!(matches!(begin(&script, &within(seconds(60))).await, Err(Error::Cloud(_))), "{status}");
+        assert_eq!(script.calls(), [POST], "{status}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
