@@ -213,7 +213,7 @@ pub(super) fn failing(cli: &Cli) {
     configure("1");
     workspace.apply();
     configure("2");
-    emulator.fault(Fault::status(403).on("dds").method("POST"));
+    emulator.fault(Fault::refusal(403, "DBS.280063").on("dds").method("POST"));
     workspace.run(&["apply", "-auto-approve"]).failed().says("Backup was not created");
     let (state, _) = workspace.resource("terraform_data.db").expect("it is in the state");
     assert_eq!(state["input"]["value"], "1", "the update waits for a backup: {state}");
@@ -243,7 +243,7 @@ pub(super) fn around_destroy(cli: &Cli) {
         let triggers = at("before_destroy", "before-destroy", &format!("      on_failure = {answer}\n"));
         workspace.configure(&format!("{by_caller}{}", object(&instance, &triggers)));
         workspace.apply();
-        emulator.fault(Fault::status(403).on("dds").method("POST"));
+        emulator.fault(Fault::refusal(403, "DBS.280063").on("dds").method("POST"));
         let ran = workspace.run(&["destroy", "-auto-approve"]).succeeded();
         ran.says("Backup was not created");
         assert!(workspace.resource("terraform_data.db").is_none(), "{answer}");

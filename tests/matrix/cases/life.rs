@@ -169,7 +169,7 @@ pub(super) fn failures(cli: &Cli) {
     let workspace = cli.workspace(&emulator);
     workspace.configure(&backup(&emulator, "  name_prefix = \"nightly-\""));
     // Refused before it has an id: nothing is there, and nothing is in the state.
-    emulator.fault(Fault::status(403).on("dds").method("POST"));
+    emulator.fault(Fault::refusal(403, "DBS.280063").on("dds").method("POST"));
     workspace.run(&["apply", "-auto-approve"]).failed().says("Backup was not created");
     assert!(workspace.resource(ADDRESS).is_none());
     assert!(emulator.backups().is_empty());
@@ -183,7 +183,7 @@ pub(super) fn failures(cli: &Cli) {
     workspace.run(&["plan"]).succeeded().says("is tainted, so").says("1 to add, 0 to change, 1 to destroy");
 
     // The replacement is refused after the old one was deleted.
-    emulator.fault(Fault::status(403).on("dds").method("POST"));
+    emulator.fault(Fault::refusal(403, "DBS.280063").on("dds").method("POST"));
     workspace.run(&["apply", "-auto-approve"]).failed().says("Backup was not created");
     assert!(emulator.backups().is_empty());
     workspace.apply();
