@@ -31,14 +31,16 @@ impl<T: ?Sized> Shelf<T> {
         self.things.get(name).map(Box::as_ref)
     }
 
+    /// All of it, each with the kind that it has in common.
+    fn each<'a>(
+        &'a self,
+        one: impl Fn(&'a T) -> &'a dyn Offered,
+    ) -> impl Iterator<Item = (&'static str, &'static str, &'a dyn Offered)> {
+        self.iter().map(move |(name, thing)| (self.kind, name, one(thing)))
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = (&'static str, &T)> {
         self.things.iter().map(|(name, thing)| (*name, thing.as_ref()))
-    }
-}
-
-impl<T: Offered + ?Sized> Shelf<T> {
-    fn schemas(&self) -> impl Iterator<Item = (&'static str, &Schema)> {
-        self.iter().map(|(name, one)| (name, &one.compiled().schema))
     }
 }
 
@@ -114,29 +116,17 @@ impl<C: Send + Sync + 'static> Catalogue<C> {
         self
     }
 
-    /// The data sources' schemas by name, for documentation.
-    pub fn data_sources(&self) -> impl Iterator<Item = (&'static str, &Schema)> {
-        self.data_sources.schemas()
+    /// The schemas of all but functions, each with the kind and the name of what it belongs to, for documentation.
+    pub fn schemas(&self) -> impl Iterator<Item = (&'static str, &'static str, &Schema)> {
+        self.offered().map(|(kind, name, one)| (kind, name, &one.compiled().schema))
     }
 
-    /// The actions' schemas by name, for documentation.
-    pub fn actions(&self) -> impl Iterator<Item = (&'static str, &Schema)> {
-        self.actions.schemas()
-    }
-
-    /// The resources' schemas by name, for documentation.
-    pub fn resources(&self) -> impl Iterator<Item = (&'static str, &Schema)> {
-        self.resources.schemas()
-    }
-
-    /// The list resources' schemas by name, for documentation.
-    pub fn list_resources(&self) -> impl Iterator<Item = (&'static str, &Schema)> {
-        self.list_resources.schemas()
-    }
-
-    /// The ephemeral resources' schemas by name, for documentation.
-    pub fn ephemeral_resources(&self) -> impl Iterator<Item = (&'static str, &Schema)> {
-        self.ephemeral_resources.schemas()
+    /// All that has a schema, each with its kind and name.
+    pub(super) fn offered(&self) -> impl Iterator<Item = (&'static str, &'static str, &dyn Offered)> {
+        let Catalogue { resources, data_sources, actions, list_resources, ephemeral_resources, functions: _ } = self;
+        let others = data_sources.each(|one| one as &dyn Offered).chain(actions.each(|one| one));
+        let others = others.chain(list_resources.each(|one| one)).chain(ephemeral_resources.each(|one| one));
+        resources.each(|one| one as &dyn Offered).chain(others)
     }
 
     pub(super) fn functions_on_the_wire(&self) -> BTreeMap<String, wire::Function> {

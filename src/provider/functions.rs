@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::actions::{KEEP_AT_MOST, before};
+use super::pruning::{KEEP_AT_MOST, before};
 use super::{services, times, words};
 use crate::backup::retention::{self, Candidate, Rule};
 use crate::backup::{self, ALL, naming};

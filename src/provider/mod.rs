@@ -18,6 +18,7 @@ mod instances;
 mod listing;
 mod manual_backup;
 mod place;
+mod pruning;
 mod restore_times;
 mod runs;
 mod services;

@@ -65,9 +65,7 @@ pub(super) fn answer<P: Provider>(
         });
         let work = async {
             let action = session.find(|all| &all.actions, &request.action_type)?;
-            let config = configured(action, request.config.as_ref())?;
-            gate::check_known(action, &config)?;
-            let client = session.client()?;
+            let (config, client) = session.used(action, request.config.as_ref())?;
             Ok(action.invoke(&client, action.compiled().without_timeouts(config), Run::new(heard, teller)).await)
         };
         let mut diagnostics = caught(work).await.unwrap_or_else(|errors| errors);

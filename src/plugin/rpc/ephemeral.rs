@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::coding::{configured, write};
+use super::coding::write;
 use super::procedure::Procedure;
 use super::session::Session;
 use crate::plugin::ephemeral::Lease;
 use crate::plugin::erased::Start;
 use crate::plugin::proto::tfplugin6 as wire;
 use crate::plugin::timeouts::Limited;
-use crate::plugin::{Diagnostics, Private, Provider, gate, lifecycle};
+use crate::plugin::{Diagnostics, Private, Provider, lifecycle};
 
 fn start<P: Provider>(session: &Session<P>, timeout: Duration, private: Option<&[u8]>) -> Start {
     Start { stop: session.stop.request(), timeout, private: Private::read(private.unwrap_or_default()) }
@@ -28,9 +28,7 @@ impl<P: Provider> Procedure<P> for wire::open_ephemeral_resource::Request {
     async fn answer(self, session: &Session<P>) -> Result<Self::Response, Diagnostics> {
         let ephemeral = session.find(|all| &all.ephemeral_resources, &self.type_name)?;
         let compiled = ephemeral.compiled();
-        let config = configured(ephemeral, self.config.as_ref())?;
-        gate::check_known(ephemeral, &config)?;
-        let client = session.client()?;
+        let (config, client) = session.used(ephemeral, self.config.as_ref())?;
         let start = start(session, compiled.timeouts().limit(Limited::Read, &config), None);
         let (result, lease) = ephemeral.open(&client, compiled.without_timeouts(config.clone()), start).await;
         let (warnings, renew_at, private) = leased(lease);

@@ -8,13 +8,13 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::codegen::BoxStream;
 
 use super::answering::Answering;
-use super::coding::{configured, identify, write};
+use super::coding::{identify, write};
 use super::session::Session;
 use crate::plugin::erased::{AnyResource, caught};
 use crate::plugin::list::{ListEvent, Search};
 use crate::plugin::proto::tfplugin6 as wire;
 use crate::plugin::timeouts::Limited;
-use crate::plugin::{Diagnostic, Diagnostics, Provider, Value, gate, lifecycle};
+use crate::plugin::{Diagnostic, Diagnostics, Provider, Value, lifecycle};
 use wire::list_resource::Event;
 
 /// Searches. Reading only: when the host has had enough, the search is dropped wherever it is.
@@ -35,9 +35,7 @@ pub(super) fn answer<P: Provider>(
             session.find(|all| &all.resources, &request.type_name)?;
             let list = session.find(|all| &all.list_resources, &request.type_name)?;
             let compiled = list.compiled();
-            let config = configured(list, request.config.as_ref())?;
-            gate::check_known(list, &config)?;
-            let client = session.client()?;
+            let (config, client) = session.used(list, request.config.as_ref())?;
             let search = Search {
                 out,
                 limit: u64::try_from(request.limit).ok().filter(|limit| *limit > 0).unwrap_or(u64::MAX),

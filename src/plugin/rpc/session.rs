@@ -3,12 +3,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
+use super::coding::configured;
 use crate::plugin::catalogue::Shelf;
 use crate::plugin::erased::{Held, Offered};
 use crate::plugin::proto::tfplugin6 as wire;
 use crate::plugin::provider::faults;
 use crate::plugin::stop::Stop;
-use crate::plugin::{Block, Catalogue, Diagnostic, Diagnostics, Provider};
+use crate::plugin::{Block, Catalogue, Diagnostic, Diagnostics, Provider, Value, gate};
 
 pub(super) struct Session<P: Provider> {
     offer: Arc<Offer<P>>,
@@ -92,29 +93,19 @@ impl<P: Provider> Session<P> {
     /// Keeps messages about something of this type, or without one about the provider, from pointing at secrets. Where
     /// several kinds of things have the name, what one of them hides is hidden in all.
     pub(super) fn discreet(&self, type_name: &str, diagnostics: &mut [wire::Diagnostic]) {
-        fn block<'a, T: Offered + ?Sized>(shelf: &'a Shelf<T>, name: &str) -> Option<&'a Block> {
-            Some(shelf.get(name)?.compiled().block())
-        }
         if diagnostics.iter().all(|one| one.attribute.is_none()) {
             return;
         }
         let prefix = format!("{}_", self.provider().inner.name());
-        let blocks = match type_name.strip_prefix(&prefix) {
-            None => vec![Some(self.provider().compiled().block())],
-            Some(name) => {
-                let all = self.catalogue();
-                vec![
-                    block(&all.resources, name),
-                    block(&all.data_sources, name),
-                    block(&all.actions, name),
-                    block(&all.list_resources, name),
-                    block(&all.ephemeral_resources, name),
-                ]
+        let blocks: Vec<&Block> = match type_name.strip_prefix(&prefix) {
+            None => vec![self.provider().compiled().block()],
+            Some(short) => {
+                let named = self.catalogue().offered().filter(|(_, name, _)| *name == short);
+                named.map(|(.., one)| one.compiled().block()).collect()
             }
         };
         for one in diagnostics {
-            let path =
-                one.attribute.take().map(|path| blocks.iter().flatten().fold(path, |path, block| block.shown(path)));
+            let path = one.attribute.take().map(|path| blocks.iter().fold(path, |path, block| block.shown(path)));
             one.attribute = path.filter(|path| !path.steps.is_empty());
         }
     }
@@ -143,6 +134,17 @@ impl<P: Provider> Session<P> {
             )
             .into()
         })
+    }
+
+    /// The configuration of something that is about to be used, with the client to use: neither comes without the gate.
+    pub(super) fn used(
+        &self,
+        of: &dyn Offered,
+        config: Option<&wire::DynamicValue>,
+    ) -> Result<(Value, Arc<P::Client>), Diagnostics> {
+        let config = configured(of, config)?;
+        gate::check_known(of, &config)?;
+        Ok((config, self.client()?))
     }
 
     /// The client, for a plan: none while the configuration is not known yet.

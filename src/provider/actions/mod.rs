@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 pub(super) use self::create::CreateBackup;
-pub(super) use self::prune::{KEEP_AT_MOST, PruneBackups, before, pruned};
+pub(super) use self::prune::PruneBackups;
 pub(super) use self::restore::RestoreBackup;
 pub(super) use self::stop::StopBackup;
 use super::checks::check_region;

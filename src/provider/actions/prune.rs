@@ -9,13 +9,13 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::super::explain::{self, About, Doing, sentence, what_happened_while, what_next};
-use super::super::words::lines;
+use super::super::pruning::{KEEP_AT_MOST, before, check_age, pruned};
 use super::super::{checks, client, fields, services};
 use super::{Remarks, context, is_missing, region_attribute, steps, timeout_attribute, unfound};
 use crate::backup::retention::{self, Candidate, Rule};
 use crate::backup::{self, Backup, BackupRef, Backups, Filter, PlannedPruning, Service, Status};
 use crate::cloud::Context;
-use crate::plugin::{Action, Attr, Attribute, Diagnostic, Diagnostics, Run, Schema, Type, model, parse_duration};
+use crate::plugin::{Action, Attr, Attribute, Diagnostic, Diagnostics, Run, Schema, Type, model};
 
 model! {
     /// What to delete.
@@ -37,9 +37,6 @@ model! {
 pub(crate) struct PruneBackups;
 
 const LIMIT: Duration = Duration::from_hours(1);
-
-/// The most that `keep_last` may be.
-pub(crate) const KEEP_AT_MOST: i64 = 1_000_000;
 
 impl Action<Backups> for PruneBackups {
     type Model = PruneConfig;
@@ -381,21 +378,6 @@ fn changed(chosen: &Backup, listed: &[Backup], again: &[&Backup]) -> Option<Stri
     }
 }
 
-/// That a pruning may delete what stays in the state: ids and names.
-pub(crate) fn pruned(staying: &[(String, Option<String>)]) -> Diagnostic {
-    let called = |(id, name): &(String, Option<String>)| match name {
-        Some(name) => format!("{name:?} ({id})"),
-        None => id.clone(),
-    };
-    let each = lines(staying.iter().map(called), 50);
-    let detail = format!(
-        "These backups stay in the state after this run, and the action may delete them by their instance and name, now or in a later run:{each}\n\nNothing was changed. Add the ids to `keep_ids`, such as \
-         `[huaweidb_manual_backup.example.id]`, or give a `name_prefix` with which the names of what is in the state do not begin. A \
-         backup that is replaced only because something else changes must be replaced in an earlier run."
-    );
-    Diagnostic::error("Pruning may delete a managed backup", detail)
-}
-
 /// How far a pruning has come.
 #[derive(Default)]
 struct Tally<'a> {
@@ -485,10 +467,6 @@ impl Tally<'_> {
     }
 }
 
-fn check_age(text: &str) -> Result<(), String> {
-    retention::age(text, parse_duration).map(drop)
-}
-
 fn rule(config: &PruneConfig, now: Timestamp) -> Result<Rule, Diagnostics> {
     let begun_before = config.older_than.as_str().map(|text| before(text, now)).transpose();
     let begun_before = begun_before.map_err(|why| {
@@ -501,12 +479,6 @@ fn rule(config: &PruneConfig, now: Timestamp) -> Result<Rule, Diagnostics> {
         allow_last: config.allow_last == Attr::Known(true),
         failed: false,
     })
-}
-
-/// The moment that lies an age before another.
-pub(crate) fn before(age: &str, now: Timestamp) -> Result<Timestamp, String> {
-    let age = retention::age(age, parse_duration)?;
-    now.checked_sub(age).map_err(|_| format!("{now} has nothing that long before it."))
 }
 
 #[cfg(test)]

@@ -7,10 +7,10 @@ use super::model::{ManualBackup, about};
 use super::{memory, preflight, rotation, schema};
 use crate::backup::{self, Backups, Service, Standing, Status, naming};
 use crate::plugin::{Attr, Diagnostic, Path, Planning, Private};
-use crate::provider::actions::pruned;
 use crate::provider::client;
 use crate::provider::explain::{Doing, explain};
 use crate::provider::place;
+use crate::provider::pruning::pruned;
 
 /// Adjusts a create or update plan.
 pub(super) async fn plan(client: Option<&Backups>, planning: &mut Planning<ManualBackup>) {

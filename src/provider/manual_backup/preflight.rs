@@ -139,7 +139,7 @@ fn running(instance: &Instance, backup: &Backup) -> Diagnostic {
 
 fn busy(instance: &Instance) -> Diagnostic {
     let detail = format!(
-        "{} is busy: its status is {:?}. The backup is begun when that has ended, as long as `timeouts.create` allows.",
+        "{} is busy: something runs on it, and its status is {:?}. The backup is begun when that has ended, as long as `timeouts.create` allows.",
         called(instance),
         instance.status
     );
