@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use huaweidb_emulator::{Emulator, Fault, NewBackups};
 use rustix::process::Signal;
 
-use super::{emulator, example, names, pause, wait_until};
+use super::shared::{self, emulator, example, names, pause, wait_until};
 use crate::cli::Workspace;
 use crate::offers::Cli;
 
@@ -133,7 +133,7 @@ fn managed_and_pruned(cli: &Cli) {
     const REFUSED: &str = "Pruning may delete a managed backup";
     let emulator = emulator(0.2);
     let workspace = cli.workspace(&emulator);
-    let managed = super::backup(&emulator, "  name = \"old-managed\"");
+    let managed = shared::backup(&emulator, "  name = \"old-managed\"");
     workspace.configure(&managed);
     workspace.apply();
     seed(&emulator);
@@ -148,7 +148,7 @@ fn managed_and_pruned(cli: &Cli) {
     let configure = |managed: &str, keep_ids: &str, input: &str| {
         workspace.configure(&format!("{managed}{}{}", prune(keep_ids), object(input, &trigger)));
     };
-    let kept = format!("[{}.id]", super::ADDRESS);
+    let kept = format!("[{}.id]", shared::ADDRESS);
     configure(&managed, "null", "1");
     workspace.run(&["plan"]).failed().says(REFUSED).says("old-managed").says("keep_ids");
     workspace.run(&["apply", "-auto-approve"]).failed().says(REFUSED);
@@ -169,7 +169,7 @@ fn managed_and_pruned(cli: &Cli) {
         let arguments = format!(
             "  name = \"old-managed\"\n  depends_on = [terraform_data.db]\n  deletion_protection = {protected}"
         );
-        configure(&super::backup(&emulator, &arguments), "null", "2");
+        configure(&shared::backup(&emulator, &arguments), "null", "2");
         workspace.run(&["apply", "-auto-approve"]).failed().says(REFUSED);
         assert_eq!(emulator.backups().len(), 4, "nothing is deleted: {:?}", names(&emulator));
     }
@@ -183,7 +183,7 @@ fn managed_and_pruned(cli: &Cli) {
     configure(&managed, "null", "2");
     workspace.run(&["plan"]).failed().says(REFUSED);
     // Unless the host plans it after the pruning: a replacement of the host's own is not known then.
-    let replaced = workspace.run(&["plan", &format!("-replace={}", super::ADDRESS)]);
+    let replaced = workspace.run(&["plan", &format!("-replace={}", shared::ADDRESS)]);
     assert!(replaced.code == 0 || replaced.all().contains(REFUSED), "{}", replaced.all());
     workspace.run(&["plan", "-destroy", "-refresh=false"]).succeeded();
     configure(&managed.replace("old-managed", "old-renamed"), "null", "2");
@@ -603,7 +603,7 @@ pub(super) fn interrupted(cli: &Cli) {
             emulator.fault(Fault::delay(80));
             let workspace = cli.workspace(&emulator);
             let wish = &wishes.iter().find(|(one, _)| *one == kind).expect("it is an action").1;
-            let beside = super::resource(&emulator, "geminidb", "b", "  name = \"in-the-state\"");
+            let beside = shared::resource(&emulator, "geminidb", "b", "  name = \"in-the-state\"");
             workspace.configure(&format!("{}{}{beside}", action(kind, "a", wish), trigger(kind, "a")));
             let mut running = workspace.start(&["apply", "-auto-approve"]);
             // The plan of a pruning looks once at what it would delete.
@@ -631,7 +631,7 @@ pub(super) fn interrupted(cli: &Cli) {
                 );
                 assert!(!ran.all().contains("`timeout`"), "{what}");
             }
-            let in_state = workspace.resource(super::ADDRESS).map(|(attributes, _)| attributes["id"].clone());
+            let in_state = workspace.resource(shared::ADDRESS).map(|(attributes, _)| attributes["id"].clone());
             for row in emulator.backups().iter().filter(|row| row.name == "in-the-state") {
                 assert_eq!(in_state, Some(row.id.clone().into()), "{what}");
             }

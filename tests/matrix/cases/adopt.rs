@@ -9,7 +9,9 @@ use huaweidb_emulator::{Emulator, Fault, NewBackups};
 use rustix::process::Signal;
 use serde_json::{Value as Json, json};
 
-use super::{ADDRESS, NOTHING, SERVICES, attribute, backup, emulator, example, names, resource, seed, wait_until};
+use super::shared::{
+    ADDRESS, NOTHING, SERVICES, attribute, backup, emulator, example, names, resource, seed, wait_until,
+};
 use crate::cli::Workspace;
 use crate::offers::Cli;
 

@@ -2,7 +2,7 @@
 
 use huaweidb_emulator::{NewBackups, NewInstance};
 
-use super::{ADDRESS, SERVICES, backup, emulator, resource};
+use super::shared::{ADDRESS, SERVICES, backup, emulator, resource};
 use crate::offers::Cli;
 
 pub(super) fn preflight(cli: &Cli) {

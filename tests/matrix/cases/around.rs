@@ -9,7 +9,7 @@ use huaweidb_emulator::NewInstance;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
-use super::{ADDRESS, attribute, backup, emulator, example, names, pause, wait_until};
+use super::shared::{ADDRESS, attribute, backup, emulator, example, names, pause, wait_until};
 use crate::cli::Workspace;
 use crate::offers::{Cli, features};
 

@@ -7,7 +7,9 @@ use huaweidb_emulator::{Fault, FaultKind, NewBackups, NewInstance, Pace};
 use rustix::process::Signal;
 use serde_json::{Value as Json, json};
 
-use super::{ADDRESS, NOTHING, SERVICES, attribute, backup, emulator, names, pause, resource, seed, wait_until};
+use super::shared::{
+    ADDRESS, NOTHING, SERVICES, attribute, backup, emulator, names, pause, resource, seed, wait_until,
+};
 use crate::cli::Workspace;
 use crate::offers::Cli;
 

@@ -8,7 +8,7 @@ use huaweidb_emulator::{Emulator, Fault, FaultKind, NewInstance};
 use rustix::process::Signal;
 use serde_json::{Map, json};
 
-use super::{SERVICES, emulator, names, pause, wait_until};
+use super::shared::{SERVICES, emulator, names, pause, wait_until};
 use crate::cli::Workspace;
 use crate::offers::Cli;
 

@@ -6,7 +6,7 @@ use huaweidb_emulator::{Emulator, Fault, FaultKind, NewBackups, NewInstance};
 use rustix::process::Signal;
 use serde_json::json;
 
-use super::{SERVICES, emulator, example, wait_until};
+use super::shared::{SERVICES, emulator, example, wait_until};
 use crate::cli::Workspace;
 use crate::offers::Cli;
 

@@ -23,7 +23,7 @@ struct Module {
     children: BTreeSet<String>,
     /// The names that its `use` lines bring, with the path of each.
     brought: BTreeMap<String, Names>,
-    /// What its `use` lines bring whole.
+    /// What its `use` lines bring whole of this crate.
     globs: Vec<Names>,
     /// Every path that its code says, and what it brings for itself.
     said: BTreeSet<Names>,
@@ -51,9 +51,14 @@ impl Crate {
         for child in &module.children {
             let place: Names = place.iter().chain([child]).cloned().collect();
             let file = ["{}.rs", "{}/mod.rs"].map(|form| form.replace("{}", &place.join("/")));
-            let file = file.iter().find(|file| folder.join(file).is_file()).expect("a declared module has a file");
-            self.add(folder, file, place);
+            // One that lies elsewhere, by `#[path]`, is another crate's as well, and depends on nothing here.
+            if let Some(file) = file.iter().find(|file| folder.join(file).is_file()) {
+                self.add(folder, file, place);
+            }
         }
+        let Module { children, brought, globs, .. } = &mut module;
+        let is_here = |first: &String| children.contains(first) || brought.contains_key(first);
+        globs.retain(|glob| ["crate", "self", "super"].contains(&&*glob[0]) || is_here(&glob[0]));
         self.modules.insert(place, module);
     }
 
@@ -97,7 +102,7 @@ impl Crate {
     /// The same for a path from that module.
     fn below(&self, place: &[String], path: &[String], seen: &mut BTreeSet<(Names, Names)>) -> Option<Names> {
         let (first, rest) = path.split_first()?;
-        let module = &self.modules[place];
+        let module = self.modules.get(place)?;
         if module.children.contains(first) {
             let child: Names = place.iter().chain([first]).cloned().collect();
             return self.below(&child, rest, seen);
@@ -144,7 +149,8 @@ impl Module {
                     code.next_if(|next| matches!(next, TokenTree::Group(_)));
                     public = true;
                 }
-                TokenTree::Ident(word) if word == "use" => {
+                // `use<'a>` in a type brings nothing.
+                TokenTree::Ident(word) if word == "use" && code.peek().is_none_or(|next| !is_mark(next, '<')) => {
                     let tree = std::iter::from_fn(|| code.next_if(|next| !is_mark(next, ';')));
                     self.brings(tree.collect(), &[], is_public);
                 }
