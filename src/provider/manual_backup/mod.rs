@@ -1,6 +1,7 @@
 //! The resource `huaweidb_manual_backup`.
 
 mod certainty;
+mod creation;
 mod databases;
 mod lookalike;
 mod memory;

@@ -1,16 +1,13 @@
 //! What the resource does: create, read, update, delete, import, move.
 
-use jiff::Timestamp;
-
 use super::lookalike::Unplanned;
 use super::messages::{
-    another_instances, automatic, completed_since, gone, interrupted, left, may_be_leaving, never_listed, not_there,
-    retained,
+    another_instances, automatic, completed_since, gone, left, may_be_leaving, never_listed, not_there, retained,
 };
 use super::model::{ManualBackup, about, changed_in_place, filled, is_retained, reference, untouched, wanted};
 use super::removal::{self, Leaving};
-use super::{certainty, databases, memory, movers, plan, preflight, rotation, schema};
-use crate::backup::{self, Backup, BackupRef, Backups, Certainty, Doubt, NameOrigin, Service, Started, Status, naming};
+use super::{certainty, creation, databases, memory, movers, plan, preflight, rotation, schema};
+use crate::backup::{self, BackupRef, Backups, Certainty, Doubt, Service, Started, Status};
 use crate::plugin::{Attr, Diagnostic, Diagnostics, Life, Planning, Private, Resource, Schema, Source};
 use crate::provider::client::{self, context};
 use crate::provider::explain::{Doing, explain};
@@ -101,31 +98,9 @@ impl Resource<Backups> for ManualBackupResource {
         }
         let service = services::required(&planned.service)?;
         let client = client::at_home(client, &mut planned.region);
-        let name_origin = match (&planned.name, planned.name_prefix.is_set()) {
-            (Attr::Known(_), true) => NameOrigin::Planned,
-            (Attr::Known(_), false) => NameOrigin::Fixed,
-            _ => {
-                let prefix = planned.name_prefix.text();
-                planned.name = Attr::Known(naming::unique_name(prefix, Timestamp::now()));
-                NameOrigin::Random
-            }
-        };
+        let name_origin = creation::named(&mut planned);
         let want = wanted(&planned, name_origin);
-        let others = certainty::Namesakes::of(&planned);
-        let started = client.of(&context(life), service).begin_telling(&want, &others).await;
-        life.warn(others.seen().map(|running| certainty::ran_already(&planned, &running)));
-        if let Err(backup::Error::OtherAnswer { answer }) = &started {
-            certainty::unanswered(&client, service, &want, (answer, false), life).await;
-        }
-        let started = started.map_err(|error| match &error {
-            backup::Error::NameTaken { existing, .. } if name_origin == NameOrigin::Planned => {
-                certainty::applied_before(&planned, existing.as_deref())
-            }
-            backup::Error::NameTaken { existing: Some(holder), .. } if client.claims().is_managed(&holder.id) => {
-                certainty::held_by_this_run(&planned, holder)
-            }
-            _ => explain(Doing::Create, about(&planned), &error),
-        })?;
+        let started = creation::begun(&client, service, (&planned, &want), life).await?;
         if started.certainty == Certainty::Compared {
             life.warn(certainty::compared(&planned, &started.backup_id));
         }
@@ -143,30 +118,7 @@ impl Resource<Backups> for ManualBackupResource {
             certainty::twins(&client, service, &want, &started, life).await;
             return Ok(planned);
         }
-        let awaited = client.of(&context(life), service).completed_by_name((&started, name_origin), &()).await;
-        if let Some(backup) = awaited.as_ref().ok().filter(|backup| backup.id != started.backup_id) {
-            memory::begun(&mut life.private, &backup.id, &project_id);
-        }
-        if let Err(backup::Error::Foreign { found, .. }) = &awaited {
-            // The answer told nothing but the id of somebody else's backup: that one is none of ours.
-            life.retract();
-            certainty::unanswered(&client, service, &want, (&started, false), life).await;
-            let answer = Box::new(Started::from(BackupRef::from(&**found)));
-            return Err(explain(Doing::Create, about(&planned), &backup::Error::OtherAnswer { answer }).into());
-        }
-        let is_unseen = matches!(&awaited, Err(backup::Error::StillRunning { last: None, .. }));
-        // Where looks fail, another one tells nothing.
-        let is_out_of_sight = matches!(&awaited, Err(backup::Error::OutOfSight { .. }));
-        let completed = kept(&client, planned, awaited, life).await;
-        if completed.is_ok() {
-            memory::finished(&mut life.private);
-        } else if is_unseen && started.certainty == Certainty::Answered {
-            certainty::unanswered(&client, service, &want, (&started, true), life).await;
-        }
-        if !is_out_of_sight {
-            certainty::twins(&client, service, &want, &started, life).await;
-        }
-        completed
+        creation::completed(&client, service, (planned, &want), &started, life).await
     }
 
     async fn read(
@@ -266,7 +218,7 @@ impl Resource<Backups> for ManualBackupResource {
         let reference = reference(&state, &life.private);
         let started = Started { job_id: state.job_id.known().cloned(), ..Started::from(reference) };
         let awaited = client.of(&context(life), service).completed(&started, &()).await;
-        kept(&client, state, awaited, life).await
+        creation::kept(&client, state, awaited, life).await
     }
 
     async fn delete(
@@ -339,45 +291,6 @@ fn stub((service, reference, region): (&'static dyn Service, BackupRef, Option<S
         service: Attr::from(service.facts().key()),
         instance_id: reference.instance_id.into(),
         ..untouched()
-    }
-}
-
-/// What is kept of a backup after the wait for it. That the host asks to stop is no failure: the object is saved as it is, and
-/// the next apply goes on.
-async fn kept(
-    client: &Backups,
-    state: ManualBackup,
-    awaited: Result<Backup, backup::Error>,
-    life: &mut Life<ManualBackup>,
-) -> Result<ManualBackup, Diagnostics> {
-    match awaited {
-        Ok(backup) => {
-            memory::listed(&mut life.private);
-            life.warn(certainty::rewritten(&state, &backup));
-            let state = filled(state, &backup);
-            life.checkpoint(state.clone());
-            rotation::rotated(client, &state, life).await;
-            Ok(state)
-        }
-        // Whatever depends on it goes on after this: that is the host's to say, and nobody else's.
-        Err(backup::Error::Stopped { last, .. }) if life.is_stopped_by_host() => {
-            let state = match last {
-                Some(backup) => {
-                    memory::listed(&mut life.private);
-                    filled(state, &backup)
-                }
-                None => state,
-            };
-            life.warn(interrupted(&state));
-            Ok(state)
-        }
-        Err(error) => {
-            if let Some(backup) = error.last() {
-                memory::listed(&mut life.private);
-                life.checkpoint(filled(state.clone(), backup));
-            }
-            Err(explain(Doing::Wait, about(&state), &error).into())
-        }
     }
 }
 

@@ -1,0 +1,125 @@
+//! How a backup of the resource comes to be: its name, its beginning, its end.
+
+use jiff::Timestamp;
+
+use super::messages::interrupted;
+use super::model::{ManualBackup, about, filled};
+use super::{certainty, memory, rotation};
+use crate::backup::{self, Backup, BackupRef, Backups, Certainty, NameOrigin, NewBackup, Service, Started, naming};
+use crate::plugin::{Attr, Diagnostics, Life};
+use crate::provider::client::context;
+use crate::provider::explain::{Doing, explain};
+
+/// Where its name comes from. One that only a prefix tells is chosen now.
+pub(super) fn named(planned: &mut ManualBackup) -> NameOrigin {
+    match (&planned.name, planned.name_prefix.is_set()) {
+        (Attr::Known(_), true) => NameOrigin::Planned,
+        (Attr::Known(_), false) => NameOrigin::Fixed,
+        _ => {
+            let prefix = planned.name_prefix.text();
+            planned.name = Attr::Known(naming::unique_name(prefix, Timestamp::now()));
+            NameOrigin::Random
+        }
+    }
+}
+
+/// Has it begun, or finds that it was.
+pub(super) async fn begun(
+    client: &Backups,
+    service: &'static dyn Service,
+    (planned, want): (&ManualBackup, &NewBackup),
+    life: &mut Life<ManualBackup>,
+) -> Result<Started, Diagnostics> {
+    let others = certainty::Namesakes::of(planned);
+    let started = client.of(&context(life), service).begin_telling(want, &others).await;
+    life.warn(others.seen().map(|running| certainty::ran_already(planned, &running)));
+    if let Err(backup::Error::OtherAnswer { answer }) = &started {
+        certainty::unanswered(client, service, want, (answer, false), life).await;
+    }
+    started.map_err(|error| {
+        let said = match &error {
+            backup::Error::NameTaken { existing, .. } if want.name_origin == NameOrigin::Planned => {
+                certainty::applied_before(planned, existing.as_deref())
+            }
+            backup::Error::NameTaken { existing: Some(holder), .. } if client.claims().is_managed(&holder.id) => {
+                certainty::held_by_this_run(planned, holder)
+            }
+            _ => explain(Doing::Create, about(planned), &error),
+        };
+        said.into()
+    })
+}
+
+/// Waits until it is complete, and tells what else was found.
+pub(super) async fn completed(
+    client: &Backups,
+    service: &'static dyn Service,
+    (planned, want): (ManualBackup, &NewBackup),
+    started: &Started,
+    life: &mut Life<ManualBackup>,
+) -> Result<ManualBackup, Diagnostics> {
+    let awaited = client.of(&context(life), service).completed_by_name((started, want.name_origin), &()).await;
+    if let Some(backup) = awaited.as_ref().ok().filter(|backup| backup.id != started.backup_id) {
+        let project_id = client.project_id(&context(life)).await.unwrap_or_default();
+        memory::begun(&mut life.private, &backup.id, &project_id);
+    }
+    if let Err(backup::Error::Foreign { found, .. }) = &awaited {
+        // The answer told nothing but the id of somebody else's backup: that one is none of ours.
+        life.retract();
+        certainty::unanswered(client, service, want, (started, false), life).await;
+        let answer = Box::new(Started::from(BackupRef::from(&**found)));
+        return Err(explain(Doing::Create, about(&planned), &backup::Error::OtherAnswer { answer }).into());
+    }
+    let is_unseen = matches!(&awaited, Err(backup::Error::StillRunning { last: None, .. }));
+    // Where looks fail, another one tells nothing.
+    let is_out_of_sight = matches!(&awaited, Err(backup::Error::OutOfSight { .. }));
+    let completed = kept(client, planned, awaited, life).await;
+    if completed.is_ok() {
+        memory::finished(&mut life.private);
+    } else if is_unseen && started.certainty == Certainty::Answered {
+        certainty::unanswered(client, service, want, (started, true), life).await;
+    }
+    if !is_out_of_sight {
+        certainty::twins(client, service, want, started, life).await;
+    }
+    completed
+}
+
+/// What is kept of a backup after the wait for it. That the host asks to stop is no failure: the object is saved as it is, and
+/// the next apply goes on.
+pub(super) async fn kept(
+    client: &Backups,
+    state: ManualBackup,
+    awaited: Result<Backup, backup::Error>,
+    life: &mut Life<ManualBackup>,
+) -> Result<ManualBackup, Diagnostics> {
+    match awaited {
+        Ok(backup) => {
+            memory::listed(&mut life.private);
+            life.warn(certainty::rewritten(&state, &backup));
+            let state = filled(state, &backup);
+            life.checkpoint(state.clone());
+            rotation::rotated(client, &state, life).await;
+            Ok(state)
+        }
+        // Whatever depends on it goes on after this: that is the host's to say, and nobody else's.
+        Err(backup::Error::Stopped { last, .. }) if life.is_stopped_by_host() => {
+            let state = match last {
+                Some(backup) => {
+                    memory::listed(&mut life.private);
+                    filled(state, &backup)
+                }
+                None => state,
+            };
+            life.warn(interrupted(&state));
+            Ok(state)
+        }
+        Err(error) => {
+            if let Some(backup) = error.last() {
+                memory::listed(&mut life.private);
+                life.checkpoint(filled(state.clone(), backup));
+            }
+            Err(explain(Doing::Wait, about(&state), &error).into())
+        }
+    }
+}
