@@ -303,6 +303,11 @@ impl BackupRef {
         BackupRef { id: id.into(), instance_id, ..BackupRef::default() }
     }
 
+    /// Whether only the answer to its create says that the id is the one of what was asked for: no list has shown it since.
+    pub fn is_unproven(&self) -> bool {
+        self.begun.as_ref().is_some_and(|begun| begun.at.is_some() && !begun.listed)
+    }
+
     /// The same where nothing tells how long ago it was begun: if it runs, it may have been just now.
     #[must_use]
     pub fn begun_lately(mut self) -> Self {

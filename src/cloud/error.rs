@@ -202,6 +202,16 @@ impl Error {
         }
     }
 
+    /// Whether something on the way to a product refused: that proves nothing of what was asked. Whom IAM refuses has not asked yet.
+    pub fn is_refused_on_the_way(&self) -> bool {
+        match self {
+            Error::Refused { product, refusal, .. } => {
+                *product != super::IAM.key && !refusal.is_by_the_cloud() && !refusal.stopped_at_gateway()
+            }
+            _ => false,
+        }
+    }
+
     /// Why there was no connection, if there was none.
     pub fn obstacle(&self) -> Option<&Obstacle> {
         match self {

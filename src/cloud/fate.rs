@@ -46,7 +46,7 @@ impl Fate {
     /// It came to nothing, or its answer was lost.
     pub fn failed(&self, error: &Error) {
         let mut known = self.known();
-        if !error.may_be_applied() {
+        if !error.may_be_applied() && !error.is_refused_on_the_way() {
             known.open = known.open.saturating_sub(1);
         }
         known.trouble = Some(error.clone());

@@ -68,6 +68,9 @@ impl ListResource<Backups> for ManualBackupList {
             );
             return Diagnostic::error("Instance takes no manual backups", detail).at("instance_id").into();
         }
+        if let Some(refusal) = service.and_then(services::without_manual_backups) {
+            return refusal.into();
+        }
         service.and_then(|service| services::foreign_suffix(service, "instance_id", &config.instance_id)).into()
     }
 

@@ -24,6 +24,7 @@ mod runs;
 mod services;
 mod settings;
 mod times;
+mod unanswered;
 mod words;
 
 use std::time::Duration;

@@ -215,7 +215,11 @@ async fn hosts_that_crash_on_a_late_line_get_nothing_but_the_end() {
             assert_eq!(said, [], "{version}");
             progress
         } else {
-            assert_eq!((progress, summaries(&said)), (Vec::new(), vec!["What the action did".to_owned()]), "{version}");
+            assert_eq!(
+                (progress, summaries(&said)),
+                (Vec::new(), vec!["Progress of the action".to_owned()]),
+                "{version}"
+            );
             assert_eq!(said[0].severity, 2, "no error");
             said[0].detail.lines().map(str::to_owned).collect()
         };

@@ -62,11 +62,17 @@ impl Operation<'_> {
         let deadline = self.context.deadline.max(Instant::now() + pace::UNANSWERED);
         let context = Context { deadline, stop: CancellationToken::new() };
         let client = Client { context: &context, ..self.client };
-        tokio::select! {
+        let mut found = tokio::select! {
             biased;
-            found = Operation { client, ..self }.list(&filter) => found,
-            () = long_stopped(&self.context.stop) => Err(cloud::Error::Stopped { call: "the list".to_owned() }.into()),
+            found = Operation { client, ..self }.list(&filter) => found?,
+            () = long_stopped(&self.context.stop) => {
+                return Err(cloud::Error::Stopped { call: "the list".to_owned() }.into());
+            }
+        };
+        for backup in found.iter_mut().filter(|backup| backup.instance_id.is_empty()) {
+            backup.instance_id.clone_from(&want.instance_id);
         }
+        Ok(found)
     }
 }
 

@@ -145,7 +145,7 @@ impl Client<'_> {
 
     /// Whether something else than the service refused a request to it: whether it was carried out, that does not tell.
     pub(super) fn is_refused_on_the_way(&self, error: &cloud::Error) -> bool {
-        self.is_the_services(error) && error.refusal().is_some_and(|refusal| !refusal.is_by_the_cloud())
+        self.is_the_services(error) && error.is_refused_on_the_way()
     }
 
     fn is_the_services(&self, error: &cloud::Error) -> bool {

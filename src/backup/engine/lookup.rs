@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::client::Client;
 use super::next::{Cursor, Scope, Sweep};
 use super::pages::{self, Promise};
+use super::proof;
 use crate::backup::{Backup, BackupRef, Error, Filter, Instance, Page, Verdict};
 use crate::cloud;
 
@@ -197,14 +198,15 @@ pub(super) fn scope(client: Client<'_>, backup: &BackupRef) -> Scope {
     backup.instance_id.clone().filter(|_| client.service.facts().needs_instance)
 }
 
-/// Some lists leave out what everybody knows. A record of another instance is not the backup that is meant.
+/// Some lists leave out what everybody knows. A record of another instance is not the backup that is meant; nor is one of another
+/// name, as long as only an answer gave its id.
 pub(super) fn completed(mut found: Backup, backup: &BackupRef) -> Result<Backup, Error> {
-    match &backup.instance_id {
-        Some(instance_id) if found.instance_id.is_empty() => found.instance_id.clone_from(instance_id),
-        Some(instance_id) if found.instance_id != *instance_id => {
-            return Err(Error::Foreign { meant: Box::new(backup.clone()), found: Box::new(found) });
-        }
-        _ => {}
+    let of = |name| BackupRef { name, ..backup.clone() };
+    if !proof::is_itself(&found, &of(backup.name.clone().filter(|_| backup.is_unproven()))) {
+        return Err(Error::Foreign { meant: Box::new(backup.clone()), found: Box::new(found) });
+    }
+    if let Some(instance_id) = backup.instance_id.as_ref().filter(|_| found.instance_id.is_empty()) {
+        found.instance_id.clone_from(instance_id);
     }
     Ok(found)
 }

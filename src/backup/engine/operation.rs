@@ -164,7 +164,7 @@ impl Operation<'_> {
     }
 
     /// The backup, as it was when the question came or within the same walk; `None` is no proof. Without details.
-    async fn read_shared(&self, backup: &BackupRef) -> Result<Option<Backup>, Error> {
+    pub(super) async fn read_shared(&self, backup: &BackupRef) -> Result<Option<Backup>, Error> {
         let (scope, id) = (scope(self.client, backup), backup.id.clone());
         let kinds = kinds(self.client, &filter(&scope));
         if self.service.find(backup)?.is_empty() || kinds == 0 {

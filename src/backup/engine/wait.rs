@@ -3,8 +3,8 @@
 use tokio::time::Instant;
 
 use super::operation::Operation;
+use super::pace;
 use super::watch::{Look, Watch};
-use super::{pace, proof};
 use crate::backup::{
     Backup, BackupRef, BegunBackup, Certainty, Error, NameOrigin, NewBackup, Progress, Started, Status,
 };
@@ -25,16 +25,49 @@ impl Operation<'_> {
         (started, name_origin): (&Started, NameOrigin),
         progress: &dyn Progress,
     ) -> Result<Backup, Error> {
-        let is_its_own = match name_origin {
-            NameOrigin::Random => true,
-            NameOrigin::Planned if started.named_before.as_ref().is_some_and(Vec::is_empty) => true,
-            NameOrigin::Planned | NameOrigin::Kept => self.service.facts().names_are_unique,
-            NameOrigin::Fixed => false,
-        };
-        let whose = if is_its_own { Name::ItsOwn } else { Name::Anyones };
+        let whose = if self.is_known_by_name(started, name_origin) { Name::ItsOwn } else { Name::Anyones };
         let completed = completed(self, started, whose, progress).await?;
         self.claims.manage(&completed.id);
         Ok(completed)
+    }
+
+    /// Whether what has the name on the instance is the backup that was begun, whatever id the answer gave: no other can have it,
+    /// and there was only one request.
+    pub fn is_known_by_name(self, started: &Started, name_origin: NameOrigin) -> bool {
+        // After two requests the other one's backup may have the name.
+        started.certainty == Certainty::Answered
+            && match name_origin {
+                NameOrigin::Random => true,
+                NameOrigin::Planned if started.named_before.as_ref().is_some_and(Vec::is_empty) => true,
+                NameOrigin::Planned | NameOrigin::Kept => self.service.facts().names_are_unique,
+                NameOrigin::Fixed => false,
+            }
+    }
+
+    /// The backup of that name on the instance, if the cloud shows none of that id there, but one of another.
+    pub async fn under_another_id(self, backup: &BackupRef) -> Result<Option<Backup>, Error> {
+        let (Some(instance_id), Some(name)) = (backup.instance_id.clone(), backup.name.clone()) else {
+            return Ok(None);
+        };
+        let named = self.named(&NewBackup { instance_id, name, ..NewBackup::default() }).await?;
+        if named.iter().any(|shown| shown.id == backup.id) {
+            return Ok(None);
+        }
+        Ok(named.into_iter().next().inspect(|shown| {
+            tracing::warn!(
+                backup_id = backup.id,
+                "the backup of that name has another id than the answer gave: {}",
+                shown.id
+            );
+        }))
+    }
+
+    /// One look at what was begun. An error only where the id of its answer is another backup's.
+    pub async fn glance(self, started: &Started) -> Result<(), Error> {
+        match self.read_shared(&started.backup()).await {
+            Err(error @ Error::Foreign { .. }) => Err(error),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -94,9 +127,6 @@ async fn completed_by_id(
             None => watch.look().await?,
         };
         match look {
-            Look::Seen(seen) if !proof::is_itself(&seen, &backup) => {
-                return Err(Error::Foreign { meant: Box::new(backup), found: seen });
-            }
             Look::Seen(seen) => match seen.status {
                 Status::Completed => return Ok(Awaited::Completed(seen)),
                 Status::Failed => return Err(failed(&watch, job_id).await),
@@ -109,12 +139,11 @@ async fn completed_by_id(
             Look::Unsure => {}
         }
         let unseen = absent > 0 && watch.last.is_none();
-        // After two requests the other one's backup may have the name.
-        let is_named = whose == Name::ItsOwn && started.certainty == Certainty::Answered;
-        if is_named
+        // What cannot be told is asked again.
+        if whose == Name::ItsOwn
             && unseen
             && absent.is_multiple_of(pace::JOB_EVERY)
-            && let Some(shown) = under_another_id(operation, &backup).await
+            && let Ok(Some(shown)) = operation.under_another_id(&backup).await
         {
             return Ok(Awaited::Shown(Box::new(shown)));
         }
@@ -135,19 +164,6 @@ async fn completed_by_id(
         watch.tell(progress);
         watch.rest().await?;
     }
-}
-
-/// The backup of that name, under another id than the answer to its create gave. What cannot be told is asked again.
-async fn under_another_id(operation: Operation<'_>, backup: &BackupRef) -> Option<Backup> {
-    let want =
-        NewBackup { instance_id: backup.instance_id.clone()?, name: backup.name.clone()?, ..NewBackup::default() };
-    let named = operation.named(&want).await.ok()?;
-    if named.iter().any(|shown| shown.id == backup.id) {
-        return None;
-    }
-    let shown = named.into_iter().next()?;
-    tracing::warn!(backup_id = backup.id, "the backup of that name has another id than the answer gave: {}", shown.id);
-    Some(shown)
 }
 
 /// Whether a backup is gone that lists have lacked for longer than they lag.

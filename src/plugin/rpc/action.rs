@@ -40,7 +40,7 @@ pub(super) fn hears_progress_at_once(terraform_version: &str) -> bool {
 
 /// The lines of an action, for a host that can bear nothing but its end.
 pub(in crate::plugin) fn done(lines: &[String]) -> Diagnostic {
-    Diagnostic::warning("What the action did", lines.join("\n"))
+    Diagnostic::warning("Progress of the action", lines.join("\n"))
 }
 
 /// Does it, in a task of its own: an action that has begun comes to its end, whoever listens.

@@ -5,9 +5,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::super::explain::{About, Doing, explain};
+use super::super::unanswered::{other_answer, unanswered};
 use super::super::{checks, client, fields, services};
 use super::{Told, context, region_attribute, timeout_attribute};
-use crate::backup::{self, Backups, NameOrigin, NewBackup, naming};
+use crate::backup::{self, Backups, Certainty, NameOrigin, NewBackup, Service, Started, naming};
+use crate::cloud::Context;
 use crate::plugin::{Action, Attr, Attribute, Diagnostics, Run, Schema, model};
 
 model! {
@@ -87,17 +89,54 @@ impl Action<Backups> for CreateBackup {
         let key = service.facts().key();
         let about = About { service: key, id: None, name: Some(&want.name), region: client.region() };
         let told = Told::about(service.facts().title, &want, run);
-        let started = client.of(&context, service).begin_telling(&want, &told).await;
-        let started = started.map_err(|error| explain(Doing::Take, about, &error))?;
+        let operation = client.of(&context, service);
+        let started = match operation.begin_telling(&want, &told).await {
+            Ok(started) => started,
+            Err(error) => {
+                if let backup::Error::OtherAnswer { answer } = &error {
+                    tell_unanswered(&client, service, &context, &want, answer, run).await;
+                }
+                return Err(explain(Doing::Take, about, &error).into());
+            }
+        };
         let id = &started.backup_id;
         run.tell(format!("The backup {:?} has begun: {id}", want.name));
-        if config.wait_for_completion == Attr::Known(false) {
-            return Ok(());
+        let awaited = if config.wait_for_completion == Attr::Known(false) {
+            operation.glance(&started).await.map(|()| None)
+        } else {
+            operation.completed_by_name((&started, name_origin), &told).await.map(Some)
+        };
+        let error = match awaited {
+            Ok(None) => return Ok(()),
+            Ok(Some(backup)) => {
+                run.tell(format!("The backup {:?} ({}) is {}", want.name, backup.id, backup.status));
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        let is_unseen = matches!(&error, backup::Error::StillRunning { last: None, .. });
+        let is_anothers = matches!(&error, backup::Error::Foreign { .. });
+        if is_anothers || is_unseen && started.certainty == Certainty::Answered {
+            tell_unanswered(&client, service, &context, &want, &started, run).await;
         }
-        let about = About { service: key, id: Some(id), name: Some(&want.name), region: client.region() };
-        let backup = client.of(&context, service).completed_by_name((&started, name_origin), &told).await;
-        let backup = backup.map_err(|error| explain(Doing::Follow, about, &error))?;
-        run.tell(format!("The backup {:?} ({}) is {}", want.name, backup.id, backup.status));
-        Ok(())
+        let about = About { id: Some(id), ..about };
+        Err(match &error {
+            backup::Error::Foreign { found, .. } => explain(Doing::Take, about, &other_answer(found)),
+            error => explain(Doing::Follow, about, error),
+        }
+        .into())
+    }
+}
+
+async fn tell_unanswered(
+    client: &Backups,
+    service: &'static dyn Service,
+    context: &Context,
+    want: &NewBackup,
+    answered: &Started,
+    run: &mut Run,
+) {
+    for warning in unanswered(client, service, context, want, (answered, false)).await {
+        run.warn(warning);
     }
 }

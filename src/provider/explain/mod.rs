@@ -98,10 +98,15 @@ pub(super) fn what_happened_while(doing: Doing, error: &backup::Error) -> String
                 (false, Some(_)) => "before anything was done to it",
                 (false, None) => "before anything was sent",
             };
-            format!("The timeout expired {far}{}", met(cause.as_deref()))
+            format!("{} {far}{}", expired(cause.as_deref()), met(cause.as_deref()))
         }
         end => what_happened(end),
     }
+}
+
+/// That there is no more time. After trouble, the next attempt may only have come too late.
+fn expired(cause: Option<&cloud::Error>) -> &'static str {
+    cause.map_or("The timeout expired", |_| "The timeout left no time for another attempt")
 }
 
 /// What the last call met, if it was trouble.
@@ -173,10 +178,10 @@ pub(super) fn what_happened(error: &backup::Error) -> String {
             format!("The backup {id} was begun, and the cloud does not list it, or not any more")
         }
         backup::Error::StillRunning { last: Some(backup), cause, .. } => {
-            format!("The timeout expired while the status was {}{}", backup.status, met(cause.as_deref()))
+            format!("{} while the status was {}{}", expired(cause.as_deref()), backup.status, met(cause.as_deref()))
         }
         backup::Error::StillRunning { last: None, cause, .. } => {
-            format!("The timeout expired before the cloud had listed the backup{}", met(cause.as_deref()))
+            format!("{} before the cloud had listed the backup{}", expired(cause.as_deref()), met(cause.as_deref()))
         }
         // A word that nobody knows may be why it took so long.
         backup::Error::Stopped { last: Some(backup), .. } if matches!(backup.status, Status::Other(_)) => {
@@ -246,6 +251,9 @@ fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String 
         (Doing::Wait, _) => format!("The backup {id} exists in the cloud and stays in the state."),
         (Doing::Read, _) => "The state keeps what was known before.".to_owned(),
         (Doing::Import, _) => "Nothing was imported.".to_owned(),
+        (Doing::Delete, backup::Error::StillRunning { last: None, .. } | backup::Error::Stopped { last: None, .. }) => {
+            format!("The backup {id} was not seen in this run, and nothing was done to it; it stays in the state.")
+        }
         (Doing::Delete, _) => {
             format!("The backup {id} still exists in the cloud, as far as is known; it stays in the state.")
         }

@@ -195,7 +195,7 @@ fn next_of_create(doing: Doing, about: About<'_>, error: &backup::Error) -> Opti
         }
         backup::Error::Busy { running: Some(backup), is_this_runs: false, .. } => format!(
             "{again} when it has ended, raise `{limit}`, or, if the running backup is the one you want, bring it under \
-             management:\n\n{}",
+             management, with its resource's address as `to`:\n\n{}",
             import_block(about.service, about.region, backup)
         ),
         // Nobody is told to take over what another part of the run takes.
@@ -205,10 +205,12 @@ fn next_of_create(doing: Doing, about: About<'_>, error: &backup::Error) -> Opti
         backup::Error::Unclear { candidates, .. } => match candidates.first() {
             Some(backup) => format!(
                 "Look at the backups in the console, and leave alone what another state has. If one is what was asked for, bring it under \
-                 management:\n\n{}",
+                 management, with its resource's address as `to`:\n\n{}",
                 import_block(about.service, about.region, backup)
             ),
-            None => "Look for it in the console before another one is taken.".to_owned(),
+            None => "Look for it before another one is taken, with the data source `huaweidb_backups` and this `name`, or in the \
+                     console."
+                .to_owned(),
         },
         backup::Error::OtherAnswer { .. } => OTHER_ANSWER.to_owned(),
         backup::Error::Cloud(cloud::Error::Stopped { .. }) => format!("{again} to take the backup."),
@@ -226,8 +228,8 @@ pub(super) fn how_to_keep(doing: Doing, error: &backup::Error) -> &'static str {
      `terraform untaint` with the resource's address and apply again; `timeouts.create` may need more time."
 }
 
-const OTHER_ANSWER: &str =
-    "Look at the backups of the instance in the console, and tell the cloud's support, before another one is taken.";
+const OTHER_ANSWER: &str = "Look at the backups of the instance with the data source `huaweidb_backups`, and tell the cloud's support, before another one \
+     is taken.";
 
 /// What to do where the cloud has another backup.
 fn next_to(about: About<'_>, found: &Backup) -> String {
@@ -311,6 +313,11 @@ pub(super) fn advice(error: &cloud::Error) -> Option<String> {
         403 if call.ends_with("/securitytokens") || call.ends_with("/agencies/assume") => Some(
             "The agency could not be taken on. Check `agency_name` and the account in `assume_role`, whether the agency is for \
              the account that signs in, and whether its user may act for agencies (Agent Operator)."
+                .to_owned(),
+        ),
+        403 if error.is_refused_on_the_way() => Some(
+            "The refusal has no code of the cloud: something on the way, such as a proxy, may have refused it. Check what stands \
+             between, such as `HTTPS_PROXY`; if it was the cloud, check the IAM permissions of the user or agency."
                 .to_owned(),
         ),
         403 => Some(

@@ -3,12 +3,17 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use super::memory;
 use super::messages::label;
 use super::model::ManualBackup;
-use crate::backup::{Backup, Backups, Certainty, NewBackup, Progress, Service, Started, Status, naming};
-use crate::plugin::{Diagnostic, Life};
+use crate::backup::{
+    self, Backup, BackupRef, Backups, BegunBackup, Certainty, NewBackup, Progress, Service, Started, Status, naming,
+};
+use crate::plugin::{Diagnostic, Diagnostics, Life, Severity};
 use crate::provider::client::context;
+use crate::provider::explain::{About, Doing, explain};
 use crate::provider::services::importable;
+use crate::provider::unanswered::{has_name, named};
 
 /// Notes a backup that keeps the instance busy, has a name of this very prefix, or this very name, and is none of this run's:
 /// most likely it is of an earlier run whose state was lost.
@@ -56,7 +61,7 @@ pub(super) async fn twins(
         return;
     }
     let id = &*started.backup_id;
-    let found = named(client, service, want, life).await;
+    let found = named(client, service, &context(life), want).await;
     let is_new = |twin: &Backup| started.named_before.as_ref().is_some_and(|before| !before.contains(&twin.id));
     let is_ours = |twin: &&Backup| twin.id != id && (want.name_origin.is_random() || is_new(twin));
     // What was written for both of them may have been changed: so one record is compared with the other.
@@ -68,55 +73,74 @@ pub(super) async fn twins(
     }
 }
 
-/// Says so if a backup has the name that was asked for, and the answer to the create named one that is not to be seen, or another
-/// one's.
-pub(super) async fn unanswered(
+/// The backup that has the name of one that was begun and that the id of its answer does not show, as far as the name makes it that
+/// one. Where it does not, that is told; and what then seems to be gone is not believed to be.
+pub(super) async fn strayed(
     client: &Backups,
     service: &'static dyn Service,
-    want: &NewBackup,
-    (answered, is_in_state): (&Started, bool),
+    begun: &BackupRef,
+    unseen: Option<&backup::Error>,
     life: &mut Life<ManualBackup>,
-) {
-    let before = answered.named_before.as_deref().unwrap_or_default();
-    let found = named(client, service, want, life).await;
-    for found in found.iter().filter(|found| found.id != answered.backup_id && !before.contains(&found.id)) {
-        let in_state = is_in_state.then_some(&*answered.backup_id);
-        life.warn(has_name(service.facts().key(), client.region(), want, found, in_state));
+) -> Result<Option<Backup>, Diagnostics> {
+    let is_foreign = match unseen {
+        None => false,
+        Some(backup::Error::Foreign { .. }) => true,
+        Some(backup::Error::Doubtful { doubt, .. }) if doubt.passes() => false,
+        Some(_) => return Ok(None),
+    };
+    let shown = match client.of(&context(life), service).under_another_id(begun).await {
+        Ok(Some(shown)) => shown,
+        Err(error) if unseen.is_none() => {
+            let (id, name) = (Some(&*begun.id), begun.name.as_deref());
+            let about = About { service: service.facts().key(), id, name, region: client.region() };
+            return Err(explain(Doing::Read, about, &error).into());
+        }
+        Ok(None) | Err(_) => return Ok(None),
+    };
+    if memory::is_known_by_name(&life.private) {
+        life.warn(under_another_id(&begun.id, &shown));
+        return Ok(Some(shown));
+    }
+    let told = has_name((service.facts().key(), client.region()), (&shown, false), Some(&begun.id));
+    match unseen {
+        None => return Err(Diagnostic { severity: Severity::Error, ..told }.into()),
+        Some(_) if is_foreign => life.warn(told),
+        // Lists may only be behind.
+        Some(_) => {}
+    }
+    Ok(None)
+}
+
+/// Which backup is to be deleted of one that was begun and that no list has shown: where another id has its name, that one if the
+/// name makes it the one. If it does not, nothing is deleted.
+pub(super) async fn shown_under_its_name(
+    client: &Backups,
+    service: &'static dyn Service,
+    begun: BackupRef,
+    life: &Life<ManualBackup>,
+) -> Result<BackupRef, Diagnostics> {
+    match client.of(&context(life), service).under_another_id(&begun).await {
+        Ok(Some(shown)) if memory::is_known_by_name(&life.private) => {
+            let listed = begun.begun.map(|begun| BegunBackup { listed: true, ..begun });
+            Ok(BackupRef { id: shown.id, begun: listed, ..begun })
+        }
+        Ok(Some(shown)) => {
+            let told = has_name((service.facts().key(), client.region()), (&shown, false), Some(&begun.id));
+            Err(Diagnostic { severity: Severity::Error, ..told }.into())
+        }
+        // What cannot be told is no hindrance: the absence of the backup needs more than that.
+        Ok(None) | Err(_) => Ok(begun),
     }
 }
 
-/// What has the name on the instance; nothing, where that cannot be told.
-async fn named(
-    client: &Backups,
-    service: &'static dyn Service,
-    want: &NewBackup,
-    life: &Life<ManualBackup>,
-) -> Vec<Backup> {
-    let found = client.of(&context(life), service).named(want).await;
-    found.unwrap_or_else(|error| {
-        tracing::warn!("what has the name of the backup cannot be told: {error}");
-        Vec::new()
-    })
-}
-
-fn has_name(service: &str, region: &str, want: &NewBackup, found: &Backup, in_state: Option<&str>) -> Diagnostic {
-    let import = importable(service, region, &want.instance_id, &found.id);
-    let whose = if want.name_origin.is_random() {
-        "The name is of this create alone: it is the backup that was asked for"
-    } else {
-        "If no state has it, it may be the one that was asked for"
-    };
-    let next = match in_state {
-        Some(id) => format!(
-            "The state has {id} in its place: run `terraform state rm` with the resource's address, then import this one as {import}."
-        ),
-        None => format!("Import it as {import}, or delete it, before another one is taken."),
-    };
+/// That it is there, but not under the id that the answer to its create gave.
+fn under_another_id(id: &str, shown: &Backup) -> Diagnostic {
     let detail = format!(
-        "The backup {} ({}) has the name {:?} on the instance. {whose}. {next}",
-        found.id, found.status, want.name
+        "The answer to the create gave the id {id}, under which the cloud does not show the backup. The backup {} ({}) has its name \
+         {:?}, which no other backup has: it is taken for the one that was begun.",
+        shown.id, shown.status, shown.name
     );
-    Diagnostic::warning("A backup has the name that was asked for", detail)
+    Diagnostic::warning("Backup was found under another id", detail)
 }
 
 /// What has a name of our own is our own. A name that anybody can give says less, and another description speaks against it.
@@ -259,8 +283,9 @@ mod tests {
             ran_already(&planned, &record),
             ran_already(&ManualBackup { name_prefix: Attr::Null, ..planned.clone() }, &record),
             rewritten(&planned, &record).expect("the texts differ"),
-            has_name("dds", "eu-de", &want, &record, None),
-            has_name("dds", "eu-de", &of_ones_own, &record, Some("b1br02")),
+            has_name(("dds", "eu-de"), (&record, true), None),
+            has_name(("dds", "eu-de"), (&record, false), Some("b1br02")),
+            under_another_id("b1br02", &record),
             taken_twice("dds", "eu-de", &want, "b1br02", "b2br02", false),
             taken_twice("dds", "eu-de", &of_ones_own, "b1br02", "b2br02", false),
             taken_twice("dds", "eu-de", &of_ones_own, "b1br02", "b2br02", true),

@@ -5,10 +5,11 @@ use jiff::Timestamp;
 use super::messages::interrupted;
 use super::model::{ManualBackup, about, filled};
 use super::{certainty, memory, rotation};
-use crate::backup::{self, Backup, BackupRef, Backups, Certainty, NameOrigin, NewBackup, Service, Started, naming};
+use crate::backup::{self, Backup, Backups, Certainty, NameOrigin, NewBackup, Service, Started, naming};
 use crate::plugin::{Attr, Diagnostics, Life};
 use crate::provider::client::context;
 use crate::provider::explain::{Doing, explain};
+use crate::provider::unanswered::{other_answer, unanswered};
 
 /// Where its name comes from. One that only a prefix tells is chosen now.
 pub(super) fn named(planned: &mut ManualBackup) -> NameOrigin {
@@ -34,7 +35,7 @@ pub(super) async fn begun(
     let started = client.of(&context(life), service).begin_telling(want, &others).await;
     life.warn(others.seen().map(|running| certainty::ran_already(planned, &running)));
     if let Err(backup::Error::OtherAnswer { answer }) = &started {
-        certainty::unanswered(client, service, want, (answer, false), life).await;
+        tell_unanswered(client, service, want, (answer, false), life).await;
     }
     started.map_err(|error| {
         let said = match &error {
@@ -48,6 +49,47 @@ pub(super) async fn begun(
         };
         said.into()
     })
+}
+
+/// Looks once at what has begun and is not awaited: the id of its answer may be another backup's.
+pub(super) async fn looked_at(
+    client: &Backups,
+    service: &'static dyn Service,
+    (planned, want): (&ManualBackup, &NewBackup),
+    started: &Started,
+    life: &mut Life<ManualBackup>,
+) -> Result<(), Diagnostics> {
+    match client.of(&context(life), service).glance(started).await {
+        Err(backup::Error::Foreign { found, .. }) => {
+            Err(anothers(client, service, (planned, want), (started, &found), life).await)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The answer told nothing but the id of somebody else's backup: that one is none of ours.
+async fn anothers(
+    client: &Backups,
+    service: &'static dyn Service,
+    (planned, want): (&ManualBackup, &NewBackup),
+    (started, found): (&Started, &Backup),
+    life: &mut Life<ManualBackup>,
+) -> Diagnostics {
+    life.retract();
+    tell_unanswered(client, service, want, (started, false), life).await;
+    explain(Doing::Create, about(planned), &other_answer(found)).into()
+}
+
+async fn tell_unanswered(
+    client: &Backups,
+    service: &'static dyn Service,
+    want: &NewBackup,
+    answered: (&Started, bool),
+    life: &mut Life<ManualBackup>,
+) {
+    for warning in unanswered(client, service, &context(life), want, answered).await {
+        life.warn(warning);
+    }
 }
 
 /// Waits until it is complete, and tells what else was found.
@@ -64,11 +106,7 @@ pub(super) async fn completed(
         memory::begun(&mut life.private, &backup.id, &project_id);
     }
     if let Err(backup::Error::Foreign { found, .. }) = &awaited {
-        // The answer told nothing but the id of somebody else's backup: that one is none of ours.
-        life.retract();
-        certainty::unanswered(client, service, want, (started, false), life).await;
-        let answer = Box::new(Started::from(BackupRef::from(&**found)));
-        return Err(explain(Doing::Create, about(&planned), &backup::Error::OtherAnswer { answer }).into());
+        return Err(anothers(client, service, (&planned, want), (started, found), life).await);
     }
     let is_unseen = matches!(&awaited, Err(backup::Error::StillRunning { last: None, .. }));
     // Where looks fail, another one tells nothing.
@@ -77,7 +115,7 @@ pub(super) async fn completed(
     if completed.is_ok() {
         memory::finished(&mut life.private);
     } else if is_unseen && started.certainty == Certainty::Answered {
-        certainty::unanswered(client, service, want, (started, true), life).await;
+        tell_unanswered(client, service, want, (started, true), life).await;
     }
     if !is_out_of_sight {
         certainty::twins(client, service, want, started, life).await;

@@ -9,10 +9,21 @@ use crate::plugin::Private;
 const ID: &str = "id";
 const PROJECT: &str = "project";
 const BEGUN: &str = "begun";
+const KNOWN_BY_NAME: &str = "known_by_name";
 const LISTED: &str = "listed";
 const UNFINISHED: &str = "unfinished";
 const TOLD: &str = "told";
 const LEAVING: &str = "leaving";
+
+/// Whether what has its name on the instance is it, whatever id the answer to its create gave.
+pub(super) fn is_known_by_name(private: &Private) -> bool {
+    private.0.contains_key(KNOWN_BY_NAME)
+}
+
+/// What has its name on the instance is it.
+pub(super) fn known_by_name(private: &mut Private) {
+    private.0.insert(KNOWN_BY_NAME.to_owned(), "yes".to_owned());
+}
 
 /// It was begun just now, in that project. A replacement is handed what is known of the old backup, which does not count.
 pub(super) fn begun(private: &mut Private, id: &str, project_id: &str) {
@@ -20,6 +31,7 @@ pub(super) fn begun(private: &mut Private, id: &str, project_id: &str) {
     private.0.remove(LISTED);
     private.0.remove(PROJECT);
     private.0.remove(LEAVING);
+    private.0.remove(KNOWN_BY_NAME);
     private.forget_adoption();
     private.0.remove(TOLD);
     private.0.insert(UNFINISHED.to_owned(), "yes".to_owned());

@@ -113,7 +113,11 @@ impl Resource<Backups> for ManualBackupResource {
         life.checkpoint(planned.clone());
         let project_id = client.project_id(&context(life)).await.unwrap_or_default();
         memory::begun(&mut life.private, &started.backup_id, &project_id);
+        if client.of(&context(life), service).is_known_by_name(&started, name_origin) {
+            memory::known_by_name(&mut life.private);
+        }
         if planned.wait_for_completion == Attr::Known(false) {
+            creation::looked_at(&client, service, (&planned, &want), &started, life).await?;
             memory::finished(&mut life.private);
             certainty::twins(&client, service, &want, &started, life).await;
             return Ok(planned);
@@ -141,6 +145,20 @@ impl Resource<Backups> for ManualBackupResource {
         let found = match leaving_since {
             Some(since) => operation.find_leaving(&reference, since).await,
             None => operation.find(&reference).await.map(|found| (found, false)),
+        };
+        let found = match found {
+            // The id that the answer to its create gave shows nothing of what was sent: its name may.
+            Ok((Some(_), _)) => found,
+            found if reference.is_unproven() && !life.private.is_adopted() => {
+                match certainty::strayed(&client, service, &reference, found.as_ref().err(), life).await? {
+                    Some(shown) => {
+                        state.id = Attr::Known(shown.id.clone());
+                        Ok((Some(shown), false))
+                    }
+                    None => found,
+                }
+            }
+            found => found,
         };
         // No state knows it yet.
         let imports = life.private.is_adopted() && !state.status.is_set();
@@ -246,6 +264,9 @@ impl Resource<Backups> for ManualBackupResource {
             if reference.begun.is_some() {
                 memory::begun(&mut life.private, &reference.id, reference.project_id.as_deref().unwrap_or_default());
             }
+        }
+        if reference.is_unproven() {
+            reference = certainty::shown_under_its_name(&client, service, reference, life).await?;
         }
         let deleted = client.of(&context(life), service).delete(&reference).await;
         deleted.map_err(|error| {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use huaweidb_emulator::{BackupRow, Description, Fault, FaultKind};
+use huaweidb_emulator::{BackupRow, Description, Fault, FaultKind, NewBackups};
 use serde_json::json;
 use tokio::time::sleep;
 
@@ -246,4 +246,80 @@ fn a_random_name_counts_for_more_than_the_id_in_an_answer() {
     // TaurusDB allows equal names: there the one that is seen may be a twin.
     let cases = services().into_iter().filter(|service| *service != "taurusdb");
     side_by_side(cases.map(|one| (format!("wrong id × {one}"), Box::pin(wrong_id(one)) as Case)).collect());
+}
+
+/// What the answer to a create names in place of the backup that was begun.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Named {
+    /// An older backup of the same instance.
+    Older,
+    /// The same, and the first looks do not show it.
+    OlderUnseen,
+    /// Nothing that exists.
+    Nothing,
+}
+
+/// A create that nobody waits for is answered with a wrong id. The one that was begun is found by its name where that is its own, and
+/// told where it is not; the other one is never touched.
+async fn not_awaited(service: &'static str, named: Named, random: bool) -> Result<(), String> {
+    let stage = Stage::new(service, 0.3);
+    let wanted = NewBackups {
+        instance_id: stage.instance_id.clone(),
+        name: Some("colleague-old".to_owned()),
+        ..NewBackups::default()
+    };
+    let older = stage.emulator.add_backups(&wanted).remove(0).id;
+    let answered = if named == Named::Nothing { "deadbeefdeadbeefdeadbeefdeadbeefbr02" } else { &*older };
+    stage.emulator.fault(Fault::replace(&[("id", answered), ("backup_id", answered)]).on(service).operation("create"));
+    if named == Named::OlderUnseen {
+        stage.emulator.hide(&older, 600.0);
+    }
+    let mut arguments = if random { stage.random() } else { stage.fixed() };
+    arguments["wait_for_completion"] = json!(false);
+    let mut held = Held::default();
+    let said = stage.core().await.up(&arguments, &mut held).await;
+    let own = stage.rows().remove(0).id;
+    let import = format!("{own}@eu-de");
+    let tells = |said: &Said| check(said.text().contains(&import), &format!("{own} is not told: {}", said.text()));
+    if named == Named::Older {
+        red(&said)?;
+        tells(&said)?;
+        return check(held.id().is_none(), &format!("the state has {:?}", held.object));
+    }
+    green(&said)?;
+    stage.emulator.clear_faults();
+    stage.emulator.hide(&older, 0.0);
+    until("it is complete", || stage.rows().iter().all(|row| row.status == "COMPLETED")).await?;
+    let said = stage.core().await.up(&arguments, &mut held).await;
+    if random {
+        green(&said)?;
+        check(held.id() == Some(&own), &format!("{own} is not in the state: {}", said.text()))?;
+        let core = stage.core().await;
+        let (settled, said) = core.is_settled(&arguments, &held).await;
+        check(settled, &said.text())?;
+        stage.destroyed(&mut held).await?;
+        check(stage.rows().is_empty(), &format!("left: {:?}", stage.rows()))?;
+    } else {
+        // Its refresh tells of the other one, or its deletion does: before that, its list may only be behind.
+        let said = if said.is_red() { said } else { stage.core().await.down(&mut held).await };
+        red(&said)?;
+        tells(&said)?;
+        check(held.id() == Some(answered), "the state has lost it")?;
+        check(stage.rows().len() == 1, "it was deleted, or taken twice")?;
+    }
+    check(stage.emulator.backup(&older).is_some(), "the older one is gone")
+}
+
+#[test]
+fn an_answer_that_nobody_looks_behind_takes_nothing_over_and_loses_nothing() {
+    let mut cases = Vec::new();
+    for service in services() {
+        for named in [Named::Older, Named::OlderUnseen, Named::Nothing] {
+            for random in [true, false] {
+                let name = format!("not awaited × {service} × {named:?} × random {random}");
+                cases.push((name, Box::pin(not_awaited(service, named, random)) as Case));
+            }
+        }
+    }
+    side_by_side(cases);
 }

@@ -593,7 +593,7 @@ async fn no_later_refusal_takes_back_what_was_sent() {
         Say::No(403, "DBS.280063"),
         Say::No(404, "APIGW.0101"),
         Say::No(429, "APIGW.0308"),
-        Say::No(400, ""),
+        Say::No(400, "DBS.280110"),
         Say::Unreachable,
         Say::IamNo(403, ""),
     ] {
@@ -601,7 +601,10 @@ async fn no_later_refusal_takes_back_what_was_sent() {
         for look in [b1_is("COMPLETED"), b1_is("DELETING"), empty(), Say::No(503, "")] {
             // In the middle of what follows each refusal, and when the time is over.
             for end in [5500, 6500, 8000, 20_000] {
-                for (first, sent) in [(Say::Lost, true), (Say::No(504, ""), true), (Say::Unreachable, false)] {
+                // What something on the way refuses may have been carried out.
+                for (first, sent) in
+                    [(Say::Lost, true), (Say::No(504, ""), true), (Say::No(403, ""), true), (Say::Unreachable, false)]
+                {
                     for stops in [true, false] {
                         // What is not to be seen once the second was sent is not proven to be gone either.
                         let (hides, look) =
@@ -636,8 +639,11 @@ async fn no_later_refusal_takes_back_what_was_sent() {
 /// The same of a stop.
 #[tokio::test(start_paused = true)]
 async fn no_later_refusal_takes_back_a_stop() {
-    for refusal in [Say::No(403, "DBS.280063"), Say::No(404, "APIGW.0101"), Say::No(400, ""), Say::Unreachable] {
-        for (first, sent) in [(Say::Lost, true), (Say::Unreachable, false)] {
+    for refusal in
+        [Say::No(403, "DBS.280063"), Say::No(404, "APIGW.0101"), Say::No(400, "DBS.280110"), Say::Unreachable]
+    {
+        // What something on the way refuses may have been carried out.
+        for (first, sent) in [(Say::Lost, true), (Say::No(403, ""), true), (Say::Unreachable, false)] {
             let script = Script::new().says(BY_ID, [b1_is("BUILDING")]).says(PUT, [first.clone(), refusal.clone()]);
             let told = stop(&script, "dds", &within(seconds(60))).await.unwrap_err();
             assert_eq!(told.was_sent(), sent, "{first:?}, then {refusal:?}: {told:?}");
