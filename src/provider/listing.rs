@@ -45,8 +45,9 @@ impl ListResource<Backups> for ManualBackupList {
              deleted as completed until it is gone: the import of such a one fails. A search that is interrupted (Ctrl-C) or \
              fails ends with an error, and Terraform then shows and generates nothing of what it had found.")
             .attribute(Attribute::string("service").one_of(services::keys()).describe(format!(
-                "Database service to ask. {} Default: all that take manual backups; one that does not answer is a warning.",
-                services::allowed()
+                "Database service to ask. {}{} Default: all that take manual backups; one that does not answer is a warning.",
+                services::allowed(),
+                services::query_only()
             )))
             .attribute(Attribute::string("instance_id").check(fields::check_id).describe("Only backups of this instance. Default: of all."))
             .attribute(Attribute::string("name_prefix").check(checks::check_sought).describe("Only backups whose name begins so. Default: any."))

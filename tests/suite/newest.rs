@@ -478,6 +478,58 @@ async fn a_pruning_shares_calls() {
     assert!(calls < 40, "{calls} calls");
 }
 
+/// What something on the way refuses, with no code of the cloud, may have been carried out.
+#[tokio::test]
+async fn a_refusal_that_is_not_the_clouds_proves_nothing_of_a_stop_or_a_deletion() {
+    for applied in [true, false] {
+        let run = Run::start(60.0).await;
+        run.backups(3, "old-");
+        let refusal = |operation: &str| {
+            let page = Fault { status: Some(403), ..Fault::new(FaultKind::Html) }.on("dds").operation(operation);
+            run.emulator.fault(Fault { apply: Some(applied), ..page });
+        };
+        ["stop", "delete", "batch_delete"].into_iter().for_each(refusal);
+        let create = json!({
+            "service": "dds", "instance_id": run.dds(), "name_prefix": "run-", "wait_for_completion": false,
+        });
+        assert_eq!(run.invoke("huaweidb_create_backup", &create).await.1, [""; 0]);
+        let stop = json!({ "service": "dds", "instance_id": run.dds(), "all_on_instance": true });
+        let prune = json!({
+            "service": "dds", "instance_id": run.dds(), "name_prefix": "old-", "keep_last": 1, "older_than": "0s",
+            "dry_run": false,
+        });
+        for (action, wish) in [("huaweidb_stop_backup", stop), ("huaweidb_prune_backups", prune)] {
+            let (_, said) = run.invoke_and_say(action, &wish).await;
+            let said = said.iter().map(|one| format!("{}\n{}", one.summary, one.detail)).collect::<String>();
+            assert!(said.is_empty() || said.contains("not seen to"), "{applied}: {said}");
+            assert!(applied || !said.is_empty(), "{action} claims what was not done");
+            for untrue in ["credentials are valid", "was refused", "still exist"] {
+                assert!(!said.contains(untrue), "{applied}: {said}");
+            }
+        }
+    }
+}
+
+/// The answer to the create of an action names somebody's older backup: that is told, with what was begun, and nothing is built on it.
+#[tokio::test]
+async fn an_action_takes_no_other_backup_for_its_own() {
+    for waits in [true, false] {
+        let run = Run::start(0.2).await;
+        let older = run.backups(1, "colleague-").remove(0).id;
+        let with = [("id", older.as_str()), ("backup_id", older.as_str())];
+        run.emulator.fault(Fault::replace(&with).on("dds").operation("create"));
+        let create = json!({
+            "service": "dds", "instance_id": run.dds(), "name_prefix": "run-", "wait_for_completion": waits,
+        });
+        let (_, said) = run.invoke_and_say("huaweidb_create_backup", &create).await;
+        let own = run.emulator.backups().into_iter().find(|one| one.name.starts_with("run-")).expect("it was begun").id;
+        let text = said.iter().map(|one| format!("{}\n{}", one.summary, one.detail)).collect::<String>();
+        assert!(text.contains("The create was answered with another backup"), "{text}");
+        assert!(text.contains(&format!("{own}@eu-de")), "{text}");
+        assert!(!text.contains("Nothing was sent") && !text.contains("state rm"), "{text}");
+    }
+}
+
 /// What was to stay goes elsewhere, or fails, after the first look: what is there now is chosen from again.
 #[tokio::test]
 async fn a_pruning_counts_again_before_it_deletes() {
@@ -1086,6 +1138,8 @@ async fn a_list_hands_on_whole_only_what_can_be_managed() {
         ["Instance takes no manual backups"],
         "also where only the list knows it"
     );
+    let refused = run.list(&json!({ "service": "ddm" }), 100, true).await;
+    assert_eq!(summaries(&refused[0].diagnostic), ["This service takes no manual backups"]);
     let shown = run.list(&wish, 100, false).await;
     assert_eq!(shown.len(), 9, "all are there to be seen");
     assert!(shown.iter().all(|event| !event.display_name.contains(char::is_control)), "a terminal is not coloured");
