@@ -500,7 +500,7 @@ async fn a_refusal_that_is_not_the_clouds_proves_nothing_of_a_stop_or_a_deletion
         });
         for (action, wish) in [("huaweidb_stop_backup", stop), ("huaweidb_prune_backups", prune)] {
             let (_, said) = run.invoke_and_say(action, &wish).await;
-            let said = said.iter().map(|one| format!("{}\n{}", one.summary, one.detail)).collect::<String>();
+            let said = said.iter().map(|one| format!("{}\n{}", one.summary, one.detail)).collect::<Vec<_>>().join("\n");
             assert!(said.is_empty() || said.contains("not seen to"), "{applied}: {said}");
             assert!(applied || !said.is_empty(), "{action} claims what was not done");
             for untrue in ["credentials are valid", "was refused", "still exist"] {
@@ -523,7 +523,7 @@ async fn an_action_takes_no_other_backup_for_its_own() {
         });
         let (_, said) = run.invoke_and_say("huaweidb_create_backup", &create).await;
         let own = run.emulator.backups().into_iter().find(|one| one.name.starts_with("run-")).expect("it was begun").id;
-        let text = said.iter().map(|one| format!("{}\n{}", one.summary, one.detail)).collect::<String>();
+        let text = said.iter().map(|one| format!("{}\n{}", one.summary, one.detail)).collect::<Vec<_>>().join("\n");
         assert!(text.contains("The create was answered with another backup"), "{text}");
         assert!(text.contains(&format!("{own}@eu-de")), "{text}");
         assert!(!text.contains("Nothing was sent") && !text.contains("state rm"), "{text}");
