@@ -202,14 +202,9 @@ impl Error {
         }
     }
 
-    /// Whether something on the way to a product refused: that proves nothing of what was asked. Whom IAM refuses has not asked yet.
+    /// Whether something on the way refused: that proves nothing of what was asked.
     pub fn is_refused_on_the_way(&self) -> bool {
-        match self {
-            Error::Refused { product, refusal, .. } => {
-                *product != super::IAM.key && !refusal.is_by_the_cloud() && !refusal.stopped_at_gateway()
-            }
-            _ => false,
-        }
+        self.refusal().is_some_and(|refusal| !refusal.is_by_the_cloud() && !refusal.stopped_at_gateway())
     }
 
     /// Why there was no connection, if there was none.

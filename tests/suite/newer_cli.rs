@@ -89,7 +89,7 @@ fn rotation_keeps_so_many_and_announces_what_goes() {
 
     // What cannot be pruned is a warning; the apply stays green.
     rotating(6);
-    emulator.fault(Fault::status(403).on("dds").method("DELETE").times(20));
+    emulator.fault(Fault::refusal(403, "DBS.280063").on("dds").method("DELETE").times(20));
     let ran = workspace.apply();
     ran.says("Older backup was not deleted");
     assert_eq!(names(&emulator).len(), strangers.len() + 3);

@@ -265,7 +265,7 @@ async fn one_call_stops_all_where_it_stops_the_whole_instance() {
     assert_eq!(stops(&run), 1);
     // What is refused is sent for none of them.
     run.emulator.clear_faults();
-    run.emulator.fault(Fault::status(403).on("gaussdb").operation("stop").times(9));
+    run.emulator.fault(Fault::refusal(403, "DBS.280063").on("gaussdb").operation("stop").times(9));
     let said = error_of(&run, STOP, &wish).await;
     let (_, left) =
         said.detail.split_once("Still running, as far as is known").unwrap_or_else(|| panic!("{}", said.detail));
@@ -296,7 +296,7 @@ async fn what_runs_on_an_instance_is_stopped_side_by_side() {
     for one in [oldest, newest] {
         run.emulator.fault(Fault::undone(JobEnd::Running).on("dds").operation("stop").path(&one.id).times(99));
     }
-    run.emulator.fault(Fault::status(403).on("dds").operation("stop").path(&refused.id).times(99));
+    run.emulator.fault(Fault::refusal(403, "DBS.280063").on("dds").operation("stop").path(&refused.id).times(99));
     let said = error_of(&run, STOP, &wish).await;
     assert_eq!(said.summary, "Backups were not stopped");
     let (stopped, rest) = said.detail.split_once("Asked to stop, and not seen to end:").expect("two were asked");
@@ -341,7 +341,7 @@ async fn a_stop_of_another_instances_backup_is_an_error() {
 async fn what_a_pruning_is_refused_for_is_said_once() {
     let run = Run::start(0.2).await;
     let made = run.backups(4, "old-");
-    run.emulator.fault(Fault::status(403).on("dds").method("DELETE").times(99));
+    run.emulator.fault(Fault::refusal(403, "DBS.280063").on("dds").method("DELETE").times(99));
     let said = error_of(&run, PRUNE, &pruning(&run)).await;
     assert_eq!(said.detail.matches("status 403").count(), 1, "{}", said.detail);
     assert_eq!(made.iter().filter(|one| said.detail.contains(&one.id)).count(), 3, "{}", said.detail);

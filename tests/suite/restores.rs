@@ -275,7 +275,8 @@ async fn an_order_is_sent_once_whatever_becomes_of_its_answer() {
             (Fault::new(FaultKind::Empty), LOST),
             (Fault::new(FaultKind::Html), LOST),
             (Fault::status(503), LOST),
-            (Fault::status(403), "Restore was not begun"),
+            (Fault::status(403), LOST),
+            (Fault::refusal(403, "DBS.280063"), "Restore was not begun"),
             (Fault::refusal(404, "APIGW.0101"), "Restore was not begun"),
         ] {
             let wish = run.drill(service);

@@ -38,7 +38,7 @@ impl Client<'_> {
         let job_id = match named {
             Ok(job_id) => job_id,
             // Sent again, it might overwrite what was written into the target since.
-            Err(cause) if client.is_lost(&cause) => {
+            Err(cause) if client.is_lost(&cause) || client.is_refused_on_the_way(&cause) => {
                 let target = lookup::instance(client, &want.target_instance_id).await.ok().flatten().map(Box::new);
                 return Err(RestoreError::Unclear { cause, target });
             }

@@ -169,7 +169,7 @@ pub(super) fn triggered_by_changes(cli: &Cli) {
     assert_eq!(drill.holds(&emulator), (drill.backup.clone(), "IDLE".to_owned()));
     workspace.nothing_to_do();
     configure("2");
-    emulator.fault(Fault::status(403).on("rds").operation("restore"));
+    emulator.fault(Fault::refusal(403, "DBS.280063").on("rds").operation("restore"));
     workspace.run(&["apply", "-auto-approve"]).failed().says("Restore was not begun");
     let (state, _) = workspace.resource("terraform_data.after").expect("it is in the state");
     assert_eq!(state["input"]["value"], "1");

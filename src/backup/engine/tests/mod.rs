@@ -235,6 +235,8 @@ impl Ask for Script {
                 Say::Late(..) => unreachable!("unwrapped above"),
             };
             call.fates.iter().for_each(|fate| match &told {
+                // Without IAM the call itself is not sent.
+                Err(_) if iam => fate.undone(),
                 Ok(_) => fate.accepted(),
                 Err(error) => fate.failed(error),
             });
