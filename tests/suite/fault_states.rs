@@ -717,7 +717,7 @@ fn the_matrix_of_states() {
         let host = Host::attach(&attached).await;
         let schema = host.provider().get_provider_schema(tf::get_provider_schema::Request {}).await;
         let schema = Arc::new(schema.expect("an answer").into_inner());
-        matrix::run(&cells, 2 * AT_ONCE, Cell::described, |cell| run(cell, Arc::clone(&schema))).await
+        matrix::run(&cells, AT_ONCE, Cell::described, |cell| run(cell, Arc::clone(&schema))).await
     });
     outcome.tell(&format!(
         "fault matrix through the plugin's calls: {} cells ({} operations × {} faults, {} services in turn, once and \

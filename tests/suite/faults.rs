@@ -19,7 +19,7 @@ use crate::support::matrix;
 /// The waits of the cloud floor between two attempts are so much shorter here.
 pub(crate) const HASTE: u32 = 30;
 /// So many cells run side by side: they mostly wait.
-pub(crate) const AT_ONCE: usize = 48;
+pub(crate) const AT_ONCE: usize = 96;
 /// A late answer comes after the time limit.
 const LATE_MS: u64 = 1_600;
 /// A slow body arrives within the limits.

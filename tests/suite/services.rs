@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use huaweidb::backup::{
     ALL, Backup, BackupRef, Backups, Error, Filter, NameOrigin, NewBackup, Service, Started, Status, StopOutcome,
     StopScope, named,
@@ -60,7 +61,7 @@ impl Bench {
             user_agent: "suite".to_owned(),
         };
         let backups = Backups::new(Cloud::new(settings).expect("the settings are complete"));
-        let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
+        let deadline = tokio::time::Instant::now() + Duration::from_mins(10);
         Bench { emulator, backups, context: Context { deadline, stop: CancellationToken::new() } }
     }
 
@@ -106,7 +107,7 @@ fn of_create(kind: FaultKind, service: &'static dyn Service) -> Fault {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backup_lives_the_same_life_in_every_service() {
     let bench = Bench::with_backups_of(0.6).await;
-    for service in creatable() {
+    let lives = creatable().map(async |service| {
         let key = service.facts().key();
         let instance_id = bench.instance(service, "life");
         let started = bench.begin(service, &instance_id, "suite-life").await.unwrap();
@@ -145,7 +146,8 @@ async fn a_backup_lives_the_same_life_in_every_service() {
         assert_eq!(bench.backups.of(&bench.context, service).find(&gone).await.unwrap(), None, "{key}");
         bench.backups.of(&bench.context, service).delete(&gone).await.unwrap();
         assert_eq!((bench.calls("POST", service), bench.calls("DELETE", service)), (1, 1), "{key}");
-    }
+    });
+    join_all(lives).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -195,12 +197,7 @@ async fn a_create_whose_answer_is_lost_makes_one_backup() {
             assert_eq!(ids, [started.backup_id], "{key} {kind:?}");
         }
     });
-    let mut lives: Vec<_> = lives.map(Box::pin).collect();
-    std::future::poll_fn(|context| {
-        lives.retain_mut(|life| life.as_mut().poll(context).is_pending());
-        if lives.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-    })
-    .await;
+    join_all(lives).await;
     assert_eq!(bench.emulator.faults(), []);
 }
 

@@ -11,11 +11,14 @@ use huaweidb_emulator::{Description, Emulator, Fault, FaultKind, JobEnd, Modes, 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
+use tokio::runtime::Runtime;
 
 use crate::support::core::{Core, Held, Said};
 
 /// So many walks; a person who hunts for more sets the variable.
 const WALKS: u32 = 12;
+/// So many of them at a time.
+const SIDE_BY_SIDE: u32 = 4;
 /// Lists of no cloud here lag or flicker longer.
 const SURELY_LISTED: Duration = Duration::from_millis(1_600);
 const LONGEST: usize = 9;
@@ -317,14 +320,8 @@ impl Wrong {
     }
 }
 
-#[test]
-fn any_walk_ends_with_a_state_that_agrees_with_the_cloud() {
-    let began = Instant::now();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let cases = std::env::var("WALKS").ok().and_then(|text| text.parse().ok()).unwrap_or(WALKS);
-    let services: Vec<_> =
-        ALL.iter().map(|service| service.facts()).filter(|facts| facts.no_create.is_none()).collect();
-    let service = prop::sample::select(services.into_iter().map(huaweidb::backup::Facts::key).collect::<Vec<_>>());
+/// So many random walks, one after the other.
+fn walk(cases: u32, service: &prop::sample::Select<&'static str>, runtime: &Runtime) {
     let config = Config { cases, max_shrink_iters: 40, failure_persistence: None, ..Config::default() };
     let walked = TestRunner::new(config).run(&(service, steps()), |(service, steps)| {
         runtime.block_on(async {
@@ -346,6 +343,24 @@ fn any_walk_ends_with_a_state_that_agrees_with_the_cloud() {
         })
     });
     walked.unwrap_or_else(|why| panic!("{why}"));
+}
+
+#[test]
+fn any_walk_ends_with_a_state_that_agrees_with_the_cloud() {
+    let began = Instant::now();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let cases = std::env::var("WALKS").ok().and_then(|text| text.parse().ok()).unwrap_or(WALKS);
+    let services: Vec<_> =
+        ALL.iter().map(|service| service.facts()).filter(|facts| facts.no_create.is_none()).collect();
+    let service = prop::sample::select(services.into_iter().map(huaweidb::backup::Facts::key).collect::<Vec<_>>());
+    // They mostly wait.
+    std::thread::scope(|scope| {
+        for nth in 0..SIDE_BY_SIDE {
+            let cases = cases / SIDE_BY_SIDE + u32::from(nth < cases % SIDE_BY_SIDE);
+            let (service, runtime) = (&service, &runtime);
+            scope.spawn(move || walk(cases, service, runtime));
+        }
+    });
     // Said here because a person asks how many there were.
     let line = format!(
         "random walks: {cases} of up to {} steps, all agree; {:.0} s\n",

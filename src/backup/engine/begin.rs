@@ -298,7 +298,7 @@ impl Creation<'_> {
             for pause in pauses {
                 let hurry = async {
                     stop.cancelled().await;
-                    sleep((*pause).min(Duration::from_millis(300))).await;
+                    sleep((*pause).min(pace::BETWEEN_LAST_LOOKS)).await;
                 };
                 tokio::select! {
                     () = sleep(*pause) => {}

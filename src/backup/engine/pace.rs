@@ -92,6 +92,8 @@ pub(super) const RESENDS: u32 = 2;
 pub(super) const AFTER_DEADLINE: Duration = Duration::from_secs(15);
 /// So long the looks may go on after a stop: the CLI waits that long.
 pub(super) const AFTER_STOP: Duration = Duration::from_millis(1200);
+/// The longest pause between two looks after a stop: three or four have room in that time.
+pub(super) const BETWEEN_LAST_LOOKS: Duration = Duration::from_millis(300);
 /// What a host plans, or begins, at the same time reaches the provider within so long: of one run, a create and the deletion
 /// of what has its name.
 pub(super) const AT_THE_SAME_TIME: Duration = Duration::from_secs(2);
