@@ -42,7 +42,8 @@ pub enum Certainty {
 impl Started {
     /// The backup itself.
     pub fn backup(&self) -> BackupRef {
-        let begun = BegunBackup { job_id: self.job_id.clone(), at: Some(Timestamp::now()), listed: false };
+        let at = Some(Timestamp::now());
+        let begun = BegunBackup { job_id: self.job_id.clone(), at, listed: false, known_by_name: false };
         let backup = BackupRef::new(&*self.backup_id, self.instance_id.clone());
         BackupRef { name: self.name.clone(), begun: Some(begun), ..backup }
     }

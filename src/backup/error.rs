@@ -192,7 +192,7 @@ fn because(reason: Option<&str>) -> String {
 }
 
 /// Why an absence proves nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Doubt {
     /// It was last seen in another project.
     OtherProject {
@@ -214,6 +214,8 @@ pub enum Doubt {
     NotListedYet,
     /// The job that takes it says that it runs, or has completed a short time ago.
     JobContradicts,
+    /// No list has shown it, and another backup on the instance has its name.
+    UnderAnotherId(Box<Backup>),
 }
 
 impl Doubt {
@@ -265,8 +267,8 @@ pub enum RestoreError {
 pub enum Unawaited {
     /// We were asked to stop.
     Stopped,
-    /// The time was over.
-    Deadline,
+    /// The time was over; what the last look met, if it was trouble.
+    Deadline(Option<Box<cloud::Error>>),
     /// The cloud does not let us look.
     OutOfSight(Box<cloud::Error>),
 }

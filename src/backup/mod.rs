@@ -295,6 +295,8 @@ pub struct BegunBackup {
     pub at: Option<Timestamp>,
     /// Whether a list has shown it since.
     pub listed: bool,
+    /// Whether what has its name on the instance is it, whatever id the answer to its create gave.
+    pub known_by_name: bool,
 }
 
 impl BackupRef {
@@ -306,6 +308,18 @@ impl BackupRef {
     /// Whether only the answer to its create says that the id is the one of what was asked for: no list has shown it since.
     pub fn is_unproven(&self) -> bool {
         self.begun.as_ref().is_some_and(|begun| begun.at.is_some() && !begun.listed)
+    }
+
+    /// The same backup under the id that the cloud shows for it.
+    #[must_use]
+    pub fn shown_as(&self, shown: &Backup) -> Self {
+        let begun = self.begun.clone().map(|begun| BegunBackup { listed: true, ..begun });
+        BackupRef { id: shown.id.clone(), begun, ..self.clone() }
+    }
+
+    /// Whether what has its name on the instance is it.
+    pub fn is_known_by_name(&self) -> bool {
+        self.begun.as_ref().is_some_and(|begun| begun.known_by_name)
     }
 
     /// The same where nothing tells how long ago it was begun: if it runs, it may have been just now.

@@ -16,15 +16,13 @@ pub(super) async fn unanswered(
     service: &'static dyn Service,
     context: &Context,
     want: &NewBackup,
-    (answered, is_in_state): (&Started, bool),
+    answered: &Started,
 ) -> Vec<Diagnostic> {
     let before = answered.named_before.as_deref().unwrap_or_default();
     let found = named(client, service, context, want).await;
     let found = found.iter().filter(|found| !before.contains(&found.id));
-    let in_state = is_in_state.then_some(&*answered.backup_id);
-    let others = found.filter(|found| in_state != Some(&found.id));
     let is_random = want.name_origin.is_random();
-    others.map(|found| has_name((service.facts().key(), client.region()), (found, is_random), in_state)).collect()
+    found.map(|found| has_name((service.facts().key(), client.region()), (found, is_random))).collect()
 }
 
 /// What has the name on the instance; nothing, where that cannot be told.
@@ -40,26 +38,16 @@ pub(super) async fn named(
     })
 }
 
-/// That a backup has the name that was asked for, and is not the one that the state has, if that has one.
-pub(super) fn has_name(
-    (service, region): (&str, &str),
-    (found, is_random): (&Backup, bool),
-    in_state: Option<&str>,
-) -> Diagnostic {
+/// That a backup has the name that was asked for.
+pub(super) fn has_name((service, region): (&str, &str), (found, is_random): (&Backup, bool)) -> Diagnostic {
     let import = importable(service, region, &found.instance_id, &found.id);
     let whose = if is_random {
         "The name is of this create alone: it is the backup that was asked for"
     } else {
         "If no state has it, it may be the one that was asked for"
     };
-    let next = match in_state {
-        Some(id) => format!(
-            "The state has {id} in its place: run `terraform state rm` with the resource's address, then import this one as {import}."
-        ),
-        None => format!("Import it as {import}, or delete it, before another one is taken."),
-    };
     let detail = format!(
-        "The backup {} ({}) has the name {:?} on the instance. {whose}. {next}",
+        "The backup {} ({}) has the name {:?} on the instance. {whose}. Import it as {import}, or delete it, before another one is taken.",
         found.id, found.status, found.name
     );
     Diagnostic::warning("A backup has the name that was asked for", detail)

@@ -654,7 +654,10 @@ async fn a_stopped_pruning_says_what_was_sent() {
         let ((progress, said), ()) = tokio::join!(ended(events), stop);
         assert_eq!(summaries(&said), ["Pruning was stopped"], "{service}: {progress:?}");
         let detail = &said[0].detail;
-        assert!(detail.contains("0 of 3 deleted; 0 not touched; 3 deletions were sent"), "{service}: {detail}");
+        assert!(
+            detail.contains("0 of 3 were seen to be deleted; 0 not touched; 3 deletions were sent"),
+            "{service}: {detail}"
+        );
     }
 }
 

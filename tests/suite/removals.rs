@@ -68,7 +68,7 @@ async fn only_what_was_sent_is_said_to_be_going() {
     run.emulator.fault(throttled(99).method("DELETE"));
     let said = interrupted(&run, PRUNE, &pruning(&run), "delete", 300).await;
     assert_eq!(said.summary, "Pruning was stopped");
-    assert!(said.detail.contains("0 of 59 deleted; 59 not touched."), "{}", said.detail);
+    assert!(said.detail.contains("0 of 59 were seen to be deleted; 59 not touched."), "{}", said.detail);
     assert!(!said.detail.contains("deletions were sent"), "{}", said.detail);
     assert_eq!(run.emulator.backups().len(), 60);
 }

@@ -13,7 +13,7 @@ use super::pace;
 use super::poller::{Pollers, Seat};
 use super::proof::{self, Absence, Gone, InstanceKnown};
 use super::queue::Queues;
-use crate::backup::{Backup, BackupRef, Claims, Error, Instance};
+use crate::backup::{Backup, BackupRef, Claims, Doubt, Error, Instance};
 use crate::cloud::{self, Call, Reply};
 
 /// What is done about the backups of one service, within the limits of one operation: a client, and what it shares with
@@ -46,8 +46,26 @@ impl Operation<'_> {
         Ok(Some(self.read(&call, |reply| self.service.detailed(found.clone(), reply)).await?))
     }
 
-    /// The same without details.
+    /// The same without details. Of what was begun and no list has shown, an id proves nothing alone: what has its name speaks too.
     pub(super) async fn there(&self, backup: &BackupRef) -> Result<Option<Backup>, Error> {
+        let found = self.under_its_id(backup).await;
+        let is_gone = matches!(found, Ok(None));
+        let may_stray = match &found {
+            Ok(None) | Err(Error::Foreign { .. }) => true,
+            Err(Error::Doubtful { doubt, .. }) => doubt.passes(),
+            _ => false,
+        };
+        if !may_stray || !backup.is_unproven() {
+            return found;
+        }
+        match self.under_another_id(backup).await {
+            Ok(Some(shown)) if is_gone || backup.is_known_by_name() => Err(strayed(backup, shown)),
+            Err(error) if is_gone => Err(error),
+            _ => found,
+        }
+    }
+
+    async fn under_its_id(&self, backup: &BackupRef) -> Result<Option<Backup>, Error> {
         let found = match self.read_shared(backup).await {
             Ok(None) => self.absent(backup).await,
             found => found,
@@ -185,6 +203,11 @@ impl Operation<'_> {
         let scope = scope(self.client, backup);
         (self.pollers.come(self.client, Some((scope.clone(), backup.id.clone()))), scope)
     }
+}
+
+/// That another backup has its name.
+pub(super) fn strayed(backup: &BackupRef, shown: Backup) -> Error {
+    Error::Doubtful { id: backup.id.clone(), doubt: Doubt::UnderAnotherId(Box::new(shown)) }
 }
 
 /// Whether something began so long ago that lists cannot lag behind it any more.

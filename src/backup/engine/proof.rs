@@ -95,7 +95,7 @@ pub(super) enum InstanceKnown {
 }
 
 /// What an absence proves.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Gone {
     Proven,
     /// One more look is needed.

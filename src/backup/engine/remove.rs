@@ -7,11 +7,11 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::client::{Client, Interruption, interruption_of, trouble_of};
-use super::operation::Operation;
+use super::operation::{Operation, strayed};
 use super::proof;
 use super::watch::{Look, Watch};
 use super::{pace, pages};
-use crate::backup::{Backup, BackupRef, Error, Filter, Status, StopScope, Unsupported, Verdict};
+use crate::backup::{Backup, BackupRef, Doubt, Error, Filter, Status, StopScope, Unsupported, Verdict};
 use crate::cloud::{self, Context, Fate, Refusal};
 
 /// What a stop found and did.
@@ -75,7 +75,12 @@ impl Operation<'_> {
     pub async fn delete(self, backup: &BackupRef) -> Result<(), Error> {
         let _deleting = self.claims.deleting(&backup.id);
         let mut watch = Watch::new(self, backup);
-        deleted(&mut watch).await.map_err(|end| watch.ended(end))
+        match deleted(&mut watch).await {
+            Err(Error::Doubtful { doubt: Doubt::UnderAnotherId(shown), .. }) if backup.is_known_by_name() => {
+                Box::pin(self.delete(&backup.shown_as(&shown))).await
+            }
+            ended => ended.map_err(|end| watch.ended(end)),
+        }
     }
 
     /// The same for what a rotation gives up. That is an extra beside what was asked for: trouble holds it up no longer than the
@@ -118,8 +123,14 @@ async fn itself(operation: Operation<'_>, backup: &BackupRef) -> Result<Option<B
             Ok(Some(found)) if !proof::is_itself(&found, backup) => {
                 return Err(Error::Foreign { meant: Box::new(backup.clone()), found: Box::new(found) });
             }
-            // It is on its way: its job runs, or it was begun just now.
-            Err(Error::Doubtful { doubt, .. }) if doubt.passes() => {}
+            // It is on its way: its job runs, or it was begun just now. Or its id is wrong, and what has its name shows that.
+            Err(Error::Doubtful { doubt, .. }) if doubt.passes() => {
+                if backup.is_unproven()
+                    && let Ok(Some(shown)) = operation.under_another_id(backup).await
+                {
+                    return Err(strayed(backup, shown));
+                }
+            }
             Err(Error::Cloud(error)) => match interruption_of(&error) {
                 Some(end) => return Err(unseen(end, backup, trouble_of(error).or(trouble))),
                 None if operation.is_transient(&error) => {

@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::client::{Client, Interruption, interruption_of};
+use super::client::{Client, Interruption, interruption_of, trouble_of};
 use super::{lookup, pace, pages};
 use crate::backup::restore::joined;
 use crate::backup::services::restoring;
@@ -213,6 +213,7 @@ impl Wait<'_> {
         let mut nonsense_since = None;
         let mut tell_at = pace::TOLD_FIRST;
         let mut running: Option<Job> = None;
+        let mut trouble;
         loop {
             let looked = match self.target_status {
                 None => self.look_at_job().await,
@@ -225,13 +226,15 @@ impl Wait<'_> {
                     continue;
                 }
                 Ok(Progressed::JobFailed(reason)) => return Err(RestoreError::Failed { job_id: self.job_id, reason }),
-                Ok(Progressed::Job(job)) => running = job,
-                Ok(Progressed::Target(status)) => self.target_status = Some(status),
+                Ok(Progressed::Job(job)) => (running, trouble) = (job, None),
+                Ok(Progressed::Target(status)) => (self.target_status, trouble) = (Some(status), None),
+                // The next attempt of that call would have come too late; another look need not.
+                Err(error) if interruption_of(&error).is_some() => trouble = trouble_of(error),
                 Err(error) => {
-                    if let Some(interruption) = interruption_of(&error) {
-                        return Err(self.goes_on(interruption));
-                    }
-                    if !self.client.is_bearable(&error, &mut nonsense_since) {
+                    let is_bearable =
+                        self.client.is_bearable(&error, &mut nonsense_since) || self.is_not_known_yet(&error);
+                    trouble = Some(error.clone());
+                    if !is_bearable {
                         let why = Unawaited::OutOfSight(Box::new(error));
                         return Err(RestoreError::GoesOn {
                             job_id: self.job_id,
@@ -252,7 +255,7 @@ impl Wait<'_> {
                 });
             }
             if let Err(interruption) = self.client.rest(pace::interval(waited)).await {
-                return Err(self.goes_on(interruption));
+                return Err(self.goes_on(interruption, trouble));
             }
         }
     }
@@ -279,10 +282,17 @@ impl Wait<'_> {
         })
     }
 
-    fn goes_on(self, interruption: Interruption) -> RestoreError {
+    /// Whether the service says that there is no such job, as it may as long as what it shows is behind.
+    fn is_not_known_yet(&self, error: &cloud::Error) -> bool {
+        error.refusal().is_some_and(|refusal| matches!(refusal.status, 400 | 404) && refusal.is_by_the_cloud())
+            && self.client.verdict(error) != Some(Verdict::NotOffered)
+            && self.since.elapsed() < pace::LISTS_LAG_AT_MOST
+    }
+
+    fn goes_on(self, interruption: Interruption, trouble: Option<cloud::Error>) -> RestoreError {
         let why = match interruption {
             Interruption::Stop => Unawaited::Stopped,
-            Interruption::Deadline => Unawaited::Deadline,
+            Interruption::Deadline => Unawaited::Deadline(trouble.map(Box::new)),
         };
         RestoreError::GoesOn { job_id: self.job_id, target_status: self.target_status, why }
     }

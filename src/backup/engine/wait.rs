@@ -62,11 +62,16 @@ impl Operation<'_> {
         }))
     }
 
-    /// One look at what was begun. An error only where the id of its answer is another backup's.
-    pub async fn glance(self, started: &Started) -> Result<(), Error> {
-        match self.read_shared(&started.backup()).await {
+    /// One look at what was begun by a name of that origin: the backup, where its name shows it and the id of the answer does not.
+    /// An error only where that id is another backup's.
+    pub async fn glance(self, started: &Started, name_origin: NameOrigin) -> Result<Option<Backup>, Error> {
+        let backup = started.backup();
+        match self.read_shared(&backup).await {
             Err(error @ Error::Foreign { .. }) => Err(error),
-            _ => Ok(()),
+            Ok(None) if self.is_known_by_name(started, name_origin) => {
+                Ok(self.under_another_id(&backup).await.unwrap_or_default())
+            }
+            _ => Ok(None),
         }
     }
 }

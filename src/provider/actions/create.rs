@@ -100,10 +100,13 @@ impl Action<Backups> for CreateBackup {
             }
         };
         let id = &started.backup_id;
-        run.tell(format!("The backup {:?} has begun: {id}", want.name));
         let awaited = if config.wait_for_completion == Attr::Known(false) {
-            operation.glance(&started).await.map(|()| None)
+            operation.glance(&started, name_origin).await.map(|shown| {
+                run.tell(has_begun(&want.name, shown.as_ref().map_or(id, |shown| &shown.id)));
+                None
+            })
         } else {
+            run.tell(has_begun(&want.name, id));
             operation.completed_by_name((&started, name_origin), &told).await.map(Some)
         };
         let error = match awaited {
@@ -115,8 +118,7 @@ impl Action<Backups> for CreateBackup {
             Err(error) => error,
         };
         let is_unseen = matches!(&error, backup::Error::StillRunning { last: None, .. });
-        let is_anothers = matches!(&error, backup::Error::Foreign { .. });
-        if is_anothers || is_unseen && started.certainty == Certainty::Answered {
+        if is_unseen && started.certainty == Certainty::Answered || matches!(&error, backup::Error::Foreign { .. }) {
             tell_unanswered(&client, service, &context, &want, &started, run).await;
         }
         let about = About { id: Some(id), ..about };
@@ -128,6 +130,11 @@ impl Action<Backups> for CreateBackup {
     }
 }
 
+/// That it has begun, under the id that the answer gave.
+fn has_begun(name: &str, id: &str) -> String {
+    format!("The backup {name:?} has begun; the cloud calls it {id}")
+}
+
 async fn tell_unanswered(
     client: &Backups,
     service: &'static dyn Service,
@@ -136,7 +143,7 @@ async fn tell_unanswered(
     answered: &Started,
     run: &mut Run,
 ) {
-    for warning in unanswered(client, service, context, want, (answered, false)).await {
+    for warning in unanswered(client, service, context, want, answered).await {
         run.warn(warning);
     }
 }

@@ -394,8 +394,11 @@ struct Tally<'a> {
 
 impl Tally<'_> {
     fn counted(&self) -> String {
-        let changed = if self.changed == 0 { String::new() } else { format!("; {} left as changed", self.changed) };
-        format!("{} of {} deleted{changed}", self.deleted, self.of)
+        format!("{} of {} deleted{}", self.deleted, self.of, self.left())
+    }
+
+    fn left(&self) -> String {
+        if self.changed == 0 { String::new() } else { format!("; {} left as changed", self.changed) }
     }
 
     /// Tells how far it is, unless that was told last.
@@ -411,7 +414,10 @@ impl Tally<'_> {
     fn stopped(&self) -> Diagnostic {
         let (begun, not_begun): (Vec<_>, Vec<_>) = self.failed.iter().partition(|(_, error)| error.was_sent());
         let untouched = self.untouched + not_begun.len();
-        let mut detail = format!("The provider was asked to stop. {}; {untouched} not touched", self.counted());
+        let (deleted, of, left) = (self.deleted, self.of, self.left());
+        let mut detail = format!(
+            "The provider was asked to stop. {deleted} of {of} were seen to be deleted{left}; {untouched} not touched"
+        );
         if begun.is_empty() {
             detail.push('.');
         } else {

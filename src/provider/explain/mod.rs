@@ -301,6 +301,12 @@ fn doubtful(doubt: &Doubt) -> String {
         }
         Doubt::NotListedYet => "but it was begun a short time ago, and lists can lag behind",
         Doubt::JobContradicts => "but the cloud's job that takes it has not failed",
+        Doubt::UnderAnotherId(shown) => {
+            return format!(
+                "but the backup {} ({}) on the instance has its name {:?}",
+                shown.id, shown.status, shown.name
+            );
+        }
     };
     why.to_owned()
 }

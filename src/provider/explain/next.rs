@@ -167,6 +167,9 @@ fn next_of_final(error: &backup::Error) -> String {
         backup::Error::Unclear { .. } => {
             "Destroy again: if the backup was begun after all, it is found by its name, and none is taken twice.".to_owned()
         }
+        backup::Error::Foreign { .. } => {
+            format!("Destroy again: the backup that was begun is found by its name, and none is taken twice. {WITHOUT_FINAL}")
+        }
         _ => format!("Destroy again. {WITHOUT_FINAL}"),
     }
 }
@@ -220,8 +223,8 @@ fn next_of_create(doing: Doing, about: About<'_>, error: &backup::Error) -> Opti
 
 /// What to do lest a backup that exists is replaced, because its create did not succeed.
 pub(super) fn how_to_keep(doing: Doing, error: &backup::Error) -> &'static str {
-    use backup::Error::{Failed, Foreign, Vanished};
-    if doing != Doing::Wait || matches!(error, Failed { .. } | Vanished { .. } | Foreign { .. }) {
+    use backup::Error::{Doubtful, Failed, Foreign, Vanished};
+    if doing != Doing::Wait || matches!(error, Doubtful { .. } | Failed { .. } | Vanished { .. } | Foreign { .. }) {
         return "";
     }
     "If it was just being created, Terraform marks it as tainted and would replace it. To keep it and go on waiting, run \
@@ -256,6 +259,14 @@ fn next_in_doubt(doing: Doing, doubt: &Doubt, about: About<'_>) -> String {
             about.service
         ),
         Doubt::InstanceGone => format!("Look for it in the console of {}.", about.service),
+        Doubt::UnderAnotherId(shown) => {
+            return format!(
+                "The answer to its create may have given a wrong id. Where nothing else can have the name, the next run with a refresh takes the \
+                 other one in its place by itself. Else, if the other one is what was asked for, run `terraform state rm` with \
+                 the resource's address, then import it as {}.",
+                importable(about.service, about.region, &shown.instance_id, &shown.id)
+            );
+        }
         Doubt::NotListedYet | Doubt::JobContradicts => {
             format!("Try again in some minutes, or look for it in the console of {}.", about.service)
         }

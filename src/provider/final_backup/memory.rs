@@ -61,6 +61,7 @@ pub(super) fn begun_last(private: &Private, id: &str, instance_id: &str) -> Back
             job_id: kept(JOB),
             at: kept(BEGUN).and_then(|at| at.parse().ok()),
             listed: private.0.contains_key(LISTED),
+            known_by_name: false,
         }),
         ..BackupRef::new(id, Some(instance_id.to_owned()))
     }

@@ -3,17 +3,13 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::memory;
 use super::messages::label;
 use super::model::ManualBackup;
-use crate::backup::{
-    self, Backup, BackupRef, Backups, BegunBackup, Certainty, NewBackup, Progress, Service, Started, Status, naming,
-};
-use crate::plugin::{Diagnostic, Diagnostics, Life, Severity};
+use crate::backup::{Backup, Backups, Certainty, NewBackup, Progress, Service, Started, Status, naming};
+use crate::plugin::{Diagnostic, Life};
 use crate::provider::client::context;
-use crate::provider::explain::{About, Doing, explain};
 use crate::provider::services::importable;
-use crate::provider::unanswered::{has_name, named};
+use crate::provider::unanswered::named;
 
 /// Notes a backup that keeps the instance busy, has a name of this very prefix, or this very name, and is none of this run's:
 /// most likely it is of an earlier run whose state was lost.
@@ -73,68 +69,8 @@ pub(super) async fn twins(
     }
 }
 
-/// The backup that has the name of one that was begun and that the id of its answer does not show, as far as the name makes it that
-/// one. Where it does not, that is told; and what then seems to be gone is not believed to be.
-pub(super) async fn strayed(
-    client: &Backups,
-    service: &'static dyn Service,
-    begun: &BackupRef,
-    unseen: Option<&backup::Error>,
-    life: &mut Life<ManualBackup>,
-) -> Result<Option<Backup>, Diagnostics> {
-    let is_foreign = match unseen {
-        None => false,
-        Some(backup::Error::Foreign { .. }) => true,
-        Some(backup::Error::Doubtful { doubt, .. }) if doubt.passes() => false,
-        Some(_) => return Ok(None),
-    };
-    let shown = match client.of(&context(life), service).under_another_id(begun).await {
-        Ok(Some(shown)) => shown,
-        Err(error) if unseen.is_none() => {
-            let (id, name) = (Some(&*begun.id), begun.name.as_deref());
-            let about = About { service: service.facts().key(), id, name, region: client.region() };
-            return Err(explain(Doing::Read, about, &error).into());
-        }
-        Ok(None) | Err(_) => return Ok(None),
-    };
-    if memory::is_known_by_name(&life.private) {
-        life.warn(under_another_id(&begun.id, &shown));
-        return Ok(Some(shown));
-    }
-    let told = has_name((service.facts().key(), client.region()), (&shown, false), Some(&begun.id));
-    match unseen {
-        None => return Err(Diagnostic { severity: Severity::Error, ..told }.into()),
-        Some(_) if is_foreign => life.warn(told),
-        // Lists may only be behind.
-        Some(_) => {}
-    }
-    Ok(None)
-}
-
-/// Which backup is to be deleted of one that was begun and that no list has shown: where another id has its name, that one if the
-/// name makes it the one. If it does not, nothing is deleted.
-pub(super) async fn shown_under_its_name(
-    client: &Backups,
-    service: &'static dyn Service,
-    begun: BackupRef,
-    life: &Life<ManualBackup>,
-) -> Result<BackupRef, Diagnostics> {
-    match client.of(&context(life), service).under_another_id(&begun).await {
-        Ok(Some(shown)) if memory::is_known_by_name(&life.private) => {
-            let listed = begun.begun.map(|begun| BegunBackup { listed: true, ..begun });
-            Ok(BackupRef { id: shown.id, begun: listed, ..begun })
-        }
-        Ok(Some(shown)) => {
-            let told = has_name((service.facts().key(), client.region()), (&shown, false), Some(&begun.id));
-            Err(Diagnostic { severity: Severity::Error, ..told }.into())
-        }
-        // What cannot be told is no hindrance: the absence of the backup needs more than that.
-        Ok(None) | Err(_) => Ok(begun),
-    }
-}
-
 /// That it is there, but not under the id that the answer to its create gave.
-fn under_another_id(id: &str, shown: &Backup) -> Diagnostic {
+pub(super) fn under_another_id(id: &str, shown: &Backup) -> Diagnostic {
     let detail = format!(
         "The answer to the create gave the id {id}, under which the cloud does not show the backup. The backup {} ({}) has its name \
          {:?}, which no other backup has: it is taken for the one that was begun.",
@@ -255,6 +191,7 @@ mod tests {
     use super::*;
     use crate::backup::NameOrigin;
     use crate::plugin::Attr;
+    use crate::provider::unanswered::has_name;
 
     #[test]
     fn what_is_said_reads_well() {
@@ -283,8 +220,8 @@ mod tests {
             ran_already(&planned, &record),
             ran_already(&ManualBackup { name_prefix: Attr::Null, ..planned.clone() }, &record),
             rewritten(&planned, &record).expect("the texts differ"),
-            has_name(("dds", "eu-de"), (&record, true), None),
-            has_name(("dds", "eu-de"), (&record, false), Some("b1br02")),
+            has_name(("dds", "eu-de"), (&record, true)),
+            has_name(("dds", "eu-de"), (&record, false)),
             under_another_id("b1br02", &record),
             taken_twice("dds", "eu-de", &want, "b1br02", "b2br02", false),
             taken_twice("dds", "eu-de", &of_ones_own, "b1br02", "b2br02", false),

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::messages::interrupted;
 use super::model::{ManualBackup, about, filled};
 use super::{certainty, memory, rotation};
-use crate::backup::{self, Backup, Backups, Certainty, NameOrigin, NewBackup, Service, Started, naming};
+use crate::backup::{self, Backup, Backups, Certainty, Doubt, NameOrigin, NewBackup, Service, Started, naming};
 use crate::plugin::{Attr, Diagnostics, Life};
 use crate::provider::client::context;
 use crate::provider::explain::{Doing, explain};
@@ -35,7 +35,7 @@ pub(super) async fn begun(
     let started = client.of(&context(life), service).begin_telling(want, &others).await;
     life.warn(others.seen().map(|running| certainty::ran_already(planned, &running)));
     if let Err(backup::Error::OtherAnswer { answer }) = &started {
-        tell_unanswered(client, service, want, (answer, false), life).await;
+        tell_unanswered(client, service, want, answer, life).await;
     }
     started.map_err(|error| {
         let said = match &error {
@@ -51,19 +51,20 @@ pub(super) async fn begun(
     })
 }
 
-/// Looks once at what has begun and is not awaited: the id of its answer may be another backup's.
+/// Looks once at what has begun and is not awaited: the id of its answer may be another backup's, or none's where its name shows it.
 pub(super) async fn looked_at(
     client: &Backups,
     service: &'static dyn Service,
     (planned, want): (&ManualBackup, &NewBackup),
     started: &Started,
     life: &mut Life<ManualBackup>,
-) -> Result<(), Diagnostics> {
-    match client.of(&context(life), service).glance(started).await {
+) -> Result<Option<Backup>, Diagnostics> {
+    match client.of(&context(life), service).glance(started, want.name_origin).await {
+        Ok(shown) => Ok(shown),
         Err(backup::Error::Foreign { found, .. }) => {
             Err(anothers(client, service, (planned, want), (started, &found), life).await)
         }
-        _ => Ok(()),
+        Err(error) => Err(explain(Doing::Wait, about(planned), &error).into()),
     }
 }
 
@@ -76,7 +77,7 @@ async fn anothers(
     life: &mut Life<ManualBackup>,
 ) -> Diagnostics {
     life.retract();
-    tell_unanswered(client, service, want, (started, false), life).await;
+    tell_unanswered(client, service, want, started, life).await;
     explain(Doing::Create, about(planned), &other_answer(found)).into()
 }
 
@@ -84,7 +85,7 @@ async fn tell_unanswered(
     client: &Backups,
     service: &'static dyn Service,
     want: &NewBackup,
-    answered: (&Started, bool),
+    answered: &Started,
     life: &mut Life<ManualBackup>,
 ) {
     for warning in unanswered(client, service, &context(life), want, answered).await {
@@ -108,14 +109,24 @@ pub(super) async fn completed(
     if let Err(backup::Error::Foreign { found, .. }) = &awaited {
         return Err(anothers(client, service, (&planned, want), (started, found), life).await);
     }
-    let is_unseen = matches!(&awaited, Err(backup::Error::StillRunning { last: None, .. }));
+    let awaited = match awaited {
+        // Where the answer named one that nobody sees, its name may tell more.
+        Err(unseen @ backup::Error::StillRunning { last: None, .. }) if started.certainty == Certainty::Answered => {
+            let begun = started.backup();
+            match client.of(&context(life), service).under_another_id(&begun).await {
+                Ok(Some(shown)) => {
+                    Err(backup::Error::Doubtful { id: begun.id, doubt: Doubt::UnderAnotherId(Box::new(shown)) })
+                }
+                _ => Err(unseen),
+            }
+        }
+        awaited => awaited,
+    };
     // Where looks fail, another one tells nothing.
     let is_out_of_sight = matches!(&awaited, Err(backup::Error::OutOfSight { .. }));
     let completed = kept(client, planned, awaited, life).await;
     if completed.is_ok() {
         memory::finished(&mut life.private);
-    } else if is_unseen && started.certainty == Certainty::Answered {
-        tell_unanswered(client, service, want, (started, true), life).await;
     }
     if !is_out_of_sight {
         certainty::twins(client, service, want, started, life).await;

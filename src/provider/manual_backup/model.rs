@@ -78,6 +78,7 @@ pub(super) fn reference(state: &ManualBackup, private: &Private) -> BackupRef {
             job_id: text(&state.job_id),
             at: memory::begun_at(private),
             listed: memory::is_listed(private),
+            known_by_name: memory::is_known_by_name(private),
         }),
     }
 }

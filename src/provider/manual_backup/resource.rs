@@ -7,13 +7,14 @@ use super::messages::{
 use super::model::{ManualBackup, about, changed_in_place, filled, is_retained, reference, untouched, wanted};
 use super::removal::{self, Leaving};
 use super::{certainty, creation, databases, memory, movers, plan, preflight, rotation, schema};
-use crate::backup::{self, BackupRef, Backups, Certainty, Doubt, Service, Started, Status};
+use crate::backup::{self, BackupRef, Backups, Certainty, Doubt, NameOrigin, Service, Started, Status, retention};
 use crate::plugin::{Attr, Diagnostic, Diagnostics, Life, Planning, Private, Resource, Schema, Source};
 use crate::provider::client::{self, context};
 use crate::provider::explain::{Doing, explain};
 use crate::provider::fields;
 use crate::provider::runs::Runs;
 use crate::provider::services;
+use crate::provider::unanswered::unanswered;
 
 /// `huaweidb_manual_backup`
 #[derive(Debug, Default)]
@@ -117,7 +118,13 @@ impl Resource<Backups> for ManualBackupResource {
             memory::known_by_name(&mut life.private);
         }
         if planned.wait_for_completion == Attr::Known(false) {
-            creation::looked_at(&client, service, (&planned, &want), &started, life).await?;
+            let shown = creation::looked_at(&client, service, (&planned, &want), &started, life).await?;
+            if let Some(shown) = shown {
+                planned.id = Attr::Known(shown.id.clone());
+                memory::begun(&mut life.private, &shown.id, &project_id);
+                memory::listed(&mut life.private);
+                life.checkpoint(planned.clone());
+            }
             memory::finished(&mut life.private);
             certainty::twins(&client, service, &want, &started, life).await;
             return Ok(planned);
@@ -147,16 +154,21 @@ impl Resource<Backups> for ManualBackupResource {
             None => operation.find(&reference).await.map(|found| (found, false)),
         };
         let found = match found {
-            // The id that the answer to its create gave shows nothing of what was sent: its name may.
-            Ok((Some(_), _)) => found,
-            found if reference.is_unproven() && !life.private.is_adopted() => {
-                match certainty::strayed(&client, service, &reference, found.as_ref().err(), life).await? {
-                    Some(shown) => {
-                        state.id = Attr::Known(shown.id.clone());
-                        Ok((Some(shown), false))
-                    }
-                    None => found,
+            // The id that the answer to its create gave does not show it, but its name does.
+            Err(backup::Error::Doubtful { doubt: Doubt::UnderAnotherId(shown), .. })
+                if reference.is_known_by_name() =>
+            {
+                life.warn(certainty::under_another_id(&reference.id, &shown));
+                state.id = Attr::Known(shown.id.clone());
+                operation.find(&reference.shown_as(&shown)).await.map(|found| (found, false))
+            }
+            Err(error @ backup::Error::Foreign { .. }) if reference.is_unproven() && !life.private.is_adopted() => {
+                let want = wanted(&state, NameOrigin::Fixed);
+                let answered = Started::from(reference.clone());
+                for warning in unanswered(&client, service, &context, &want, &answered).await {
+                    life.warn(warning);
                 }
+                Err(error)
             }
             found => found,
         };
@@ -234,8 +246,16 @@ impl Resource<Backups> for ManualBackupResource {
         let client = client::at_home(client, &mut state.region);
         life.checkpoint(state.clone());
         let reference = reference(&state, &life.private);
+        let name_origin = if reference.is_known_by_name() { NameOrigin::Random } else { NameOrigin::Fixed };
         let started = Started { job_id: state.job_id.known().cloned(), ..Started::from(reference) };
-        let awaited = client.of(&context(life), service).completed(&started, &()).await;
+        let awaited = client.of(&context(life), service).completed_by_name((&started, name_origin), &()).await;
+        let awaited = match awaited {
+            // A plan without a refresh has promised the id that the answer to its create gave.
+            Ok(shown) if shown.id != started.backup_id => {
+                Err(backup::Error::Doubtful { id: started.backup_id, doubt: Doubt::UnderAnotherId(Box::new(shown)) })
+            }
+            awaited => awaited,
+        };
         creation::kept(&client, state, awaited, life).await
     }
 
@@ -251,6 +271,14 @@ impl Resource<Backups> for ManualBackupResource {
         }
         if is_retained(&state) {
             client.claims().release(state.id.text());
+            let reference = reference(&state, &life.private);
+            if let (true, Ok(service)) = (reference.is_unproven(), services::required(&state.service)) {
+                let client = client::at_home(client, &mut state.region);
+                // What nobody has seen cannot be imported: its name may show which id it has.
+                if let Ok(Some(shown)) = client.of(&context(life), service).under_another_id(&reference).await {
+                    state.id = Attr::Known(shown.id);
+                }
+            }
             life.warn(retained(&state));
             return Ok(());
         }
@@ -261,12 +289,16 @@ impl Resource<Backups> for ManualBackupResource {
         // knows; and the next one, if this ends with an error, knows no more than this.
         if memory::id(&life.private).is_none() {
             reference = reference.begun_lately();
-            if reference.begun.is_some() {
+            if let Some(begun) = &mut reference.begun {
                 memory::begun(&mut life.private, &reference.id, reference.project_id.as_deref().unwrap_or_default());
+                // A random name that no two can have is known by itself.
+                let prefix = state.name_prefix.as_str();
+                let is_random = prefix.is_some_and(|prefix| retention::rotates(state.name.text(), prefix));
+                begun.known_by_name = is_random && service.facts().names_are_unique;
+                if begun.known_by_name {
+                    memory::known_by_name(&mut life.private);
+                }
             }
-        }
-        if reference.is_unproven() {
-            reference = certainty::shown_under_its_name(&client, service, reference, life).await?;
         }
         let deleted = client.of(&context(life), service).delete(&reference).await;
         deleted.map_err(|error| {

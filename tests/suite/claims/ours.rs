@@ -323,3 +323,73 @@ fn an_answer_that_nobody_looks_behind_takes_nothing_over_and_loses_nothing() {
     }
     side_by_side(cases);
 }
+
+/// What is done with it while no list shows it yet.
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    Destroy,
+    /// An apply without a refresh begins to wait for it.
+    Wait,
+    /// A create whose time was over before it was listed is replaced.
+    Replace,
+}
+
+/// The answer to a create names nothing that exists, and lists lag: what comes next does not give up looking for the name.
+async fn strayed_while_lists_lag(service: &'static str, next: Next) -> Result<(), String> {
+    let stage = Stage::new(service, 0.3);
+    stage.emulator.set_pace(|pace| pace.list_delay_seconds = 6.0);
+    let wrong = "deadbeefdeadbeefdeadbeefdeadbeefbr02";
+    stage.emulator.fault(Fault::replace(&[("id", wrong), ("backup_id", wrong)]).on(service).operation("create"));
+    let mut arguments = stage.random();
+    let waits = matches!(next, Next::Replace);
+    arguments["wait_for_completion"] = json!(waits);
+    arguments["timeouts"]["create"] = json!(if waits { "2s" } else { "120s" });
+    let mut held = Held::default();
+    let said = stage.core().await.up(&arguments, &mut held).await;
+    if waits {
+        red(&said)?
+    } else {
+        green(&said)?
+    }
+    check(held.id() == Some(wrong), &format!("the state has {:?}", held.object))?;
+    stage.emulator.clear_faults();
+    arguments["timeouts"]["create"] = json!("120s");
+    match next {
+        Next::Destroy => {
+            green(&stage.core().await.down(&mut held).await)?;
+            return check(stage.rows().is_empty(), &format!("left: {:?}", stage.rows()));
+        }
+        Next::Wait => {
+            arguments["wait_for_completion"] = json!(true);
+            let said = stage.core().await.reach(&arguments, &mut held).await;
+            red(&said)?;
+            let own = stage.rows().remove(0).id;
+            check(said.text().contains(&own), &format!("{own} is not told: {}", said.text()))?;
+        }
+        Next::Replace => {
+            // Hosts hand a tainted object over without what says that its name is its own: where several can have it, that is told.
+            let said = stage.core().await.up(&arguments, &mut held).await;
+            if service == "taurusdb" {
+                red(&said)?;
+                let own = stage.rows().remove(0).id;
+                check(said.text().contains(&format!("{own}@eu-de")), &said.text())?;
+                return check(held.id() == Some(wrong), "the state forgets it");
+            }
+        }
+    }
+    let said = stage.core().await.up(&arguments, &mut held).await;
+    stage.complete(&said, &held)?;
+    check(stage.rows().len() == 1, &format!("the cloud has {:?}", stage.rows()))
+}
+
+#[test]
+fn a_name_is_looked_for_as_long_as_its_id_shows_nothing() {
+    let mut cases = Vec::new();
+    for service in services() {
+        for next in [Next::Destroy, Next::Wait, Next::Replace] {
+            let name = format!("strayed × {service} × {next:?}");
+            cases.push((name, Box::pin(strayed_while_lists_lag(service, next)) as Case));
+        }
+    }
+    side_by_side(cases);
+}

@@ -336,7 +336,7 @@ fn known(begun: Option<crate::backup::BegunBackup>) -> BackupRef {
 /// Begun just now, and never listed.
 fn unlisted(job_id: Option<&str>) -> BackupRef {
     let job_id = job_id.map(str::to_owned);
-    known(Some(crate::backup::BegunBackup { job_id, at: Some(Timestamp::now()), listed: false }))
+    known(Some(crate::backup::BegunBackup { job_id, at: Some(Timestamp::now()), listed: false, known_by_name: false }))
 }
 
 async fn find_known(script: &Script, backup: &BackupRef) -> Result<Option<Backup>, Error> {

@@ -355,7 +355,8 @@ async fn stops_have_clear_results() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_waits_for_a_backup_that_is_not_listed_yet() {
-    let begun = crate::backup::BegunBackup { job_id: None, at: Some(Timestamp::now()), listed: false };
+    let begun =
+        crate::backup::BegunBackup { job_id: None, at: Some(Timestamp::now()), listed: false, known_by_name: false };
     let new = BackupRef { begun: Some(begun), ..b1() };
     let listed_late = |after: u64| {
         let script = Script::new().says(PUT, [accepted()]).says(THE_JOB, [job("Completed", "")]);
@@ -383,7 +384,8 @@ async fn a_stop_waits_for_a_backup_that_is_not_listed_yet() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_just_begun_is_awaited_before_it_is_deleted() {
-    let begun = crate::backup::BegunBackup { job_id: None, at: Some(Timestamp::now()), listed: false };
+    let begun =
+        crate::backup::BegunBackup { job_id: None, at: Some(Timestamp::now()), listed: false, known_by_name: false };
     let new = BackupRef { begun: Some(begun), ..b1() };
     let deleted: Arc<Mutex<bool>> = Arc::default();
     let gone = Arc::clone(&deleted);

@@ -175,7 +175,7 @@ async fn a_wait_that_ends_early_says_that_the_restore_goes_on() {
     let stop = matches!(&ended, Err(RestoreError::GoesOn { job_id, target_status: None, why: Unawaited::Stopped }) if job_id == "j1");
     assert!(stop && stopped.elapsed() < seconds(61), "{ended:?} after {:?}", stopped.elapsed());
     let (ended, _) = restore(&script(), &within(seconds(60)), &wish()).await;
-    assert!(matches!(&ended, Err(RestoreError::GoesOn { why: Unawaited::Deadline, .. })), "{ended:?}");
+    assert!(matches!(&ended, Err(RestoreError::GoesOn { why: Unawaited::Deadline(_), .. })), "{ended:?}");
     let forbidden = cloud(accepted()).says(THE_JOB, [Say::No(403, "DBS.200001")]);
     let (ended, _) = restore(&forbidden, &within(seconds(3600)), &wish()).await;
     assert!(matches!(&ended, Err(RestoreError::GoesOn { why: Unawaited::OutOfSight(_), .. })), "{ended:?}");
@@ -187,7 +187,7 @@ async fn a_wait_that_ends_early_says_that_the_restore_goes_on() {
         .says(THE_TARGET, [quiet(), restoring()]);
     let (ended, _) = restore(&restless, &within(seconds(60)), &wish()).await;
     assert!(
-        matches!(&ended, Err(RestoreError::GoesOn { target_status: Some(status), why: Unawaited::Deadline, .. }) if status == "RESTORING"),
+        matches!(&ended, Err(RestoreError::GoesOn { target_status: Some(status), why: Unawaited::Deadline(_), .. }) if status == "RESTORING"),
         "{ended:?}"
     );
 }
@@ -197,10 +197,25 @@ async fn trouble_that_passes_disturbs_no_wait() {
     let script = Script::new()
         .says(BY_ID, [b1_is("COMPLETED")])
         .says(ORDER, [accepted()])
-        .says(THE_JOB, [Say::No(503, ""), Say::Lost, Say::Ok(json!({})), job("Running", ""), job("Completed", "")])
+        .says(
+            THE_JOB,
+            [
+                Say::No(400, "DBS.200543"),
+                Say::No(503, ""),
+                Say::Lost,
+                Say::Ok(json!({})),
+                job("Running", ""),
+                job("Completed", ""),
+            ],
+        )
         .says(THE_TARGET, [quiet(), Say::Lost, restoring(), quiet()]);
     restore(&script, &within(seconds(3600)), &wish()).await.0.unwrap();
-    assert_eq!((script.count(ORDER), script.count(THE_JOB)), (1, 5));
+    assert_eq!((script.count(ORDER), script.count(THE_JOB)), (1, 6));
+    // Trouble that does not pass is told when the time is over.
+    let unwell = cloud(accepted()).says(THE_JOB, [Say::No(503, "")]);
+    let (ended, _) = restore(&unwell, &within(seconds(60)), &wish()).await;
+    assert!(matches!(&ended, Err(RestoreError::GoesOn { why: Unawaited::Deadline(Some(_)), .. })), "{ended:?}");
+    assert!(unwell.elapsed() >= seconds(60), "{:?}", unwell.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

@@ -100,14 +100,20 @@ pub(super) fn explain(about: About<'_>, want: &NewRestore, error: &RestoreError)
             Diagnostic::error("Restore failed", detail)
         }
         RestoreError::GoesOn { job_id, target_status, why } => {
-            let detail = |happened: &str| goes_on(happened, job_id, target_status.as_deref(), target);
+            let is_seen = matches!(why, Unawaited::Stopped | Unawaited::Deadline(None));
+            let detail = |happened: &str| goes_on(happened, (job_id, is_seen), target_status.as_deref(), target);
             match why {
                 Unawaited::Stopped => {
                     let detail = detail("The provider was asked to stop while the restore ran.");
                     Diagnostic::error("Restore goes on: its end was not awaited", detail)
                 }
-                Unawaited::Deadline => {
-                    let detail = detail("The timeout expired before the restore ended; `timeout` may need more time.");
+                Unawaited::Deadline(trouble) => {
+                    let met = trouble.as_ref().map_or(String::new(), |trouble| {
+                        format!(" At the last look, {}", what_happened(&Error::Cloud(*trouble.clone())))
+                    });
+                    let expired =
+                        "The timeout expired before the restore was seen to end; `timeout` may need more time.";
+                    let detail = detail(&sentence(&format!("{expired}{met}")));
                     Diagnostic::error("Restore was not completed in time", detail)
                 }
                 Unawaited::OutOfSight(cause) => {
@@ -119,8 +125,13 @@ pub(super) fn explain(about: About<'_>, want: &NewRestore, error: &RestoreError)
     }
 }
 
-fn goes_on(happened: &str, job_id: &str, target_status: Option<&str>, target: &str) -> String {
+fn goes_on(happened: &str, (job_id, is_seen): (&str, bool), target_status: Option<&str>, target: &str) -> String {
     let job = match target_status {
+        None if !is_seen => {
+            format!(
+                "What became of it is not known: it may go on in the cloud (job {job_id}) and overwrite the target {target}."
+            )
+        }
         None => format!("It goes on in the cloud (job {job_id}) and overwrites the target {target}."),
         Some(status) => format!("Its job {job_id} has completed, but the target {target} was not idle yet: {status}."),
     };
