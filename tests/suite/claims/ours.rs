@@ -347,9 +347,9 @@ async fn strayed_while_lists_lag(service: &'static str, next: Next) -> Result<()
     let mut held = Held::default();
     let said = stage.core().await.up(&arguments, &mut held).await;
     if waits {
-        red(&said)?
+        red(&said)?;
     } else {
-        green(&said)?
+        green(&said)?;
     }
     check(held.id() == Some(wrong), &format!("the state has {:?}", held.object))?;
     stage.emulator.clear_faults();
