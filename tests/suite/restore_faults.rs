@@ -113,13 +113,10 @@ impl Cell {
                 Wrong::SlowBody => Ended::Done,
                 // The cloud says that it did not take it: it may be told again, as long as there is time.
                 Wrong::Throttled | Wrong::ThrottledFor if !throughout => Ended::Done,
-                // It says that it did not take it; and a key cannot be renewed.
-                Wrong::Throttled
-                | Wrong::ThrottledFor
-                | Wrong::Status401
-                | Wrong::Busy403
-                | Wrong::Busy409
-                | Wrong::Redirect => Ended::NotBegun,
+                // It says that it did not take it; and a key cannot be renewed. A redirect is not the cloud's word.
+                Wrong::Throttled | Wrong::ThrottledFor | Wrong::Status401 | Wrong::Busy403 | Wrong::Busy409 => {
+                    Ended::NotBegun
+                }
                 _ => Ended::Unclear,
             }),
             // A look that fails once is repeated, or its absence does no harm.
