@@ -8,9 +8,9 @@ help:           ## list these words
 demo:           ## run the main job: real Terraform against the emulator
 	@bash examples/demo.sh
 
-# Most tests wait for the emulator most of the time: four for each core.
+# Most tests wait for the emulator most of the time: six for each core.
 test:           ## all tests; needs terraform or tofu on the PATH
-	RUST_TEST_THREADS="$${RUST_TEST_THREADS:-$$((4 * $$(getconf _NPROCESSORS_ONLN)))}" cargo test --workspace
+	RUST_TEST_THREADS="$${RUST_TEST_THREADS:-$$((6 * $$(getconf _NPROCESSORS_ONLN)))}" cargo test --workspace
 
 matrix:         ## every case with real CLIs: make matrix CLIS="/path/to/terraform /path/to/tofu"
 	CLIS="$(CLIS)" KEEP="$(KEEP)" cargo test --workspace --test matrix

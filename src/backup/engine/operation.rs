@@ -46,22 +46,30 @@ impl Operation<'_> {
         Ok(Some(self.read(&call, |reply| self.service.detailed(found.clone(), reply)).await?))
     }
 
-    /// The same without details. Of what was begun and no list has shown, an id proves nothing alone: what has its name speaks too.
+    /// The same without details.
     pub(super) async fn there(&self, backup: &BackupRef) -> Result<Option<Backup>, Error> {
+        self.there_by_name(backup, false).await
+    }
+
+    /// The same. Of what was begun and no list has shown, an id proves nothing alone: what has its name speaks too. It speaks against
+    /// what is called gone; and, where it `may_wait`, against what lists may only be late to show.
+    pub(super) async fn there_by_name(&self, backup: &BackupRef, may_wait: bool) -> Result<Option<Backup>, Error> {
         let found = self.under_its_id(backup).await;
-        let is_gone = matches!(found, Ok(None));
-        let may_stray = match &found {
-            Ok(None) | Err(Error::Foreign { .. }) => true,
-            Err(Error::Doubtful { doubt, .. }) => doubt.passes(),
-            _ => false,
+        let (strays, is_gone) = match &found {
+            Ok(None) => (true, true),
+            Err(Error::Foreign { .. }) => (backup.is_known_by_name(), false),
+            Err(Error::Doubtful { doubt, .. }) => (doubt.passes() && (may_wait || backup.is_known_by_name()), false),
+            _ => (false, false),
         };
-        if !may_stray || !backup.is_unproven() {
+        if !strays || !backup.is_unproven() {
             return found;
         }
         match self.under_another_id(backup).await {
-            Ok(Some(shown)) if is_gone || backup.is_known_by_name() => Err(strayed(backup, shown)),
+            Ok(Some(shown)) => {
+                Err(Error::Doubtful { id: backup.id.clone(), doubt: Doubt::UnderAnotherId(Box::new(shown)) })
+            }
             Err(error) if is_gone => Err(error),
-            _ => found,
+            Ok(None) | Err(_) => found,
         }
     }
 
@@ -203,11 +211,6 @@ impl Operation<'_> {
         let scope = scope(self.client, backup);
         (self.pollers.come(self.client, Some((scope.clone(), backup.id.clone()))), scope)
     }
-}
-
-/// That another backup has its name.
-pub(super) fn strayed(backup: &BackupRef, shown: Backup) -> Error {
-    Error::Doubtful { id: backup.id.clone(), doubt: Doubt::UnderAnotherId(Box::new(shown)) }
 }
 
 /// Whether something began so long ago that lists cannot lag behind it any more.

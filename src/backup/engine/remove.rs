@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::client::{Client, Interruption, interruption_of, trouble_of};
-use super::operation::{Operation, strayed};
+use super::operation::Operation;
 use super::proof;
 use super::watch::{Look, Watch};
 use super::{pace, pages};
@@ -119,18 +119,12 @@ async fn itself(operation: Operation<'_>, backup: &BackupRef) -> Result<Option<B
     let since = Instant::now();
     let mut trouble = None;
     loop {
-        match operation.there(backup).await {
+        match operation.there_by_name(backup, true).await {
             Ok(Some(found)) if !proof::is_itself(&found, backup) => {
                 return Err(Error::Foreign { meant: Box::new(backup.clone()), found: Box::new(found) });
             }
-            // It is on its way: its job runs, or it was begun just now. Or its id is wrong, and what has its name shows that.
-            Err(Error::Doubtful { doubt, .. }) if doubt.passes() => {
-                if backup.is_unproven()
-                    && let Ok(Some(shown)) = operation.under_another_id(backup).await
-                {
-                    return Err(strayed(backup, shown));
-                }
-            }
+            // It is on its way: its job runs, or it was begun just now.
+            Err(Error::Doubtful { doubt, .. }) if doubt.passes() => {}
             Err(Error::Cloud(error)) => match interruption_of(&error) {
                 Some(end) => return Err(unseen(end, backup, trouble_of(error).or(trouble))),
                 None if operation.is_transient(&error) => {
