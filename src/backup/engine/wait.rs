@@ -34,13 +34,16 @@ impl Operation<'_> {
     /// Whether what has the name on the instance is the backup that was begun, whatever id the answer gave: no other can have it,
     /// and there was only one request.
     pub fn is_known_by_name(self, started: &Started, name_origin: NameOrigin) -> bool {
+        let was_free = started.named_before.as_ref().is_some_and(Vec::is_empty);
+        let is_unique = self.service.facts().names_are_unique;
         // After two requests the other one's backup may have the name.
         started.certainty == Certainty::Answered
             && match name_origin {
                 NameOrigin::Random => true,
-                NameOrigin::Planned if started.named_before.as_ref().is_some_and(Vec::is_empty) => true,
-                NameOrigin::Planned | NameOrigin::Kept => self.service.facts().names_are_unique,
-                NameOrigin::Fixed => false,
+                NameOrigin::Planned => was_free || is_unique,
+                NameOrigin::Kept => is_unique,
+                // Where the service accepts a name once, who was accepted has it.
+                NameOrigin::Fixed => was_free && is_unique,
             }
     }
 

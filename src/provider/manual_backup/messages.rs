@@ -78,7 +78,7 @@ pub(super) fn may_be_leaving(state: &ManualBackup, since: Timestamp) -> Diagnost
     Diagnostic::error("Backup deletion may still be running", detail)
 }
 
-pub(super) fn retained(state: &ManualBackup) -> Diagnostic {
+pub(super) fn retained(state: &ManualBackup, is_listed: bool) -> Diagnostic {
     let until = match state.keep_last.known() {
         Some(_) => " until a rotation of its prefix deletes it (`keep_last`)",
         None => "",
@@ -87,9 +87,10 @@ pub(super) fn retained(state: &ManualBackup) -> Diagnostic {
         "Backup is kept in the cloud",
         format!(
             "{} leaves the state, but stays in the cloud and keeps costing money{until}, because `on_destroy` is \"retain\". Delete \
-             it in the console, or import it again as {}.",
+             it in the console, or import it again as {}{}.",
             label(state),
             import_id(state, state.instance_id.text()),
+            if is_listed { "" } else { "; if that finds nothing, look for its name" },
         ),
     )
     .at("on_destroy")

@@ -272,14 +272,15 @@ impl Resource<Backups> for ManualBackupResource {
         if is_retained(&state) {
             client.claims().release(state.id.text());
             let reference = reference(&state, &life.private);
-            if let (true, Ok(service)) = (reference.is_unproven(), services::required(&state.service)) {
+            let mut is_listed = !reference.is_unproven();
+            if let (false, Ok(service)) = (is_listed, services::required(&state.service)) {
                 let client = client::at_home(client, &mut state.region);
                 // What nobody has seen cannot be imported: its name may show which id it has.
                 if let Ok(Some(shown)) = client.of(&context(life), service).under_another_id(&reference).await {
-                    state.id = Attr::Known(shown.id);
+                    (state.id, is_listed) = (Attr::Known(shown.id), true);
                 }
             }
-            life.warn(retained(&state));
+            life.warn(retained(&state, is_listed));
             return Ok(());
         }
         let service = services::required(&state.service)?;
