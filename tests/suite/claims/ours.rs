@@ -338,11 +338,12 @@ enum Next {
 /// The answer to a create names nothing that exists, and lists lag: what comes next does not give up looking for the name.
 async fn strayed_while_lists_lag(service: &'static str, next: Next) -> Result<(), String> {
     let stage = Stage::new(service, 0.3);
-    stage.emulator.set_pace(|pace| pace.list_delay_seconds = 6.0);
+    let waits = matches!(next, Next::Replace);
+    // What is to miss the end of its create must not be listed before that on a slow machine either.
+    stage.emulator.set_pace(|pace| pace.list_delay_seconds = if waits { 20.0 } else { 6.0 });
     let wrong = "deadbeefdeadbeefdeadbeefdeadbeefbr02";
     stage.emulator.fault(Fault::replace(&[("id", wrong), ("backup_id", wrong)]).on(service).operation("create"));
     let mut arguments = stage.random();
-    let waits = matches!(next, Next::Replace);
     arguments["wait_for_completion"] = json!(waits);
     arguments["timeouts"]["create"] = json!(if waits { "2s" } else { "120s" });
     let mut held = Held::default();
