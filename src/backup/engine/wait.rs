@@ -42,8 +42,8 @@ impl Operation<'_> {
                 NameOrigin::Random => true,
                 NameOrigin::Planned => was_free || is_unique,
                 NameOrigin::Kept => is_unique,
-                // Where the service accepts a name once, who was accepted has it.
-                NameOrigin::Fixed => was_free && is_unique,
+                // Somebody else may have taken it since, once the accepted one was gone.
+                NameOrigin::Fixed => false,
             }
     }
 

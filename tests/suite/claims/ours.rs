@@ -291,8 +291,7 @@ async fn not_awaited(service: &'static str, named: Named, random: bool) -> Resul
     stage.emulator.hide(&older, 0.0);
     until("it is complete", || stage.rows().iter().all(|row| row.status == "COMPLETED")).await?;
     let said = stage.core().await.up(&arguments, &mut held).await;
-    // A name that the service accepts only once belongs to who was accepted.
-    if random || service != "taurusdb" {
+    if random {
         green(&said)?;
         check(held.id() == Some(&own), &format!("{own} is not in the state: {}", said.text()))?;
         let core = stage.core().await;
