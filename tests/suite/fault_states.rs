@@ -330,7 +330,8 @@ impl Stage {
                 options.pace.list_delay_seconds = 0.5;
                 options.pace.backup_seconds = 1.0;
             }
-            Doing::Stop | Doing::Resume => options.pace.backup_seconds = 30.0,
+            // Its end is set.
+            Doing::Stop | Doing::Resume => options.pace.backup_seconds = 3_600.0,
             // The second delete meets the first, also on a slow machine.
             Doing::Delete if cell.wrong == Wrong::Truncated => options.pace.delete_seconds = Some(5.0),
             _ => {}
@@ -568,7 +569,7 @@ async fn remove(stage: &Stage) -> Result<Ended, String> {
 async fn begun(stage: &Stage) -> Result<Json, String> {
     let run = stage.good().await;
     let begun = run.reach(&run.config(&stage.arguments_within(PATIENT, false)), &Json::Null).await;
-    begun.object.ok_or_else(|| format!("nothing was wrong yet: {:?}", begun.said))
+    begun.object.ok_or_else(|| format!("unexpected: nothing was wrong yet: {:?}", begun.said))
 }
 
 /// Goes on waiting for a backup.

@@ -528,7 +528,7 @@ async fn running(stage: &Stage) -> Result<BackupRow, String> {
         .of(&context(Duration::from_mins(1)), stage.cell.service)
         .begin(&stage.want("running"))
         .await
-        .map_err(|error| format!("nothing was wrong yet: {error:?}"))?;
+        .map_err(|error| format!("unexpected: nothing was wrong yet: {error:?}"))?;
     stage.emulator.backup(&begun.backup_id).ok_or_else(|| "lost: it is not in the ledger".to_owned())
 }
 

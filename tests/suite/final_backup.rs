@@ -179,7 +179,7 @@ async fn cell(cell: Cell) -> Result<Ended, String> {
     let made =
         run(&emulator, cell.wrong.haste()).await.core.reach(&arguments(&emulator, cell.key(), LIMIT), &mut held).await;
     if made.is_red() || held.object.is_null() {
-        return Err(format!("no net: {}", red(&made)));
+        return Err(format!("unexpected: no net: {}", red(&made)));
     }
     if emulator.journal().iter().any(|call| call.method != "GET") {
         return Err("to create a net changes something".to_owned());
@@ -208,7 +208,7 @@ async fn cell(cell: Cell) -> Result<Ended, String> {
     held.object["timeouts"]["delete"] = json!(LIMIT);
     let said = run(&emulator, cell.wrong.haste()).await.core.reach(&Json::Null, &mut held).await;
     judge(&emulator, &held, &said)?;
-    if held.object.is_null() { Ok(Ended::Again) } else { Err(format!("it holds for ever: {}", red(&said))) }
+    if held.object.is_null() { Ok(Ended::Again) } else { Err(format!("unexpected: it holds for ever: {}", red(&said))) }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

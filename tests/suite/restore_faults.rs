@@ -285,7 +285,7 @@ async fn cell(cell: Cell) -> Result<Ended, String> {
     let said = invoke(&stage, 1, &stage.wish(cell.key(), "10m")).await;
     let target = stage.target();
     let fine = said.is_empty() && target.contents == stage.backup && stage.emulator.totals().restored == before + 1;
-    if fine { Ok(ended) } else { Err(format!("lost: the next one: {target:?}, {said:?}")) }
+    if fine { Ok(ended) } else { Err(format!("unexpected: the next one: {target:?}, {said:?}")) }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

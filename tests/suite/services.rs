@@ -256,10 +256,16 @@ async fn a_running_backup_is_stopped_or_awaited_and_then_deleted() {
             }
             let instance_id = bench.instance(service, "running");
             let stops = bench.emulator.totals().stopped;
+            let stopped = offered && service.facts().stop != StopScope::Never;
+            // What is stopped runs until then; the others end by themselves.
+            bench.emulator.set_pace(|pace| {
+                pace.backup_seconds = if stopped { 3_600.0 } else { 1.0 };
+                pace.stop_seconds = Some(0.2);
+                pace.delete_seconds = Some(0.2);
+            });
             let started = bench.begin(service, &instance_id, "suite-running").await.unwrap();
             bench.backups.of(&bench.context, service).delete(&started.backup()).await.unwrap();
             assert_eq!(bench.rows(&instance_id), [], "{key}");
-            let stopped = offered && service.facts().stop != StopScope::Never;
             assert_eq!(bench.emulator.totals().stopped > stops, stopped, "{key}");
         }
     }
@@ -268,7 +274,8 @@ async fn a_running_backup_is_stopped_or_awaited_and_then_deleted() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_is_awaited() {
     for vanishes in [false, true] {
-        let bench = Bench::with_backups_of(2.0).await;
+        let bench = Bench::with_backups_of(3_600.0).await;
+        bench.emulator.set_pace(|pace| pace.stop_seconds = Some(0.4));
         bench.emulator.set_modes(|modes| modes.stopped_backup_vanishes = vanishes);
         for service in creatable().filter(|service| service.facts().stop != StopScope::Never) {
             let key = service.facts().key();

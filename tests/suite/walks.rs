@@ -216,6 +216,8 @@ impl Walk {
         if !self.refresh().await? {
             return Ok(());
         }
+        // What may go wrong need not be waited for; what must not is given time.
+        let limit = if self.spoiled { "8s" } else { "2m" };
         let arguments = json!({
             "service": self.service,
             "instance_id": self.emulator.instance(self.service),
@@ -224,7 +226,7 @@ impl Walk {
             "triggers": { "t": trigger.to_string() },
             "wait_for_completion": waits,
             "on_destroy": if retains { "retain" } else { "delete" },
-            "timeouts": { "create": "8s", "read": "2m", "update": "8s", "delete": "8s" },
+            "timeouts": { "create": limit, "read": "2m", "update": limit, "delete": limit },
         });
         let before = self.held.clone();
         let said = self.core.reach(&arguments, &mut self.held).await;
@@ -335,6 +337,9 @@ fn walk(cases: u32, service: &prop::sample::Select<&'static str>, runtime: &Runt
             // What lagged, flickered or lingered is over.
             tokio::time::sleep(SURELY_LISTED).await;
             walk.spoiled = false;
+            if !walk.held.object.is_null() {
+                walk.held.object["timeouts"]["delete"] = json!("2m");
+            }
             let end = [Step::Apply { trigger: 9, waits: true, retains: false }, Step::Destroy];
             for step in &end {
                 walk.step(step).await.map_err(|why| TestCaseError::fail(format!("at the end, {step:?}: {why}")))?;
