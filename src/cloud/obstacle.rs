@@ -198,9 +198,9 @@ fn by_proxy(cause: &Cause, (name, proxy): (&str, String), target: Target<'_>) ->
     let host = target.host;
     let (what, advice) = match cause {
         Cause::ProxyLogin if target.answer.is_some_and(|answer| answer.is_login_unknown) => (
-            format!("{proxy} takes no login of the basic form (status 407), and did not connect to {host}"),
-            "No other is known here, neither NTLM nor Negotiate. Let the proxy take the basic form, or run one of \
-             your own in between that knows the other; list the host in NO_PROXY if it can be reached without the \
+            format!("{proxy} does not accept Basic authentication (status 407), and did not connect to {host}"),
+            "Nothing else is supported here, neither NTLM nor Negotiate. Let the proxy accept Basic, or run a proxy of \
+             your own in between that supports the other; list the host in NO_PROXY if it can be reached without the \
              proxy."
                 .to_owned(),
         ),

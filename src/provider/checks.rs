@@ -60,10 +60,10 @@ pub(super) fn check_sought(text: &str) -> Result<(), String> {
 /// What somebody may have called something that exists. What we send ourselves has a narrower rule.
 pub(super) fn check_given(name: &str) -> Result<(), String> {
     if name.trim() != name {
-        return Err("it begins or ends with white space, which nothing in the cloud does".to_owned());
+        return Err("it begins or ends with white space; nothing in the cloud does".to_owned());
     }
     match name.chars().find(|c| c.is_control() || is_invisible(*c)) {
-        Some(bad) => Err(format!("it contains {bad:?}, which no name in the cloud does")),
+        Some(bad) => Err(format!("it contains {bad:?}; no name in the cloud does")),
         None => Ok(()),
     }
 }

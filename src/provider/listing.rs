@@ -157,7 +157,7 @@ fn failed(service: &dyn Service, error: &backup::Error) -> Diagnostic {
 /// A search that was asked to stop before it had found all.
 fn interrupted(found: u64) -> Diagnostic {
     let detail = format!(
-        "Terraform asked to stop before the search was over, so that what it found is not all: {found} until then. Terraform shows \
+        "Terraform asked to stop before the search was over; it had found {found} so far. Terraform shows \
          nothing of a search that ends with an error, and generates nothing.\n\nRun the query again."
     );
     Diagnostic::error("Search was interrupted", detail)

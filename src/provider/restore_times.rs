@@ -170,7 +170,7 @@ fn days(config: &RestoreTimes, now: Timestamp) -> Result<(Date, Date), Diagnosti
     let last = known(&config.end_date).unwrap_or(first);
     let wrong = |detail: &str, blamed| Err(checks::conflicting(blamed, detail));
     if last < first {
-        return wrong("`end_date` lies before `start_date`. Exchange them.", "end_date");
+        return wrong("`end_date` lies before `start_date`. Swap them.", "end_date");
     }
     if first.checked_add(MOST_DAYS.days()).is_ok_and(|end| end <= last) {
         return wrong("From `start_date` to `end_date` there are more than 100 days. Ask for fewer.", "end_date");

@@ -1,7 +1,7 @@
-//! What there is to tell where the answer to a create named a backup that nobody sees, or another one's.
+//! What there is to tell where the answer to a create was lost, or named a backup that nobody sees, or another one's.
 
 use super::services::importable;
-use crate::backup::{self, Backup, BackupRef, Backups, NewBackup, Service, Started};
+use crate::backup::{self, Backup, BackupRef, Backups, Certainty, NewBackup, Service, Started};
 use crate::cloud::Context;
 use crate::plugin::Diagnostic;
 
@@ -51,4 +51,82 @@ pub(super) fn has_name((service, region): (&str, &str), (found, is_random): (&Ba
         found.id, found.status, found.name
     );
     Diagnostic::warning("A backup has the name that was asked for", detail)
+}
+
+/// What is said of the backup that a resource keeps.
+pub(super) const IN_STATE: &str = "is in the state";
+/// The same of the one that an action took.
+pub(super) const FOLLOWED: &str = "is the one that the action followed";
+
+/// Warnings if a create that had an unclear moment was, or may have been, carried out twice, as far as names tell: one of our own,
+/// or one that nothing had before.
+pub(super) async fn twins(
+    client: &Backups,
+    service: &'static dyn Service,
+    context: &Context,
+    want: &NewBackup,
+    (started, kept): (&Started, &str),
+) -> Vec<Diagnostic> {
+    if started.certainty == Certainty::Answered {
+        return Vec::new();
+    }
+    let id = &*started.backup_id;
+    let found = named(client, service, context, want).await;
+    let is_new = |twin: &Backup| started.named_before.as_ref().is_some_and(|before| !before.contains(&twin.id));
+    let is_ours = |twin: &&Backup| twin.id != id && (want.name_origin.is_random() || is_new(twin));
+    // What was written for both of them may have been changed: so one record is compared with the other.
+    let described = |backup: &Backup| backup.description.clone().unwrap_or_default();
+    let own = found.iter().find(|own| own.id == id);
+    let words = own.filter(|_| service.facts().tells_descriptions).map(described);
+    let differs = |twin: &Backup| words.as_ref().is_some_and(|words| *words != described(twin));
+    let place = (service.facts().key(), client.region());
+    let twice = |twin: &Backup| taken_twice(place, want, (id, kept), &twin.id, differs(twin));
+    let said: Vec<_> = found.iter().filter(is_ours).map(twice).collect();
+    // A list that lacks the one that was accepted may lack the other one, too.
+    if said.is_empty() && own.is_none() && !service.facts().names_are_unique {
+        return vec![may_be_twice(want, (id, kept))];
+    }
+    said
+}
+
+/// What has a name of our own is our own. A name that anybody can give says less, and another description speaks against it.
+pub(super) fn taken_twice(
+    (service, region): (&str, &str),
+    want: &NewBackup,
+    (id, kept): (&str, &str),
+    twin: &str,
+    differs: bool,
+) -> Diagnostic {
+    let begins = "The answer to the first request was lost, so that it was sent again";
+    let import = importable(service, region, &want.instance_id, twin);
+    let name = &want.name;
+    if want.name_origin.is_random() {
+        let detail = format!(
+            "{begins}. Two backups have the name {name:?} now, which nothing else was given: {id} {kept}, {twin} is not. Delete that \
+             one, or import it as {import}."
+        );
+        return Diagnostic::warning("Backup was taken twice", detail);
+    }
+    let whose = if differs {
+        "Its description is another one: so it is somebody else's, and to be left alone.".to_owned()
+    } else {
+        format!(
+            "Either both requests were carried out, or somebody else took a backup of that name at the same time. If no state has \
+             it, yours or anybody else's, delete it, or import it as {import}."
+        )
+    };
+    let detail =
+        format!("{begins}: {id} {kept}. Since then {twin} of the same name {name:?} has appeared too. {whose}");
+    Diagnostic::warning("Backup may have been taken twice", detail)
+}
+
+/// That nobody can tell yet whether both requests were carried out.
+pub(super) fn may_be_twice(want: &NewBackup, (id, kept): (&str, &str)) -> Diagnostic {
+    let name = &want.name;
+    let detail = format!(
+        "The answer to the first request was lost, and no list showed its backup, so that it was sent again: {id} {kept}. No list \
+         shows that one yet either, so both may have been carried out. In some minutes, look at the backups of the instance named \
+         {name:?}, with the data source `huaweidb_backups` or in the console: one with another id is then the other one."
+    );
+    Diagnostic::warning("Backup may have been taken twice", detail)
 }

@@ -91,7 +91,7 @@ async fn a_pruning_out_of_time_says_why_and_what_it_does_not_know() {
         assert!(detail.starts_with("0 of 29 deleted.") && detail.contains(word), "{detail}");
         assert!(!detail.contains("listed the backup yet"), "{detail}");
         let told =
-            if known { "29 still exist in the cloud" } else { "For 29 a delete was sent, and its end was not seen" };
+            if known { "29 still exist in the cloud" } else { "For 29 a deletion was sent, and its end was not seen" };
         assert!(detail.contains(told), "{detail}");
         run.emulator.clear_faults();
         run.configure().await;

@@ -69,6 +69,10 @@ impl Operation<'_> {
                 Err(Error::Doubtful { id: backup.id.clone(), doubt: Doubt::UnderAnotherId(Box::new(shown)) })
             }
             Err(error) if is_gone => Err(error),
+            // Lists may be late to show it.
+            Ok(None) | Err(_) if matches!(found, Err(Error::Foreign { .. })) && !is_old(backup) => {
+                Err(Error::Doubtful { id: backup.id.clone(), doubt: Doubt::NotListedYet })
+            }
             Ok(None) | Err(_) => found,
         }
     }
@@ -101,7 +105,7 @@ impl Operation<'_> {
             ended: backup.begun.is_none(),
             job: None,
             listed: backup.begun.as_ref().is_some_and(|begun| begun.listed),
-            old: backup.begun.as_ref().is_none_or(|begun| begun.at.is_none_or(is_old)),
+            old: is_old(backup),
         })
     }
 
@@ -213,8 +217,8 @@ impl Operation<'_> {
     }
 }
 
-/// Whether something began so long ago that lists cannot lag behind it any more.
-fn is_old(begun: Timestamp) -> bool {
-    let age = Timestamp::now().duration_since(begun).unsigned_abs();
-    age > pace::LISTS_LAG_AT_MOST
+/// Whether a backup was begun so long ago that lists cannot lag behind it any more.
+fn is_old(backup: &BackupRef) -> bool {
+    let age = |begun| Timestamp::now().duration_since(begun).unsigned_abs();
+    backup.begun.as_ref().and_then(|begun| begun.at).is_none_or(|begun| age(begun) > pace::LISTS_LAG_AT_MOST)
 }

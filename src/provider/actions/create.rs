@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::super::explain::{About, Doing, explain};
-use super::super::unanswered::{other_answer, unanswered};
+use super::super::unanswered::{FOLLOWED, other_answer, twins, unanswered};
 use super::super::{checks, client, fields, services};
 use super::{Told, context, region_attribute, timeout_attribute};
 use crate::backup::{self, Backups, Certainty, NameOrigin, NewBackup, Service, Started, naming};
@@ -109,6 +109,9 @@ impl Action<Backups> for CreateBackup {
             run.tell(has_begun(&want.name, id));
             operation.completed_by_name((&started, name_origin), &told).await.map(Some)
         };
+        for warning in twins(&client, service, &context, &want, (&started, FOLLOWED)).await {
+            run.warn(warning);
+        }
         let error = match awaited {
             Ok(None) => return Ok(()),
             Ok(Some(backup)) => {

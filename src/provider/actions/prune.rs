@@ -456,14 +456,14 @@ impl Tally<'_> {
         if doubtful > 0 {
             let _ = write!(
                 detail,
-                " Whether {doubtful} still exist could not be told: what was sent for them, if anything, was refused."
+                " Whether {doubtful} more still exist is not known: what was sent for them, if anything, was refused."
             );
         }
         if leaving > 0 {
             let _ = write!(detail, " {leaving} were being deleted when they were looked at last.");
         }
         if open > 0 {
-            let _ = write!(detail, " For {open} a delete was sent, and its end was not seen.");
+            let _ = write!(detail, " For {open} a deletion was sent, and its end was not seen.");
         }
         let _ = write!(detail, "{said}\n\n{next}");
         if sent == self.failed.len() {

@@ -94,7 +94,7 @@ pub(super) fn what_happened_while(doing: Doing, error: &backup::Error) -> String
     match error.end() {
         backup::Error::StillRunning { last: None, cause, .. } if removes => {
             let far = match (error.was_sent(), cause) {
-                (true, _) => "after it had been asked for, and before its end was seen",
+                (true, _) => "after the request had been sent, and before its end was seen",
                 (false, Some(_)) => "before anything was done to it",
                 (false, None) => "before anything was sent",
             };
@@ -129,7 +129,7 @@ pub(super) fn what_happened(error: &backup::Error) -> String {
             if candidates.is_empty() {
                 "No backup of that name is listed yet".to_owned()
             } else {
-                format!("These backups may be the one: {}", named(candidates))
+                format!("Backups of that name have appeared, and may be it: {}", described(candidates))
             }
         ),
         backup::Error::NameTaken { cause, existing } => format!(
@@ -199,7 +199,7 @@ fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String 
             format!("The cloud was asked to stop the backup {id}; whether it still runs is not known.")
         }
         (Doing::Prune | Doing::Rotate, backup::Error::Sent(_)) => {
-            format!("A delete of the backup {id} was sent; what became of it could not be told.")
+            format!("A deletion of the backup {id} was sent; what became of it is not known.")
         }
         (_, backup::Error::Sent(_)) => format!(
             "A deletion of the backup {id} was sent, and may be going on; the state keeps it until it is seen to be gone."
@@ -380,6 +380,15 @@ fn said(error: &cloud::Error) -> String {
 
 fn named(backups: &[Backup]) -> String {
     backups.iter().map(|backup| format!("{} ({:?})", backup.id, backup.name)).collect::<Vec<_>>().join(", ")
+}
+
+/// The same, with their descriptions: another one than was asked for speaks against a backup.
+fn described(backups: &[Backup]) -> String {
+    let described = |backup: &Backup| match backup.description.as_deref().unwrap_or_default() {
+        "" => format!("{} ({:?})", backup.id, backup.name),
+        text => format!("{} ({:?}, with the description {text:?})", backup.id, backup.name),
+    };
+    backups.iter().map(described).collect::<Vec<_>>().join(", ")
 }
 
 /// Ends with a full stop, begins with a capital unless a product's name comes first.

@@ -322,7 +322,7 @@ pub(super) fn advice(error: &cloud::Error) -> Option<String> {
     }
     match refusal.status {
         403 if call.ends_with("/securitytokens") || call.ends_with("/agencies/assume") => Some(
-            "The agency could not be taken on. Check `agency_name` and the account in `assume_role`, whether the agency is for \
+            "The agency could not be assumed. Check `agency_name` and the account in `assume_role`, whether the agency is for \
              the account that signs in, and whether its user may act for agencies (Agent Operator)."
                 .to_owned(),
         ),

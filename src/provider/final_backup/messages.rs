@@ -158,13 +158,24 @@ fn afterwards(service: &str) -> &'static str {
 pub(super) fn taken_twice(net: &FinalBackup, backup: &Backup, twin: &str) -> Diagnostic {
     let id = |id: &str| importable(net.service.text(), net.region.text(), net.instance_id.text(), id);
     let detail = format!(
-        "The answer to the first request was lost, or its run was killed, so that it was sent again, and both were carried out: {} and {twin} have the name {:?}. Delete one of them in the console, or import both as {} and {}.",
+        "The answer to the first request was lost, or its run was killed, so that it was sent again: {} and {twin} have the name {:?}. Delete one of them in the console, or import both as {} and {}.",
         backup.id,
         backup.name,
         id(&backup.id),
         id(twin),
     );
     Diagnostic::warning("Backup was taken twice", detail)
+}
+
+/// That an earlier destroy was told another id of the same name, which no list shows.
+pub(super) fn may_be_twice(net: &FinalBackup, backup: &Backup, other: &str) -> Diagnostic {
+    let import = importable(net.service.text(), net.region.text(), net.instance_id.text(), other);
+    let detail = format!(
+        "An earlier destroy was told the id {other} for the name {:?}, and no list shows it yet: besides {}, it may have been taken too. \
+         In some minutes, look for it in the console: delete it, or import it as {import}.",
+        backup.name, backup.id,
+    );
+    Diagnostic::warning("Backup may have been taken twice", detail)
 }
 
 /// What a plan says that destroys a net whose instance is not to be seen in the project `here`. It was last seen in `known`.
@@ -290,6 +301,7 @@ mod tests {
             taken(&net, &backup, now),
             taken(&kept, &Backup { begin: None, ..backup.clone() }, now),
             taken_twice(&net, &backup, "b2br02"),
+            may_be_twice(&net, &backup, "b2br02"),
             skipped(&skips),
             skipped(&begun),
             nothing_left(&net),

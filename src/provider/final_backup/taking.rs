@@ -31,6 +31,8 @@ pub(super) async fn taken(
     let mut taking = Taking { client, service, digits, net, unlisted, again: None };
     let (now, limit) = (Timestamp::now(), attempt::recent(life.timeout()));
     let moment = Moment { now, limit, begun: memory::last(&life.private) };
+    let last = taking.net.last_backup_id.as_str();
+    let last = last.map(|id| memory::begun_last(&life.private, id, taking.net.instance_id.text()));
     let (mut found, mut ended) = taking.found(life).await?;
     // Whether it may have been taken twice: where names are unique, only one can have it.
     let mut is_sure = service.facts().names_are_unique;
@@ -58,8 +60,10 @@ pub(super) async fn taken(
         // It had the name, and is of a destroy of long ago that no list has shown before.
         found.clear();
     };
+    // What an earlier destroy began under the same name.
+    let other = last.filter(|last| last.id != completed.id && last.name.as_ref() == Some(&completed.name));
     if !is_sure {
-        taking.twins(&completed, life).await;
+        taking.twins(&completed, other.as_ref(), life).await;
     }
     life.warn(messages::taken(&taking.net, &completed, Timestamp::now()));
     Ok(NetOutcome::Taken)
@@ -225,7 +229,8 @@ impl Taking<'_> {
     }
 
     /// Says so if two have the name: a create that had an unclear moment, or was killed before its answer, was carried out too.
-    async fn twins(&self, completed: &Backup, life: &mut Life<FinalBackup>) {
+    /// What was accepted as another one of that name may not be listed yet.
+    async fn twins(&self, completed: &Backup, other: Option<&BackupRef>, life: &mut Life<FinalBackup>) {
         let want = NewBackup {
             instance_id: self.net.instance_id.text().to_owned(),
             name: completed.name.clone(),
@@ -235,6 +240,9 @@ impl Taking<'_> {
             Ok(found) => {
                 for twin in found.iter().filter(|twin| twin.id != completed.id) {
                     life.warn(messages::taken_twice(&self.net, completed, &twin.id));
+                }
+                if let Some(other) = other.filter(|other| !found.iter().any(|twin| twin.id == other.id)) {
+                    life.warn(messages::may_be_twice(&self.net, completed, &other.id));
                 }
             }
             Err(error) => tracing::warn!("whether the backup was taken twice cannot be told: {error}"),

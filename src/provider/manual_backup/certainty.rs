@@ -5,11 +5,9 @@ use std::time::Duration;
 
 use super::messages::label;
 use super::model::ManualBackup;
-use crate::backup::{Backup, Backups, Certainty, NewBackup, Progress, Service, Started, Status, naming};
-use crate::plugin::{Diagnostic, Life};
-use crate::provider::client::context;
+use crate::backup::{Backup, Progress, Status, naming};
+use crate::plugin::Diagnostic;
 use crate::provider::services::importable;
-use crate::provider::unanswered::named;
 
 /// Notes a backup that keeps the instance busy, has a name of this very prefix, or this very name, and is none of this run's:
 /// most likely it is of an earlier run whose state was lost.
@@ -44,31 +42,6 @@ impl Progress for Namesakes<'_> {
     fn seen(&self, _: Duration, _: Option<&Status>) {}
 }
 
-/// Says so if a create that had an unclear moment was carried out twice, as far as names tell: one of our own, or one that
-/// nothing had before.
-pub(super) async fn twins(
-    client: &Backups,
-    service: &'static dyn Service,
-    want: &NewBackup,
-    started: &Started,
-    life: &mut Life<ManualBackup>,
-) {
-    if started.certainty == Certainty::Answered {
-        return;
-    }
-    let id = &*started.backup_id;
-    let found = named(client, service, &context(life), want).await;
-    let is_new = |twin: &Backup| started.named_before.as_ref().is_some_and(|before| !before.contains(&twin.id));
-    let is_ours = |twin: &&Backup| twin.id != id && (want.name_origin.is_random() || is_new(twin));
-    // What was written for both of them may have been changed: so one record is compared with the other.
-    let described = |backup: &Backup| backup.description.clone().unwrap_or_default();
-    let own = found.iter().find(|own| own.id == id && service.facts().tells_descriptions).map(described);
-    for twin in found.iter().filter(is_ours) {
-        let differs = own.as_ref().is_some_and(|own| *own != described(twin));
-        life.warn(taken_twice(service.facts().key(), client.region(), want, id, &twin.id, differs));
-    }
-}
-
 /// That it is there, but not under the id that the answer to its create gave.
 pub(super) fn under_another_id(id: &str, shown: &Backup) -> Diagnostic {
     let detail = format!(
@@ -77,30 +50,6 @@ pub(super) fn under_another_id(id: &str, shown: &Backup) -> Diagnostic {
         shown.id, shown.status, shown.name
     );
     Diagnostic::warning("Backup was found under another id", detail)
-}
-
-/// What has a name of our own is our own. A name that anybody can give says less, and another description speaks against it.
-fn taken_twice(service: &str, region: &str, want: &NewBackup, id: &str, twin: &str, differs: bool) -> Diagnostic {
-    let begins = "The answer to the first request was lost, so that it was sent again";
-    let import = importable(service, region, &want.instance_id, twin);
-    let name = &want.name;
-    if want.name_origin.is_random() {
-        let detail = format!(
-            "{begins}, and both were carried out: {id} is in the state, {twin} has the same name {name:?} and is not. Delete that one, \
-             or import it as {import}."
-        );
-        return Diagnostic::warning("Backup was taken twice", detail);
-    }
-    let whose = if differs {
-        "Its description is another one: so it is somebody else's"
-    } else {
-        "Either both requests were carried out, or somebody else took a backup of that name at the same time"
-    };
-    let detail = format!(
-        "{begins}: {id} is in the state. Since then {twin} of the same name {name:?} has appeared too. {whose}. If no state has it, \
-         delete it, or import it as {import}."
-    );
-    Diagnostic::warning("Backup may have been taken twice", detail)
 }
 
 /// That the name which a plan chose is taken.
@@ -189,9 +138,9 @@ pub(super) fn rewritten(state: &ManualBackup, backup: &Backup) -> Option<Diagnos
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backup::NameOrigin;
+    use crate::backup::{NameOrigin, NewBackup};
     use crate::plugin::Attr;
-    use crate::provider::unanswered::has_name;
+    use crate::provider::unanswered::{IN_STATE, has_name, may_be_twice, taken_twice};
 
     #[test]
     fn what_is_said_reads_well() {
@@ -223,9 +172,10 @@ mod tests {
             has_name(("dds", "eu-de"), (&record, true)),
             has_name(("dds", "eu-de"), (&record, false)),
             under_another_id("b1br02", &record),
-            taken_twice("dds", "eu-de", &want, "b1br02", "b2br02", false),
-            taken_twice("dds", "eu-de", &of_ones_own, "b1br02", "b2br02", false),
-            taken_twice("dds", "eu-de", &of_ones_own, "b1br02", "b2br02", true),
+            taken_twice(("dds", "eu-de"), &want, ("b1br02", IN_STATE), "b2br02", false),
+            taken_twice(("dds", "eu-de"), &of_ones_own, ("b1br02", IN_STATE), "b2br02", false),
+            taken_twice(("dds", "eu-de"), &of_ones_own, ("b1br02", IN_STATE), "b2br02", true),
+            may_be_twice(&want, ("b1br02", IN_STATE)),
             applied_before(&planned, Some(&record)),
             applied_before(&planned, None),
         ];

@@ -9,7 +9,7 @@ use crate::backup::{self, Backup, Backups, Certainty, Doubt, NameOrigin, NewBack
 use crate::plugin::{Attr, Diagnostics, Life};
 use crate::provider::client::context;
 use crate::provider::explain::{Doing, explain};
-use crate::provider::unanswered::{other_answer, unanswered};
+use crate::provider::unanswered::{IN_STATE, other_answer, twins, unanswered};
 
 /// Where its name comes from. One that only a prefix tells is chosen now.
 pub(super) fn named(planned: &mut ManualBackup) -> NameOrigin {
@@ -24,7 +24,7 @@ pub(super) fn named(planned: &mut ManualBackup) -> NameOrigin {
     }
 }
 
-/// Has it begun, or finds that it was.
+/// Begins it, or finds the one that was begun before.
 pub(super) async fn begun(
     client: &Backups,
     service: &'static dyn Service,
@@ -93,6 +93,19 @@ async fn tell_unanswered(
     }
 }
 
+/// Says so if it was, or may have been, taken twice.
+pub(super) async fn tell_twins(
+    client: &Backups,
+    service: &'static dyn Service,
+    want: &NewBackup,
+    started: &Started,
+    life: &mut Life<ManualBackup>,
+) {
+    for warning in twins(client, service, &context(life), want, (started, IN_STATE)).await {
+        life.warn(warning);
+    }
+}
+
 /// Waits until it is complete, and tells what else was found.
 pub(super) async fn completed(
     client: &Backups,
@@ -129,7 +142,7 @@ pub(super) async fn completed(
         memory::finished(&mut life.private);
     }
     if !is_out_of_sight {
-        certainty::twins(client, service, want, started, life).await;
+        tell_twins(client, service, want, started, life).await;
     }
     completed
 }

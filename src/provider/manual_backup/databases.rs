@@ -45,7 +45,7 @@ pub(in crate::provider) fn check(
     if *individually == Attr::Known(true) {
         let path = Path::attribute("backup_database_individually");
         if facts.choice != Choice::Databases {
-            let detail = format!("{} cannot back up each database for itself. Remove the argument.", facts.title);
+            let detail = format!("{} cannot back up each database on its own. Remove the argument.", facts.title);
             refuse(path, detail);
         } else if given.is_empty() && !blocks.is_unknown() {
             let detail = "`backup_database_individually` needs the databases: add `databases` blocks.";

@@ -126,7 +126,7 @@ impl Resource<Backups> for ManualBackupResource {
                 life.checkpoint(planned.clone());
             }
             memory::finished(&mut life.private);
-            certainty::twins(&client, service, &want, &started, life).await;
+            creation::tell_twins(&client, service, &want, &started, life).await;
             return Ok(planned);
         }
         creation::completed(&client, service, (planned, &want), &started, life).await
@@ -303,8 +303,10 @@ impl Resource<Backups> for ManualBackupResource {
         }
         let deleted = client.of(&context(life), service).delete(&reference).await;
         deleted.map_err(|error| {
+            // Nothing is sent for what was not seen.
             if error.was_sent() {
                 memory::leaving(&mut life.private);
+                memory::listed(&mut life.private);
             }
             explain(Doing::Delete, about(&state), &error).into()
         })

@@ -247,10 +247,10 @@ fn newer_now(newer: &[&str], beyond: usize, begin: Option<&str>) -> Option<Diagn
         _ if beyond >= newer.len() => {
             format!("The backups {} of the same prefix are left beyond `keep_last`", newer.join(", "))
         }
-        _ => format!(
-            "More backups of the same prefix are left than `keep_last` says, {beyond} of these: {}",
-            newer.join(", ")
-        ),
+        _ => {
+            let are = if beyond == 1 { "is" } else { "are" };
+            format!("Of the backups {} of the same prefix {beyond} {are} left beyond `keep_last`", newer.join(", "))
+        }
     };
     Some(not_deleted(format!(
         "The new backup is complete. {left}. By the service's times the new one began earlier, at {}. Another run may have taken one \
@@ -273,9 +273,9 @@ fn is_of_all(error: &backup::Error) -> bool {
 /// That so many were not deleted, and why the first of them was not.
 fn kept(left: usize, Diagnostic { summary, detail, .. }: Diagnostic, prefix: &str) -> Diagnostic {
     let left = match left {
-        1 => format!("One backup of the prefix {prefix:?} more than `keep_last` is left: {detail}"),
+        1 => format!("One backup of the prefix {prefix:?} is left beyond `keep_last`: {detail}"),
         left => {
-            format!("{left} backups of the prefix {prefix:?} more than `keep_last` are left. Of the first: {detail}")
+            format!("{left} backups of the prefix {prefix:?} are left beyond `keep_last`. Of the first: {detail}")
         }
     };
     Diagnostic { summary, ..not_deleted(format!("The new backup is complete. {left}")) }

@@ -53,7 +53,7 @@ pub(super) fn schema() -> Schema {
          Default: none.",
     ))
     .attribute(Attribute::bool("backup_database_individually").optional().same_as_absent(false).replaces().describe(
-        "Whether each database in the `databases` blocks is backed up for itself, so that it can be restored alone; only \
+        "Whether each database in the `databases` blocks is backed up on its own, so that it can be restored alone; only \
          `rds` with SQL Server or PostgreSQL. Default: `false`. Changing it takes a new backup.",
     ))
     .attribute(Attribute::bool("wait_for_completion").optional().default(true).describe(
