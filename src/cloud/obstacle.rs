@@ -301,7 +301,7 @@ fn certificate(host: &str, address: &str, why: &CertificateError) -> (String, St
         }
         CertificateError::UnknownIssuer => (
             format!("the certificate of {host} is signed by no authority that this machine trusts"),
-            "If a private authority or the organisation's own proxy signed it, name the authority's certificate in \
+            "If a private authority or the organization's own proxy signed it, name the authority's certificate in \
              `cacert_file` (or OS_CACERT). Otherwise check the address, and who may be in between."
                 .to_owned(),
         ),

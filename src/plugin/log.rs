@@ -1,4 +1,4 @@
-//! What goes to stderr: log lines in the form that plugin hosts read, and a panic in the form that they recognise.
+//! What goes to stderr: log lines in the form that plugin hosts read, and a panic in the form that they recognize.
 //!
 //! A host reads stderr line by line. A line that is a JSON object with `@level`, `@message` and `@timestamp` becomes a
 //! log entry at its level; anything else is a debug text at best. Nothing here can fail: a host that is gone is no
