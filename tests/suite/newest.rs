@@ -261,7 +261,7 @@ async fn an_action_takes_a_backup_and_tells_how_it_goes() {
     assert_eq!((taken.len(), &*taken[0].status), (1, "COMPLETED"));
     assert!(taken[0].name.starts_with("before-update-"));
 
-    run.emulator.set_pace(|pace| *pace = huaweidb_emulator::Pace::of_backups(60.0));
+    run.emulator.set_pace(|pace| *pace = huaweidb_emulator::Pace::of_backups(3600.0));
     let background = over(&arguments, &json!({ "wait_for_completion": false }));
     let (_, errors) = run.invoke("huaweidb_create_backup", &background).await;
     assert_eq!(errors, [""; 0]);
@@ -269,7 +269,7 @@ async fn an_action_takes_a_backup_and_tells_how_it_goes() {
 
     // Something runs: the instance stays busy until the time is over.
     let hasty = over(&arguments, &json!({ "timeout": "1s" }));
-    let (_, errors) = run.invoke("huaweidb_create_backup", &hasty).await;
+    let errors = run.once_sent(async || run.invoke("huaweidb_create_backup", &hasty).await.1).await;
     assert_eq!(errors, ["Backup was not created: the instance is busy"]);
     assert_eq!(run.emulator.backups().len(), 2);
 }
@@ -535,24 +535,38 @@ async fn an_action_takes_no_other_backup_for_its_own() {
 async fn a_pruning_counts_again_before_it_deletes() {
     for fails in [false, true] {
         for (keep_last, allow_last, deleted) in [(1, false, 4), (0, false, 4), (2, false, 3), (1, true, 4)] {
-            let run = Run::start(0.2).await;
-            let mut six = run.backups(6, "old-");
-            six.sort_by(|one, other| other.begin_time.cmp(&one.begin_time));
-            run.emulator.clear_journal();
-            run.emulator.fault(Fault::delay(400).on("dds").operation("list"));
-            let wish = json!({
-                "service": "dds", "instance_id": run.dds(), "name_prefix": "old-", "keep_last": keep_last,
-                "older_than": "0s", "allow_last": allow_last, "dry_run": false,
-            });
-            let meanwhile = async {
-                while run.emulator.journal().is_empty() {
-                    sleep(Duration::from_millis(5)).await;
+            // The change belongs between the first look and the second: where the second came before it, once more.
+            let mut held_ms = 400;
+            let (run, six, progress, errors) = loop {
+                let run = Run::start(0.2).await;
+                let mut six = run.backups(6, "old-");
+                six.sort_by(|one, other| other.begin_time.cmp(&one.begin_time));
+                run.emulator.clear_journal();
+                run.emulator.fault(Fault::delay(held_ms).on("dds").operation("list"));
+                let wish = json!({
+                    "service": "dds", "instance_id": run.dds(), "name_prefix": "old-", "keep_last": keep_last,
+                    "older_than": "0s", "allow_last": allow_last, "dry_run": false,
+                });
+                let meanwhile = async {
+                    while run.emulator.journal().is_empty() {
+                        sleep(Duration::from_millis(5)).await;
+                    }
+                    let done = if fails {
+                        run.emulator.set_status(&six[0].id, "FAILED")
+                    } else {
+                        run.emulator.vanish(&six[0].id)
+                    };
+                    assert!(done);
+                    run.emulator.journal().len() == 1
+                };
+                let ((progress, errors), in_time) =
+                    tokio::join!(run.invoke("huaweidb_prune_backups", &wish), meanwhile);
+                if in_time {
+                    break (run, six, progress, errors);
                 }
-                let done =
-                    if fails { run.emulator.set_status(&six[0].id, "FAILED") } else { run.emulator.vanish(&six[0].id) };
-                assert!(done);
+                assert!(held_ms < 300_000, "it looks again without an answer to its first look");
+                held_ms *= 10;
             };
-            let ((progress, errors), ()) = tokio::join!(run.invoke("huaweidb_prune_backups", &wish), meanwhile);
             assert_eq!(errors, [""; 0]);
             let end = format!("{deleted} of {} deleted; 1 left as changed", deleted + 1);
             assert_eq!(progress.last().unwrap(), &end, "{fails} {keep_last} {allow_last}");
@@ -1253,7 +1267,8 @@ async fn a_list_that_is_interrupted_says_so() {
     for (wish, whole) in [(json!({ "service": "dds" }), false), (json!({}), true), (json!({}), false)] {
         let run = Run::start(0.2).await;
         run.backups(900, "many-");
-        run.emulator.fault(Fault::delay(300).on("dds").operation("list").skip(2).times(99));
+        // Nothing waits for that page to its end.
+        run.emulator.fault(Fault::delay(600_000).on("dds").operation("list").skip(2).times(99));
         let events = run.list_until_stopped(&wish, whole, 3).await;
         let (last, before) = events.split_last().unwrap();
         assert!(before.iter().all(|event| event.identity.is_some()), "{wish}: nothing else is said");

@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -122,14 +122,20 @@ async fn line_05_only_the_host_itself_is_served() {
 
 #[tokio::test]
 async fn line_05_a_stuck_handshake_holds_up_nobody() {
-    let plugin = Launch::secured().start().await;
-    let stuck = [plugin.dial().await, plugin.dial().await, plugin.dial().await];
-    let host = plugin.connect().await;
-    ask(&host).await.unwrap();
-    for stuck in stuck {
-        let told = stuck.try_read(&mut [0]).map_err(|error| error.kind());
-        assert_eq!(told, Err(ErrorKind::WouldBlock), "nobody waited until it was cut off");
+    // After ten seconds they are cut off: a machine that needs longer tells nothing.
+    for _ in 0..5 {
+        let plugin = Launch::secured().start().await;
+        let since = Instant::now();
+        let stuck = [plugin.dial().await, plugin.dial().await, plugin.dial().await];
+        let host = plugin.connect().await;
+        ask(&host).await.unwrap();
+        let told = stuck.map(|stuck| stuck.try_read(&mut [0]).map_err(|error| error.kind()));
+        if since.elapsed() < SECOND * 9 {
+            assert_eq!(told, [Err(ErrorKind::WouldBlock); 3], "nobody waited until it was cut off");
+            return;
+        }
     }
+    panic!("somebody waited, or the machine is too slow to tell");
 }
 
 #[tokio::test]
@@ -337,6 +343,10 @@ async fn line_20_a_first_signal_in_debug_mode_lets_connected_runs_end_and_a_seco
         ask(&host).await.unwrap();
         plugin.signal(Signal::INT);
         timeout(NEVER, async {
+            // Whoever connected before that line might be counted in it.
+            while !plugin.stderr().iter().any(|line| line.contains("Connected runs: ")) {
+                sleep(SECOND / 50).await;
+            }
             while UnixStream::connect(socket).await.is_ok() {
                 sleep(SECOND / 50).await;
             }
@@ -353,9 +363,7 @@ async fn line_20_a_first_signal_in_debug_mode_lets_connected_runs_end_and_a_seco
         let status = plugin.ends().await;
         assert!(status.success(), "{status}");
         let said = plugin.stderr().join("\n");
-        // What asked above whether anybody is still served may have been served itself.
-        let is_told = ["1;", "2;"].iter().any(|runs| said.contains(&format!("Connected runs: {runs}")));
-        assert!(is_told && said.contains("Ctrl-C again"), "{said}");
+        assert!(said.contains("Connected runs: 1;") && said.contains("Ctrl-C again"), "{said}");
     }
 }
 

@@ -104,7 +104,7 @@ impl Book {
         if word.starts_with("127.0.0.1:") {
             return "127.0.0.1:<port>".to_owned();
         }
-        let lengths = ["minute", "minutes", "hour", "hours", "KiB", "MiB", "GiB", "bytes", "ms"];
+        let lengths = ["minute", "minutes", "hour", "hours", "KiB", "MiB", "GiB", "bytes", "ms", "s"];
         if lengths.contains(&next) && word.parse::<f64>().is_ok() {
             return "<n>".to_owned();
         }

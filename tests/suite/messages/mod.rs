@@ -172,15 +172,14 @@ async fn what_a_backup_says_in_its_life() {
     book.add("the plan after it", &said);
     assert!(replaced.is_object());
 
-    run.emulator.set_pace(|pace| *pace = Pace::of_backups(60.0));
+    run.emulator.set_pace(|pace| *pace = Pace::of_backups(3600.0));
     let hasty = config(&json!({
         "name": "too-slow", "timeouts": { "create": "1s", "read": null, "update": null, "delete": null },
     }));
-    let (said, slow) = run.change(&hasty, &Value::Null).await;
+    let (said, slow) = run.once_sent(async || run.change(&hasty, &Value::Null).await).await;
     book.add("a create that takes too long", &said);
-    let (said, _) = run
-        .change(&config(&json!({ "name": "next", "timeouts": { "create": "1s", "read": null, "update": null, "delete": null } })), &Value::Null)
-        .await;
+    let next = config(&over(&hasty, &json!({ "name": "next" })));
+    let (said, _) = run.once_sent(async || run.change(&next, &Value::Null).await).await;
     book.add("a create while another backup runs", &said);
     run.emulator.vanish(slow["id"].as_str().unwrap());
     run.emulator.set_pace(|pace| *pace = Pace::of_backups(0.2));
@@ -524,12 +523,13 @@ async fn what_actions_say() {
     let (progress, said) = run.invoke_and_say(create, &wish).await;
     assert_eq!(said, []);
     book.lines("progress of a create", &progress);
-    run.emulator.set_pace(|pace| *pace = Pace::of_backups(60.0));
+    run.emulator.set_pace(|pace| *pace = Pace { stop_seconds: Some(0.2), ..Pace::of_backups(3600.0) });
     let background = over(&wish, &json!({ "wait_for_completion": false, "name_prefix": "running-" }));
     let (progress, said) = run.invoke_and_say(create, &background).await;
     assert_eq!(said, []);
     book.lines("progress of a create in the background", &progress);
-    let (progress, said) = run.invoke_and_say(create, &over(&wish, &json!({ "timeout": "1s" }))).await;
+    let hasty = over(&wish, &json!({ "timeout": "1s" }));
+    let (progress, said) = run.once_sent(async || run.invoke_and_say(create, &hasty).await).await;
     book.lines("progress on a busy instance", &progress);
     book.add("a create on a busy instance", &said);
 
@@ -761,7 +761,7 @@ async fn what_a_pruning_says_that_is_stopped() {
     let all = json!({ "service": "dds", "instance_id": run.dds(), "all_on_instance": true });
     for (name, wish) in [("huaweidb_prune_backups", &config), ("huaweidb_stop_backup", &all)] {
         let run = Run::start(0.2).await;
-        run.emulator.fault(Fault::delay(10_000).on("dds").operation("list"));
+        run.emulator.fault(Fault::delay(600_000).on("dds").operation("list"));
         let config = wire(&run.action(name, &over(wish, &json!({ "instance_id": run.dds() }))));
         let request = tf::invoke_action::Request { action_type: name.to_owned(), config, ..Default::default() };
         let events = run.host.provider().invoke_action(request).await.unwrap().into_inner();
@@ -771,7 +771,7 @@ async fn what_a_pruning_says_that_is_stopped() {
     }
     let run = Run::start(0.2).await;
     run.backups(250, "old-");
-    run.emulator.fault(Fault::delay(300).on("dds").operation("list").skip(1).times(99));
+    run.emulator.fault(Fault::delay(600_000).on("dds").operation("list").skip(1).times(99));
     let events = run.list_until_stopped(&json!({ "service": "dds" }), false, 2).await;
     let said = events.into_iter().flat_map(|event| event.diagnostic).collect::<Vec<_>>();
     book.add("a query that is stopped", &said);
