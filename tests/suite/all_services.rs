@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use huaweidb_emulator::{BackupRow, Emulator, Modes, NewBackups, NewInstance, Options};
 use serde_json::{Value as Json, json};
@@ -354,18 +355,24 @@ fn another_region_has_its_own_project() {
 fn on_a_cloud_without_a_stop_the_destroy_waits_for_the_end() {
     let emulator = Emulator::start_now(&Options {
         modes: Modes { otc: true, ..Modes::default() },
-        // Longer than the two runs of a CLI need on a busy machine.
-        ..Options::with_backups_of(20.0)
+        ..Options::with_backups_of(3600.0)
     })
     .expect("the emulator starts");
+    emulator.set_pace(|pace| pace.delete_seconds = Some(0.3));
     let workspace = Workspace::new(&emulator);
     workspace.configure(&format!(
         "resource \"huaweidb_manual_backup\" \"b\" {{\n  service     = \"dds\"\n  instance_id = \"{}\"\n  name        = \"otc-backup\"\n  wait_for_completion = false\n}}\n",
         emulator.instance("dds")
     ));
     workspace.apply();
-    workspace.destroy();
+    let destroying = workspace.start(&["destroy", "-auto-approve"]);
+    let patience = Instant::now() + Duration::from_mins(5);
+    while !emulator.journal().iter().any(|call| call.method == "PUT" && call.status == Some(404)) {
+        assert!(Instant::now() < patience, "the stop was not tried");
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+    // The backup ends only now, so that the destroy has to wait for it.
+    assert!(emulator.set_status(&emulator.backups()[0].id, "COMPLETED"));
+    destroying.finished().succeeded();
     assert!(emulator.backups().is_empty());
-    let refused = emulator.journal().into_iter().any(|call| call.method == "PUT" && call.status == Some(404));
-    assert!(refused, "the stop was tried and not offered");
 }

@@ -74,7 +74,7 @@ fn switches_are_changed_in_place_without_a_call() {
 
 #[test]
 fn an_apply_may_go_on_before_the_backup_has_completed() {
-    let emulator = emulator(30.0);
+    let emulator = emulator(3600.0);
     let workspace = Workspace::new(&emulator);
     workspace.configure(&backup(&emulator, "  name = \"in-background\"\n  wait_for_completion = false"));
     workspace.apply();

@@ -52,8 +52,11 @@ fn a_restore_replaces_what_the_target_holds() {
     for service in RESTORING {
         let source = source_of(&client, service);
         let engine = client.emulator.instances().into_iter().find(|row| row.id == source).unwrap().engine;
-        let target = new_instance(&client, &json!({"service": service, "name": "scratch", "engine": engine}));
+        // One that is being restored as long as this runs, and one whose restore ends.
+        let [target, ending] = ["scratch", "ending"]
+            .map(|name| new_instance(&client, &json!({"service": service, "name": name, "engine": engine})));
         let backup = completed(&client, &source);
+        client.emulator.set_pace(|pace| pace.backup_seconds = 600.0);
         let reply = restore(&client, service, &source, &backup, &target);
         let expected = if ["geminidb", "rds"].contains(&service) { 202 } else { 200 };
         assert_eq!(reply.status, expected, "{service}: {}", String::from_utf8_lossy(&reply.body));
@@ -61,12 +64,14 @@ fn a_restore_replaces_what_the_target_holds() {
         assert_eq!(contents(&client, &target), ("RESTORING".to_owned(), "own".to_owned()), "{service}");
         let busy = restore(&client, service, &source, &backup, &target);
         assert_eq!(busy.code(), "DBS.200019", "{service}: a busy target");
+        client.emulator.set_pace(|pace| pace.backup_seconds = 0.1);
+        assert_eq!(restore(&client, service, &source, &backup, &ending).status, expected, "{service}");
         let patience = std::time::Instant::now() + std::time::Duration::from_mins(2);
-        while contents(&client, &target).0 != "IDLE" {
+        while contents(&client, &ending).0 != "IDLE" {
             assert!(std::time::Instant::now() < patience, "{service}");
             std::thread::park_timeout(std::time::Duration::from_millis(5));
         }
-        assert_eq!(contents(&client, &target).1, backup, "{service}");
+        assert_eq!(contents(&client, &ending).1, backup, "{service}");
     }
 }
 

@@ -371,13 +371,16 @@ fn calls_can_be_throttled() {
 
 #[test]
 fn lists_may_lag_behind() {
-    let client = Client::start(60.0);
-    client.emulator.set_pace(|pace| pace.list_delay_seconds = 0.2);
-    let (id, _) = client.create("dds", &client.emulator.instance("dds"), "shy-one").unwrap();
-    let seen = || client.get("dds", &format!("/v3/{{p}}/backups?backup_id={id}")).json()["total_count"] == 1;
-    assert!(!seen());
+    let client = Client::start(0.0);
+    // One that no list shows before this has ended, and one that is shown after a while.
+    let [shy, late] = [("shy-one", 600.0), ("late-one", 0.2)].map(|(name, seconds)| {
+        client.emulator.set_pace(|pace| pace.list_delay_seconds = seconds);
+        client.create("dds", &client.emulator.instance("dds"), name).unwrap().0
+    });
+    let seen = |id: &str| client.get("dds", &format!("/v3/{{p}}/backups?backup_id={id}")).json()["total_count"] == 1;
+    assert!(!seen(&shy));
     let patience = std::time::Instant::now() + std::time::Duration::from_mins(2);
-    while !seen() {
+    while !seen(&late) {
         assert!(std::time::Instant::now() < patience);
     }
 }

@@ -65,7 +65,8 @@ fn list_path(service: &str) -> &'static str {
 
 #[test]
 fn create_list_job_and_delete_look_like_the_examples() {
-    let client = Client::start(0.15);
+    let client = Client::start(600.0);
+    client.emulator.set_pace(|pace| pace.delete_seconds = Some(0.03));
     for (service, create_status) in CREATES {
         let instance = client.emulator.instance(service);
         let request = {
@@ -105,7 +106,7 @@ fn create_list_job_and_delete_look_like_the_examples() {
             fits(file, 200, &running);
         }
 
-        client.await_status(&id, Some("COMPLETED"));
+        assert!(client.emulator.set_status(&id, "COMPLETED"));
         let listed = client.get(service, &query);
         fits(&format!("{service}.list.response.json"), 200, &listed);
         if let Some(job) = body["job_id"].as_str() {

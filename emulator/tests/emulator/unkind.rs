@@ -83,18 +83,24 @@ fn lists_go_on_showing_what_has_gone() {
 
 #[test]
 fn lists_show_hide_and_show_again() {
-    let client = Client::start(60.0);
+    let client = Client::start(0.0);
     for service in MAKERS {
         let instance = client.emulator.instance(service);
-        client.emulator.set_pace_of(service, |pace| pace.hidden_seconds = vec![(0.2, 0.5)]);
-        let (id, _) = client.create(service, &instance, "flickering").unwrap();
-        let shows = || listed(&client, service, &instance).contains(&id);
-        assert!(shows(), "{service}");
-        eventually("it is hidden", || !shows());
-        eventually("it is shown again", shows);
+        // One for each state, so that none has to be seen before it has passed.
+        let made = |name: &str, span: (f64, f64)| {
+            client.emulator.set_pace_of(service, |pace| pace.hidden_seconds = vec![span]);
+            client.create(service, &instance, name).unwrap().0
+        };
+        let shows = |id: &String| listed(&client, service, &instance).contains(id);
+        let later = made("hidden-later", (600.0, 1200.0));
+        assert!(shows(&later), "{service}");
+        let soon = made("hidden-soon", (0.2, 600.0));
+        eventually("it is hidden", || !shows(&soon));
+        let id = made("shown-again", (0.0, 0.2));
+        eventually("it is shown again", || shows(&id));
         let hide = json!({"hidden_seconds": 600});
         assert_eq!(client.control("PATCH", &format!("/backups/{id}"), Some(&hide)).status, 200);
-        assert!(!shows() && client.emulator.backup(&id).is_some(), "{service}");
+        assert!(!shows(&id) && client.emulator.backup(&id).is_some(), "{service}");
     }
     assert!(!client.emulator.hide("nothing", 1.0));
 }
@@ -118,22 +124,26 @@ fn clocks_are_off() {
     let seconds = |text: &str| text.parse::<jiff::Timestamp>().unwrap().as_second();
     let date = |reply: &Reply| jiff::fmt::rfc2822::parse(&reply.headers["date"]).unwrap().timestamp().as_second();
     let now = || jiff::Timestamp::now().as_second();
+    // Between the times before and after the call, however long that took.
+    let is_off = |seen: i64, off: i32, before: i64| (before..=now()).contains(&(seen - i64::from(off)));
     for off in [-30, -10, 10, 30] {
         client.emulator.set_pace(|pace| {
             pace.date_off_seconds = f64::from(off);
             pace.begin_off_seconds = f64::from(off) * 2.0;
         });
         for service in MAKERS {
-            let seen = date(&client.get(service, "/v3/{p}/instances")) - now();
-            assert!((seen - i64::from(off)).abs() <= 2, "{service}: {seen}");
+            let before = now();
+            let seen = date(&client.get(service, "/v3/{p}/instances"));
+            assert!(is_off(seen, off, before), "{service}: {seen}, {off}, {before}");
             let instance = client.emulator.add_instance(&NewInstance {
                 service: service.to_owned(),
                 name: format!("clock{off}"),
                 ..NewInstance::default()
             });
+            let before = now();
             let (id, _) = client.create(service, &instance.id, "somewhen").unwrap();
-            let begun = seconds(&client.emulator.backup(&id).unwrap().begin_time) - now();
-            assert!((begun - i64::from(off) * 2).abs() <= 2, "{service}: {begun}");
+            let begun = seconds(&client.emulator.backup(&id).unwrap().begin_time);
+            assert!(is_off(begun, off * 2, before), "{service}: {begun}, {off}, {before}");
             let row = client.get(service, &list_path(service, &instance.id)).json()["backups"][0].clone();
             assert!(row["begin_time"].is_string(), "{service}");
             client.emulator.vanish(&id);
@@ -146,14 +156,20 @@ fn requests_arrive_after_their_connection_broke() {
     let client = Client::start(60.0);
     for service in MAKERS {
         let instance = client.emulator.instance(service);
-        let broken = Fault::arriving_late(200).on(service).operation("create");
-        client.emulator.fault(broken);
-        assert!(client.try_create(service, &instance, "late").is_err(), "{service}: no answer came");
-        assert!(client.emulator.backups().iter().all(|backup| backup.service != service), "{service}: not yet");
-        eventually("it arrives", || client.emulator.backups().iter().any(|backup| backup.service == service));
+        // One that is still on its way, and one that arrives.
+        for (name, late_ms) in [("later", 600_000), ("late", 200)] {
+            client.emulator.fault(Fault::arriving_late(late_ms).on(service).operation("create"));
+            assert!(client.try_create(service, &instance, name).is_err(), "{service}: no answer came");
+            let arrived = || client.emulator.backups().iter().any(|row| row.service == service && row.name == name);
+            if name == "late" {
+                eventually("it arrives", arrived);
+            } else {
+                assert!(!arrived(), "{service}: not yet");
+            }
+        }
     }
     let calls = client.emulator.journal();
-    assert_eq!(calls.iter().filter(|call| call.operation == "create").count(), MAKERS.len(), "told once each");
+    assert_eq!(calls.iter().filter(|call| call.operation == "create").count(), 2 * MAKERS.len(), "told once each");
 }
 
 #[test]
@@ -219,18 +235,22 @@ fn a_deletion_is_done_for_a_time_or_late() {
     let client = Client::start(0.0);
     for service in MAKERS {
         let instance = client.emulator.instance(service);
-        let (id, _) = client.create(service, &instance, "comes-back").unwrap();
-        let shows = || listed(&client, service, &instance).contains(&id);
-        let hidden = Fault { hidden_ms: Some(300), ..Fault::undone(JobEnd::Completed) };
-        client.emulator.fault(hidden.on(service).operation("delete"));
-        assert!(delete(&client, service, &id).status < 300);
-        assert!(!shows(), "{service}");
-        eventually("it comes back", shows);
+        // One for each state, so that none has to be seen before it has passed.
+        let deleted = |name: &str, fault: Fault| {
+            let (id, _) = client.create(service, &instance, name).unwrap();
+            client.emulator.fault(fault.on(service).operation("delete"));
+            assert!(delete(&client, service, &id).status < 300, "{service}");
+            id
+        };
+        let shows = |id: &String| listed(&client, service, &instance).contains(id);
+        let hidden = |ms| Fault { hidden_ms: Some(ms), ..Fault::undone(JobEnd::Completed) };
+        assert!(!shows(&deleted("stays-away", hidden(600_000))), "{service}");
+        let id = deleted("comes-back", hidden(200));
+        eventually("it comes back", || shows(&id));
 
-        let late = Fault { done_ms: Some(200), ..Fault::undone(JobEnd::Completed) };
-        client.emulator.fault(late.on(service).operation("delete"));
-        assert!(delete(&client, service, &id).status < 300);
-        assert!(shows(), "{service}");
+        let late = |ms| Fault { done_ms: Some(ms), ..Fault::undone(JobEnd::Completed) };
+        assert!(shows(&deleted("goes-later", late(600_000))), "{service}");
+        let id = deleted("goes", late(200));
         eventually("it is done after all", || client.emulator.backup(&id).is_none());
     }
 }

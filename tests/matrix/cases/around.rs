@@ -73,7 +73,7 @@ pub(super) fn attached(cli: &Cli) {
 
 /// Two runs at one provider: a Ctrl-C in one is that one's, and one at the provider lets the other end.
 pub(super) fn attached_twice(cli: &Cli) {
-    let emulator = emulator(4.0);
+    let emulator = emulator(600.0);
     emulator.set_pace(|pace| pace.delete_seconds = Some(0.1));
     let mut workspaces = [cli.workspace(&emulator), cli.workspace(&emulator)];
     let mut debug = Debug::start(&workspaces[0]);
@@ -87,13 +87,20 @@ pub(super) fn attached_twice(cli: &Cli) {
     workspaces[1].write("main.tf", &configuration);
     let [mut one, two] = [&workspaces[0], &workspaces[1]].map(|workspace| workspace.start(&["apply", "-auto-approve"]));
     wait_until("both are being taken", || emulator.backups().len() == 2);
+    // After some looks the answers are read, and both wait.
+    wait_until("both are looked at", || {
+        let calls = emulator.journal();
+        let created = calls.iter().rposition(|call| call.operation == "create").expect("both were created");
+        calls[created..].iter().filter(|call| call.operation == "list").count() > 2
+    });
     pause(Duration::from_millis(500));
     one.signal_if_there(Signal::INT);
     one.finished().failed().says("Backup is still running");
     debug.signal(Signal::TERM);
+    // It ends only after the signals.
+    let row = emulator.backups().into_iter().find(|row| row.name == "goes-on").expect("it is there");
+    assert!(row.status == "BUILDING" && emulator.set_status(&row.id, "COMPLETED"), "{row:?}");
     two.finished().succeeded();
-    let row = emulator.backups().into_iter().find(|row| row.name == "goes-on");
-    assert_eq!(row.map(|row| row.status).as_deref(), Some("COMPLETED"));
     assert_eq!(attribute(&workspaces[1], "status"), "COMPLETED");
     wait_until("the provider has ended", || debug.ended());
 }

@@ -183,7 +183,7 @@ pub(super) fn interrupted(cli: &Cli) {
     for (signal, calls) in
         (1..=10).map(|calls| (Signal::INT, calls)).chain([3, 5, 7, 9].map(|calls| (Signal::KILL, calls)))
     {
-        let emulator = emulator(30.0);
+        let emulator = emulator(3600.0);
         let workspace = cli.workspace(&emulator);
         let drill = Drill::of(&emulator, "dds");
         workspace.configure(&format!("{}{}", drill.action("dds", CONFIRMED), triggered("dds", "1")));

@@ -80,7 +80,7 @@ pub(super) fn attribute(workspace: &Workspace, name: &str) -> Json {
 pub(super) fn wait_until(what: &str, mut reached: impl FnMut() -> bool) {
     let began = Instant::now();
     while !reached() {
-        assert!(began.elapsed() < Duration::from_mins(1), "waited in vain until {what}");
+        assert!(began.elapsed() < Duration::from_mins(5), "waited in vain until {what}");
         pause(Duration::from_millis(20));
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use huaweidb::backup::ALL;
-use huaweidb_emulator::{BackupRow, Emulator, Modes, NewBackups, Options, Pace};
+use huaweidb_emulator::{BackupRow, Emulator, Fault, FaultKind, Modes, NewBackups, Options, Pace};
 use serde_json::{Value as Json, json};
 use tokio::sync::Semaphore;
 
@@ -133,6 +133,39 @@ impl Stage {
         }
     }
 
+    /// Lists show nothing until the faults are cleared, however slow the machine is.
+    fn blind(&self) {
+        let fault = Fault::new(FaultKind::EmptyList).on(self.service).path("/backups");
+        self.emulator.fault(fault.times(100_000));
+    }
+
+    /// The same, until who waits for a backup has looked for it in vain some times.
+    async fn blind_for_some_looks(&self) -> Result<(), String> {
+        self.emulator.clear_journal();
+        let looks = || self.emulator.journal().into_iter().filter(|call| call.operation == "list").count();
+        let looked = until("it is looked for", || looks() > 2).await;
+        self.emulator.clear_faults();
+        looked
+    }
+
+    /// An apply whose time is over after its create was answered. Where it was over before that, it gets more: short times are for
+    /// fast machines.
+    async fn late(&self, arguments: &mut Json) -> Result<(Held, Said), String> {
+        for seconds in [2, 15, 90] {
+            arguments["timeouts"]["create"] = json!(format!("{seconds}s"));
+            let mut held = Held::default();
+            let said = self.core().await.up(arguments, &mut held).await;
+            red(&said)?;
+            if held.id().is_some() {
+                return Ok((held, said));
+            }
+            for row in self.rows() {
+                self.emulator.vanish(&row.id);
+            }
+        }
+        Err("no create was answered".to_owned())
+    }
+
     /// All is well again.
     fn calm(&self) {
         self.emulator.clear_faults();
@@ -180,7 +213,7 @@ fn red(said: &Said) -> Result<(), String> {
 
 /// Waits until something is so.
 async fn until(what: &str, mut holds: impl FnMut() -> bool) -> Result<(), String> {
-    let patience = Instant::now() + Duration::from_mins(1);
+    let patience = Instant::now() + Duration::from_mins(5);
     while !holds() {
         check(Instant::now() < patience, &format!("never: {what}"))?;
         tokio::time::sleep(Duration::from_millis(20)).await;
