@@ -76,7 +76,8 @@ pub(super) fn reference(state: &ManualBackup, private: &Private) -> BackupRef {
         project_id: memory::project_id(private),
         begun: runs.then(|| BegunBackup {
             job_id: text(&state.job_id),
-            at: memory::begun_at(private),
+            // What a deletion was sent for had been seen: no list is late to show it.
+            at: memory::begun_at(private).filter(|_| memory::leaving_since(private).is_none()),
             listed: memory::is_listed(private),
             known_by_name: memory::is_known_by_name(private),
         }),

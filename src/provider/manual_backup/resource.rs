@@ -303,10 +303,8 @@ impl Resource<Backups> for ManualBackupResource {
         }
         let deleted = client.of(&context(life), service).delete(&reference).await;
         deleted.map_err(|error| {
-            // Nothing is sent for what was not seen.
             if error.was_sent() {
                 memory::leaving(&mut life.private);
-                memory::listed(&mut life.private);
             }
             explain(Doing::Delete, about(&state), &error).into()
         })

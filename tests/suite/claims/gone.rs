@@ -372,12 +372,40 @@ async fn tainted_and_late(service: &'static str) -> Result<(), String> {
     check(left.len() == 1 && held.id() == Some(&left[0].id), &format!("the cloud has {left:?}"))
 }
 
+/// The same, where the run ends when the deletion was sent, and the backup is gone before another one looks: what was deleted was seen.
+async fn tainted_and_leaving(service: &'static str) -> Result<(), String> {
+    let stage = Stage::new(service, 1.0);
+    stage.blind();
+    let mut arguments = stage.random();
+    let (mut held, _) = stage.late(&mut arguments).await?;
+    let old = held.id().ok_or("no id")?.to_owned();
+    arguments["timeouts"]["create"] = json!("120s");
+    stage.emulator.set_pace(|pace| pace.delete_seconds = Some(600.0));
+    let core = stage.core().await;
+    green(&core.refresh(&mut held).await)?;
+    let stop = async {
+        stage.blind_for_some_looks().await?;
+        until("it is deleted", || stage.emulator.journal().iter().any(|call| call.method == "DELETE")).await?;
+        core.host.provider().stop_provider(tf::stop_provider::Request {}).await.map_err(|why| why.to_string())
+    };
+    let (said, stopped) = tokio::join!(core.reach(&arguments, &mut held), stop);
+    stopped?;
+    red(&said)?;
+    check(held.id() == Some(&old) && stage.emulator.vanish(&old), "it is not being deleted")?;
+    stage.calm();
+    green(&stage.core().await.up(&arguments, &mut held).await)?;
+    let left = stage.rows();
+    check(left.len() == 1 && held.id() == Some(&left[0].id), &format!("the cloud has {left:?}"))
+}
+
 #[test]
 fn a_tainted_backup_that_was_never_listed_is_deleted_before_it_is_replaced() {
     let mut cases = Vec::new();
     for service in services() {
         let name = format!("tainted and late × {service}");
         cases.push((name, Box::pin(tainted_and_late(service)) as Case));
+        let name = format!("tainted and leaving × {service}");
+        cases.push((name, Box::pin(tainted_and_leaving(service)) as Case));
         for refreshes in [true, false] {
             let name = format!("tainted × {service} × refreshed {refreshes}");
             cases.push((name, Box::pin(tainted(service, refreshes)) as Case));

@@ -550,7 +550,6 @@ async fn what_actions_say() {
     book.add("a stop of what is not there", &said);
     stops(&run, &mut book).await;
 
-    run.emulator.set_pace(|pace| *pace = Pace::of_backups(0.2));
     run.backups(3, "old-");
     let nobody = over(&pruning, &json!({ "instance_id": format!("{}in02", "0".repeat(32)) }));
     let (_, said) = run.invoke_and_say(prune, &nobody).await;
@@ -622,6 +621,7 @@ async fn stops(run: &Run, book: &mut Book) {
     for one in running.iter().chain([&unstoppable]) {
         run.emulator.set_status(&one.id, "FAILED");
     }
+    run.emulator.set_pace(|pace| *pace = Pace::of_backups(0.2));
 }
 
 /// What a plan and an invocation say of what is in the state, or is to be kept.
