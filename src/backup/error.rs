@@ -134,20 +134,33 @@ pub enum Error {
     },
     /// Its deletion or stop was sent, and may have been carried out or be going on, whatever was said to a later one. This is
     /// how it ended.
-    #[error("it was asked for, and may be going on: {0}")]
-    Sent(Box<Error>),
+    #[error("it was asked for, and may be going on: {end}")]
+    Sent {
+        /// The id of what it was sent for.
+        id: String,
+        /// The end.
+        end: Box<Error>,
+    },
 }
 
 impl Error {
     /// Whether a deletion or a stop was sent, and may have been carried out or be going on.
     pub fn was_sent(&self) -> bool {
-        matches!(self, Error::Sent(_))
+        self.sent_for().is_some()
+    }
+
+    /// The id of the backup for which one was.
+    pub fn sent_for(&self) -> Option<&str> {
+        match self {
+            Error::Sent { id, .. } => Some(id),
+            _ => None,
+        }
     }
 
     /// How it ended, whatever was sent.
     pub fn end(&self) -> &Error {
         match self {
-            Error::Sent(end) => end,
+            Error::Sent { end, .. } => end,
             end => end,
         }
     }
@@ -173,7 +186,7 @@ impl Error {
             | Error::Busy { cause, .. } => Some(cause),
             Error::OutOfSight { cause, .. } => Some(cause),
             Error::StillRunning { cause, .. } => cause.as_deref(),
-            Error::Sent(end) => end.cloud(),
+            Error::Sent { end, .. } => end.cloud(),
             Error::Unsupported(_)
             | Error::Failed { .. }
             | Error::JobFailed { .. }

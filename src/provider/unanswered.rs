@@ -19,23 +19,21 @@ pub(super) async fn unanswered(
     answered: &Started,
 ) -> Vec<Diagnostic> {
     let before = answered.named_before.as_deref().unwrap_or_default();
-    let found = named(client, service, context, want).await;
+    let found = named(client, service, context, want).await.unwrap_or_default();
     let found = found.iter().filter(|found| !before.contains(&found.id));
     let is_random = want.name_origin.is_random();
     found.map(|found| has_name((service.facts().key(), client.region()), (found, is_random))).collect()
 }
 
-/// What has the name on the instance; nothing, where that cannot be told.
+/// What has the name on the instance; `None` where that cannot be told.
 pub(super) async fn named(
     client: &Backups,
     service: &'static dyn Service,
     context: &Context,
     want: &NewBackup,
-) -> Vec<Backup> {
-    client.of(context, service).named(want).await.unwrap_or_else(|error| {
-        tracing::warn!("what has the name of the backup cannot be told: {error}");
-        Vec::new()
-    })
+) -> Option<Vec<Backup>> {
+    let found = client.of(context, service).named(want).await;
+    found.inspect_err(|error| tracing::warn!("what has the name of the backup cannot be told: {error}")).ok()
 }
 
 /// That a backup has the name that was asked for.
@@ -71,22 +69,22 @@ pub(super) async fn twins(
         return Vec::new();
     }
     let id = &*started.backup_id;
-    let found = named(client, service, context, want).await;
-    let is_new = |twin: &Backup| started.named_before.as_ref().is_some_and(|before| !before.contains(&twin.id));
+    let Some(found) = named(client, service, context, want).await else { return Vec::new() };
+    let before = started.named_before.as_deref();
+    let is_new = |twin: &Backup| before.is_some_and(|before| !before.contains(&twin.id));
     let is_ours = |twin: &&Backup| twin.id != id && (want.name_origin.is_random() || is_new(twin));
+    let Some(own) = found.iter().find(|own| own.id == id) else {
+        // A list that lacks the one that was accepted may lack the other one, too.
+        let may_be = started.certainty == Certainty::AnsweredLater && !service.facts().names_are_unique;
+        return may_be.then(|| may_be_twice(want, (id, kept))).into_iter().collect();
+    };
     // What was written for both of them may have been changed: so one record is compared with the other.
     let described = |backup: &Backup| backup.description.clone().unwrap_or_default();
-    let own = found.iter().find(|own| own.id == id);
-    let words = own.filter(|_| service.facts().tells_descriptions).map(described);
-    let differs = |twin: &Backup| words.as_ref().is_some_and(|words| *words != described(twin));
+    let tells = service.facts().tells_descriptions;
+    let differs = |twin: &Backup| tells && described(own) != described(twin);
     let place = (service.facts().key(), client.region());
     let twice = |twin: &Backup| taken_twice(place, want, (id, kept), &twin.id, differs(twin));
-    let said: Vec<_> = found.iter().filter(is_ours).map(twice).collect();
-    // A list that lacks the one that was accepted may lack the other one, too.
-    if said.is_empty() && own.is_none() && !service.facts().names_are_unique {
-        return vec![may_be_twice(want, (id, kept))];
-    }
-    said
+    found.iter().filter(is_ours).map(twice).collect()
 }
 
 /// What has a name of our own is our own. A name that anybody can give says less, and another description speaks against it.
@@ -124,9 +122,10 @@ pub(super) fn taken_twice(
 pub(super) fn may_be_twice(want: &NewBackup, (id, kept): (&str, &str)) -> Diagnostic {
     let name = &want.name;
     let detail = format!(
-        "The answer to the first request was lost, and no list showed its backup, so that it was sent again: {id} {kept}. No list \
-         shows that one yet either, so both may have been carried out. In some minutes, look at the backups of the instance named \
-         {name:?}, with the data source `huaweidb_backups` or in the console: one with another id is then the other one."
+        "The answer to the first request was lost, and no list showed its backup, so that it was sent again: {id} {kept}. The list \
+         does not show that one for the moment either, so both may have been carried out. In some minutes, look at the backups of the \
+         instance named {name:?}, with the data source `huaweidb_backups` or in the console: one that was taken now, has another id and \
+         is in no state is then the other one."
     );
     Diagnostic::warning("Backup may have been taken twice", detail)
 }

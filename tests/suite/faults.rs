@@ -569,6 +569,8 @@ async fn delete(stage: &Stage, limit: Duration) -> Result<Ended, String> {
         (Ok(()), Some(row)) => Err(format!("orphan: {row:?} is said to be gone")),
         // Nobody could be asked any more: it stays in the state, as one that may be going, and the next look shows the truth.
         (Err(error), None) if stage.cell.throughout && error.was_sent() => Ok(Ended::Error),
+        // That is true, and the time was over too early.
+        (Err(error), None) if error.was_sent() => Err(format!("unexpected: it is gone, and {error:?}")),
         (Err(error), None) => Err(format!("wrong state: it is gone, but {error:?}")),
         (Err(_), Some(_)) => Ok(Ended::Error),
     }
@@ -579,7 +581,7 @@ async fn job(stage: &Stage, limit: Duration) -> Result<Ended, String> {
     let limit = limit.max(Duration::from_mins(2));
     let backups = stage.spoiled();
     create(stage, &backups, limit).await?;
-    let row = stage.rows("faulty-1").pop().ok_or("lost: it is not in the ledger")?;
+    let row = stage.rows("faulty-1").pop().ok_or("unexpected: it is not in the ledger")?;
     stage.emulator.set_pace(|pace| {
         pace.backup_seconds = 20.0;
         pace.list_delay_seconds = 0.0;

@@ -604,7 +604,7 @@ async fn a_pruning_believes_no_empty_list() {
         }
         assert_eq!(summaries(&said), ["Backups were not deleted"], "{progress:?}");
         let detail = &said[0].detail;
-        for word in ["0 of 3 deleted. Whether 3 still exist could not be told", "does not show the backup"] {
+        for word in ["0 of 3 deleted. It is not known whether 3 of them still exist", "does not show the backup"] {
             assert!(detail.contains(word), "{word}: {detail}");
         }
         assert!(!progress.iter().any(|line| line.contains("changed") || line.starts_with("Left")), "{progress:?}");
@@ -1274,7 +1274,7 @@ async fn a_list_that_is_interrupted_says_so() {
         assert!(before.iter().all(|event| event.identity.is_some()), "{wish}: nothing else is said");
         let [one] = &*last.diagnostic else { panic!("{wish}: {last:?}") };
         assert_eq!((&*one.summary, one.severity), ("Search was interrupted", 1), "{wish}");
-        assert!(one.detail.contains(&format!("not all: {} until then", before.len())), "{}", one.detail);
+        assert!(one.detail.contains(&format!("it had found {} so far", before.len())), "{}", one.detail);
         assert_eq!(run.emulator.journal().iter().filter(|call| call.operation == "list").count(), 3, "{wish}");
     }
     // Nobody misses what is beyond the limit.

@@ -337,7 +337,7 @@ fn walk(cases: u32, service: &prop::sample::Select<&'static str>, runtime: &Runt
             // What lagged, flickered or lingered is over.
             tokio::time::sleep(SURELY_LISTED).await;
             walk.spoiled = false;
-            if !walk.held.object.is_null() {
+            if walk.held.object["timeouts"].is_object() {
                 walk.held.object["timeouts"]["delete"] = json!("2m");
             }
             let end = [Step::Apply { trigger: 9, waits: true, retains: false }, Step::Destroy];

@@ -70,7 +70,7 @@ impl Operation<'_> {
             }
             Err(error) if is_gone => Err(error),
             // Lists may be late to show it.
-            Ok(None) | Err(_) if matches!(found, Err(Error::Foreign { .. })) && !is_old(backup) => {
+            Ok(None) if matches!(found, Err(Error::Foreign { .. })) && !is_old(backup) => {
                 Err(Error::Doubtful { id: backup.id.clone(), doubt: Doubt::NotListedYet })
             }
             Ok(None) | Err(_) => found,

@@ -271,7 +271,11 @@ impl<'a> Watch<'a> {
 
     /// What an end means once it is known what was sent: whatever was, and may be carried out, goes with every end.
     pub(super) fn ended(&self, end: Error) -> Error {
-        if self.fate.may_be_applied() && !end.was_sent() { Error::Sent(Box::new(end)) } else { end }
+        if self.fate.may_be_applied() && !end.was_sent() {
+            Error::Sent { id: self.backup.id.clone(), end: Box::new(end) }
+        } else {
+            end
+        }
     }
 
     /// The same, of a call that could not be sent any more.

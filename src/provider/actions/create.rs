@@ -109,8 +109,11 @@ impl Action<Backups> for CreateBackup {
             run.tell(has_begun(&want.name, id));
             operation.completed_by_name((&started, name_origin), &told).await.map(Some)
         };
-        for warning in twins(&client, service, &context, &want, (&started, FOLLOWED)).await {
-            run.warn(warning);
+        // Where looks fail, another one tells nothing; and what another backup's id led to was not followed.
+        if !matches!(&awaited, Err(backup::Error::Foreign { .. } | backup::Error::OutOfSight { .. })) {
+            for warning in twins(&client, service, &context, &want, (&started, FOLLOWED)).await {
+                run.warn(warning);
+            }
         }
         let error = match awaited {
             Ok(None) => return Ok(()),

@@ -456,7 +456,7 @@ impl Tally<'_> {
         if doubtful > 0 {
             let _ = write!(
                 detail,
-                " Whether {doubtful} more still exist is not known: what was sent for them, if anything, was refused."
+                " It is not known whether {doubtful} of them still exist: what was sent for them, if anything, was refused."
             );
         }
         if leaving > 0 {
@@ -497,7 +497,8 @@ mod tests {
         let chosen = ["b1", "b2", "b3", "b4"].map(|id| backup(id, Status::Completed));
         let late = |last: Backup| {
             let (id, last) = (last.id.clone(), Some(Box::new(last)));
-            backup::Error::Sent(Box::new(backup::Error::StillRunning { id, last, cause: None }))
+            let end = Box::new(backup::Error::StillRunning { id: id.clone(), last, cause: None });
+            backup::Error::Sent { id, end }
         };
         let [first, second, third, fourth] = &chosen;
         let mut tally = Tally { of: 5, deleted: 1, ..Tally::default() };

@@ -318,7 +318,9 @@ mod tests {
         let dds = backup::named("dds").expect("it is on the shelf");
         let runs = |id: &str| Some(Box::new(Backup::sample(id, "i1in02", "nightly", Status::Building)));
         let late = |id: &str| backup::Error::StillRunning { id: id.to_owned(), last: runs(id), cause: None };
-        let sent = |id: &str| (BackupRef::new(id, None), Err(backup::Error::Sent(Box::new(late(id)))));
+        let sent = |id: &str| {
+            (BackupRef::new(id, None), Err(backup::Error::Sent { id: id.to_owned(), end: Box::new(late(id)) }))
+        };
         let unsent = |id: &str| (BackupRef::new(id, None), Err(late(id)));
         let stopped = |id: &str| (BackupRef::new(id, None), Ok(StopOutcome::Stopped(None)));
         let page = [vec![sent("b1"), sent("b2")], vec![stopped("b1"), sent("b2"), unsent("b3")]]

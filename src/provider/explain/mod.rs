@@ -129,7 +129,7 @@ pub(super) fn what_happened(error: &backup::Error) -> String {
             if candidates.is_empty() {
                 "No backup of that name is listed yet".to_owned()
             } else {
-                format!("Backups of that name have appeared, and may be it: {}", described(candidates))
+                format!("Backups of that name are there, and may be it: {}", described(candidates))
             }
         ),
         backup::Error::NameTaken { cause, existing } => format!(
@@ -188,20 +188,20 @@ pub(super) fn what_happened(error: &backup::Error) -> String {
             format!("The provider was asked to stop while the operation ran; the backup was {}", backup.status)
         }
         backup::Error::Stopped { .. } => "The provider was asked to stop while the operation ran".to_owned(),
-        backup::Error::Sent(end) => what_happened(end),
+        backup::Error::Sent { end, .. } => what_happened(end),
     }
 }
 
 fn what_exists(doing: Doing, about: About<'_>, error: &backup::Error) -> String {
     let id = about.id.unwrap_or("that was begun");
     match (doing, error) {
-        (Doing::Stop, backup::Error::Sent(_)) => {
+        (Doing::Stop, backup::Error::Sent { id, .. }) => {
             format!("The cloud was asked to stop the backup {id}; whether it still runs is not known.")
         }
-        (Doing::Prune | Doing::Rotate, backup::Error::Sent(_)) => {
+        (Doing::Prune | Doing::Rotate, backup::Error::Sent { id, .. }) => {
             format!("A deletion of the backup {id} was sent; what became of it is not known.")
         }
-        (_, backup::Error::Sent(_)) => format!(
+        (_, backup::Error::Sent { id, .. }) => format!(
             "A deletion of the backup {id} was sent, and may be going on; the state keeps it until it is seen to be gone."
         ),
         (Doing::Create | Doing::Take, backup::Error::Unclear { candidates, .. }) if !candidates.is_empty() => {
@@ -469,7 +469,7 @@ mod tests {
         };
         let busy = || refused(403, "DBS.200019", "Another operation is in progress.");
         let other_project = || Doubt::OtherProject { seen_in: "p1".to_owned(), asked_in: "p2".to_owned() };
-        let sent = |end| backup::Error::Sent(Box::new(end));
+        let sent = |end| backup::Error::Sent { id: id(), end: Box::new(end) };
         let out_of_sight = || backup::Error::OutOfSight {
             id: id(),
             last: boxed(Status::Building),
@@ -566,7 +566,7 @@ mod tests {
             Error::Failed { .. } | Error::Vanished { .. } => waits,
             Error::Doubtful { doubt, .. } if doubt.passes() => matches!(doing, Doing::Prune | Doing::Rotate),
             Error::Doubtful { .. } => last || removes || doing == Doing::Read,
-            Error::JobFailed { .. } | Error::OthersRun { .. } | Error::Sent(_) => removes,
+            Error::JobFailed { .. } | Error::OthersRun { .. } | Error::Sent { .. } => removes,
             Error::OutOfSight { .. } => waits || removes,
             Error::Foreign { .. } | Error::StillRunning { .. } | Error::Stopped { .. } => {
                 waits || removes || doing == Doing::Read

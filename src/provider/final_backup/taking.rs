@@ -28,11 +28,9 @@ pub(super) async fn taken(
     life: &mut Life<FinalBackup>,
 ) -> Result<NetOutcome, Diagnostics> {
     let digits = memory::digits(&mut life.private);
-    let mut taking = Taking { client, service, digits, net, unlisted, again: None };
+    let mut taking = Taking { client, service, digits, net, unlisted, again: None, earlier: None };
     let (now, limit) = (Timestamp::now(), attempt::recent(life.timeout()));
     let moment = Moment { now, limit, begun: memory::last(&life.private) };
-    let last = taking.net.last_backup_id.as_str();
-    let last = last.map(|id| memory::begun_last(&life.private, id, taking.net.instance_id.text()));
     let (mut found, mut ended) = taking.found(life).await?;
     // Whether it may have been taken twice: where names are unique, only one can have it.
     let mut is_sure = service.facts().names_are_unique;
@@ -60,10 +58,8 @@ pub(super) async fn taken(
         // It had the name, and is of a destroy of long ago that no list has shown before.
         found.clear();
     };
-    // What an earlier destroy began under the same name.
-    let other = last.filter(|last| last.id != completed.id && last.name.as_ref() == Some(&completed.name));
     if !is_sure {
-        taking.twins(&completed, other.as_ref(), life).await;
+        taking.twins(&completed, life).await;
     }
     life.warn(messages::taken(&taking.net, &completed, Timestamp::now()));
     Ok(NetOutcome::Taken)
@@ -96,6 +92,8 @@ struct Taking<'a> {
     unlisted: bool,
     /// The name of what an earlier destroy began, and nothing shows.
     again: Option<String>,
+    /// What an earlier destroy began, where it may be there beside another one of its name.
+    earlier: Option<BackupRef>,
 }
 
 impl Taking<'_> {
@@ -126,6 +124,7 @@ impl Taking<'_> {
         let Some(last) = self.net.last_backup_id.as_str() else { return Ok((found, 0)) };
         let last = memory::begun_last(&life.private, last, self.net.instance_id.text());
         let is_it = |backup: &Backup| backup.id == last.id || last.name.as_ref() == Some(&backup.name);
+        self.earlier = (!self.service.facts().names_are_unique).then(|| last.clone());
         if found.iter().any(is_it) {
             return Ok((found, 0));
         }
@@ -143,7 +142,10 @@ impl Taking<'_> {
                 return Ok((found, 0));
             }
             // Meanwhile it may be listed under its name.
-            Ok(None) => found = self.listed(life).await?,
+            Ok(None) => {
+                self.earlier = None;
+                found = self.listed(life).await?;
+            }
             Err(backup::Error::Doubtful { doubt, .. }) if is_told_by_its_name && doubt.passes() => {}
             Err(error) => return Err(self.learned(last.name.as_deref(), &error, life)),
         }
@@ -230,7 +232,7 @@ impl Taking<'_> {
 
     /// Says so if two have the name: a create that had an unclear moment, or was killed before its answer, was carried out too.
     /// What was accepted as another one of that name may not be listed yet.
-    async fn twins(&self, completed: &Backup, other: Option<&BackupRef>, life: &mut Life<FinalBackup>) {
+    async fn twins(&self, completed: &Backup, life: &mut Life<FinalBackup>) {
         let want = NewBackup {
             instance_id: self.net.instance_id.text().to_owned(),
             name: completed.name.clone(),
@@ -241,8 +243,12 @@ impl Taking<'_> {
                 for twin in found.iter().filter(|twin| twin.id != completed.id) {
                     life.warn(messages::taken_twice(&self.net, completed, &twin.id));
                 }
-                if let Some(other) = other.filter(|other| !found.iter().any(|twin| twin.id == other.id)) {
-                    life.warn(messages::may_be_twice(&self.net, completed, &other.id));
+                let is_another = |earlier: &&BackupRef| {
+                    let is_known = earlier.id == completed.id || found.iter().any(|twin| twin.id == earlier.id);
+                    !is_known && earlier.name.as_ref() == Some(&completed.name)
+                };
+                if let Some(earlier) = self.earlier.as_ref().filter(is_another) {
+                    life.warn(messages::may_be_twice(&self.net, completed, &earlier.id));
                 }
             }
             Err(error) => tracing::warn!("whether the backup was taken twice cannot be told: {error}"),

@@ -68,6 +68,7 @@ pub(super) fn wanted(planned: &ManualBackup, name_origin: NameOrigin) -> NewBack
 /// The backup of a state, with all that speaks for it while the cloud does not show it.
 pub(super) fn reference(state: &ManualBackup, private: &Private) -> BackupRef {
     let text = |value: &Attr<String>| value.known().filter(|text| !text.is_empty()).cloned();
+    let listed = memory::is_listed(private);
     let runs = state.status.known().is_some_and(|word| Status::named(word) == Status::Building);
     BackupRef {
         id: text(&state.id).unwrap_or_default(),
@@ -76,9 +77,9 @@ pub(super) fn reference(state: &ManualBackup, private: &Private) -> BackupRef {
         project_id: memory::project_id(private),
         begun: runs.then(|| BegunBackup {
             job_id: text(&state.job_id),
-            // What a deletion was sent for had been seen: no list is late to show it.
-            at: memory::begun_at(private).filter(|_| memory::leaving_since(private).is_none()),
-            listed: memory::is_listed(private),
+            // No list is late to show what was seen, and no job of its create speaks against its deletion.
+            at: memory::begun_at(private).filter(|_| memory::leaving_since(private).is_none() || !listed),
+            listed,
             known_by_name: memory::is_known_by_name(private),
         }),
     }

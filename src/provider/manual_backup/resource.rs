@@ -303,8 +303,12 @@ impl Resource<Backups> for ManualBackupResource {
         }
         let deleted = client.of(&context(life), service).delete(&reference).await;
         deleted.map_err(|error| {
-            if error.was_sent() {
+            if let Some(sent_for) = error.sent_for() {
                 memory::leaving(&mut life.private);
+                // Nothing is sent for what was not seen.
+                if state.id.as_str() == Some(sent_for) {
+                    memory::listed(&mut life.private);
+                }
             }
             explain(Doing::Delete, about(&state), &error).into()
         })

@@ -8,6 +8,7 @@ use tokio::time::sleep;
 
 use super::{Case, Stage, check, green, red, services, side_by_side, until};
 use crate::support::core::{Held, Said};
+use crate::support::proto::tfplugin6 as tf;
 
 /// Two teams, one instance, one fixed name, and the first one's create is lost before it arrives, while the other's is made.
 async fn two_teams(service: &'static str) -> Result<(), String> {
@@ -368,6 +369,8 @@ fn an_answer_that_nobody_looks_behind_takes_nothing_over_and_loses_nothing() {
 #[derive(Clone, Copy, Debug)]
 enum Next {
     Destroy,
+    /// A destroy that ends when its deletion was sent, under the id that the cloud shows.
+    CutOff,
     /// An apply without a refresh begins to wait for it.
     Wait,
     /// A create whose time was over before it was listed is replaced.
@@ -400,6 +403,24 @@ async fn strayed_while_lists_lag(service: &'static str, next: Next) -> Result<()
             green(&stage.core().await.down(&mut held).await)?;
             return check(stage.rows().is_empty(), &format!("left: {:?}", stage.rows()));
         }
+        Next::CutOff => {
+            stage.emulator.set_pace(|pace| pace.delete_seconds = Some(600.0));
+            let core = stage.core().await;
+            let stop = async {
+                let sent = || stage.emulator.journal().iter().any(|call| call.method == "DELETE");
+                until("it is deleted", sent).await?;
+                core.host.provider().stop_provider(tf::stop_provider::Request {}).await.map_err(|why| why.to_string())
+            };
+            let (said, stopped) = tokio::join!(core.down(&mut held), stop);
+            stopped?;
+            red(&said)?;
+            let own = stage.rows().remove(0).id;
+            check(said.text().contains(&own), &format!("{own} is not told: {}", said.text()))?;
+            let said = stage.core().await.refresh(&mut held).await;
+            check(held.id().is_some(), &format!("the state forgets what is there: {}", said.text()))?;
+            check(stage.emulator.vanish(&own), "its deletion has ended already")?;
+            return green(&stage.core().await.down(&mut held).await);
+        }
         Next::Wait => {
             arguments["wait_for_completion"] = json!(true);
             let said = stage.core().await.reach(&arguments, &mut held).await;
@@ -431,7 +452,7 @@ async fn strayed_while_lists_lag(service: &'static str, next: Next) -> Result<()
 fn a_name_is_looked_for_as_long_as_its_id_shows_nothing() {
     let mut cases = Vec::new();
     for service in services() {
-        for next in [Next::Destroy, Next::Wait, Next::Replace] {
+        for next in [Next::Destroy, Next::CutOff, Next::Wait, Next::Replace] {
             let name = format!("strayed × {service} × {next:?}");
             cases.push((name, Box::pin(strayed_while_lists_lag(service, next)) as Case));
         }

@@ -309,7 +309,7 @@ async fn a_stop_that_was_accepted_is_awaited_as_long_as_the_service_is_at_it() {
             .says(THE_JOB, [job("Running", "")]);
         match stop(&script, "dds", &within(seconds(600))).await {
             Ok(StopOutcome::Stopped(Some(_))) => assert!(ends),
-            Err(Error::Sent(end)) if matches!(*end, Error::StillRunning { .. }) => assert!(!ends),
+            Err(Error::Sent { end, .. }) if matches!(*end, Error::StillRunning { .. }) => assert!(!ends),
             other => panic!("{other:?}"),
         }
         assert_eq!(script.count(PUT), 2);
