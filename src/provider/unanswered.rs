@@ -76,7 +76,8 @@ pub(super) async fn twins(
     let Some(own) = found.iter().find(|own| own.id == id) else {
         // A list that lacks the one that was accepted may lack the other one, too.
         let may_be = started.certainty == Certainty::AnsweredLater && !service.facts().names_are_unique;
-        return may_be.then(|| may_be_twice(want, (id, kept))).into_iter().collect();
+        let listed = || found.iter().filter(is_ours).map(|twin| &*twin.id).collect::<Vec<_>>();
+        return may_be.then(|| may_be_twice(want, (id, kept), &listed())).into_iter().collect();
     };
     // What was written for both of them may have been changed: so one record is compared with the other.
     let described = |backup: &Backup| backup.description.clone().unwrap_or_default();
@@ -119,11 +120,15 @@ pub(super) fn taken_twice(
 }
 
 /// That nobody can tell yet whether both requests were carried out.
-pub(super) fn may_be_twice(want: &NewBackup, (id, kept): (&str, &str)) -> Diagnostic {
+pub(super) fn may_be_twice(want: &NewBackup, (id, kept): (&str, &str), listed: &[&str]) -> Diagnostic {
     let name = &want.name;
+    let listed = match listed {
+        [] => String::new(),
+        listed => format!(" It shows {} of that name.", listed.join(", ")),
+    };
     let detail = format!(
         "The answer to the first request was lost, and no list showed its backup, so that it was sent again: {id} {kept}. The list \
-         does not show that one for the moment either, so both may have been carried out. In some minutes, look at the backups of the \
+         does not show that one for the moment either, so both may have been carried out.{listed} In some minutes, look at the backups of the \
          instance named {name:?}, with the data source `huaweidb_backups` or in the console: one that was taken now, has another id and \
          is in no state is then the other one."
     );

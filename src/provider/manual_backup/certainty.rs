@@ -175,7 +175,7 @@ mod tests {
             taken_twice(("dds", "eu-de"), &want, ("b1br02", IN_STATE), "b2br02", false),
             taken_twice(("dds", "eu-de"), &of_ones_own, ("b1br02", IN_STATE), "b2br02", false),
             taken_twice(("dds", "eu-de"), &of_ones_own, ("b1br02", IN_STATE), "b2br02", true),
-            may_be_twice(&want, ("b1br02", IN_STATE)),
+            may_be_twice(&want, ("b1br02", IN_STATE), &["b2br02"]),
             applied_before(&planned, Some(&record)),
             applied_before(&planned, None),
         ];
