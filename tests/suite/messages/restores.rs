@@ -124,6 +124,8 @@ async fn what_is_said_before_a_restore() {
     let (progress, said) = stage.run.invoke_and_say(ACTION, &stage.wish).await;
     assert_eq!(said, []);
     book.lines("progress of a restore", &progress);
+    // It runs until the end.
+    stage.run.emulator.set_pace(|pace| pace.backup_seconds = 3600.0);
     let running = NewBackups { status: "BUILDING".to_owned(), ..NewBackups::of(&stage.source.id) };
     let running = stage.run.emulator.add_backups(&running).remove(0).id;
     let of_other = stage.run.emulator.add_backups(&NewBackups::of(&stage.of("dds")[1].id)).remove(0).id;
