@@ -1,4 +1,4 @@
-//! Bytes out, bytes in: the only file that opens a socket, but for the way through a proxy.
+//! Bytes out, bytes in: only this file and the tunnel through a proxy open sockets.
 //!
 //! One request at a time is addressed, signed anew, sent, and repeated as [`retry`](mod@super::retry) and
 //! [`limiter`](super::limiter) say. It does not know where credentials come from.

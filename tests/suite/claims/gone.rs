@@ -327,14 +327,26 @@ fn what_was_never_listed_is_not_gone() {
     side_by_side(cases);
 }
 
+/// What a create leaves whose time was over before any list showed its backup, and arguments with such a limit for its deletion.
+async fn unseen_and_tainted(stage: &Stage, delete: &str) -> Result<(Json, Held), String> {
+    stage.blind();
+    let mut arguments = stage.random();
+    arguments["timeouts"]["delete"] = json!(delete);
+    let (held, _) = stage.late(&mut arguments).await?;
+    check(held.tainted, "it is not tainted")?;
+    arguments["timeouts"]["create"] = json!("120s");
+    Ok((arguments, held))
+}
+
+fn nothing_else_is_there(stage: &Stage, held: &Held) -> Result<(), String> {
+    let left = stage.rows();
+    check(left.len() == 1 && held.id() == Some(&left[0].id), &format!("the cloud has {left:?}"))
+}
+
 /// What was begun and never listed is tainted, and the next apply replaces it: hosts hand it over without what is stored beside it.
 async fn tainted(service: &'static str, refreshes: bool) -> Result<(), String> {
     let stage = Stage::new(service, 1.0);
-    stage.blind();
-    let mut arguments = stage.random();
-    let (mut held, _) = stage.late(&mut arguments).await?;
-    check(held.tainted, "it is not tainted")?;
-    arguments["timeouts"]["create"] = json!("120s");
+    let (arguments, mut held) = unseen_and_tainted(&stage, "120s").await?;
     let core = stage.core().await;
     if refreshes {
         green(&core.refresh(&mut held).await)?;
@@ -342,19 +354,14 @@ async fn tainted(service: &'static str, refreshes: bool) -> Result<(), String> {
     let (said, shown) = tokio::join!(core.reach(&arguments, &mut held), stage.blind_for_some_looks());
     shown?;
     green(&said)?;
-    let left = stage.rows();
-    check(left.len() == 1 && held.id() == Some(&left[0].id), &format!("the cloud has {left:?}"))
+    nothing_else_is_there(&stage, &held)
 }
 
 /// The same, where deletions end before a list shows it: what comes next knows no more than they did.
 async fn tainted_and_late(service: &'static str) -> Result<(), String> {
     let stage = Stage::new(service, 1.0);
-    stage.blind();
-    let mut arguments = stage.random();
-    arguments["timeouts"]["delete"] = json!("3s");
-    let (mut held, _) = stage.late(&mut arguments).await?;
+    let (mut arguments, mut held) = unseen_and_tainted(&stage, "3s").await?;
     let id = held.id().map(str::to_owned);
-    arguments["timeouts"]["create"] = json!("120s");
     for _ in 0..2 {
         red(&stage.core().await.up(&arguments, &mut held).await)?;
         check(held.id() == id.as_deref(), "the state forgets it")?;
@@ -368,18 +375,14 @@ async fn tainted_and_late(service: &'static str) -> Result<(), String> {
     let (said, shown) = tokio::join!(core.reach(&arguments, &mut held), stage.blind_for_some_looks());
     shown?;
     green(&said)?;
-    let left = stage.rows();
-    check(left.len() == 1 && held.id() == Some(&left[0].id), &format!("the cloud has {left:?}"))
+    nothing_else_is_there(&stage, &held)
 }
 
 /// The same, where the run ends when the deletion was sent, and the backup is gone before another one looks: what was deleted was seen.
 async fn tainted_and_leaving(service: &'static str) -> Result<(), String> {
     let stage = Stage::new(service, 1.0);
-    stage.blind();
-    let mut arguments = stage.random();
-    let (mut held, _) = stage.late(&mut arguments).await?;
+    let (arguments, mut held) = unseen_and_tainted(&stage, "120s").await?;
     let old = held.id().ok_or("no id")?.to_owned();
-    arguments["timeouts"]["create"] = json!("120s");
     stage.emulator.set_pace(|pace| pace.delete_seconds = Some(600.0));
     let core = stage.core().await;
     green(&core.refresh(&mut held).await)?;
@@ -394,8 +397,7 @@ async fn tainted_and_leaving(service: &'static str) -> Result<(), String> {
     check(held.id() == Some(&old) && stage.emulator.vanish(&old), "it is not being deleted")?;
     stage.calm();
     green(&stage.core().await.up(&arguments, &mut held).await)?;
-    let left = stage.rows();
-    check(left.len() == 1 && held.id() == Some(&left[0].id), &format!("the cloud has {left:?}"))
+    nothing_else_is_there(&stage, &held)
 }
 
 #[test]
